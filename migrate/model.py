@@ -1,0 +1,100 @@
+"""The frozen values that travel through `migrate`: options in, one outcome per file out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+#: Modules whose names are the legacy language, wherever they come from.
+LEGACY_MODULES = ("zygote_rules", "zygote", "rules_runtime.legacy")
+
+#: Given (level, dotted name) of an import in the file, the source of that module, or None where it cannot be found.
+ModuleSource = Callable[[int, str], bytes | None]
+
+
+@dataclass(frozen=True)
+class Options:
+    """What a user can choose about a conversion; file discovery and printing are not in here."""
+
+    legacy_modules: tuple[str, ...] = LEGACY_MODULES
+    runtime: str = "rules_runtime"  # the name that converted files import the runtime by
+    advise: bool = False  # add RM4xx notes
+    fix_style: bool = False  # apply the safe ones of them
+    mark: bool = False  # leave a `# TODO(rrule-migrate RM…)` line at each rule that needs a person
+    only: frozenset[str] | None = None  # ids of the rules to convert; None converts all
+    select: tuple[str, ...] = ()  # code prefixes to report; empty reports all
+    ignore: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Note:
+    """Something a person should know about one rule or line."""
+
+    code: str
+    message: str
+    line: int  # 1-based, in the old file
+
+
+@dataclass(frozen=True)
+class RuleConverted:
+    """One legacy definition or call that has a counterpart in the new text."""
+
+    id: str  # stable over runs: a hash of target and old text
+    name: str  # of the def, or the source of the call
+    target: str
+    line: int  # of the def or call in the old file, 1-based
+    end_line: int
+    new_line: int  # in the new file
+    new_end_line: int
+    before: str
+    after: str
+    notes: tuple[Note, ...] = ()
+
+
+@dataclass(frozen=True)
+class RuleLeft:
+    """One legacy definition or call that stays exactly as it was, and why."""
+
+    id: str
+    name: str
+    target: str
+    line: int
+    end_line: int
+    code: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class FileUnchanged:
+    """Nothing to convert, or nothing that can be converted; the bytes stay."""
+
+    path: str
+    left: tuple[RuleLeft, ...] = ()
+    notes: tuple[Note, ...] = ()
+    reason: str = "no legacy rules"  # one line, shown under --verbose
+
+
+@dataclass(frozen=True)
+class FileConverted:
+    """New bytes for a file; they have passed the last gate."""
+
+    path: str
+    before: bytes
+    after: bytes
+    converted: tuple[RuleConverted, ...]
+    left: tuple[RuleLeft, ...] = ()
+    notes: tuple[Note, ...] = field(default=())  # of the file, not of one rule
+
+
+@dataclass(frozen=True)
+class FileFailed:
+    """The file is left as it is because something is wrong with it (or, for RM9xx, with this tool)."""
+
+    path: str
+    code: str
+    reason: str  # what is wrong
+    remedy: str  # what to do about it
+    line: int | None = None
+
+
+Outcome = FileUnchanged | FileConverted | FileFailed

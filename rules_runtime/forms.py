@@ -1,0 +1,113 @@
+"""Static forms: a built-in rule as a table of functions, one for each argument, from which an rrule is derived.
+
+An rrule makes a closure for each call. A static form has none: `vjp(g, y, *args, **kwargs)` is an ordinary function, and
+the tape keeps only what the form says it needs. `needs` is a string: `y` for the result, digits for the positional
+arguments; what it does not name reaches the function as a `Spec`, which has the shape and the dtype alone.
+
+The table `FORMS` is what the registry falls back to where the user has no rule, and what the tape reads directly.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+Vjp = Callable[..., Any]
+
+
+class Spec:
+    """The shape and dtype of an array that nobody kept."""
+
+    __slots__ = ("dtype", "shape")
+
+    def __init__(self, shape: tuple[int, ...], dtype: Any) -> None:
+        self.shape = shape
+        self.dtype = dtype
+
+    @property
+    def ndim(self) -> int:
+        return len(self.shape)
+
+    @property
+    def size(self) -> int:
+        size = 1
+        for n in self.shape:
+            size *= n
+        return size
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    def __repr__(self) -> str:
+        return f"Spec({self.shape}, {self.dtype})"
+
+
+class Form:
+    """The derivative of one function: `vjps[k](g, y, *args, **kwargs)` for the positional argument `k`, or None.
+
+    `forward`, where given, computes the same as the function, faster. `constant` forms have no derivative at all.
+    """
+
+    __slots__ = ("broadcasts", "constant", "forward", "function", "keeps", "keeps_result", "vjps")
+
+    def __init__(
+        self,
+        function: Callable[..., Any],
+        vjps: Sequence[Vjp | None],
+        needs: str | None,
+        forward: Callable[..., Any] | None,
+        broadcasts: bool,
+    ) -> None:
+        self.function = function
+        self.vjps = tuple(vjps)
+        self.keeps = None if needs is None else frozenset(int(c) for c in needs if c != "y")
+        self.keeps_result = needs is None or "y" in needs
+        self.forward = forward or function
+        self.broadcasts = broadcasts
+        self.constant = not any(self.vjps)
+
+    def __repr__(self) -> str:
+        return f"<static form of {getattr(self.function, '__name__', self.function)}>"
+
+
+FORMS: dict[Any, Form] = {}
+
+
+def derivative(
+    function: Callable[..., Any],
+    *vjps: Vjp | None,
+    needs: str | None = None,
+    forward: Callable[..., Any] | None = None,
+) -> None:
+    """Declare the derivative of `function`: one `vjp(g, y, *args, **kwargs)` for each positional argument."""
+    FORMS[function] = Form(function, vjps, needs, forward, broadcasts=False)
+
+
+def elementwise(function: Callable[..., Any], *vjps: Vjp | None, needs: str | None = None) -> None:
+    """Like `derivative`, for functions that broadcast: each cotangent is summed over the axes that were."""
+    FORMS[function] = Form(function, vjps, needs, None, broadcasts=True)
+
+
+def constant(*functions: Callable[..., Any]) -> None:
+    """Declare functions without a derivative: they are computed on the primal values, nothing flows back."""
+    for function in functions:
+        FORMS[function] = Form(function, (), "", None, broadcasts=False)
+
+
+def primal(x: Any) -> Any:
+    """`x` without any tracer around it, for what a derivative does not depend on: masks, indices, orders."""
+    while hasattr(type(x), "__traced_value__"):
+        x = x.__traced_value__()
+    return x
+
+
+def filled(g: Sequence[Any], y: Sequence[Any]) -> tuple[Any, ...]:
+    """The parts of a structured cotangent, zeros as arrays of the shape of the parts of `y`."""
+    from .tangents import AbstractZero
+
+    return tuple(
+        np.zeros(yk.shape, yk.dtype) if isinstance(gk, AbstractZero) or gk is None else gk
+        for gk, yk in zip(g, y, strict=True)
+    )

@@ -65,7 +65,8 @@ def parts(value):
         return list(zip(value._fields, value))
     if isinstance(value, (tuple, list)):
         return list(enumerate(value))
-    return [] if isinstance(value, np.ndarray) else list(getattr(value, "__dict__", {}).items())
+    is_ours = type(value).__module__.startswith("optics.")
+    return list(vars(value).items()) if is_ours else []
 
 
 def is_number(value):

@@ -52,15 +52,19 @@ def advance(ray: Ray, t):
     return ray.origin + t * ray.direction, advance_pullback
 
 
-def intersect(surface, ray: Ray):
-    """The distance along the ray to the surface."""
-    if isinstance(surface, Plane):
-        return (surface.vertex - ray.origin[2]) / ray.direction[2]
+def _distance_to_sphere(surface, ray):
     o = ray.origin - surface.vertex * AXIS
     c = surface.curvature
     b = ray.direction[2] - c * (o @ ray.direction)
     e = c * (o @ o) - 2 * o[2]
-    return e / (b + np.sqrt(b * b - c * e))
+    return e / (b + np.sqrt(b * b - c * e * (ray.direction @ ray.direction)))
+
+
+def intersect(surface, ray: Ray):
+    """The distance along the ray to the surface."""
+    if isinstance(surface, Plane):
+        return (surface.vertex - ray.origin[2]) / ray.direction[2]
+    return _distance_to_sphere(surface, ray)
 
 
 @zr.adjoint
@@ -79,7 +83,7 @@ def intersect(surface: Plane, ray: Ray):
 @zr.adjoint
 def intersect(surface: Sphere, ray: Ray):
     c = surface.curvature
-    t = _sphere_distance(surface, ray)
+    t = _distance_to_sphere(surface, ray)
     p = ray.origin + t * ray.direction - surface.vertex * AXIS
     gradient = 2 * (c * p - AXIS)  # of G, at the place where they meet
 
@@ -90,14 +94,6 @@ def intersect(surface: Sphere, ray: Ray):
         return dsurface, dray
 
     return t, sphere_pullback
-
-
-def _sphere_distance(surface, ray):
-    o = ray.origin - surface.vertex * AXIS
-    c = surface.curvature
-    b = ray.direction[2] - c * (o @ ray.direction)
-    e = c * (o @ o) - 2 * o[2]
-    return e / (b + np.sqrt(b * b - c * e))
 
 
 def normal(surface, point):

@@ -29,7 +29,7 @@ def test_ci_runs_the_same_commands() -> None:
     script = ROOT / ".ci" / "run"
     assert os.access(script, os.X_OK)
     text = script.read_text(encoding="utf-8")
-    assert "command 1" in text and "command 2" in text and "README.md" in text
+    assert "block 1 >" in text and "block 2 >" in text and "README.md" in text
     subprocess.run(["bash", "-n", str(script)], check=True)
 
 

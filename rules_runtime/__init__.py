@@ -1,0 +1,1 @@
+"""Rules for automatic differentiation over numpy."""

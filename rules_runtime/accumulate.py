@@ -1,0 +1,76 @@
+"""Sums of tangents: `add`, which changes nothing, and `add_inplace`, for a buffer that the caller owns."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from .tangents import AbstractZero, Tangent, ZeroTangent, plus
+from .thunks import InplaceableThunk, Thunk, unthunk
+
+
+def add(*tangents: Any) -> Any:
+    """The sum of tangents of one value. Nothing is changed in place; of one tangent it is that tangent itself.
+
+    Numbers and arrays add as `+` does, with broadcasting; a `Tangent` adds by part, and so do plain tuples, lists and
+    dicts, where `None` counts as zero. The sum of nothing is `ZeroTangent()`.
+
+    Raises `TangentError` where two tangents cannot belong to one value.
+
+    >>> add(1.0, ZeroTangent(), Thunk(lambda: 2.0))
+    3.0
+    >>> add({"a": 1.0}, {"a": 2.0, "b": None})
+    {'a': 3.0, 'b': None}
+    """
+    total: Any = None
+    for tangent in tangents:
+        total = plus(total, unthunk(tangent))
+    return ZeroTangent() if total is None else total
+
+
+def add_inplace(accumulator: Any, tangent: Any) -> Any:
+    """`accumulator + tangent`, in the memory of `accumulator` where that is possible.
+
+    The caller owns `accumulator` and goes on with the result: an array that can be written to and holds the sum, by
+    shape and dtype, is added to in place; anything else is added with `add`. `tangent` is never changed.
+
+    >>> buffer = np.zeros(2)
+    >>> add_inplace(buffer, np.ones(2)) is buffer
+    True
+    """
+    if isinstance(tangent, AbstractZero):
+        return accumulator
+    if _is_writeable(accumulator):
+        if isinstance(tangent, InplaceableThunk):
+            return tangent.add_to(accumulator)
+        if isinstance(tangent, Thunk):
+            tangent = tangent.unthunk()
+        if _fits(accumulator, tangent):
+            np.add(accumulator, tangent, out=accumulator)
+            return accumulator
+    return add(accumulator, tangent)
+
+
+def _is_writeable(x: Any) -> bool:
+    return type(x) is np.ndarray and x.flags.writeable and x.dtype.kind in "fc" and _overlaps_not(x)
+
+
+def _overlaps_not(x: Any) -> bool:
+    """Broadcast views have elements that share memory; adding to them in place adds more than once."""
+    return 0 not in x.strides or all(s or n < 2 for s, n in zip(x.strides, x.shape))
+
+
+def _fits(accumulator: Any, tangent: Any) -> bool:
+    if isinstance(tangent, (Tangent, AbstractZero)) or isinstance(tangent, (tuple, list, dict)):
+        return False
+    if isinstance(tangent, np.ndarray):
+        return (
+            tangent.shape == accumulator.shape
+            and tangent.dtype.kind in "biufc"
+            and np.result_type(accumulator, tangent) == accumulator.dtype
+        )
+    return (
+        isinstance(tangent, (int, float, complex, np.number))
+        and np.result_type(accumulator, tangent) == accumulator.dtype
+    )

@@ -1,0 +1,139 @@
+"""`RuleConfig`: which AD asks for a rule, and what it is able to do.
+
+A rule that only makes sense for some ADs says so with its first parameter: `config: RuleConfig[HasReverseMode]` for every
+AD that has a reverse mode, `config: MyAD` for one AD alone.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from typing import Any, ClassVar, Generic, TypeVar
+
+from .errors import ConfigError
+
+
+class HasReverseMode:
+    """The feature of an AD that has a reverse mode: rules may call back into it with `rrule_via_ad`.
+
+    >>> RuleConfig[HasReverseMode]().has(HasReverseMode)
+    True
+    """
+
+
+class NoReverseMode:
+    """The feature of an AD that says it has no reverse mode.
+
+    >>> RuleConfig[NoReverseMode]().has(HasReverseMode)
+    False
+    """
+
+
+class HasForwardMode:
+    """The feature of an AD that has a forward mode.
+
+    >>> RuleConfig[HasForwardMode]().has(HasForwardMode)
+    True
+    """
+
+
+class NoForwardMode:
+    """The feature of an AD that says it has no forward mode.
+
+    >>> RuleConfig[NoForwardMode]().has(HasForwardMode)
+    False
+    """
+
+
+F = TypeVar("F")
+
+_bundles: dict[frozenset[type], Any] = {}
+_bundles_lock = threading.Lock()
+_via_ad: list[Callable[..., Any]] = []
+
+
+class RuleConfig(Generic[F]):
+    """Who asks for a rule. `RuleConfig[A, B]` is the class of configs with the features `A` and `B`.
+
+    An AD declares `class MyAD(RuleConfig[HasReverseMode])` and passes `MyAD()`; it overrides `rrule_via_ad` with its own
+    way of differentiating. As an annotation, `RuleConfig[A, B]` asks for both features and `MyAD` for that AD.
+    A feature is any class.
+
+    >>> class MyAD(RuleConfig[HasReverseMode]): ...
+    >>> MyAD().has(HasReverseMode), RuleConfig[HasReverseMode] is RuleConfig[HasReverseMode]
+    (True, True)
+    """
+
+    features: ClassVar[frozenset[type]] = frozenset()
+    _is_bundle: ClassVar[bool] = True
+
+    def __class_getitem__(cls, features: Any) -> Any:
+        wanted = features if isinstance(features, tuple) else (features,)
+        if any(isinstance(f, TypeVar) for f in wanted):
+            return cls
+        for feature in wanted:
+            if not isinstance(feature, type):
+                raise ConfigError(f"RuleConfig[...] takes features, which are classes; not {feature!r}")
+        if not cls._is_bundle:
+            raise ConfigError(f"{cls.__name__} is one AD and takes no more features")
+        key = cls.features | frozenset(wanted)
+        with _bundles_lock:
+            found = _bundles.get(key)
+            if found is None:
+                name = f"RuleConfig[{', '.join(sorted(f.__name__ for f in key))}]"
+                space = {"features": key, "_is_bundle": True, "__module__": __name__}
+                found = _bundles[key] = type(name, (RuleConfig,), space)
+        return found
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if "_is_bundle" not in cls.__dict__:
+            cls._is_bundle = False
+            inherited = (base.__dict__.get("features", ()) for base in cls.__mro__)
+            cls.features = frozenset(feature for features in inherited for feature in features)
+
+    @classmethod
+    def has(cls, feature: type) -> bool:
+        """Whether this AD declares a feature, or one that is a subclass of it.
+
+        >>> RuleConfig[HasReverseMode]().has(HasForwardMode)
+        False
+        """
+        return any(issubclass(own, feature) for own in cls.features)
+
+    def rrule_via_ad(self, f: Any, *args: Any, **kwargs: Any) -> Any:
+        """`(y, pullback)` of any call: by a rule where there is one, else by the built-in reverse mode.
+
+        An AD with a reverse mode of its own overrides this. The pullback gives one tangent for `f` and one for
+        each of `args`. Raises `ConfigError` where the AD does not declare `HasReverseMode`.
+
+        >>> y, pullback = RuleConfig[HasReverseMode]().rrule_via_ad(abs, -2.0)
+        >>> y
+        2.0
+        """
+        return _via_ad[0](self, f, args, kwargs)
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}()"
+
+
+def set_default_ad(differentiate: Callable[..., Any]) -> None:
+    """Set what `RuleConfig.rrule_via_ad` does; the registry, a layer above, calls this once.
+
+    Example: `set_default_ad(lambda config, f, args, kwargs: (y, pullback))`.
+    """
+    _via_ad[:] = [differentiate]
+
+
+def satisfies(config_type: type, wanted: type) -> bool:
+    """Whether a config of one class may be passed where another was annotated.
+
+    >>> satisfies(RuleConfig[HasReverseMode, NoForwardMode], RuleConfig[HasReverseMode])
+    True
+    """
+    if issubclass(config_type, wanted):
+        return True
+    return getattr(wanted, "_is_bundle", False) and all(
+        config_type.has(feature)  # type: ignore[attr-defined]
+        for feature in wanted.features  # type: ignore[attr-defined]
+    )

@@ -1,0 +1,217 @@
+"""`ProjectTo(x)(dx)`: the part of a tangent that lies in the tangent space of `x`.
+
+Derivatives leave the space of their primal easily: a real number times a complex one, a float32 times a float64, a
+matrix where one of its dimensions was 1. A projector brings them back. It keeps what it needs to know of `x` (types, dtypes,
+shapes) and not `x` itself.
+"""
+
+from __future__ import annotations
+
+import collections
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+
+from .errors import ProjectionError
+from .structure import can_be_perturbed, is_namedtuple, parts_of
+from .tangents import AbstractZero, NotImplementedTangent, NoTangent, Tangent
+from .thunks import Thunk
+
+
+class ProjectTo:
+    """`ProjectTo(x)` is a function that projects tangents onto the tangent space of `x`.
+
+    Real stays real, float32 stays float32, an integer projects to a float, a boolean, a string or a function to
+    `NoTangent()`; the shape is that of `x`, where leading dimensions of length one may come and go; tuples, lists, dicts
+    and objects are projected by part, to a `Tangent`. Zeros pass, and thunks stay thunks. What it does not know passes too.
+
+    Raises `ProjectionError` (a `ValueError`) where the shapes do not fit.
+
+    >>> ProjectTo(1.0)(2 + 3j), ProjectTo("a")(1.0), ProjectTo(np.zeros(2))(np.ones((1, 2)))
+    (2.0, NoTangent(), array([1., 1.]))
+    """
+
+    __slots__ = ("_name", "_project")
+
+    def __init__(self, x: Any) -> None:
+        self._name = type(x).__name__
+        self._project = _projection(x)
+
+    def __call__(self, dx: Any) -> Any:
+        if isinstance(dx, (AbstractZero, NotImplementedTangent)):
+            return dx
+        if isinstance(dx, Thunk):
+            if self._project is _to_nothing:
+                return NoTangent()
+            return Thunk(lambda: self(dx.unthunk()))
+        return self._project(dx)
+
+    def __repr__(self) -> str:
+        return f"<projection to the tangents of a {self._name}>"
+
+
+_Projection = Callable[[Any], Any]
+
+
+def _to_nothing(dx: Any) -> Any:
+    return NoTangent()
+
+
+def _unchanged(dx: Any) -> Any:
+    return dx
+
+
+def _projection(x: Any) -> _Projection:
+    if isinstance(x, (bool, np.bool_)):
+        return _to_nothing
+    if isinstance(x, np.ndarray):
+        return _array_projection(x)
+    if isinstance(x, np.generic):
+        return _number_projection(x)
+    if isinstance(x, complex):
+        return _to_complex
+    if isinstance(x, (int, float)):
+        return _to_float
+    if not can_be_perturbed(x):
+        # an empty list has no tangent, but a list of integers may stand for one of floats
+        return _structure_projection(x) if _holds_numbers(x) else _to_nothing
+    parts = parts_of(x)
+    return _unchanged if parts is None else _structure_projection(x)
+
+
+def _holds_numbers(x: Any) -> bool:
+    if isinstance(x, (tuple, list, Mapping)):
+        values = x.values() if isinstance(x, Mapping) else x
+        return any(_holds_numbers(v) or _is_integer(v) for v in values)
+    return False
+
+
+def _is_integer(x: Any) -> bool:
+    if isinstance(x, np.ndarray):
+        return x.dtype.kind in "iu"
+    return isinstance(x, (int, np.integer)) and not isinstance(x, bool)
+
+
+def _scalar(dx: Any, of: str) -> Any:
+    if isinstance(dx, Tangent):
+        raise ProjectionError(f"a {type(dx).__name__} cannot be the tangent of a {of}")
+    if isinstance(dx, np.ndarray):
+        if dx.ndim and dx.size == 1 and set(dx.shape) == {1}:
+            dx = dx.reshape(())
+        if dx.ndim:
+            raise ProjectionError(f"a {of} cannot have a tangent of shape {dx.shape}")
+        return dx[()]
+    return dx
+
+
+def _to_float(dx: Any) -> float:
+    return float(np.real(_scalar(dx, "number")))
+
+
+def _to_complex(dx: Any) -> complex:
+    return complex(_scalar(dx, "number"))
+
+
+def _number_projection(x: Any) -> _Projection:
+    if x.dtype.kind not in "iufc":
+        return _to_nothing
+    kind = np.dtype(float) if x.dtype.kind in "iu" else x.dtype
+    real = kind.kind == "f"
+
+    def project_number(dx: Any) -> Any:
+        dx = _scalar(dx, "number")
+        return kind.type(np.real(dx) if real else dx)
+
+    return project_number
+
+
+def _array_projection(x: Any) -> _Projection:
+    shape, dtype = x.shape, x.dtype
+    if dtype.kind == "O":
+        return _object_array_projection(x)
+    if dtype.kind not in "iufc":
+        return _to_nothing
+    if dtype.kind in "iu":
+        dtype = np.dtype(float)
+    real = dtype.kind == "f"
+
+    def project_array(dx: Any) -> Any:
+        if isinstance(dx, Tangent):
+            dx = np.asarray(dx)
+        elif not isinstance(dx, np.ndarray):
+            if not hasattr(dx, "__array__") and not isinstance(dx, (int, float, complex, list, tuple)):
+                return dx  # a tangent of another kind, sparse perhaps
+            dx = np.asarray(dx)
+        if dx.shape != shape:
+            dx = _reshaped(dx, shape)
+        if real and dx.dtype.kind == "c":
+            dx = dx.real
+        return dx if dx.dtype == dtype else dx.astype(dtype)
+
+    return project_array
+
+
+def _reshaped(dx: Any, shape: tuple[int, ...]) -> Any:
+    if _without_leading_ones(dx.shape) != _without_leading_ones(shape):
+        raise ProjectionError(f"an array of shape {shape} cannot have a tangent of shape {dx.shape}")
+    return dx.reshape(shape)
+
+
+def _without_leading_ones(shape: tuple[int, ...]) -> tuple[int, ...]:
+    start = 0
+    while start < len(shape) and shape[start] == 1:
+        start += 1
+    return shape[start:]
+
+
+def _object_array_projection(x: Any) -> _Projection:
+    projectors = [ProjectTo(element) for element in x.flat]
+    shape = x.shape
+
+    def project_objects(dx: Any) -> Any:
+        dx = _reshaped(np.asarray(dx, dtype=object), shape)
+        out = np.empty(shape, object)
+        for i, (project, element) in enumerate(zip(projectors, dx.flat)):
+            out.flat[i] = project(element)
+        return out
+
+    return project_objects
+
+
+def _structure_projection(x: Any) -> _Projection:
+    primal_type: Any = type(x)
+    projectors = {key: ProjectTo(part) for key, part in parts_of(x).items()}
+    by_position = isinstance(x, (tuple, list, collections.deque))
+    names = list(projectors)
+
+    def project_structure(dx: Any) -> Any:
+        if isinstance(dx, Tangent):
+            if dx._kind in ("positions", "named") and not by_position:
+                raise ProjectionError(f"a {type(dx).__name__} cannot be the tangent of a {primal_type.__name__}")
+            given = dx._mapping()
+        elif isinstance(dx, dict):
+            given = dx
+        elif by_position and isinstance(dx, (tuple, list)):
+            given = dict(enumerate(dx))
+        else:
+            return dx  # a natural tangent, which its own class understands
+        if is_namedtuple(x_like):
+            given = {names[key] if isinstance(key, int) else key: part for key, part in given.items()}
+        elif by_position and any(key >= len(names) for key in given):
+            raise ProjectionError(
+                f"a {primal_type.__name__} of {len(names)} parts cannot have a tangent of {len(given)}"
+            )
+        parts = {key: _project_part(projectors.get(key), part) for key, part in given.items()}
+        if parts and all(isinstance(part, NoTangent) for part in parts.values()):
+            return NoTangent()
+        if by_position and not is_namedtuple(x_like):
+            return Tangent[primal_type](*parts.values())
+        return Tangent[primal_type]._of(parts)
+
+    x_like = tuple.__new__(primal_type, ()) if is_namedtuple(x) else None
+    return project_structure
+
+
+def _project_part(project: ProjectTo | None, part: Any) -> Any:
+    return part if project is None else project(part)

@@ -1,0 +1,193 @@
+"""What a primal value is made of: its fields, whether it can be perturbed, and the zero of its tangent space."""
+
+from __future__ import annotations
+
+import collections
+import enum
+import functools
+import types
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from .tangents import NoTangent, Tangent, ZeroTangent
+
+# Instances of these have no tangent space, whatever attributes they have.
+_ATOMS: tuple[type, ...] = (
+    str,
+    bytes,
+    bytearray,
+    int,  # bool too
+    np.integer,
+    np.bool_,
+    np.str_,
+    np.bytes_,
+    np.dtype,
+    np.ufunc,
+    np.random.Generator,
+    np.random.RandomState,
+    type(None),
+    type(Ellipsis),
+    type(NotImplemented),
+    slice,
+    range,
+    type,
+    enum.Enum,
+    types.FunctionType,
+    types.BuiltinFunctionType,
+    types.ModuleType,
+    types.GenericAlias,
+)
+
+_NUMBERS = (float, complex, np.inexact)
+
+
+def is_namedtuple(x: Any) -> bool:
+    """Whether `x` is an instance of a named tuple class.
+
+    >>> is_namedtuple((1, 2))
+    False
+    """
+    return isinstance(x, tuple) and hasattr(type(x), "_fields")
+
+
+def fields_of(x: Any) -> dict[str, Any] | None:
+    """The fields of an object by name, `None` for what is not made of named fields.
+
+    Fields are what a named tuple, a dataclass, `__slots__` and the instance's `__dict__` hold, and the three parts of
+    a `functools.partial`. Numbers, arrays, strings, containers, functions and types have none.
+
+    >>> fields_of(functools.partial(max, 1.0))
+    {'func': <built-in function max>, 'args': (1.0,), 'keywords': {}}
+    """
+    if is_namedtuple(x):
+        return dict(zip(x._fields, x))
+    if isinstance(x, (*_ATOMS, *_NUMBERS, np.ndarray, tuple, list, set, frozenset, Mapping)):
+        return None
+    if isinstance(x, functools.partial):
+        return {"func": x.func, "args": x.args, "keywords": x.keywords}
+    if isinstance(x, types.MethodType):
+        return {"__self__": x.__self__}
+    found: dict[str, Any] = {}
+    for cls in reversed(type(x).__mro__):
+        slots = cls.__dict__.get("__slots__", ())
+        for name in [slots] if isinstance(slots, str) else slots:
+            name = _mangled(cls, name)
+            if name not in ("__dict__", "__weakref__") and hasattr(x, name):
+                found[name] = getattr(x, name)
+    found.update(getattr(x, "__dict__", None) or {})
+    return found or None
+
+
+def _mangled(cls: type, name: str) -> str:
+    if name.startswith("__") and not name.endswith("__"):
+        return f"_{cls.__name__.lstrip('_')}{name}"
+    return name
+
+
+def field_names(x: Any) -> tuple[str, ...]:
+    """The names of the fields that `x` has or that its class declares.
+
+    >>> field_names(1.0)
+    ()
+    """
+    held = fields_of(x) or {}
+    return tuple(dict.fromkeys((*Tangent[type(x)]._names, *held))) if held or _is_object(x) else ()
+
+
+def _is_object(x: Any) -> bool:
+    return Tangent[type(x)]._kind == "fields" and not isinstance(x, (*_ATOMS, *_NUMBERS, np.ndarray))
+
+
+def parts_of(x: Any) -> Any:
+    """The parts of a structured value, as a dict by name or key, or by position; `None` for anything else.
+
+    >>> parts_of((1.0, "a"))
+    {0: 1.0, 1: 'a'}
+    """
+    if is_namedtuple(x):
+        return dict(zip(x._fields, x))
+    if isinstance(x, (tuple, list, collections.deque)):
+        return dict(enumerate(x))
+    if isinstance(x, Mapping):
+        return dict(x)
+    return fields_of(x)
+
+
+def can_be_perturbed(x: Any) -> bool:
+    """Whether `x` has a tangent space: whether it is or holds a real or complex floating point number.
+
+    Strings, integers, booleans, `None`, types, functions and arrays of integers have none, and neither has a structure
+    that holds nothing else.
+
+    >>> can_be_perturbed((1, "a")), can_be_perturbed((1, 2.0))
+    (False, True)
+    """
+    return _can_be_perturbed(x, frozenset())
+
+
+def _can_be_perturbed(x: Any, above: frozenset[int]) -> bool:
+    if isinstance(x, _NUMBERS):
+        return True
+    if isinstance(x, _ATOMS):
+        return False
+    if isinstance(x, np.ndarray):
+        return x.dtype.kind in "fc" or (
+            x.dtype.kind == "O" and any(_can_be_perturbed(e, above) for e in x.flat)
+        )
+    if id(x) in above:
+        return False
+    parts = parts_of(x)
+    if parts is None:
+        # nothing is known of it: an array of another library, an extension type ...
+        return not isinstance(x, (set, frozenset, types.MethodType)) and hasattr(x, "__array__")
+    above |= {id(x)}
+    return any(_can_be_perturbed(part, above) for part in parts.values())
+
+
+def zero_of(x: Any) -> Any:
+    """The zero that says nothing flows to `x`: `NoTangent()` where it cannot be perturbed, else `ZeroTangent()`.
+
+    >>> zero_of("a"), zero_of(1.0)
+    (NoTangent(), ZeroTangent())
+    """
+    return ZeroTangent() if can_be_perturbed(x) else NoTangent()
+
+
+def zero_tangent(x: Any) -> Any:
+    """The zero of the tangent space of `x`, with its structure written out, ready to be added to.
+
+    Numbers and arrays of zeros for floating point numbers and arrays, a `Tangent` with the parts that can be perturbed
+    for structures, `NoTangent()` for what cannot be perturbed. Arrays in it are new and belong to the caller.
+
+    >>> zero_tangent((1.0, "a", np.ones(2)))
+    Tangent[tuple](0.0, NoTangent(), array([0., 0.]))
+    """
+    return _zero_tangent(x, frozenset())
+
+
+def _zero_tangent(x: Any, above: frozenset[int]) -> Any:
+    if isinstance(x, _NUMBERS):
+        return type(x)(0) if type(x) in (float, complex) or isinstance(x, np.generic) else 0.0
+    if isinstance(x, np.ndarray) and x.dtype.kind in "fc":
+        return np.zeros(x.shape, x.dtype)
+    if id(x) in above or not can_be_perturbed(x):
+        return NoTangent()
+    if isinstance(x, np.ndarray):
+        zeros = np.empty(x.shape, object)
+        for i in np.ndindex(x.shape):
+            zeros[i] = _zero_tangent(x[i], above | {id(x)})
+        return zeros
+    parts = parts_of(x)
+    if parts is None:
+        return ZeroTangent()
+    above |= {id(x)}
+    if isinstance(x, (tuple, list, collections.deque)):
+        return Tangent[type(x)](*[_zero_tangent(part, above) for part in parts.values()])
+    zero_parts = {
+        key: _zero_tangent(part, above)
+        for key, part in parts.items()
+        if _can_be_perturbed(part, above)
+    }
+    return Tangent[type(x)]._of(zero_parts)

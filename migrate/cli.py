@@ -1,0 +1,145 @@
+"""The command line of rrule-migrate: options are declared here, and nothing else is done here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import click
+
+from migrate import __version__
+from migrate.help import GroupedCommand, GroupedOption
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+_EXAMPLES = """\b
+Examples:
+  rrule-migrate src/                   rewrite the rules under src/
+  rrule-migrate --diff src/            show what would change, write nothing
+  rrule-migrate --diff src/ | git apply
+  rrule-migrate --check src/           exit 1 if something would change
+  rrule-migrate - < old.py > new.py
+
+\b
+Exit codes:
+  0  done, or nothing to do
+  1  --check or --diff found something to change; --strict: rules were left
+  2  a mistake on the command line, or a file that could not be read, converted or written
+"""
+
+
+def _option(group: str, *declarations: str, **attributes: Any) -> Callable[[F], F]:
+    return click.option(*declarations, cls=GroupedOption, group=group, **attributes)
+
+
+_DO, _CONVERT, _FILES, _SAFETY, _REPORT = (
+    "What to do (default: rewrite in place)",
+    "How to convert",
+    "Which files",
+    "Safety and speed",
+    "What to report",
+)
+
+
+@click.command(
+    cls=GroupedCommand,
+    epilog=_EXAMPLES,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
+@click.argument("paths", metavar="PATH...", nargs=-1, type=click.Path())
+@_option(_DO, "--diff", is_flag=True, help="Print a unified diff, which git apply takes; write nothing.")
+@_option(_DO, "--check", is_flag=True, help="Write nothing; exit 1 if something would change.")
+@_option(_DO, "--only", multiple=True, metavar="ID", help="Convert only the rule with this id. Repeatable.")
+@_option(
+    _CONVERT,
+    "--legacy-module",
+    multiple=True,
+    metavar="NAME",
+    help="A module whose adjoint, pullback ... are the legacy ones, beside zygote_rules and zygote. Repeatable.",
+)
+@_option(_CONVERT, "--runtime", metavar="NAME", help="Import the runtime by this name.  [rules_runtime]")
+@_option(_CONVERT, "--advise", is_flag=True, help="Also report what could be better style.")
+@_option(_CONVERT, "--fix-style", is_flag=True, help="Also apply such advice where it is safe.")
+@_option(_CONVERT, "--mark", is_flag=True, help="Leave a TODO line at each rule that needs a person.")
+@_option(
+    _FILES,
+    "--files-from",
+    metavar="FILE",
+    help="Read paths from FILE (- for standard input), one a line or parted by null bytes.",
+)
+@_option(
+    _FILES,
+    "--exclude",
+    multiple=True,
+    metavar="PATTERN",
+    help="Leave out what matches this .gitignore pattern. Repeatable.",
+)
+@_option(_FILES, "--force-exclude", is_flag=True, help="Leave that out even where it is named (for hooks).")
+@_option(_FILES, "--no-gitignore", is_flag=True, help="Also look at files that git ignores.")
+@_option(_FILES, "--stdin-filename", metavar="PATH", help="What to call standard input in messages.")
+@_option(
+    _FILES,
+    "--config",
+    metavar="FILE",
+    type=click.Path(exists=True, dir_okay=False),
+    help="Read settings from FILE instead of the nearest pyproject.toml or rrule-migrate.toml.",
+)
+@_option(_SAFETY, "--allow-dirty", is_flag=True, help="Rewrite files with uncommitted changes too.")
+@_option(
+    _SAFETY,
+    "-j",
+    "--jobs",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Convert in this many processes.  [the number of cores]",
+)
+@_option(
+    _REPORT, "--select", multiple=True, metavar="CODE", help="Report only codes that begin so. Repeatable."
+)
+@_option(
+    _REPORT, "--ignore", multiple=True, metavar="CODE", help="Do not report codes that begin so. Repeatable."
+)
+@_option(_REPORT, "--strict", is_flag=True, help="Exit 1 also when rules are left.")
+@_option(_REPORT, "--statistics", is_flag=True, help="Count the messages by code.")
+@_option(_REPORT, "-q", "--quiet", is_flag=True, help="Print errors only.")
+@_option(_REPORT, "-v", "--verbose", is_flag=True, help="Also say what was converted, and why files were skipped.")
+@_option(
+    _REPORT,
+    "--color",
+    type=click.Choice(["auto", "always", "never"]),
+    default="auto",
+    help="Colours; auto: on a terminal, unless NO_COLOR is set.",
+)
+@click.version_option(__version__, "-V", "--version", prog_name="rrule-migrate")
+@click.pass_context
+def main(context: click.Context, /, **options: Any) -> None:
+    """Rewrite legacy @adjoint rules into explicit rrule functions.
+
+    PATH is a file, a folder (its .py, .pyi and .ipynb files), or - to read standard input and write the
+    result to standard output.
+    """
+    from migrate.errors import Stop
+    from migrate.request import Request
+    from migrate.run import FAILED, run
+    from migrate.terminal import standard
+
+    request = Request(**options)
+    _refuse_nonsense(context, request)
+    out, err = standard(request.color)
+    try:
+        code = run(request, out, err)
+    except Stop as stop:
+        err.line(f"{err.paint('error:', 'red bold')} {stop}")
+        code = FAILED
+    out.flush()
+    err.flush()
+    context.exit(code)
+
+
+def _refuse_nonsense(context: click.Context, request: Any) -> None:
+    if not request.paths and request.files_from is None:
+        raise click.UsageError("Name a file or a folder, such as: rrule-migrate --diff src/", context)
+    if "-" in request.paths and request.paths != ("-",):
+        raise click.UsageError("- (standard input) cannot be mixed with other paths.", context)
+    if request.quiet and request.verbose:
+        raise click.UsageError("--quiet and --verbose exclude each other.", context)

@@ -1,0 +1,101 @@
+"""What can be wrong with a file before or after its conversion: one function per fault, each a `FileFailed`."""
+
+from __future__ import annotations
+
+import os
+
+from migrate.model import FileFailed
+
+MISSING = "RM801"
+UNREADABLE = "RM802"
+UNWRITABLE = "RM803"
+CHANGED_MEANWHILE = "RM804"
+UNCOMMITTED = "RM805"
+
+
+def missing(path: str) -> FileFailed:
+    return FileFailed(
+        path, MISSING, "there is no such file or folder", "check the spelling of the path"
+    )
+
+
+def dangling(path: str) -> FileFailed:
+    target = os.readlink(path)
+    return FileFailed(
+        path,
+        UNREADABLE,
+        f"cannot be read: a symbolic link to {target!r}, which is not there",
+        "mend or remove the link, or pass --exclude for it",
+    )
+
+
+def unreadable(path: str, error: OSError) -> FileFailed:
+    return FileFailed(
+        path,
+        UNREADABLE,
+        f"cannot be read: {error.strerror or error}",
+        "check its permissions, or pass --exclude for it",
+    )
+
+
+def not_regular(path: str) -> FileFailed:
+    return FileFailed(
+        path,
+        UNREADABLE,
+        "cannot be read: neither a regular file nor a folder",
+        "name a regular file, or pass --exclude for this one",
+    )
+
+
+def read_only(path: str) -> FileFailed:
+    return FileFailed(
+        path,
+        UNWRITABLE,
+        "cannot be written: it is read-only",
+        "make it writable (chmod u+w) and run again",
+    )
+
+
+def read_only_folder(path: str) -> FileFailed:
+    return FileFailed(
+        path,
+        UNWRITABLE,
+        "cannot be written: its folder is read-only, so it cannot be replaced in one step",
+        "make the folder writable (chmod u+w) and run again",
+    )
+
+
+def unwritable(path: str, error: OSError) -> FileFailed:
+    return FileFailed(
+        path,
+        UNWRITABLE,
+        f"cannot be written: {error.strerror or error}; it is as it was",
+        "see to the cause and run again",
+    )
+
+
+def changed_meanwhile(path: str) -> FileFailed:
+    return FileFailed(
+        path,
+        CHANGED_MEANWHILE,
+        "it changed after it was read, so it is not overwritten",
+        "run again to convert what it holds now",
+    )
+
+
+def uncommitted(path: str) -> FileFailed:
+    return FileFailed(
+        path,
+        UNCOMMITTED,
+        "it has uncommitted changes",
+        "commit or stash them, or pass --allow-dirty",
+    )
+
+
+def unknown_to_git(path: str, complaint: str) -> FileFailed:
+    return FileFailed(
+        path,
+        UNCOMMITTED,
+        f"git cannot say whether it has uncommitted changes: {complaint}",
+        "see to git's complaint, or pass --allow-dirty",
+    )

@@ -1,0 +1,53 @@
+"""Standard input to standard output: the file, or its diff, and nothing else; every message goes to standard error."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import TYPE_CHECKING
+
+from migrate.model import FileConverted, FileUnchanged, Outcome
+
+if TYPE_CHECKING:
+    from migrate.run import Run
+
+
+def filter_stdin(run: Run) -> int:
+    request = run.request
+    name = request.stdin_filename or "<stdin>"
+    source = sys.stdin.buffer.read()
+    outcome = _planned(run, name, source)
+    run.tally.looked_at = 1
+    if request.diff and isinstance(outcome, FileConverted):
+        from migrate.show import show_diff
+
+        run.tally.add(outcome)
+        show_diff(outcome, run.out, run.report)
+    else:
+        run.tell(outcome)
+        if request.writes:  # a file that fails comes out as it came in, so that an editor does not lose it
+            run.out.bytes(outcome.after if isinstance(outcome, FileConverted) else source)
+    run.out.flush()
+    return run.exit_code()
+
+
+def _planned(run: Run, name: str, source: bytes) -> Outcome:
+    from migrate.config import Finder
+    from migrate.discover import Discovery
+    from migrate.plan import plan_file
+    from migrate.scan import may_hold_rules
+    from migrate.search import job_for, legacy_modules
+
+    request = run.request
+    finder = Finder(request.config)
+    config = finder.nearest(os.path.realpath(os.path.dirname(os.path.abspath(name))))
+    if request.stdin_filename:
+        discovery = Discovery(finder, request.exclude, request.force_exclude, not request.no_gitignore)
+        reason = discovery.forced_out(name)
+        if reason:
+            return FileUnchanged(name, reason=reason)
+    if not may_hold_rules(source, legacy_modules(config, request)):
+        return FileUnchanged(name)
+    return plan_file(job_for(name, source, config, request))
+
+

@@ -1,0 +1,31 @@
+"""A click command whose `--help` groups its options under headings."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+
+class GroupedOption(click.Option):
+    """An option that says under which heading it stands."""
+
+    def __init__(self, *declarations: Any, group: str = "Other", **attributes: Any) -> None:
+        super().__init__(*declarations, **attributes)
+        self.group = group
+
+
+class GroupedCommand(click.Command):
+    """Headings come in the order in which their first options were declared; examples stand before them."""
+
+    examples = ""
+
+    def format_options(self, context: click.Context, formatter: click.HelpFormatter) -> None:
+        groups: dict[str, list[tuple[str, str]]] = {}
+        for parameter in self.get_params(context):
+            record = parameter.get_help_record(context)
+            if record is not None:
+                groups.setdefault(getattr(parameter, "group", "Help"), []).append(record)
+        for heading, records in groups.items():
+            with formatter.section(heading):
+                formatter.write_dl(records)

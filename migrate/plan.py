@@ -1,0 +1,49 @@
+"""Plans one file: bytes and options in, one outcome out; nothing is written, and no exception gets past.
+
+`plan_file` is a plain function over a picklable `Job`, so that any `concurrent.futures.Executor` can run it:
+the job carries the file's bytes, the worker needs no access to the file.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from migrate.model import FileFailed, Options, Outcome
+from migrate.modules import NearbyModules
+from migrate.selection import selected
+
+
+@dataclass(frozen=True)
+class Job:
+    """One file to plan. `path` is only a name here, for messages and for finding the modules around it."""
+
+    path: str
+    source: bytes
+    options: Options
+
+
+def plan_file(job: Job) -> Outcome:
+    """The file guard: whatever goes wrong in a conversion is this file's outcome and stops no other file."""
+    try:
+        return _convert(job)
+    except (KeyboardInterrupt, SystemExit, GeneratorExit):
+        raise
+    except BaseException as error:  # a panic of the native parser is no Exception
+        return FileFailed(
+            job.path,
+            "RM901",
+            f"the converter failed on it: {type(error).__name__}: {error}",
+            "this is a bug of rrule-migrate: report it with the file; the file is as it was",
+        )
+
+
+def plan_chunk(jobs: tuple[Job, ...]) -> tuple[Outcome, ...]:
+    """Several files in one task, where a task costs more than a small file."""
+    return tuple(plan_file(job) for job in jobs)
+
+
+def _convert(job: Job) -> Outcome:
+    from migrate.convert import convert_source
+
+    outcome = convert_source(job.source, job.path, job.options, NearbyModules(job.path))
+    return selected(outcome, job.options.select, job.options.ignore)

@@ -1,0 +1,46 @@
+"""What a user asks for on the command line, as one value. Each field is the option of that name in cli.py."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Request:
+    """Options that a settings file may set too are empty here where the user did not give them."""
+
+    paths: tuple[str, ...] = ()
+    # what to do
+    diff: bool = False
+    check: bool = False
+    only: tuple[str, ...] = ()
+    # the conversion
+    legacy_module: tuple[str, ...] = ()
+    runtime: str | None = None
+    advise: bool = False
+    fix_style: bool = False
+    mark: bool = False
+    # which files
+    files_from: str | None = None
+    exclude: tuple[str, ...] = ()
+    force_exclude: bool = False
+    no_gitignore: bool = False
+    stdin_filename: str | None = None
+    config: str | None = None
+    # safety and speed
+    allow_dirty: bool = False
+    jobs: int | None = None
+    # the report
+    select: tuple[str, ...] = ()
+    ignore: tuple[str, ...] = ()
+    strict: bool = False
+    format: str = "text"
+    output: str | None = None
+    statistics: bool = False
+    quiet: bool = False
+    verbose: bool = False
+    color: str = "auto"
+
+    @property
+    def writes(self) -> bool:
+        return not (self.diff or self.check)

@@ -1,0 +1,154 @@
+"""One run of the command: search, plan, then show or write, and report; returns the exit code.
+
+Everything is planned before anything is written: a file that is being planned may look at the modules around
+it, which must still be the old ones.
+
+Start-up is counted in milliseconds, of which each dataclass takes one: here and in the modules imported at
+the top, values are dataclasses and what merely keeps state is a plain class. What a run over plain files
+does not need is imported where it is used.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from migrate.reports.tally import Tally
+from migrate.reports.text import TextReport
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from migrate.discover import Skipped
+    from migrate.git import Worktrees
+    from migrate.model import FileConverted, Outcome
+    from migrate.request import Request
+    from migrate.terminal import Stream
+
+OK, FOUND, FAILED, INTERRUPTED = 0, 1, 2, 130
+
+
+def run(request: Request, out: Stream, err: Stream) -> int:
+    """Do what is asked for and return the exit code."""
+    aside = request.diff or request.paths == ("-",)
+    verb = "rewrote" if request.writes else "would rewrite"
+    report = TextReport(
+        err if aside else out, err, verb, request.quiet, request.verbose, request.statistics
+    )
+    return Run(request, out, err, report)()
+
+
+class Run:
+    """`out` and `err` are the two standard streams; `report` is told each outcome once it is final."""
+
+    def __init__(self, request: Request, out: Stream, err: Stream, report: TextReport) -> None:
+        self.request = request
+        self.out = out
+        self.err = err
+        self.report = report
+        self.tally = Tally()
+
+    def __call__(self) -> int:
+        try:
+            if self.request.paths == ("-",):
+                from migrate.filter import filter_stdin
+
+                return filter_stdin(self)
+            self._files()
+        except KeyboardInterrupt:
+            self.out.flush()
+            done = f"{self.tally.changed} files were rewritten" if self.tally.changed else "nothing was written"
+            if not self.request.writes:
+                done = "nothing is ever written by --check and --diff"
+            self.err.line(f"interrupted: {done}; run again to do the rest")
+            return INTERRUPTED
+        if self.request.diff and self.out.closed:
+            return FOUND  # whoever read the diff has seen enough
+        self.report.finish(self.tally)
+        return self.exit_code()
+
+    def exit_code(self) -> int:
+        if self.tally.failed:
+            return FAILED
+        if self.tally.changed and not self.request.writes:
+            return FOUND
+        if self.tally.left and self.request.strict:
+            return FOUND
+        return OK
+
+    def tell(self, outcome: Outcome) -> None:
+        self.tally.add(outcome)
+        self.report.add(outcome)
+
+    def _files(self) -> None:
+        outcomes = self._planned()
+        if self.request.diff:
+            self._show(outcomes)
+        elif self.request.check:
+            for outcome in outcomes:
+                self.tell(outcome)
+        else:
+            self._rewrite(outcomes)
+
+    def _planned(self) -> Iterator[Outcome]:
+        from migrate.search import Search
+
+        search = Search(self.request, self._skip, self.tell, tell_plain=self.request.verbose)
+        jobs = search.jobs()
+        first = next(jobs, None)
+        if first is not None:
+            from itertools import chain
+
+            from migrate.pool import plan_all
+
+            yield from plan_all(chain((first,), jobs), self.request.jobs)
+        self.tally.looked_at += search.looked_at
+
+    def _skip(self, skipped: Skipped) -> None:
+        self.report.skip(skipped)
+
+    def _show(self, outcomes: Iterator[Outcome]) -> None:
+        for outcome in outcomes:
+            from migrate.model import FileConverted
+
+            if isinstance(outcome, FileConverted):
+                from migrate.show import show_diff
+
+                self.tally.add(outcome)
+                show_diff(outcome, self.out, self.report)
+                if self.out.closed:
+                    return
+            else:
+                self.tell(outcome)
+
+    def _rewrite(self, outcomes: Iterator[Outcome]) -> None:
+        first = next(outcomes, None)
+        if first is None:
+            return
+        from migrate.git import Worktrees
+        from migrate.model import FileConverted
+        from migrate.spool import Spool
+
+        with Spool() as spool:
+            spool.put(first)
+            for outcome in outcomes:
+                spool.put(outcome)
+            worktrees = Worktrees()
+            for outcome in spool:
+                if isinstance(outcome, FileConverted):
+                    outcome = self._written(outcome, worktrees)
+                self.tell(outcome)
+
+    def _written(self, outcome: FileConverted, worktrees: Worktrees) -> Outcome:
+        from migrate import faults, git
+        from migrate.lines import after_rewriting
+        from migrate.model import FileFailed
+        from migrate.writing import write
+
+        if not self.request.allow_dirty:
+            match worktrees.state_of(outcome.path):
+                case git.Dirty():
+                    return faults.uncommitted(outcome.path)
+                case git.Unknown(complaint):
+                    return faults.unknown_to_git(outcome.path, complaint)
+        written = write(outcome.path, outcome.before, outcome.after)
+        return written if isinstance(written, FileFailed) else after_rewriting(outcome)

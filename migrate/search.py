@@ -1,0 +1,107 @@
+"""Finds the files that may hold legacy rules: discovers, reads, and tests the bytes; imports no parser."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
+
+from migrate.config import Finder
+from migrate.discover import Discovery, Skipped
+from migrate.errors import Stop
+from migrate.files import read_bytes, why_unreadable
+from migrate.scan import may_hold_rules
+
+if TYPE_CHECKING:
+    from migrate.config import Config
+    from migrate.model import Outcome
+    from migrate.plan import Job
+    from migrate.request import Request
+
+LEGACY_MODULES = ("zygote_rules", "zygote", "rules_runtime.legacy")
+
+
+class Search:
+    """One run's search. What is not a job is told to `skip` and `tell` as it is met."""
+
+    def __init__(
+        self,
+        request: Request,
+        skip: Callable[[Skipped], None],
+        tell: Callable[[Outcome], None],
+        tell_plain: bool = False,  # files without rules too
+    ) -> None:
+        self.request = request
+        self.skip = skip
+        self.tell = tell
+        self.tell_plain = tell_plain
+        self.looked_at = 0
+
+    def jobs(self) -> Iterator[Job]:
+        request = self.request
+        discovery = Discovery(
+            Finder(request.config),
+            request.exclude,
+            request.force_exclude,
+            gitignore=not request.no_gitignore,
+            explain=request.verbose,
+        )
+        for batch in discovery.find(request.paths, listed_paths(request)):
+            for skipped in batch.skipped:
+                self.skip(skipped)
+            for failure in batch.failed:
+                self.tell(failure)
+            self.looked_at += len(batch.paths)
+            legacy = legacy_modules(batch.config, request)
+            for path in batch.paths:
+                try:
+                    source = read_bytes(path)
+                except OSError as error:
+                    self.tell(why_unreadable(path, error))
+                    continue
+                if may_hold_rules(source, legacy):
+                    yield job_for(path, source, batch.config, request)
+                elif self.tell_plain:
+                    from migrate.model import FileUnchanged
+
+                    self.tell(FileUnchanged(path))
+
+
+def listed_paths(request: Request) -> list[str]:
+    """The paths in the file of --files-from, one a line, or parted by null bytes where there are any."""
+    if request.files_from is None:
+        return []
+    if request.files_from == "-":
+        import sys
+
+        data = sys.stdin.buffer.read()
+    else:
+        try:
+            with open(request.files_from, "rb") as file:
+                data = file.read()
+        except OSError as error:
+            raise Stop(f"--files-from {request.files_from}: cannot be read: {error.strerror}") from None
+    names = data.split(b"\0") if b"\0" in data else data.splitlines()
+    return [os.fsdecode(name) for name in names if name]
+
+
+def legacy_modules(config: Config, request: Request) -> tuple[str, ...]:
+    return tuple(dict.fromkeys((*LEGACY_MODULES, *config.legacy_modules, *request.legacy_module)))
+
+
+def job_for(path: str, source: bytes, config: Config, request: Request) -> Job:
+    """The file with its options: what the command line says comes before what the settings say."""
+    from migrate.model import Options
+    from migrate.plan import Job
+
+    options = Options(
+        legacy_modules=legacy_modules(config, request),
+        runtime=request.runtime or config.runtime or Options.runtime,
+        advise=request.advise or config.advise,
+        fix_style=request.fix_style or config.fix_style,
+        mark=request.mark or config.mark,
+        only=frozenset(request.only) or None,
+        select=request.select or config.select,
+        ignore=request.ignore or config.ignore,
+    )
+    return Job(path, source, options)

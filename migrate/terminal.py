@@ -1,0 +1,97 @@
+"""Where words and colours go: streams that survive a closed pipe, names that cannot harm a terminal."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import TYPE_CHECKING, BinaryIO, TextIO
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_STYLES = {
+    "bold": "1",
+    "dim": "2",
+    "red": "31",
+    "green": "32",
+    "yellow": "33",
+    "cyan": "36",
+    "red bold": "1;31",
+}
+
+
+def wants_colour(stream: TextIO, choice: str = "auto") -> bool:
+    """`choice` is auto, always or never; auto asks for a terminal that is neither dumb nor told NO_COLOR."""
+    if choice != "auto":
+        return choice == "always"
+    if os.environ.get("NO_COLOR") or os.environ.get("TERM", "") == "dumb":
+        return False
+    return stream.isatty()
+
+
+def safe(text: str) -> str:
+    """The text with control characters and undecodable bytes spelled out, so that it stays on its line."""
+    if text.isprintable():
+        return text
+    return "".join(
+        character if character.isprintable() else _spelled(character) for character in text
+    )
+
+
+def _spelled(character: str) -> str:
+    if 0xDC80 <= ord(character) <= 0xDCFF:  # a byte of a file name that is not UTF-8
+        return f"\\x{ord(character) - 0xDC00:02x}"
+    return character.encode("unicode_escape").decode("ascii")
+
+
+class Stream:
+    """Standard output or error. Once its reader has gone away, what is printed to it is dropped."""
+
+    def __init__(self, file: TextIO, colour: bool) -> None:
+        self.file = file
+        self.colour = colour
+        self.closed = False
+
+    @staticmethod
+    def open(file: TextIO, choice: str = "auto") -> Stream:
+        if hasattr(file, "reconfigure"):
+            file.reconfigure(errors="backslashreplace")
+        return Stream(file, wants_colour(file, choice))
+
+    def paint(self, text: str, style: str) -> str:
+        return f"\x1b[{_STYLES[style]}m{text}\x1b[0m" if self.colour else text
+
+    def line(self, text: str = "") -> None:
+        self._write(lambda: self.file.write(text + "\n"))
+
+    def bytes(self, data: bytes) -> None:
+        """Bytes as they are, after whatever text was printed before."""
+
+        def write() -> None:
+            binary: BinaryIO | None = getattr(self.file, "buffer", None)
+            if binary is None:  # a StringIO in a test
+                self.file.write(data.decode("utf-8", "surrogateescape"))
+            else:
+                self.file.flush()
+                binary.write(data)
+
+        self._write(write)
+
+    def flush(self) -> None:
+        self._write(self.file.flush)
+
+    def _write(self, write: Callable[[], object]) -> None:
+        if self.closed:
+            return
+        try:
+            write()
+        except BrokenPipeError:
+            self.closed = True
+            # Python flushes the stream once more at exit: let that go nowhere.
+            nowhere = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(nowhere, self.file.fileno())
+            os.close(nowhere)
+
+
+def standard(choice: str = "auto") -> tuple[Stream, Stream]:
+    return Stream.open(sys.stdout, choice), Stream.open(sys.stderr, choice)

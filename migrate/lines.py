@@ -25,7 +25,10 @@ def after_rewriting(outcome: FileConverted) -> FileConverted:
         left=tuple(
             replace(rule, line=moved(rule.line), end_line=moved(rule.end_line)) for rule in outcome.left
         ),
-        converted=tuple(replace(rule, notes=notes(rule.notes)) for rule in outcome.converted),
+        converted=tuple(
+            replace(rule, line=rule.new_line, end_line=rule.new_end_line, notes=notes(rule.notes))
+            for rule in outcome.converted
+        ),
         notes=notes(outcome.notes),
     )
 

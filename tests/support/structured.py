@@ -123,7 +123,9 @@ def legacy_cotangents(y: Any, rng: np.random.Generator, limit: int = 14) -> dict
                 without = draw(y, lambda p, head=head: p[: len(head)] != head, ())
                 if without is not None:
                     out[f"without {_show(head)}"] = without
-                out[f"only {_show(head)}"] = draw(y, lambda p, head=head: p[: len(head)] == head, ())
+                out[f"only {_show(head)}"] = draw(
+                    y, lambda p, head=head: p[: len(head)] == head, ()
+                )
         parts = children(y)
         nothing = dict.fromkeys(parts)
         if isinstance(y, tuple) and not hasattr(y, "_fields"):
@@ -158,8 +160,10 @@ def table_of(tangent: Any, primal: Any = None, path: Path = ()) -> Table:
     tangent = unthunk(tangent)
     if tangent is None or isinstance(tangent, AbstractZero):
         return {}
-    if isinstance(tangent, np.ndarray) and tangent.dtype != object and (
-        is_number(primal) or not children(primal)
+    if (
+        isinstance(tangent, np.ndarray)
+        and tangent.dtype != object
+        and (is_number(primal) or not children(primal))
     ):
         return {path: np.array(tangent)}
     if isinstance(tangent, (bool, *NUMBERS)):
@@ -167,7 +171,7 @@ def table_of(tangent: Any, primal: Any = None, path: Path = ()) -> Table:
     named = isinstance(primal, tuple) and hasattr(primal, "_fields")
     if isinstance(tangent, Tangent):
         if named or not isinstance(primal, (tuple, list, np.ndarray)):
-            parts = {k: tangent[k] for k in tangent.keys()}
+            parts = {k: tangent[k] for k in tangent}
         else:
             parts = dict(enumerate(tangent))
     elif isinstance(tangent, Mapping):
@@ -188,7 +192,7 @@ def table_of(tangent: Any, primal: Any = None, path: Path = ()) -> Table:
     if is_number(primal) and isinstance(primal, np.ndarray) and out:
         whole = np.zeros(primal.shape, dtype=complex)
         for p, v in out.items():
-            whole[tuple(p[len(path):])] = v
+            whole[tuple(p[len(path) :])] = v
         return {path: whole if any(np.iscomplexobj(v) for v in out.values()) else whole.real}
     return out
 
@@ -208,7 +212,9 @@ def value_table(value: Any, path: Path = ()) -> dict[Path, Any]:
     return out
 
 
-def differences(ours: Mapping[Path, Any], theirs: Mapping[Path, Any], rtol: float, atol: float) -> list[str]:
+def differences(
+    ours: Mapping[Path, Any], theirs: Mapping[Path, Any], rtol: float, atol: float
+) -> list[str]:
     """What differs between two tables, in words; a missing number is zero."""
     out = []
     for path in dict.fromkeys([*ours, *theirs]):
@@ -282,5 +288,3 @@ def finite_differences(
             table[path] = np.asarray(grad)
         out.append(table)
     return out
-
-

@@ -119,7 +119,12 @@ def run_module(
                 return ModuleRun(error=_traceback())
             out = ModuleRun()
             for case in cases:
-                label, f, args, kwargs = case[0], case[1], tuple(case[2]), dict(case[3]) if len(case) > 3 else {}
+                label, f, args, kwargs = (
+                    case[0],
+                    case[1],
+                    tuple(case[2]),
+                    dict(case[3]) if len(case) > 3 else {},
+                )
                 while label in out.cases:
                     label += "'"
                 out.cases[label] = _run_case(f, args, kwargs, numeric, shim, check)
@@ -195,11 +200,15 @@ def compare_runs(legacy: ModuleRun, converted: ModuleRun, rtol: float = 1e-6) ->
                 out.append(f"{label}: other error\n{old.error}\n--- converted:\n{new.error}")
             continue
         if old.error or new.error:
-            out.append(f"{label}: {'legacy' if old.error else 'converted'} raises\n{old.error or new.error}")
+            out.append(
+                f"{label}: {'legacy' if old.error else 'converted'} raises\n{old.error or new.error}"
+            )
             continue
         assert old.value is not None
         assert new.value is not None
-        out += [f"{label}: value {d}" for d in structured.differences(new.value, old.value, rtol, 1e-9)]
+        out += [
+            f"{label}: value {d}" for d in structured.differences(new.value, old.value, rtol, 1e-9)
+        ]
         for cotangent, grads in old.gradients.items():
             for i, (a, b) in enumerate(zip(new.gradients[cotangent], grads)):
                 who = f"argument {i}" if i else "callee"

@@ -57,7 +57,9 @@ def report(path: Path, options: argparse.Namespace) -> tuple[dict[str, int], lis
             for d in variants.structured.differences(t, case.gradients[c][i], 1e-9, 1e-12)
         ]
     if options.fd and not legacy.error:
-        problems += [f"legacy differs from finite differences, {p}" for p in variants.compare_numeric(legacy)]
+        problems += [
+            f"legacy differs from finite differences, {p}" for p in variants.compare_numeric(legacy)
+        ]
     try:
         outcome = convert(path, tuple(options.legacy_module))
     except ImportError as problem:
@@ -74,10 +76,17 @@ def report(path: Path, options: argparse.Namespace) -> tuple[dict[str, int], lis
         counts[classify(rule.after)] += 1
     text = outcome.after.decode(errors="replace")
     if options.diff:
-        print("".join(difflib.unified_diff(
-            outcome.before.decode(errors="replace").splitlines(True), text.splitlines(True), n=2,
-            fromfile=path.name, tofile="converted",
-        )))
+        print(
+            "".join(
+                difflib.unified_diff(
+                    outcome.before.decode(errors="replace").splitlines(True),
+                    text.splitlines(True),
+                    n=2,
+                    fromfile=path.name,
+                    tofile="converted",
+                )
+            )
+        )
     converted = variants.run_module(path, outcome.after, check=options.check)
     problems += variants.compare_runs(legacy, converted)
     problems += [
@@ -102,7 +111,9 @@ def main() -> int:
     parser.add_argument("-k", default="", help="only files whose name contains this")
     parser.add_argument("--diff", action="store_true", help="print what changes")
     parser.add_argument("--fd", action="store_true", help="compare with finite differences too")
-    parser.add_argument("--check", action="store_true", help="run test_rrule on every converted case")
+    parser.add_argument(
+        "--check", action="store_true", help="run test_rrule on every converted case"
+    )
     parser.add_argument("--legacy-module", action="append", default=[])
     parser.add_argument("--short", action="store_true", help="one line per problem")
     options = parser.parse_args()
@@ -128,8 +139,14 @@ def main() -> int:
         figures = "  ".join(f"{k} {v:3}" for k, v in counts.items())
         print(f"{'ok ' if not problems else 'BAD'} {path.stem:36} {figures}", flush=True)
         for problem in problems:
-            print("      " + (problem.splitlines()[0] + " ... " + problem.splitlines()[-1]
-                              if options.short and "\n" in problem else problem.replace("\n", "\n        ")))
+            print(
+                "      "
+                + (
+                    problem.splitlines()[0] + " ... " + problem.splitlines()[-1]
+                    if options.short and "\n" in problem
+                    else problem.replace("\n", "\n        ")
+                )
+            )
         bad += bool(problems)
         for k, v in counts.items():
             total[k] = total.get(k, 0) + v

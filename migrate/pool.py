@@ -2,15 +2,135 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import sys
+from collections import deque
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
-from migrate.plan import Job, plan_file
+from migrate.model import FileFailed
+from migrate.plan import Job, plan_chunk, plan_file
 
 if TYPE_CHECKING:
+    from concurrent.futures import Executor, Future, ProcessPoolExecutor
+
     from migrate.model import Outcome
 
+    Chunk = tuple[Job, ...]
+    Running = deque[tuple[Chunk, Future[tuple[Outcome, ...]]]]
 
-def plan_all(jobs: Iterable[Job], workers: int | None) -> Iterator[Outcome]:
+#: Bytes of source from which on a second process is quicker, its start included.
+WORTHWHILE = 200_000
+_CHUNK_BYTES = 60_000
+_CHUNK_FILES = 16
+
+
+def cores() -> int:
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def plan_all(jobs: Iterable[Job], size: int, count: int, workers: int | None) -> Iterator[Outcome]:
+    """`size` and `count` are those of all jobs; `workers` that the user chose are taken at their word."""
+    number = min(workers or cores(), count)
+    if number == 1 or (workers is None and size < WORTHWHILE):
+        for job in jobs:
+            yield plan_file(job)
+    else:
+        yield from _in_processes(jobs, number)
+
+
+def plan_over(executor: Executor, jobs: Iterable[Job], ahead: int) -> Iterator[Outcome]:
+    """On any executor; at most `ahead` chunks are under way, so that memory does not grow with the number of files."""
+    running: Running = deque()
+    try:
+        for chunk in _chunks(jobs):
+            running.append((chunk, executor.submit(plan_chunk, chunk)))
+            if len(running) >= ahead:
+                yield from running.popleft()[1].result()
+        while running:
+            yield from running.popleft()[1].result()
+    finally:
+        for _, future in running:
+            future.cancel()
+
+
+def _in_processes(jobs: Iterable[Job], number: int) -> Iterator[Outcome]:
+    from concurrent.futures import BrokenExecutor
+
+    chunks = _chunks(jobs)
+    running: Running = deque()
+    executor = _start(number)
+    try:
+        more = True
+        while more or running:
+            while more and len(running) < 3 * number:
+                chunk = next(chunks, None)
+                if chunk is None:
+                    more = False
+                else:
+                    running.append((chunk, executor.submit(plan_chunk, chunk)))
+            if not running:
+                break
+            chunk, future = running[0]
+            try:
+                outcomes = future.result()
+            except BrokenExecutor:  # a file killed its process: find out which, one by one
+                executor.shutdown(wait=True, cancel_futures=True)
+                broken = [job for chunk, _ in running for job in chunk]
+                running.clear()
+                for job in broken:
+                    yield _plan_alone(job)
+                executor = _start(number)
+                continue
+            running.popleft()
+            yield from outcomes
+    finally:
+        executor.shutdown(wait=True, cancel_futures=True)
+
+
+def _plan_alone(job: Job) -> Outcome:
+    from concurrent.futures import BrokenExecutor
+
+    with _start(1) as executor:
+        try:
+            return executor.submit(plan_file, job).result()
+        except BrokenExecutor:
+            return FileFailed(
+                job.path,
+                "RM901",
+                "the process that converted it died",
+                "this is a bug of rrule-migrate: report it with the file; the file is as it was",
+            )
+
+
+def _start(number: int) -> ProcessPoolExecutor:
+    import multiprocessing
+    import threading
+    from concurrent.futures import ProcessPoolExecutor
+
+    method = None
+    if sys.platform == "linux" and threading.active_count() == 1:
+        method = "fork"  # the workers share what is imported once, here
+        import migrate.convert  # noqa: F401
+    context = multiprocessing.get_context(method)
+    return ProcessPoolExecutor(number, mp_context=context, initializer=_leave_interrupts_to_parent)
+
+
+def _leave_interrupts_to_parent() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+def _chunks(jobs: Iterable[Job]) -> Iterator[Chunk]:
+    chunk: list[Job] = []
+    size = 0
     for job in jobs:
-        yield plan_file(job)
+        chunk.append(job)
+        size += len(job.source)
+        if size >= _CHUNK_BYTES or len(chunk) >= _CHUNK_FILES:
+            yield tuple(chunk)
+            chunk, size = [], 0
+    if chunk:
+        yield tuple(chunk)

@@ -30,7 +30,10 @@ OK, FOUND, FAILED, INTERRUPTED = 0, 1, 2, 130
 def run(request: Request, out: Stream, err: Stream) -> int:
     """Do what is asked for and return the exit code."""
     aside = request.diff or request.paths == ("-",)
-    verb = "rewrote" if request.writes else "would rewrite"
+    if request.paths == ("-",):
+        verb = "converted"
+    else:
+        verb = "rewrote" if request.writes else "would rewrite"
     report = TextReport(
         err if aside else out, err, verb, request.quiet, request.verbose, request.statistics
     )
@@ -92,16 +95,17 @@ class Run:
     def _planned(self) -> Iterator[Outcome]:
         from migrate.search import Search
 
-        search = Search(self.request, self._skip, self.tell, tell_plain=self.request.verbose)
-        jobs = search.jobs()
-        first = next(jobs, None)
-        if first is not None:
-            from itertools import chain
-
+        search = Search(self.request, self._skip, self.tell)
+        candidates = list(search.candidates())
+        self.tally.looked_at = search.looked_at
+        if candidates:
             from migrate.pool import plan_all
+            from migrate.progress import watched
 
-            yield from plan_all(chain((first,), jobs), self.request.jobs)
-        self.tally.looked_at += search.looked_at
+            sizes = {candidate.path: candidate.size for candidate in candidates}
+            jobs = search.jobs(candidates)
+            outcomes = plan_all(jobs, sum(sizes.values()), len(candidates), self.request.jobs)
+            yield from watched(outcomes, sizes, self.err)
 
     def _skip(self, skipped: Skipped) -> None:
         self.report.skip(skipped)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from migrate.config import Finder
 from migrate.discover import Discovery, Skipped
@@ -21,23 +21,29 @@ if TYPE_CHECKING:
 LEGACY_MODULES = ("zygote_rules", "zygote", "rules_runtime.legacy")
 
 
+class Candidate(NamedTuple):
+    """A file that may hold rules; its bytes are read again when its turn comes, so that memory stays small."""
+
+    path: str
+    size: int
+    config: Config
+
+
 class Search:
-    """One run's search. What is not a job is told to `skip` and `tell` as it is met."""
+    """One run's search. What is no candidate is told to `skip` and `tell` as it is met."""
 
     def __init__(
         self,
         request: Request,
         skip: Callable[[Skipped], None],
         tell: Callable[[Outcome], None],
-        tell_plain: bool = False,  # files without rules too
     ) -> None:
         self.request = request
         self.skip = skip
         self.tell = tell
-        self.tell_plain = tell_plain
         self.looked_at = 0
 
-    def jobs(self) -> Iterator[Job]:
+    def candidates(self) -> Iterator[Candidate]:
         request = self.request
         discovery = Discovery(
             Finder(request.config),
@@ -60,11 +66,18 @@ class Search:
                     self.tell(why_unreadable(path, error))
                     continue
                 if may_hold_rules(source, legacy):
-                    yield job_for(path, source, batch.config, request)
-                elif self.tell_plain:
+                    yield Candidate(path, len(source), batch.config)
+                elif request.verbose:
                     from migrate.model import FileUnchanged
 
                     self.tell(FileUnchanged(path))
+
+    def jobs(self, candidates: list[Candidate]) -> Iterator[Job]:
+        for path, _, config in candidates:
+            try:
+                yield job_for(path, read_bytes(path), config, self.request)
+            except OSError as error:
+                self.tell(why_unreadable(path, error))
 
 
 def listed_paths(request: Request) -> list[str]:

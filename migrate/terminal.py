@@ -51,6 +51,9 @@ class Stream:
         self.file = file
         self.colour = colour
         self.closed = False
+        self.is_terminal = file.isatty() and os.environ.get("TERM", "") != "dumb"
+        self.beside: Stream | None = None  # the stream on the same terminal that may show a status
+        self._status = ""
 
     @staticmethod
     def open(file: TextIO, choice: str = "auto") -> Stream:
@@ -61,11 +64,26 @@ class Stream:
     def paint(self, text: str, style: str) -> str:
         return f"\x1b[{_STYLES[style]}m{text}\x1b[0m" if self.colour else text
 
+    def status(self, text: str) -> None:
+        """Show a passing line at the bottom of the terminal, instead of the one before; nothing if empty."""
+        if text != self._status:
+            columns = os.get_terminal_size(self.file.fileno()).columns
+            self._status = text
+            self._write(lambda: self.file.write(f"\r\x1b[K{text[: columns - 1]}"))
+            self.flush()
+
+    def _clear_status(self) -> None:
+        for stream in (self, self.beside):
+            if stream is not None and stream._status:
+                stream.status("")
+
     def line(self, text: str = "") -> None:
+        self._clear_status()
         self._write(lambda: self.file.write(text + "\n"))
 
     def bytes(self, data: bytes) -> None:
         """Bytes as they are, after whatever text was printed before."""
+        self._clear_status()
 
         def write() -> None:
             binary: BinaryIO | None = getattr(self.file, "buffer", None)
@@ -94,4 +112,7 @@ class Stream:
 
 
 def standard(choice: str = "auto") -> tuple[Stream, Stream]:
-    return Stream.open(sys.stdout, choice), Stream.open(sys.stderr, choice)
+    out, err = Stream.open(sys.stdout, choice), Stream.open(sys.stderr, choice)
+    if out.is_terminal and err.is_terminal:
+        out.beside = err
+    return out, err

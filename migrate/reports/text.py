@@ -106,7 +106,7 @@ def print_failure(errors: Stream, failure: FileFailed) -> None:
 
 
 def summary(tally: Tally, verb: str) -> str:
-    would = verb != "rewrote"
+    would = verb.startswith("would")
     parts = []
     if tally.changed:
         changed = "would change" if would else "changed"

@@ -38,7 +38,7 @@ from .errors import (
 from .projection import ProjectTo
 from .registry import no_rrule, rrule, rrule_via_ad
 from .structure import zero_tangent
-from .tangents import AbstractZero, NotImplementedTangent, NoTangent, Tangent, ZeroTangent
+from .tangents import AbstractZero, NoTangent, NotImplementedTangent, Tangent, ZeroTangent
 from .thunks import InplaceableThunk, Thunk, unthunk
 
 if TYPE_CHECKING:

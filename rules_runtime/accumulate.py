@@ -13,8 +13,8 @@ from .thunks import InplaceableThunk, Thunk, unthunk
 def add(*tangents: Any) -> Any:
     """The sum of tangents of one value. Nothing is changed in place; of one tangent it is that tangent itself.
 
-    Numbers and arrays add as `+` does, with broadcasting; a `Tangent` adds by part, and so do plain tuples, lists and
-    dicts, where `None` counts as zero. The sum of nothing is `ZeroTangent()`.
+    Numbers and arrays add as `+` does, with broadcasting; a `Tangent` adds by part, and so do plain tuples,
+    lists and dicts, where `None` counts as zero. The sum of nothing is `ZeroTangent()`.
 
     Raises `TangentError` where two tangents cannot belong to one value.
 
@@ -32,8 +32,9 @@ def add(*tangents: Any) -> Any:
 def add_inplace(accumulator: Any, tangent: Any) -> Any:
     """`accumulator + tangent`, in the memory of `accumulator` where that is possible.
 
-    The caller owns `accumulator` and goes on with the result: an array that can be written to and holds the sum, by
-    shape and dtype, is added to in place; anything else is added with `add`. `tangent` is never changed.
+    The caller owns `accumulator` and goes on with the result: an array that can be written to and holds the
+    sum, by shape and dtype, is added to in place; anything else is added with `add`. `tangent` is never
+    changed.
 
     >>> buffer = np.zeros(2)
     >>> add_inplace(buffer, np.ones(2)) is buffer
@@ -62,7 +63,7 @@ def _overlaps_not(x: Any) -> bool:
 
 
 def _fits(accumulator: Any, tangent: Any) -> bool:
-    if isinstance(tangent, (Tangent, AbstractZero)) or isinstance(tangent, (tuple, list, dict)):
+    if isinstance(tangent, (Tangent, AbstractZero, tuple, list, dict)):
         return False
     if isinstance(tangent, np.ndarray):
         return (

@@ -1,10 +1,11 @@
-"""Between the two languages at run time: legacy tangents, and whole legacy rules, as what the target language has.
+"""Between the two languages at run time: legacy tangents, and whole legacy rules, as what the target
+language has.
 
-In the legacy language `None` is zero, and a tangent of a structure is a plain tuple, list or dict. A legacy rule's pullback gives
-no tangent for the function, unless the rule is in functor form.
+In the legacy language `None` is zero, and a tangent of a structure is a plain tuple, list or dict. A legacy
+rule's pullback gives no tangent for the function, unless the rule is in functor form.
 
-While a legacy rule runs, and while its pullback does, the config of the AD that asked for it is the active one: that is what the
-shim's `pullback`, called inside the rule, goes back to.
+While a legacy rule runs, and while its pullback does, the config of the AD that asked for it is the active
+one: that is what the shim's `pullback`, called inside the rule, goes back to.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from .errors import RuleError, TangentError
 from .registry import RuleForm
 from .signatures import Scope, check_rule, location_of, parameters_of
 from .structure import field_names, is_namedtuple, zero_of
-from .tangents import AbstractTangent, AbstractZero, NoTangent, Tangent, ZeroTangent
+from .tangents import AbstractTangent, AbstractZero, NoTangent, Tangent, ZeroTangent, tangent_type
 from .thunks import unthunk
 
 _NOT_KNOWN: Any = type("_NotKnown", (), {"__repr__": lambda self: "<primal not known>"})()
@@ -34,10 +35,10 @@ _NOT_KNOWN: Any = type("_NotKnown", (), {"__repr__": lambda self: "<primal not k
 def from_legacy(value: Any, primal: Any) -> Any:
     """One legacy tangent of `primal` as a tangent of the target language.
 
-    `None` becomes `NoTangent()` where `primal` cannot be perturbed (a string, an integer, a plain function ...), else
-    `ZeroTangent()`; a dict becomes `Tangent[type(primal)]` by field or key, without its `None`s; a tuple or a list the
-    `Tangent` of a tuple, named tuple or list, by position. Parts are converted along with the parts of `primal`; parts
-    that are target tangents already, numbers and arrays pass.
+    `None` becomes `NoTangent()` where `primal` cannot be perturbed (a string, an integer, a plain function
+    ...), else `ZeroTangent()`; a dict becomes `Tangent[type(primal)]` by field or key, without its `None`s;
+    a tuple or a list the `Tangent` of a tuple, named tuple or list, by position. Parts are converted along
+    with the parts of `primal`; parts that are target tangents already, numbers and arrays pass.
 
     Raises `TangentError` where a dict, tuple or list cannot be the tangent of `primal`.
 
@@ -68,11 +69,11 @@ def _from_dict(value: dict[Any, Any], primal: Any) -> Any:
         if part is not None:
             found = _part_of(primal, key)
             parts[_name_of_position(primal, key)] = from_legacy(part, found)
-    if Tangent[kind]._kind == "named":
-        return Tangent[kind](**parts)
-    if Tangent[kind]._kind == "positions":
+    if tangent_type(kind)._kind == "named":
+        return tangent_type(kind)(**parts)
+    if tangent_type(kind)._kind == "positions":
         kind = dict
-    return Tangent[kind](parts)
+    return tangent_type(kind)(parts)
 
 
 def _name_of_position(primal: Any, key: Any) -> Any:
@@ -84,7 +85,9 @@ def _name_of_position(primal: Any, key: Any) -> Any:
 def _part_of(primal: Any, key: Any) -> Any:
     """The part of a primal with a key or name; where there is none, nothing is known of it."""
     try:
-        if isinstance(primal, Mapping) or (isinstance(primal, (tuple, list)) and isinstance(key, int)):
+        if isinstance(primal, Mapping) or (
+            isinstance(primal, (tuple, list)) and isinstance(key, int)
+        ):
             return primal[key]
         return getattr(primal, key)
     except Exception:
@@ -99,14 +102,14 @@ def _from_sequence(value: Any, primal: Any) -> Any:
             f"a {type(value).__name__} of {len(value)} cannot be the tangent of a {type(primal).__name__}"
         )
     kind: Any = type(primal)
-    if Tangent[kind]._kind not in ("positions", "named"):
+    if tangent_type(kind)._kind not in ("positions", "named"):
         kind = list if isinstance(value, list) else tuple
     elif len(value) > len(primal):
         raise TangentError(
             f"a {type(value).__name__} of {len(value)} cannot be the tangent of a {kind.__name__} of {len(primal)}"
         )
     parts = [from_legacy(part, _part_of(primal, i)) for i, part in enumerate(value)]
-    return Tangent[kind](*parts)
+    return tangent_type(kind)(*parts)
 
 
 def _from_rows(value: Any, primal: Any) -> Any:
@@ -155,7 +158,8 @@ class NamedParts(Fields):
         return super().__getitem__(key)
 
     def __iter__(self) -> Iterator[Any]:
-        return iter(tuple(self.values()))
+        parts: list[Any] = list(self.values())
+        return iter(parts)
 
     def __reversed__(self) -> Iterator[Any]:
         return reversed(tuple(self.values()))
@@ -171,10 +175,12 @@ class NamedParts(Fields):
 
 
 def to_legacy(tangent: Any, primal: Any = None) -> Any:
-    """A tangent as a legacy one: zeros as `None`, a `Tangent` as a tuple, list or dict. `from_legacy` the other way round.
+    """A tangent as a legacy one: zeros as `None`, a `Tangent` as a tuple, list or dict. `from_legacy` the
+    other way round.
 
-    The dict of an object or named tuple has all fields that are known, `None` for the zero ones; what else is missing reads as
-    `None` too. That of a named tuple also takes positions. With `primal` its fields and keys are known. Thunks are computed.
+    The dict of an object or named tuple has all fields that are known, `None` for the zero ones; what else
+    is missing reads as `None` too. That of a named tuple also takes positions. With `primal` its fields and
+    keys are known. Thunks are computed.
 
     >>> to_legacy(Tangent[tuple](1.0, ZeroTangent(), Tangent[dict](a=2.0)))
     (1.0, None, {'a': 2.0})
@@ -187,14 +193,16 @@ def to_legacy(tangent: Any, primal: Any = None) -> Any:
     if isinstance(tangent, (tuple, list)) and not is_namedtuple(tangent):
         return type(tangent)(to_legacy(part, _part_of(primal, i)) for i, part in enumerate(tangent))
     if type(tangent) is dict:
-        return Fields({key: to_legacy(part, _part_of(primal, key)) for key, part in tangent.items()})
+        return Fields(
+            {key: to_legacy(part, _part_of(primal, key)) for key, part in tangent.items()}
+        )
     return tangent
 
 
 def _from_tangent(tangent: Tangent[Any], primal: Any) -> Any:
     kind = tangent._kind
     if kind == "positions" and is_namedtuple(primal):
-        tangent, kind = Tangent[type(primal)](*tangent), "named"
+        tangent, kind = tangent_type(type(primal))(*tangent), "named"
     if kind == "positions":
         parts = [to_legacy(part, _part_of(primal, i)) for i, part in enumerate(tangent)]
         if isinstance(primal, (tuple, list)):
@@ -278,7 +286,7 @@ class Context:
     @property
     def config(self) -> RuleConfig[Any]:
         """The config that the rule is to call back into."""
-        return active_config() if self._config is None else self._config  # type: ignore[no-any-return]
+        return active_config() if self._config is None else self._config
 
     def __repr__(self) -> str:
         return "Context()"
@@ -345,13 +353,17 @@ class LegacyRule:
         finally:
             _active.reset(token)
 
-    def _pull(self, config: Any, back: Any, dy: Any, y: Any, args: tuple[Any, ...]) -> tuple[Any, ...]:
+    def _pull(
+        self, config: Any, back: Any, dy: Any, y: Any, args: tuple[Any, ...]
+    ) -> tuple[Any, ...]:
         token = _active.set(config)
         try:
             result = back(to_legacy(dy, y))
         finally:
             _active.reset(token)
-        _check_entries(result, max(self._fixed, len(args)), f" (the rule at {location_of(self.rule)})")
+        _check_entries(
+            result, max(self._fixed, len(args)), f" (the rule at {location_of(self.rule)})"
+        )
         if result is None:
             entries = tuple(map(zero_of, args))
         else:
@@ -365,9 +377,10 @@ class LegacyRule:
 def from_legacy_rule(rule: Callable[..., Any], functor: bool = False) -> LegacyRule:
     """A whole legacy rule as an rrule function, to be registered: `rrule.register(f)(from_legacy_rule(rule))`.
 
-    It dispatches on the annotations of the legacy rule and counts as a rule with a config that has `HasReverseMode`. The
-    cotangent that the legacy pullback receives is a legacy one; what it returns is checked and converted. In functor form,
-    for `Cls.__call__`, nothing is inserted: the legacy pullback gives the tangent of the instance first.
+    It dispatches on the annotations of the legacy rule and counts as a rule with a config that has
+    `HasReverseMode`. The cotangent that the legacy pullback receives is a legacy one; what it returns is
+    checked and converted. In functor form, for `Cls.__call__`, nothing is inserted: the legacy pullback
+    gives the tangent of the instance first.
 
     Raises `RuleError` where `rule` cannot be a rule.
 

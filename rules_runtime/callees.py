@@ -5,8 +5,9 @@
     Cls.make (a class method)           the function together with the class
     obj, called                         the function type(obj).__call__, with obj as first argument
 
-Keys are identities, so what a user's `__eq__` or `__hash__` does is never asked; whoever keeps a key keeps the object. Builtin
-methods such as `np.add.reduce` are new objects each time they are read; they are compared by `==` instead.
+Keys are identities, so what a user's `__eq__` or `__hash__` does is never asked; whoever keeps a key keeps
+the object. Builtin methods such as `np.add.reduce` are new objects each time they are read; they are
+compared by `==` instead.
 """
 
 from __future__ import annotations
@@ -49,7 +50,7 @@ def call_of(f: Any, args: tuple[Any, ...], known: Container[Key]) -> Call:
     if kind is types.MethodType:
         return _call_of_method(f, args, known)
     if kind is types.BuiltinFunctionType:
-        if f in known:  # type: ignore[operator]
+        if f in known:
             return Call(f, args, False)
         return _call_of_builtin_method(f, args, known)
     key = id(f)
@@ -94,7 +95,8 @@ def _call_of_builtin_method(f: Any, args: tuple[Any, ...], known: Container[Key]
 def target_of(target: Any) -> Target:
     """What a rule registered for `target` belongs to. Raises `RuleError` for what cannot be called.
 
-    In a class body, where `target` is the plain name of a method, it may be a `staticmethod`, `classmethod` or `property`.
+    In a class body, where `target` is the plain name of a method, it may be a `staticmethod`, `classmethod`
+    or `property`.
 
     >>> target_of(len).functor
     False

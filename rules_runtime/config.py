@@ -1,7 +1,7 @@
 """`RuleConfig`: which AD asks for a rule, and what it is able to do.
 
-A rule that only makes sense for some ADs says so with its first parameter: `config: RuleConfig[HasReverseMode]` for every
-AD that has a reverse mode, `config: MyAD` for one AD alone.
+A rule that only makes sense for some ADs says so with its first parameter: `config:
+RuleConfig[HasReverseMode]` for every AD that has a reverse mode, `config: MyAD` for one AD alone.
 """
 
 from __future__ import annotations
@@ -55,9 +55,9 @@ _via_ad: list[Callable[..., Any]] = []
 class RuleConfig(Generic[F]):
     """Who asks for a rule. `RuleConfig[A, B]` is the class of configs with the features `A` and `B`.
 
-    An AD declares `class MyAD(RuleConfig[HasReverseMode])` and passes `MyAD()`; it overrides `rrule_via_ad` with its own
-    way of differentiating. As an annotation, `RuleConfig[A, B]` asks for both features and `MyAD` for that AD.
-    A feature is any class.
+    An AD declares `class MyAD(RuleConfig[HasReverseMode])` and passes `MyAD()`; it overrides `rrule_via_ad`
+    with its own way of differentiating. As an annotation, `RuleConfig[A, B]` asks for both features and
+    `MyAD` for that AD. A feature is any class.
 
     >>> class MyAD(RuleConfig[HasReverseMode]): ...
     >>> MyAD().has(HasReverseMode), RuleConfig[HasReverseMode] is RuleConfig[HasReverseMode]
@@ -73,7 +73,9 @@ class RuleConfig(Generic[F]):
             return cls
         for feature in wanted:
             if not isinstance(feature, type):
-                raise ConfigError(f"RuleConfig[...] takes features, which are classes; not {feature!r}")
+                raise ConfigError(
+                    f"RuleConfig[...] takes features, which are classes; not {feature!r}"
+                )
         if not cls._is_bundle:
             raise ConfigError(f"{cls.__name__} is one AD and takes no more features")
         key = cls.features | frozenset(wanted)

@@ -1,4 +1,4 @@
-"""Short ways to define rules: functions without a derivative, functions of numbers, and what goes through a pullback."""
+"""Short ways to define rules: functions without a derivative, functions of numbers, what goes through a pullback."""
 
 from __future__ import annotations
 
@@ -12,8 +12,16 @@ import numpy as np
 from .errors import RuleError
 from .projection import ProjectTo
 from .registry import rrule, signature_from
-from .signatures import ANYTHING, Scope, Signature, Unresolved, location_of, parameters_of, signature_of
-from .tangents import AbstractZero, NotImplementedTangent, NoTangent
+from .signatures import (
+    ANYTHING,
+    Scope,
+    Signature,
+    Unresolved,
+    location_of,
+    parameters_of,
+    signature_of,
+)
+from .tangents import AbstractZero, NoTangent, NotImplementedTangent
 from .thunks import unthunk
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -23,10 +31,11 @@ _POSITIONAL = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_O
 
 
 def non_differentiable(f: F, *signature: Any) -> F:
-    """Declare that nothing flows back through calls of `f`: a rule with `NoTangent()` for every argument. Gives `f`.
+    """Declare that nothing flows back through calls of `f`: a rule with `NoTangent()` for every argument.
+    Gives `f`.
 
-    With types, as in `non_differentiable(f, str, int)`, only calls with exactly these types of positional arguments are meant;
-    more specific rules still apply. Also a decorator.
+    With types, as in `non_differentiable(f, str, int)`, only calls with exactly these types of positional
+    arguments are meant; more specific rules still apply. Also a decorator.
 
     Raises `RuleError` where `f` cannot be called, or what follows it is a function and no type.
 
@@ -42,7 +51,9 @@ def non_differentiable(f: F, *signature: Any) -> F:
             raise RuleError(
                 f"non_differentiable(f, *types): {annotation!r} is no type; declare one function at a time"
             )
-    matched = signature_from(signature, sys._getframe(1)) if signature else Signature((), rest=ANYTHING)
+    matched = (
+        signature_from(signature, sys._getframe(1)) if signature else Signature((), rest=ANYTHING)
+    )
     rule = rrule.add_rule(f, _without_derivative, matched, non_differentiable=True)
     module = sys._getframe(1).f_globals.get("__name__", "")
     rule.built_in = module.startswith("rules_runtime.rules.")
@@ -58,10 +69,11 @@ def _without_derivative(callee: Any, /, *args: Any, **kwargs: Any) -> Any:
 def scalar_rule(f: F, *partials: Callable[..., Any]) -> F:
     """Define the rule of a function of numbers by its partial derivatives. Gives `f`.
 
-    `scalar_rule(f, lambda y, x: ...)` for one argument; for more, one function that returns a tuple of partial derivatives, or
-    one function for each. They are called with the result and the arguments. A partial derivative may be a zero, such as
-    `NoTangent()`, or a `NotImplementedTangent`. Functions that work elementwise on arrays may be defined so as well:
-    cotangents are summed over the axes that were broadcast. Annotations of the arguments dispatch.
+    `scalar_rule(f, lambda y, x: ...)` for one argument; for more, one function that returns a tuple of
+    partial derivatives, or one function for each. They are called with the result and the arguments. A
+    partial derivative may be a zero, such as `NoTangent()`, or a `NotImplementedTangent`. Functions that
+    work elementwise on arrays may be defined so as well: cotangents are summed over the axes that were
+    broadcast. Annotations of the arguments dispatch.
 
     The pullback multiplies by the conjugate, which is right for holomorphic functions, and projects.
 
@@ -115,17 +127,19 @@ def _signature_of_partials(partials: tuple[Callable[..., Any], ...], frame: Any)
         return signature_of(parameters, scope, final=True)
 
 
-def _slopes(partials: tuple[Callable[..., Any], ...], y: Any, args: tuple[Any, ...]) -> tuple[Any, ...]:
+def _slopes(
+    partials: tuple[Callable[..., Any], ...], y: Any, args: tuple[Any, ...]
+) -> tuple[Any, ...]:
     if len(partials) == len(args) and len(args) > 1:
         return tuple(partial(y, *args) for partial in partials)
-    slopes = partials[0](y, *args)
+    slopes: Any = partials[0](y, *args)
     if not isinstance(slopes, tuple):
         slopes = (slopes,)
     if len(slopes) != len(args):
         raise RuleError(
             f"{len(slopes)} partial derivatives were given for {len(args)} arguments: {location_of(partials[0])}"
         )
-    return slopes
+    return tuple(slopes)
 
 
 def _times(slope: Any, dy: Any, shape: tuple[int, ...]) -> Any:

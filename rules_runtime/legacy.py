@@ -1,8 +1,8 @@
 """The legacy language, ZygoteRules in Python: `from rules_runtime.legacy import adjoint, pullback ...`.
 
-Rules written in it go to the same table as those of `rrule.register`, so unconverted and converted files work side by side.
-A pullback takes the cotangent of the result and returns a tuple with one entry for each positional parameter, or `None`; an entry
-is `None`, a number or array, or a tuple, list or dict of entries.
+Rules written in it go to the same table as those of `rrule.register`, so unconverted and converted files
+work side by side. A pullback takes the cotangent of the result and returns a tuple with one entry for each
+positional parameter, or `None`; an entry is `None`, a number or array, or a tuple, list or dict of entries.
 
     @adjoint
     def f(x, y):                                    # a rule for what `f` is bound to here
@@ -19,13 +19,13 @@ from typing import Any
 
 from .bridge import Context, Fields, LegacyRule, NamedParts, active_config, from_legacy, to_legacy
 from .callees import target_of
-from .define import ignore_derivatives, non_differentiable
 from .config import HasReverseMode, RuleConfig
+from .define import ignore_derivatives, non_differentiable
 from .errors import RuleError
 from .registry import rrule, rrule_via_ad
 from .signatures import parameters_of
 from .structure import zero_of
-from .tangents import AbstractTangent, NoTangent, Tangent, ZeroTangent
+from .tangents import AbstractTangent, NoTangent, ZeroTangent, tangent_type
 
 __all__ = [
     "Context",
@@ -52,12 +52,14 @@ _ABSENT: Any = object()
 def adjoint(target: Any = _ABSENT, /, *, mutating: bool = False) -> Any:
     """Define a legacy rule.
 
-    `@adjoint` on `def f(...)` is a rule for the callable that the name `f` is bound to in the enclosing scope at that
-    moment; afterwards `f` is still that callable. `@adjoint(target)` on any `def`, or `adjoint(target)(rule)`, is a rule for
-    `target`; the name of the `def` is bound to the rule. For `__call__`, in a class body or as `Cls.__call__`, the pullback
-    returns the tangent of the instance first. With `mutating=True` the pullback also runs on a `None` cotangent.
+    `@adjoint` on `def f(...)` is a rule for the callable that the name `f` is bound to in the enclosing
+    scope at that moment; afterwards `f` is still that callable. `@adjoint(target)` on any `def`, or
+    `adjoint(target)(rule)`, is a rule for `target`; the name of the `def` is bound to the rule. For
+    `__call__`, in a class body or as `Cls.__call__`, the pullback returns the tangent of the instance
+    first. With `mutating=True` the pullback also runs on a `None` cotangent.
 
-    Raises `NameError` where `f` is not bound to anything, `RuleError` where it is bound to what cannot be called.
+    Raises `NameError` where `f` is not bound to anything, `RuleError` where it is bound to what cannot be
+    called.
 
     >>> def square(x): return x * x
     >>> @adjoint(square)
@@ -87,7 +89,7 @@ def _is_being_defined(f: Any, frame: types.FrameType) -> bool:
     if code is None or code not in frame.f_code.co_consts:
         return False
     last = max((line for _, _, line in code.co_lines() if line is not None), default=0)
-    return code.co_firstlineno <= (frame.f_lineno or 0) <= last
+    return bool(code.co_firstlineno <= (frame.f_lineno or 0) <= last)
 
 
 def _define(rule: Any, frame: types.FrameType, mutating: bool) -> Any:
@@ -217,7 +219,7 @@ class Val:
 
 
 def _name_in(name: Any) -> str:
-    return name.value if isinstance(name, Val) else name
+    return str(name.value if isinstance(name, Val) else name)
 
 
 def literal_getproperty(x: Any, name: Any) -> Any:
@@ -256,7 +258,7 @@ def _rrule_read_field(config: RuleConfig[HasReverseMode], _: Any, x: Any, name: 
     def getattr_pullback(dy: Any) -> Any:
         if isinstance(zero_of(x), NoTangent):
             return NoTangent(), NoTangent(), NoTangent()
-        return NoTangent(), Tangent[type(x)](**{name: dy}), NoTangent()
+        return NoTangent(), tangent_type(type(x))(**{name: dy}), NoTangent()
 
     return y, getattr_pullback
 
@@ -266,16 +268,16 @@ def _getattr_rule(rule: Any, mutating: bool, frame: types.FrameType) -> LegacyRu
     parameters = parameters_of(rule) or []
     positional = [p for p in parameters if p.name != "__context__" and p.kind in _POSITIONAL]
     if len(positional) != 2:
-        raise RuleError("a rule for literal_getproperty has two parameters, the object and Val(name)")
+        raise RuleError(
+            "a rule for literal_getproperty has two parameters, the object and Val(name)"
+        )
     positional[1] = positional[1].replace(annotation=str)
 
     def getattr_rule(x: Any, name: Any, **kwargs: Any) -> Any:
         return rule(x, Val(name), **kwargs)
 
     getattr_rule.__wrapped__ = rule  # type: ignore[attr-defined]
-    return LegacyRule(
-        getattr_rule, mutating=mutating, frame=frame, parameters=positional
-    )
+    return LegacyRule(getattr_rule, mutating=mutating, frame=frame, parameters=positional)
 
 
 _POSITIONAL = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
@@ -312,7 +314,8 @@ def ignore(f: Callable[[], Any]) -> Any:
 
 
 def accum(*tangents: Any) -> Any:
-    """The sum of legacy tangents: `None` is zero, dicts, tuples and lists add by element. Nothing is changed in place.
+    """The sum of legacy tangents: `None` is zero, dicts, tuples and lists add by element. Nothing is
+    changed in place.
 
     >>> accum(None, {"a": 1.0, "b": None}, {"a": 2.0, "c": 3.0})
     {'a': 3.0, 'b': None, 'c': 3.0}
@@ -333,7 +336,9 @@ def _accum(a: Any, b: Any) -> Any:
     elif isinstance(b, NamedParts) and isinstance(a, (tuple, list)):
         a = NamedParts(zip(b.keys(), a, strict=True))
     if isinstance(a, dict) and isinstance(b, dict):
-        kind = NamedParts if isinstance(a, NamedParts) else Fields if isinstance(a, Fields) else dict
+        kind = (
+            NamedParts if isinstance(a, NamedParts) else Fields if isinstance(a, Fields) else dict
+        )
         keys = dict.fromkeys((*a.keys(), *b.keys()))
         return kind((key, _accum(dict.get(a, key), dict.get(b, key))) for key in keys)
     if isinstance(a, (tuple, list)) and isinstance(b, (tuple, list)):

@@ -1,8 +1,8 @@
 """`ProjectTo(x)(dx)`: the part of a tangent that lies in the tangent space of `x`.
 
-Derivatives leave the space of their primal easily: a real number times a complex one, a float32 times a float64, a
-matrix where one of its dimensions was 1. A projector brings them back. It keeps what it needs to know of `x` (types, dtypes,
-shapes) and not `x` itself.
+Derivatives leave the space of their primal easily: a real number times a complex one, a float32 times a
+float64, a matrix where one of its dimensions was 1. A projector brings them back. It keeps what it needs to
+know of `x` (types, dtypes, shapes) and not `x` itself.
 """
 
 from __future__ import annotations
@@ -15,16 +15,17 @@ import numpy as np
 
 from .errors import ProjectionError
 from .structure import can_be_perturbed, is_namedtuple, parts_of
-from .tangents import AbstractZero, NotImplementedTangent, NoTangent, Tangent
+from .tangents import AbstractZero, NoTangent, NotImplementedTangent, Tangent, tangent_type
 from .thunks import Thunk
 
 
 class ProjectTo:
     """`ProjectTo(x)` is a function that projects tangents onto the tangent space of `x`.
 
-    Real stays real, float32 stays float32, an integer projects to a float, a boolean, a string or a function to
-    `NoTangent()`; the shape is that of `x`, where leading dimensions of length one may come and go; tuples, lists, dicts
-    and objects are projected by part, to a `Tangent`. Zeros pass, and thunks stay thunks. What it does not know passes too.
+    Real stays real, float32 stays float32, an integer projects to a float, a boolean, a string or a
+    function to `NoTangent()`; the shape is that of `x`, where leading dimensions of length one may come and
+    go; tuples, lists, dicts and objects are projected by part, to a `Tangent`. Zeros pass, and thunks stay
+    thunks. What it does not know passes too.
 
     Raises `ProjectionError` (a `ValueError`) where the shapes do not fit.
 
@@ -140,7 +141,9 @@ def _array_projection(x: Any) -> _Projection:
         if isinstance(dx, Tangent):
             dx = np.asarray(dx)
         elif not isinstance(dx, np.ndarray):
-            if not hasattr(dx, "__array__") and not isinstance(dx, (int, float, complex, list, tuple)):
+            if not hasattr(dx, "__array__") and not isinstance(
+                dx, (int, float, complex, list, tuple)
+            ):
                 return dx  # a tangent of another kind, sparse perhaps
             dx = np.asarray(dx)
         if dx.shape != shape:
@@ -154,7 +157,9 @@ def _array_projection(x: Any) -> _Projection:
 
 def _reshaped(dx: Any, shape: tuple[int, ...]) -> Any:
     if _without_leading_ones(dx.shape) != _without_leading_ones(shape):
-        raise ProjectionError(f"an array of shape {shape} cannot have a tangent of shape {dx.shape}")
+        raise ProjectionError(
+            f"an array of shape {shape} cannot have a tangent of shape {dx.shape}"
+        )
     return dx.reshape(shape)
 
 
@@ -188,7 +193,9 @@ def _structure_projection(x: Any) -> _Projection:
     def project_structure(dx: Any) -> Any:
         if isinstance(dx, Tangent):
             if dx._kind in ("positions", "named") and not by_position:
-                raise ProjectionError(f"a {type(dx).__name__} cannot be the tangent of a {primal_type.__name__}")
+                raise ProjectionError(
+                    f"a {type(dx).__name__} cannot be the tangent of a {primal_type.__name__}"
+                )
             given = dx._mapping()
         elif isinstance(dx, dict):
             given = dx
@@ -197,7 +204,9 @@ def _structure_projection(x: Any) -> _Projection:
         else:
             return dx  # a natural tangent, which its own class understands
         if is_namedtuple(x_like):
-            given = {names[key] if isinstance(key, int) else key: part for key, part in given.items()}
+            given = {
+                names[key] if isinstance(key, int) else key: part for key, part in given.items()
+            }
         elif by_position and any(key >= len(names) for key in given):
             raise ProjectionError(
                 f"a {primal_type.__name__} of {len(names)} parts cannot have a tangent of {len(given)}"
@@ -206,8 +215,8 @@ def _structure_projection(x: Any) -> _Projection:
         if parts and all(isinstance(part, NoTangent) for part in parts.values()):
             return NoTangent()
         if by_position and not is_namedtuple(x_like):
-            return Tangent[primal_type](*parts.values())
-        return Tangent[primal_type]._of(parts)
+            return tangent_type(primal_type)(*parts.values())
+        return tangent_type(primal_type)._of(parts)
 
     x_like = tuple.__new__(primal_type, ()) if is_namedtuple(x) else None
     return project_structure

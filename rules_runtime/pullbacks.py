@@ -1,7 +1,8 @@
 """The pullback that is handed out, around the one that a rule returned.
 
-A rule's pullback is simple because this one is not: it computes a thunked cotangent, answers a zero cotangent itself, and sees to
-it that there is exactly one tangent for the callee and one for each argument that was passed by position.
+A rule's pullback is simple because this one is not: it computes a thunked cotangent, answers a zero
+cotangent itself, and sees to it that there is exactly one tangent for the callee and one for each argument
+that was passed by position.
 """
 
 from __future__ import annotations
@@ -17,9 +18,10 @@ from .thunks import Thunk, unthunk
 class Pullback:
     """`pullback(dy)` gives the tangents of the callee and of the positional arguments.
 
-    `inner` is the rule's own pullback; it must return `at_least` to `at_most` tangents, of which the first `count` are used.
-    `lead` says what becomes of them: 1 drops the first, which is a function's where the callee is an instance; -1 puts
-    `NoTangent()` before them; 0 leaves them. `head` is the zero of the callee.
+    `inner` is the rule's own pullback; it must return `at_least` to `at_most` tangents, of which the first
+    `count` are used. `lead` says what becomes of them: 1 drops the first, which is a function's where the
+    callee is an instance; -1 puts `NoTangent()` before them; 0 leaves them. `head` is the zero of the
+    callee.
     """
 
     __slots__ = ("at_least", "at_most", "count", "head", "inner", "lead", "rule", "runs_on_zero")
@@ -51,7 +53,9 @@ class Pullback:
             return self._zeros()
         tangents = self.inner(dy)
         if not isinstance(tangents, tuple):
-            raise RuleError(self._complaint(f"returned a {type(tangents).__name__}, not a tuple of tangents"))
+            raise RuleError(
+                self._complaint(f"returned a {type(tangents).__name__}, not a tuple of tangents")
+            )
         n = len(tangents)
         if not self.at_least <= n <= self.at_most:
             raise RuleError(self._complaint(self._wrong_number(n)))

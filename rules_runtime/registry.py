@@ -1,18 +1,20 @@
 """`rrule`: the table of rules, and how the rule of a call is found.
 
-What `rrule(f, *args)` does, in order: find the key of the callee (`callees`), collect the rules with that key, dispatch on the
-positional arguments (`signatures`), call the rule, wrap its pullback (`pullbacks`).
+What `rrule(f, *args)` does, in order: find the key of the callee (`callees`), collect the rules with that
+key, dispatch on the positional arguments (`signatures`), call the rule, wrap its pullback (`pullbacks`).
 
 Of the rules that match, these come first:
 
-1. the program's own, before those of the rule library of this package, which never change what a program's rules do;
+1. the program's own, before those of the rule library of this package, which never change what a program's
+   rules do;
 2. those that match exactly, before those where a number stands for a wider one;
 3. those with a config, before those without; then the one with the more specific config;
-4. the one whose parameters are the more specific; where they are the same, the one that leaves fewer parameters unfilled;
+4. the one whose parameters are the more specific; where they are the same, the one that leaves fewer
+   parameters unfilled;
 5. the later one.
 
-Where this leaves two, the call is ambiguous, which is an error. An opt-out takes part as a rule does, but its parameters
-alone decide, and it wins against a rule that is as specific.
+Where this leaves two, the call is ambiguous, which is an error. An opt-out takes part as a rule does, but
+its parameters alone decide, and it wins against a rule that is as specific.
 """
 
 from __future__ import annotations
@@ -55,11 +57,12 @@ _LIBRARY = "rules_runtime.rules"
 
 
 class RuleForm:
-    """How a rule that is not written as an rrule function is called and dispatched on; `from_legacy_rule` makes these.
+    """How a rule that is not written as an rrule function is called and dispatched on; `from_legacy_rule`
+    makes these.
 
-    `parameters` are those that stand for the positional arguments, in functor form the instance's too. Where
-    `runs_on_zero`, the pullback is called with zero cotangents as well. `config` is what its caller must be able to do; such a
-    rule may be called without a config, with `None` for it.
+    `parameters` are those that stand for the positional arguments, in functor form the instance's too.
+    Where `runs_on_zero`, the pullback is called with zero cotangents as well. `config` is what its caller
+    must be able to do; such a rule may be called without a config, with `None` for it.
     """
 
     def __init__(
@@ -97,7 +100,9 @@ class Rule:
         "takes_config",
     )
 
-    def __init__(self, function: Any, target: Any, functor: bool, frame: types.FrameType | None) -> None:
+    def __init__(
+        self, function: Any, target: Any, functor: bool, frame: types.FrameType | None
+    ) -> None:
         check_rule(function)
         self.function = function
         self.name = name_of(target)
@@ -127,7 +132,9 @@ class Rule:
         self.signature: Signature = Signature((), configs=configs)
         self._read(final=False)
 
-    def _without_callee(self, parameters: list[inspect.Parameter], skip: int) -> list[inspect.Parameter]:
+    def _without_callee(
+        self, parameters: list[inspect.Parameter], skip: int
+    ) -> list[inspect.Parameter]:
         positional = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
         if len(parameters) > skip and parameters[skip].kind in positional:
             return parameters[skip:] if self.functor else parameters[skip + 1 :]
@@ -229,12 +236,13 @@ class Registry:
     def __call__(self, /, *call: Any, **kwargs: Any) -> Any:
         """`rrule(f, *args, **kwargs)` or `rrule(config, f, *args, **kwargs)`: `(y, pullback)`, or `None`.
 
-        `y` is what the rule computes for `f(*args, **kwargs)`. `pullback(dy)` takes the cotangent of `y`, thunked or not, and
-        gives a tuple with one tangent for `f` and one for each of `args`; of a bound method `obj.m` the first
-        is that of `obj`. Without a rule for this call the result is `None`.
+        `y` is what the rule computes for `f(*args, **kwargs)`. `pullback(dy)` takes the cotangent of `y`,
+        thunked or not, and gives a tuple with one tangent for `f` and one for each of `args`; of a bound
+        method `obj.m` the first is that of `obj`. Without a rule for this call the result is `None`.
 
-        Raises `AmbiguousRuleError` where no rule is the most specific, `RuleError` where the rule returned something else than
-        `(y, pullback)`, and the pullback raises it where it has another number of tangents.
+        Raises `AmbiguousRuleError` where no rule is the most specific, `RuleError` where the rule returned
+        something else than `(y, pullback)`, and the pullback raises it where it has another number of
+        tangents.
 
         >>> import numpy as np
         >>> y, pullback = rrule(np.multiply, 2.0, 3.0)
@@ -263,12 +271,14 @@ class Registry:
         call = call_of(f, args, self._tables)
         rule = self._find(config, call, kwargs)
         if rule is None:
-            return self._apply_form(f, call, kwargs)
+            return self._apply_form(f, args, kwargs)
         if rule.opt_out:
             return None
         return _call_rule(rule, config, f, call, kwargs)
 
-    def find(self, config: Any, f: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Rule | None:
+    def find(
+        self, config: Any, f: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> Rule | None:
         """The rule that a call has, without calling it; `None` where it has none, or only a static form.
 
         >>> rrule.find(None, print, (), {}) is None
@@ -300,31 +310,33 @@ class Registry:
         if not table.by_type:
             return _select(table.rules, config, call, kwargs)
         kinds = (type(config), *[x.__class__ for x in call.args], *kwargs)
-        rule = table.found.get(kinds, _unknown)
+        found = table.found  # which a registration replaces
+        rule: Rule | None = found.get(kinds, _unknown)
         if rule is _unknown:
             rule = _select(table.rules, config, call, kwargs)
-            if len(table.found) >= _MOST_FOUND:
-                table.found.clear()
-            table.found[kinds] = rule
+            if len(found) >= _MOST_FOUND:
+                found.clear()
+            found[kinds] = rule
         return rule
 
-    def _apply_form(self, f: Any, call: Call, kwargs: dict[str, Any]) -> Any:
-        if not self._uses_library or call.bound:
+    def _apply_form(self, f: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        if not self._uses_library:
             return None
         try:
             form = FORMS.get(f)
         except TypeError:  # not hashable
             return None
-        return None if form is None else _call_form(form, call.args, kwargs)
+        return None if form is None else _call_form(form, args, kwargs)
 
     # -- registering -----------------------------------------------------------------------------
 
     def register(self, target: Any) -> Callable[[R], R]:
-        """`@rrule.register(target)` on a function `(callee, *args) -> (y, pullback)`, or `(config, callee, *args)`.
+        """`@rrule.register(target)` on a function `(callee, *args) -> (y, pullback)`, or `(config, callee,
+        *args)`.
 
-        `target` is any callable: a function, ufunc, builtin, method, static or class method, a class (the rule for its
-        constructor) or `Cls.__call__` (calling an instance: the first parameter is the instance, its tangent is explicit).
-        Annotations dispatch. The function is returned as it is.
+        `target` is any callable: a function, ufunc, builtin, method, static or class method, a class (the
+        rule for its constructor) or `Cls.__call__` (calling an instance: the first parameter is the
+        instance, its tangent is explicit). Annotations dispatch. The function is returned as it is.
 
         Raises `RuleError` where `target` cannot be called, or the function can be no rule.
 
@@ -436,8 +448,14 @@ def _most_specific(rules: list[Rule], config: Any, n: int) -> Rule:
     for rule in reversed(rules):
         if all(rule is other or _beats(rule, other, config, n) for other in rules):
             return rule
-    best = [r for r in rules if not any(_beats(other, r, config, n) for other in rules if other is not r)]
-    listed = "\n".join(f"    {rule.signature} at {location_of(rule.function)}" for rule in best or rules)
+    best = [
+        r
+        for r in rules
+        if not any(_beats(other, r, config, n) for other in rules if other is not r)
+    ]
+    listed = "\n".join(
+        f"    {rule.signature} at {location_of(rule.function)}" for rule in best or rules
+    )
     raise AmbiguousRuleError(
         f"several rules for {rules[0].name} apply and none is the most specific:\n{listed}\n"
         "Add a rule that is more specific than these, or make one of them less general."
@@ -487,7 +505,9 @@ def _call_rule(rule: Rule, config: Any, f: Any, call: Call, kwargs: dict[str, An
     if result is None:
         return None
     if type(result) is not tuple or len(result) != 2 or not callable(result[1]):
-        raise RuleError(f"{rule} returned {_shown(result)}, not a value and a pullback: (y, pullback)")
+        raise RuleError(
+            f"{rule} returned {_shown(result)}, not a value and a pullback: (y, pullback)"
+        )
     signature = rule.signature
     count = len(given)
     at_most = max(count, len(signature.patterns) + count - len(args))
@@ -498,7 +518,11 @@ def _call_rule(rule: Rule, config: Any, f: Any, call: Call, kwargs: dict[str, An
 
 def _shown(result: Any) -> str:
     if type(result) is tuple:
-        return f"a tuple of {len(result)}" if len(result) != 2 else "a tuple whose second is no function"
+        return (
+            f"a tuple of {len(result)}"
+            if len(result) != 2
+            else "a tuple whose second is no function"
+        )
     return f"a {type(result).__name__}"
 
 
@@ -517,14 +541,18 @@ def _call_form(form: Form, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any
     return y, Pullback(pullback, form, NoTangent(), 0, count, count, count)
 
 
-def _fitted(vjp: Any, x: Any, dy: Any, y: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+def _fitted(
+    vjp: Any, x: Any, dy: Any, y: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> Any:
     """The cotangent of one argument: a zero where it cannot be perturbed, else summed to its shape and projected."""
     if hasattr(type(x), "__traced_value__"):
         return vjp(dy, y, *args, **kwargs)
     if not can_be_perturbed(x):
         return _no_tangent
     dx = vjp(dy, y, *args, **kwargs)
-    if hasattr(type(dx), "__traced_value__") or not isinstance(x, (np.ndarray, np.generic, float, complex)):
+    if hasattr(type(dx), "__traced_value__") or not isinstance(
+        x, (np.ndarray, np.generic, float, complex)
+    ):
         return ProjectTo(x)(dx)
     from .kernels.broadcast import unbroadcast
 
@@ -552,8 +580,9 @@ class OptOuts:
     def register(self, target: Any, *signature: Any) -> Callable[[R], R]:
         """Opt out of the rules for a call that matches a signature; more specific rules still apply.
 
-        `no_rrule.register(f, str, int)` gives the signature as types, `no_rrule.register(f)` opts out altogether. As a
-        decorator the function below gives it with its annotations, callee first, as for a rule, perhaps a config before it; it is never called.
+        `no_rrule.register(f, str, int)` gives the signature as types, `no_rrule.register(f)` opts out
+        altogether. As a decorator the function below gives it with its annotations, callee first, as for a
+        rule, perhaps a config before it; it is never called.
 
         >>> registry = Registry()
         >>> @OptOuts(registry).register(abs)
@@ -605,8 +634,9 @@ def signature_from(annotations: Iterable[Any], frame: types.FrameType | None = N
 def rrule_via_ad(config: RuleConfig[Any], f: Any, /, *args: Any, **kwargs: Any) -> Any:
     """`(y, pullback)` of any call, by the AD that `config` belongs to; the shape is that of `rrule`.
 
-    A rule for a function that calls functions it was given uses this: it takes the config as its first parameter and asks the AD that
-    called it. The pullback gives the tangent of `f` first, then one for each of `args`.
+    A rule for a function that calls functions it was given uses this: it takes the config as its first
+    parameter and asks the AD that called it. The pullback gives the tangent of `f` first, then one for each
+    of `args`.
 
     Raises `ConfigError` where the AD has no reverse mode.
 
@@ -616,9 +646,13 @@ def rrule_via_ad(config: RuleConfig[Any], f: Any, /, *args: Any, **kwargs: Any) 
     (9.0, (NoTangent(), 6.0))
     """
     if not isinstance(config, RuleConfig):
-        raise ConfigError(f"rrule_via_ad(config, f, *args) takes the rule's config first, not {config!r}")
+        raise ConfigError(
+            f"rrule_via_ad(config, f, *args) takes the rule's config first, not {config!r}"
+        )
     if not config.has(HasReverseMode):
-        raise ConfigError(f"{type(config).__name__} has no reverse mode to call back into (HasReverseMode)")
+        raise ConfigError(
+            f"{type(config).__name__} has no reverse mode to call back into (HasReverseMode)"
+        )
     result = config.rrule_via_ad(f, *args, **kwargs)
     if type(result) is not tuple or len(result) != 2 or not callable(result[1]):
         raise ConfigError(f"{type(config).__name__}.rrule_via_ad returned no (y, pullback)")
@@ -632,7 +666,9 @@ def rrule_via_ad(config: RuleConfig[Any], f: Any, /, *args: Any, **kwargs: Any) 
 
 def _differentiate(config: Any, f: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     if not config.has(HasReverseMode):
-        raise ConfigError(f"{type(config).__name__} has no reverse mode to call back into (HasReverseMode)")
+        raise ConfigError(
+            f"{type(config).__name__} has no reverse mode to call back into (HasReverseMode)"
+        )
     found = rrule.apply(config, f, args, kwargs)
     if found is not None:
         return found

@@ -1,14 +1,16 @@
-"""Annotations as dispatch patterns: what a rule's parameter matches, and which of two patterns is more specific.
+"""Annotations as dispatch patterns: what a rule's parameter matches, and which of two patterns is more
+specific.
 
-A pattern is a set of values, and the more specific pattern is the smaller set. Two things are not sets: a number may
-stand for a wider one, and a value outside a `Literal` for one in it, but only where nothing else matches. So each
-pattern matches twice, `exact` and `loose`, and a rule that matches loosely is asked only after all that match exactly.
+A pattern is a set of values, and the more specific pattern is the smaller set. Two things are not sets: a
+number may stand for a wider one, and a value outside a `Literal` for one in it, but only where nothing else
+matches. So each pattern matches twice, `exact` and `loose`, and a rule that matches loosely is asked only
+after all that match exactly.
 """
 
 from __future__ import annotations
 
+import abc
 import ast
-import collections.abc
 import inspect
 import math
 import numbers
@@ -21,7 +23,14 @@ from typing import Any
 
 import numpy as np
 
-from .config import HasForwardMode, HasReverseMode, NoForwardMode, NoReverseMode, RuleConfig, satisfies
+from .config import (
+    HasForwardMode,
+    HasReverseMode,
+    NoForwardMode,
+    NoReverseMode,
+    RuleConfig,
+    satisfies,
+)
 from .errors import RuleError
 
 # -- patterns --------------------------------------------------------------------------------------
@@ -131,7 +140,7 @@ class Subclass(Pattern):
 
 ANYTHING = Pattern()
 
-_TYPE_CHECKS = (type.__instancecheck__, collections.abc.Sized.__class__.__instancecheck__)
+_TYPE_CHECKS: tuple[Any, ...] = (type.__instancecheck__, abc.ABCMeta.__instancecheck__)
 
 
 def _is_data_protocol(cls: type) -> bool:
@@ -221,8 +230,8 @@ class Unresolved(Exception):
 class Scope:
     """Where the names in the string annotations of a rule are looked up, as far as that can be known.
 
-    These are the rule's own globals, what it closes over, its type parameters, and the variables of the functions and class
-    bodies that were running when it was registered.
+    These are the rule's own globals, what it closes over, its type parameters, and the variables of the
+    functions and class bodies that were running when it was registered.
     """
 
     def __init__(self, rule: Any, frame: types.FrameType | None) -> None:
@@ -233,7 +242,9 @@ class Scope:
         self.globals: dict[str, Any] = getattr(function, "__globals__", {})
         self.own: dict[str, Any] = {p.__name__: p for p in getattr(function, "__type_params__", ())}
         code = getattr(function, "__code__", None)
-        for name, cell in zip(code.co_freevars if code else (), function.__closure__ or () if code else ()):
+        for name, cell in zip(
+            code.co_freevars if code else (), function.__closure__ or () if code else ()
+        ):
             try:
                 self.own[name] = cell.cell_contents
             except ValueError:
@@ -262,7 +273,6 @@ _READ_INSIDE: tuple[Any, ...] = (
     typing.Literal,
     typing.Final,
     typing.ClassVar,
-    typing.Type,
     type,
     RuleConfig,
 )
@@ -336,8 +346,12 @@ def pattern_of(annotation: Any, scope: Scope) -> Pattern:
     if isinstance(annotation, typing.TypeVar):
         if annotation.__constraints__:
             return _one_of([pattern_of(member, scope) for member in annotation.__constraints__])
-        return pattern_of(annotation.__bound__, scope) if annotation.__bound__ is not None else ANYTHING
-    if isinstance(annotation, type) and not isinstance(annotation, types.GenericAlias):
+        return (
+            pattern_of(annotation.__bound__, scope)
+            if annotation.__bound__ is not None
+            else ANYTHING
+        )
+    if isinstance(annotation, type):
         return _pattern_of_class(annotation)
     if annotation is typing.LiteralString:
         return Instance(str)
@@ -347,8 +361,6 @@ def pattern_of(annotation: Any, scope: Scope) -> Pattern:
     if behind is not None:
         return pattern_of(behind, scope)
     return _pattern_of_subscript(annotation, scope)
-
-
 
 
 def _pattern_of_class(cls: type) -> Pattern:
@@ -395,7 +407,8 @@ def _one_of(patterns: Sequence[Pattern]) -> Pattern:
 class Signature:
     """What a rule matches: a config or none, and a pattern for each positional parameter.
 
-    `required` parameters must be given (by position, or by name); `rest` is the pattern of what `*args` receives.
+    `required` parameters must be given (by position, or by name); `rest` is the pattern of what `*args`
+    receives.
     """
 
     __slots__ = ("configs", "names", "patterns", "positional_only", "required", "rest")
@@ -435,7 +448,11 @@ class Signature:
             return False
         if n < self.required:
             for i in range(n, self.required):
-                if i < self.positional_only or i >= len(self.names) or self.names[i] not in keywords:
+                if (
+                    i < self.positional_only
+                    or i >= len(self.names)
+                    or self.names[i] not in keywords
+                ):
                     return False
         if loose:
             return all(self.at(i).loose(x) for i, x in enumerate(args))
@@ -549,8 +566,8 @@ def signature_of(
 ) -> Signature:
     """The signature of a rule from its parameters, without those of the config and of the callee.
 
-    Raises `Unresolved` where a string annotation has a name that is not known yet; with `final` such a parameter matches
-    everything instead.
+    Raises `Unresolved` where a string annotation has a name that is not known yet; with `final` such a
+    parameter matches everything instead.
     """
 
     def pattern(parameter: inspect.Parameter) -> Pattern:

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from .tangents import NoTangent, Tangent, ZeroTangent
+from .tangents import NoTangent, ZeroTangent, tangent_type
 
 # Instances of these have no tangent space, whatever attributes they have.
 _ATOMS: tuple[type, ...] = (
@@ -55,8 +55,9 @@ def is_namedtuple(x: Any) -> bool:
 def fields_of(x: Any) -> dict[str, Any] | None:
     """The fields of an object by name, `None` for what is not made of named fields.
 
-    Fields are what a named tuple, a dataclass, `__slots__` and the instance's `__dict__` hold, and the three parts of
-    a `functools.partial`. Numbers, arrays, strings, containers, functions and types have none.
+    Fields are what a named tuple, a dataclass, `__slots__` and the instance's `__dict__` hold, and the
+    three parts of a `functools.partial`. Numbers, arrays, strings, containers, functions and types have
+    none.
 
     >>> fields_of(functools.partial(max, 1.0))
     {'func': <built-in function max>, 'args': (1.0,), 'keywords': {}}
@@ -93,11 +94,17 @@ def field_names(x: Any) -> tuple[str, ...]:
     ()
     """
     held = fields_of(x) or {}
-    return tuple(dict.fromkeys((*Tangent[type(x)]._names, *held))) if held or _is_object(x) else ()
+    return (
+        tuple(dict.fromkeys((*tangent_type(type(x))._names, *held)))
+        if held or _is_object(x)
+        else ()
+    )
 
 
 def _is_object(x: Any) -> bool:
-    return Tangent[type(x)]._kind == "fields" and not isinstance(x, (*_ATOMS, *_NUMBERS, np.ndarray))
+    return tangent_type(type(x))._kind == "fields" and not isinstance(
+        x, (*_ATOMS, *_NUMBERS, np.ndarray)
+    )
 
 
 def parts_of(x: Any) -> Any:
@@ -118,8 +125,8 @@ def parts_of(x: Any) -> Any:
 def can_be_perturbed(x: Any) -> bool:
     """Whether `x` has a tangent space: whether it is or holds a real or complex floating point number.
 
-    Strings, integers, booleans, `None`, types, functions and arrays of integers have none, and neither has a structure
-    that holds nothing else.
+    Strings, integers, booleans, `None`, types, functions and arrays of integers have none, and neither has
+    a structure that holds nothing else.
 
     >>> can_be_perturbed((1, "a")), can_be_perturbed((1, 2.0))
     (False, True)
@@ -147,7 +154,8 @@ def _can_be_perturbed(x: Any, above: frozenset[int]) -> bool:
 
 
 def zero_of(x: Any) -> Any:
-    """The zero that says nothing flows to `x`: `NoTangent()` where it cannot be perturbed, else `ZeroTangent()`.
+    """The zero that says nothing flows to `x`: `NoTangent()` where it cannot be perturbed, else
+    `ZeroTangent()`.
 
     >>> zero_of("a"), zero_of(1.0)
     (NoTangent(), ZeroTangent())
@@ -158,8 +166,9 @@ def zero_of(x: Any) -> Any:
 def zero_tangent(x: Any) -> Any:
     """The zero of the tangent space of `x`, with its structure written out, ready to be added to.
 
-    Numbers and arrays of zeros for floating point numbers and arrays, a `Tangent` with the parts that can be perturbed
-    for structures, `NoTangent()` for what cannot be perturbed. Arrays in it are new and belong to the caller.
+    Numbers and arrays of zeros for floating point numbers and arrays, a `Tangent` with the parts that can
+    be perturbed for structures, `NoTangent()` for what cannot be perturbed. Arrays in it are new and belong
+    to the caller.
 
     >>> zero_tangent((1.0, "a", np.ones(2)))
     Tangent[tuple](0.0, NoTangent(), array([0., 0.]))
@@ -184,10 +193,10 @@ def _zero_tangent(x: Any, above: frozenset[int]) -> Any:
         return ZeroTangent()
     above |= {id(x)}
     if isinstance(x, (tuple, list, collections.deque)):
-        return Tangent[type(x)](*[_zero_tangent(part, above) for part in parts.values()])
+        return tangent_type(type(x))(*[_zero_tangent(part, above) for part in parts.values()])
     zero_parts = {
         key: _zero_tangent(part, above)
         for key, part in parts.items()
         if _can_be_perturbed(part, above)
     }
-    return Tangent[type(x)]._of(zero_parts)
+    return tangent_type(type(x))._of(zero_parts)

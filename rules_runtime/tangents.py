@@ -2,14 +2,16 @@
 
 A tangent of a number or an array is a number or an array. This module has the rest:
 
-* `ZeroTangent()` and `NoTangent()`, the zeros. `ZeroTangent` says that nothing depends on the value, `NoTangent`
+* `ZeroTangent()` and `NoTangent()`, the zeros. `ZeroTangent` says that nothing depends on the value,
+  `NoTangent`
   that the value cannot be perturbed at all: a string, an index, a plain function.
-* `Tangent[P](...)`, the structural tangent of a `P`: one part for each field, position or key, where what is not
+* `Tangent[P](...)`, the structural tangent of a `P`: one part for each field, position or key, where what
+  is not
   named is zero.
 * `NotImplementedTangent(why)`, a derivative that exists but that nobody has written.
 
-The zeros are neutral for `+` and absorbing for `*`, whatever stands on the other side, numpy arrays included. As
-in ChainRulesCore, `NoTangent` wins against `ZeroTangent` in sums and loses in products.
+The zeros are neutral for `+` and absorbing for `*`, whatever stands on the other side, numpy arrays
+included. As in ChainRulesCore, `NoTangent` wins against `ZeroTangent` in sums and loses in products.
 """
 
 from __future__ import annotations
@@ -274,7 +276,9 @@ class NotImplementedTangent(AbstractTangent):
 
     def _use(self, *args: Any, **kwargs: Any) -> NoReturn:
         raise NotImplementedTangentError(
-            f"this derivative is not implemented: {self.why}" if self.why else "a derivative is not implemented"
+            f"this derivative is not implemented: {self.why}"
+            if self.why
+            else "a derivative is not implemented"
         )
 
     __sub__ = __rsub__ = __float__ = __complex__ = __array__ = __bool__ = __getitem__ = _use
@@ -283,7 +287,12 @@ class NotImplementedTangent(AbstractTangent):
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:
         if method == "__call__" and ufunc.__name__ in ("add", "negative", "positive", "conjugate"):
             return self
-        if method == "__call__" and ufunc.__name__ in ("multiply", "matmul", "true_divide", "divide"):
+        if method == "__call__" and ufunc.__name__ in (
+            "multiply",
+            "matmul",
+            "true_divide",
+            "divide",
+        ):
             return self
         return self._use()
 
@@ -300,11 +309,12 @@ _tangent_types_lock = threading.Lock()
 class Tangent(AbstractTangent, Generic[P]):
     """`Tangent[P](...)` is the structural tangent of a value of type `P`. It cannot be changed.
 
-    Positional for tuples and lists, keywords for objects, named tuples (positional too) and string-keyed dicts, one
-    mapping for any dict. What is not named is zero. The parts read as `t.a`, `t["a"]` and `t[0]`; a part named like a
-    method is read as `t["items"]`. Where it stands for a tuple, a list or a named tuple it iterates, unpacks and
-    slices by position, and numpy takes it for a sequence; else it iterates by the keys that were given, as a dict
-    does. `in`, `get`, `keys`, `items` and `values` are about what was given.
+    Positional for tuples and lists, keywords for objects, named tuples (positional too) and string-keyed
+    dicts, one mapping for any dict. What is not named is zero. The parts read as `t.a`, `t["a"]` and
+    `t[0]`; a part named like a method is read as `t["items"]`. Where it stands for a tuple, a list or a
+    named tuple it iterates, unpacks and slices by position, and numpy takes it for a sequence; else it
+    iterates by the keys that were given, as a dict does. `in`, `get`, `keys`, `items` and `values` are
+    about what was given.
 
     Tangents add by part, also those of a class and a subclass, and can be multiplied by scalars.
 
@@ -339,7 +349,9 @@ class Tangent(AbstractTangent, Generic[P]):
 
     def __new__(cls, /, *args: Any, **kwargs: Any) -> Any:
         if not cls._kind:
-            raise TangentError("a Tangent has a primal type: Tangent[Foo](a=...), Tangent[tuple](...)")
+            raise TangentError(
+                "a Tangent has a primal type: Tangent[Foo](a=...), Tangent[tuple](...)"
+            )
         self = object.__new__(cls)
         object.__setattr__(self, "_parts", cls._parts_from(args, kwargs))
         return self
@@ -349,11 +361,15 @@ class Tangent(AbstractTangent, Generic[P]):
         name, kind = cls.__name__, cls._kind
         if kind == _POSITIONS:
             if kwargs:
-                raise TangentError(f"{name} takes its parts by position, not by name: {', '.join(kwargs)}")
+                raise TangentError(
+                    f"{name} takes its parts by position, not by name: {', '.join(kwargs)}"
+                )
             return args
         if kind == _NAMED:
             if len(args) > len(cls._names):
-                raise TangentError(f"{name} has {len(cls._names)} fields, {len(args)} parts were given")
+                raise TangentError(
+                    f"{name} has {len(cls._names)} fields, {len(args)} parts were given"
+                )
             parts = dict(zip(cls._names, args))
             for key in kwargs:
                 if key in parts:
@@ -365,7 +381,9 @@ class Tangent(AbstractTangent, Generic[P]):
         if not args:
             return kwargs
         if len(args) == 1 and isinstance(args[0], Mapping):
-            return {**args[0], **kwargs} if kind == _KEYS else _with_names(name, {**args[0], **kwargs})
+            return (
+                {**args[0], **kwargs} if kind == _KEYS else _with_names(name, {**args[0], **kwargs})
+            )
         what = "one mapping or keywords" if kind == _KEYS else "keywords, one for each field"
         raise TangentError(f"{name} takes {what}; {len(args)} positional parts were given")
 
@@ -374,6 +392,24 @@ class Tangent(AbstractTangent, Generic[P]):
         self = object.__new__(cls)
         object.__setattr__(self, "_parts", parts)
         return self
+
+    @classmethod
+    def _like(cls, parts: Any) -> Any:
+        """Plain tuples, lists and dicts as a tangent of this type."""
+        if not isinstance(parts, dict):
+            return cls(*parts)
+        if cls._kind == _POSITIONS:
+            raise TangentError(f"a dict cannot be added to a {cls.__name__}")
+        return cls(parts) if cls._kind == _KEYS else cls(**parts)
+
+    @classmethod
+    def _aligned(cls, tangent: Any) -> Any:
+        """The parts of a tangent as this type keeps them; a `Tangent[tuple]` may stand for a named tuple's."""
+        if cls._kind == _NAMED and tangent._kind == _POSITIONS:
+            return dict(zip(cls._names, tangent._parts))
+        if cls._kind == _POSITIONS and tangent._kind == _NAMED:
+            return tuple(tangent)
+        return tangent._parts
 
     def __setattr__(self, name: str, value: Any) -> NoReturn:
         raise AttributeError(f"a Tangent cannot be changed: {name!r}")
@@ -410,7 +446,9 @@ class Tangent(AbstractTangent, Generic[P]):
             if kind == _FIELDS and not isinstance(key, str):
                 raise TangentError(f"{type(self).__name__} has named parts, no part {key!r}")
             if kind == _POSITIONS:
-                raise TangentError(f"{type(self).__name__} has its parts by position, no part {key!r}")
+                raise TangentError(
+                    f"{type(self).__name__} has its parts by position, no part {key!r}"
+                )
             if kind == _NAMED and key not in self._names:
                 raise KeyError(key)
             part = parts.get(key, _missing)
@@ -423,8 +461,12 @@ class Tangent(AbstractTangent, Generic[P]):
             return _read(parts[key])
         except IndexError:
             if kind == _POSITIONS and key >= 0:
-                return _zero_tangent  # what was not given; how long the primal is, nobody knows here
-            raise IndexError(f"{type(self).__name__} of {len(parts)} parts has no part {key}") from None
+                return (
+                    _zero_tangent  # what was not given; how long the primal is, nobody knows here
+                )
+            raise IndexError(
+                f"{type(self).__name__} of {len(parts)} parts has no part {key}"
+            ) from None
 
     def __len__(self) -> int:
         return len(self._names) if self._kind == _NAMED else len(self._parts)
@@ -433,8 +475,9 @@ class Tangent(AbstractTangent, Generic[P]):
         if self._kind == _POSITIONS:
             return map(_read, self._parts)
         if self._kind == _NAMED:
-            return iter([_read(self._parts.get(name, _zero_tangent)) for name in self._names])
-        return iter(self._parts)
+            return map(self.__getitem__, self._names)
+        names: list[Any] = list(self._parts)
+        return iter(names)
 
     def __reversed__(self) -> Iterator[Any]:
         return reversed(list(self))
@@ -534,7 +577,7 @@ class Tangent(AbstractTangent, Generic[P]):
 
     def conj(self) -> Any:
         """The tangent of the complex conjugates."""
-        return self.map(lambda part: part.conj() if isinstance(part, AbstractTangent) else np.conj(part))
+        return self.map(_conjugate)
 
     def __eq__(self, other: Any) -> bool:
         return same(self, other)
@@ -585,13 +628,22 @@ _OPERATORS: dict[str, Callable[..., Any]] = {
 }
 
 
+def tangent_type(primal_type: Any) -> Any:
+    """`Tangent[primal_type]`, for a type that is known at run time only.
+
+    >>> tangent_type(tuple)(1.0)
+    Tangent[tuple](1.0)
+    """
+    return Tangent.__class_getitem__(primal_type)
+
+
 def _rebuild(primal_type: Any, parts: Any) -> Any:
-    return Tangent[primal_type]._of(parts)
+    return tangent_type(primal_type)._of(parts)
 
 
 def _plain_type(primal_type: Any) -> Any:
     """The class behind `list[float]`, `Annotated[Foo, ...]` or an alias; `object` for what is no type."""
-    if isinstance(primal_type, type) and not isinstance(primal_type, types.GenericAlias):
+    if isinstance(primal_type, type):
         return primal_type
     if primal_type is Any:
         return object
@@ -634,7 +686,7 @@ def _new_tangent_type(primal_type: type) -> Any:
     del space["__class_getitem__"]
     made = type(f"Tangent[{primal_type.__name__}]", (Tangent,), space)
     # for `match`: sequence patterns for what unpacks by position, mapping patterns for the rest
-    (Sequence if kind in (_POSITIONS, _NAMED) else Mapping).register(made)  # type: ignore[type-abstract]
+    (Sequence if kind in (_POSITIONS, _NAMED) else Mapping).register(made)
     return made
 
 
@@ -677,6 +729,10 @@ def _negative(part: Any) -> Any:
     return _elementwise(_negative, part) if isinstance(part, (tuple, list, dict)) else -part
 
 
+def _conjugate(part: Any) -> Any:
+    return part.conj() if hasattr(part, "conj") else np.conj(part)
+
+
 def _elementwise(f: Callable[[Any], Any], parts: Any) -> Any:
     if isinstance(parts, dict):
         return {key: f(part) for key, part in parts.items()}
@@ -707,22 +763,11 @@ def plus(a: Any, b: Any) -> Any:
         if len(a) != len(b):
             raise TangentError(f"tangents with {len(a)} and {len(b)} parts cannot be added")
         both = [plus(x, y) for x, y in zip(a, b)]
-        if hasattr(a, "_fields"):
-            return tuple.__new__(type(a), both)
+        make = getattr(type(a), "_make", None)  # named tuples
+        if make is not None:
+            return make(both)
         return both if isinstance(a, list) else tuple(both)
     return a + b
-
-
-def _like(cls: Any, parts: Any) -> Any:
-    """Plain tuples, lists and dicts as a tangent of this type."""
-    if cls._kind == _POSITIONS and isinstance(parts, dict):
-        raise TangentError(f"a dict cannot be added to a {cls.__name__}")
-    if isinstance(parts, dict):
-        return cls(parts) if cls._kind == _KEYS else cls(**parts)
-    return cls(*parts)
-
-
-Tangent._like = classmethod(_like)  # type: ignore[attr-defined]
 
 
 def _merged(a: dict[Any, Any], b: dict[Any, Any]) -> dict[Any, Any]:
@@ -747,18 +792,6 @@ def _add_tangents(a: Tangent[Any], b: Tangent[Any]) -> Any:
             both = tuple(map(plus, x, y[: len(x)]))
         return kind._of(both + longer[len(shorter) :])
     return kind._of(_merged(x, y))
-
-
-def _aligned(cls: Any, tangent: Any) -> Any:
-    """The parts of a tangent as this type keeps them; a `Tangent[tuple]` may stand for a named tuple's."""
-    if cls._kind == _NAMED and tangent._kind == _POSITIONS:
-        return dict(zip(cls._names, tangent._parts))
-    if cls._kind == _POSITIONS and tangent._kind == _NAMED:
-        return tuple(tangent)
-    return tangent._parts
-
-
-Tangent._aligned = classmethod(_aligned)  # type: ignore[attr-defined]
 
 
 def _common_type(a: Tangent[Any], b: Tangent[Any]) -> Any:

@@ -113,7 +113,8 @@ class InplaceableThunk(Thunk):
 
 
 def unthunk(x: Any) -> Any:
-    """`x`, computed where it is a thunk, also where parts of a `Tangent` are; anything else is returned as it is.
+    """`x`, computed where it is a thunk, also where parts of a `Tangent` are; anything else is returned as
+    it is.
 
     >>> unthunk(Tangent[tuple](Thunk(lambda: 1.0), 2.0))
     Tangent[tuple](1.0, 2.0)

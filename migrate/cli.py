@@ -99,6 +99,16 @@ _DO, _CONVERT, _FILES, _SAFETY, _REPORT = (
 @_option(
     _REPORT, "--ignore", multiple=True, metavar="CODE", help="Do not report codes that begin so. Repeatable."
 )
+@_option(
+    _REPORT,
+    "--format",
+    type=click.Choice(["text", "json", "sarif", "github"]),
+    default="text",
+    help="How to print the report.  [text]",
+)
+@_option(
+    _REPORT, "-o", "--output", metavar="FILE", help="Put the report into FILE, not on standard output."
+)
 @_option(_REPORT, "--strict", is_flag=True, help="Exit 1 also when rules are left.")
 @_option(_REPORT, "--statistics", is_flag=True, help="Count the messages by code.")
 @_option(_REPORT, "-q", "--quiet", is_flag=True, help="Print errors only.")
@@ -141,5 +151,9 @@ def _refuse_nonsense(context: click.Context, request: Any) -> None:
         raise click.UsageError("Name a file or a folder, such as: rrule-migrate --diff src/", context)
     if "-" in request.paths and request.paths != ("-",):
         raise click.UsageError("- (standard input) cannot be mixed with other paths.", context)
+    if request.format != "text" and request.output is None and (request.diff or request.filters):
+        mode = "--diff" if request.diff else "-"
+        message = f"Standard output belongs to {mode}: say --output FILE for --format {request.format}."
+        raise click.UsageError(message, context)
     if request.quiet and request.verbose:
         raise click.UsageError("--quiet and --verbose exclude each other.", context)

@@ -63,6 +63,23 @@ def blocks(before: bytes, after: bytes) -> list[tuple[int, int, int]]:
     return [(a, c, b - a) for tag, a, b, c, _ in codes if tag == "equal"]
 
 
+@dataclass(frozen=True)
+class Change:
+    """The lines from `start` to before `end` (0-based) of the old file become `text`."""
+
+    start: int
+    end: int
+    text: bytes
+
+
+def changes(before: bytes, after: bytes) -> list[Change]:
+    """What to replace in the old file to get the new one."""
+    old, new = _lines(before), _lines(after)
+    return [
+        Change(a, b, b"".join(new[c:d])) for tag, a, b, c, d in _opcodes(old, new) if tag != "equal"
+    ]
+
+
 def _opcodes(old: list[bytes], new: list[bytes]) -> list[Code]:
     """Those of difflib, which is only given what stands between the first and the last difference."""
     from difflib import SequenceMatcher

@@ -19,10 +19,7 @@ def filter_stdin(run: Run) -> int:
     outcome = _planned(run, name, source)
     run.tally.looked_at = 1
     if request.diff and isinstance(outcome, FileConverted):
-        from migrate.show import show_diff
-
-        run.tally.add(outcome)
-        show_diff(outcome, run.out, run.report)
+        run.show(outcome)
     else:
         run.tell(outcome)
         if request.writes:  # a file that fails comes out as it came in, so that an editor does not lose it

@@ -42,5 +42,14 @@ class Request:
     color: str = "auto"
 
     @property
+    def mode(self) -> str:
+        return "diff" if self.diff else "check" if self.check else "rewrite"
+
+    @property
     def writes(self) -> bool:
-        return not (self.diff or self.check)
+        return self.mode == "rewrite"
+
+    @property
+    def filters(self) -> bool:
+        """From standard input to standard output."""
+        return self.paths == ("-",)

@@ -12,8 +12,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from migrate.errors import Stop
+from migrate.reports import Report, new_report
 from migrate.reports.tally import Tally
-from migrate.reports.text import TextReport
+from migrate.terminal import Stream
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -22,28 +24,27 @@ if TYPE_CHECKING:
     from migrate.git import Worktrees
     from migrate.model import FileConverted, Outcome
     from migrate.request import Request
-    from migrate.terminal import Stream
 
 OK, FOUND, FAILED, INTERRUPTED = 0, 1, 2, 130
 
 
 def run(request: Request, out: Stream, err: Stream) -> int:
     """Do what is asked for and return the exit code."""
-    aside = request.diff or request.paths == ("-",)
-    if request.paths == ("-",):
-        verb = "converted"
-    else:
-        verb = "rewrote" if request.writes else "would rewrite"
-    report = TextReport(
-        err if aside else out, err, verb, request.quiet, request.verbose, request.statistics
-    )
-    return Run(request, out, err, report)()
+    if request.output is None:
+        stream = err if request.diff or request.filters else out
+        return Run(request, out, err, new_report(request, stream, err))()
+    try:
+        file = open(request.output, "w", encoding="utf-8", errors="backslashreplace")
+    except OSError as error:
+        raise Stop(f"--output {request.output}: cannot be written: {error.strerror}") from None
+    with file:
+        return Run(request, out, err, new_report(request, Stream(file, colour=False), err))()
 
 
 class Run:
     """`out` and `err` are the two standard streams; `report` is told each outcome once it is final."""
 
-    def __init__(self, request: Request, out: Stream, err: Stream, report: TextReport) -> None:
+    def __init__(self, request: Request, out: Stream, err: Stream, report: Report) -> None:
         self.request = request
         self.out = out
         self.err = err
@@ -52,7 +53,7 @@ class Run:
 
     def __call__(self) -> int:
         try:
-            if self.request.paths == ("-",):
+            if self.request.filters:
                 from migrate.filter import filter_stdin
 
                 return filter_stdin(self)
@@ -81,6 +82,13 @@ class Run:
     def tell(self, outcome: Outcome) -> None:
         self.tally.add(outcome)
         self.report.add(outcome)
+
+    def show(self, outcome: FileConverted) -> None:
+        """Like `tell`, with the file's diff."""
+        from migrate.show import show_diff
+
+        self.tally.add(outcome)
+        show_diff(outcome, self.out, self.report)
 
     def _files(self) -> None:
         outcomes = self._planned()
@@ -115,10 +123,7 @@ class Run:
             from migrate.model import FileConverted
 
             if isinstance(outcome, FileConverted):
-                from migrate.show import show_diff
-
-                self.tally.add(outcome)
-                show_diff(outcome, self.out, self.report)
+                self.show(outcome)
                 if self.out.closed:
                     return
             else:

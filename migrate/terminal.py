@@ -78,8 +78,11 @@ class Stream:
                 stream.status("")
 
     def line(self, text: str = "") -> None:
+        self.text(text + "\n")
+
+    def text(self, text: str) -> None:
         self._clear_status()
-        self._write(lambda: self.file.write(text + "\n"))
+        self._write(lambda: self.file.write(text))
 
     def bytes(self, data: bytes) -> None:
         """Bytes as they are, after whatever text was printed before."""

@@ -1,1 +1,36 @@
 """What a run tells about each file, and one module for each way to print it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from migrate.discover import Skipped
+    from migrate.model import Outcome
+    from migrate.reports.tally import Tally
+    from migrate.request import Request
+    from migrate.terminal import Stream
+
+
+class Report(Protocol):
+    """Told each outcome once it is final, each file that was passed over, and at the end the counts."""
+
+    def add(self, outcome: Outcome) -> None: ...
+
+    def skip(self, skipped: Skipped) -> None: ...
+
+    def finish(self, tally: Tally) -> None: ...
+
+
+def new_report(request: Request, stream: Stream, err: Stream) -> Report:
+    """The report that the request asks for, on `stream`; errors are told on `err` whatever the format."""
+    if request.format == "text":
+        from migrate.reports.text import TextReport
+
+        verb = {"rewrite": "rewrote", "check": "would rewrite", "diff": "would rewrite"}[request.mode]
+        if request.filters:
+            verb = "converted"
+        return TextReport(stream, err, verb, request.quiet, request.verbose, request.statistics)
+    from migrate.reports.machine import machine_report
+
+    return machine_report(request, stream, err)

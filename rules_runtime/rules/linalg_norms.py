@@ -33,7 +33,7 @@ def vector_norm_adjoint(g: Any, y: Any, x: Any, order: Any, axis: Any) -> Any:
     if order in (np.inf, -np.inf):
         return g * _sign(x) * _shares(np.abs(primal(x)) == primal(y), axis)
     if order == 0:
-        return np.zeros(x.shape, x.dtype)
+        return np.zeros(np.shape(x), x.dtype)
     if order == 1:
         return g * _sign(x)
     size = np.abs(x)
@@ -76,15 +76,15 @@ def norm_vjp(
     g: Any, y: Any, x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False
 ) -> Any:
     if axis is None and (
-        ord is None or (ord in ("fro", "f", 2) and x.ndim <= (2 if ord != 2 else 1))
+        ord is None or (ord in ("fro", "f", 2) and np.ndim(x) <= (2 if ord != 2 else 1))
     ):
         return vector_norm_adjoint(
             g if not keepdims else np.reshape(g, ()), np.reshape(y, ()), x, 2, None
         )
     if axis is None:
-        axis = tuple(range(x.ndim))
+        axis = tuple(range(np.ndim(x)))
     axes = (axis,) if isinstance(axis, (int, np.integer)) else tuple(axis)
-    axes = tuple(int(a) % x.ndim for a in axes)
+    axes = tuple(int(a) % np.ndim(x) for a in axes)
     g, y = _with_axes(g, axes, keepdims), _with_axes(y, axes, keepdims)
     if len(axes) == 1:
         return vector_norm_adjoint(g, y, x, ord, axes)
@@ -102,8 +102,10 @@ derivative(np.linalg.norm, norm_vjp)
 def vector_norm_vjp(
     g: Any, y: Any, x: Any, /, *, axis: Any = None, keepdims: bool = False, ord: Any = 2
 ) -> Any:
-    axes = tuple(range(x.ndim)) if axis is None else axis if isinstance(axis, tuple) else (axis,)
-    axes = tuple(int(a) % x.ndim for a in axes)
+    axes = (
+        tuple(range(np.ndim(x))) if axis is None else axis if isinstance(axis, tuple) else (axis,)
+    )
+    axes = tuple(int(a) % np.ndim(x) for a in axes)
     g, y = _with_axes(g, axes, keepdims), _with_axes(y, axes, keepdims)
     return vector_norm_adjoint(g, y, x, ord, axes)
 

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 Vector: TypeAlias = NDArray[np.float64]
 
-LEVELS = 10
+LEVELS = 18
 RELATIVE_GOAL = 1e-10
 
 

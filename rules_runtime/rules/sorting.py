@@ -1,0 +1,190 @@
+"""Sorting and what is read off sorted values: `numpy.sort`, `partition`, `median`, `quantile` and their kin.
+
+Sorting is a permutation that depends on the values only where two of them are equal, so the cotangent goes
+back by the inverse permutation. A quantile is a weighted mean of one or two sorted values.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from rules_runtime.forms import constant, derivative, primal
+from rules_runtime.kernels.broadcast import normal_axes
+
+# -- permutations --------------------------------------------------------------------------------------------------
+
+
+def _inverse(order: Any, axis: int) -> Any:
+    """The inverse of permutations along an axis."""
+    return np.argsort(order, axis=axis, kind="stable")
+
+
+def _places(a: Any, y: Any, axis: int) -> Any:
+    """For each value of `a`, where it stands in its permutation `y`."""
+    ranks = _inverse(np.argsort(primal(a), axis=axis, kind="stable"), axis)
+    order = np.argsort(primal(y), axis=axis, kind="stable")
+    return np.take_along_axis(order, ranks, axis)
+
+
+def _permuted_back(g: Any, y: Any, a: Any, axis: int | None) -> Any:
+    if axis is None:
+        return np.reshape(_permuted_back(g, y, np.reshape(a, (-1,)), 0), a.shape)
+    return np.take_along_axis(g, _places(a, y, axis), axis)
+
+
+def sort_vjp(
+    g: Any,
+    y: Any,
+    a: Any,
+    axis: int | None = -1,
+    kind: Any = None,
+    order: Any = None,
+    **options: Any,
+) -> Any:
+    return _permuted_back(g, y, a, axis)
+
+
+def partition_vjp(
+    g: Any, y: Any, a: Any, kth: Any, axis: int | None = -1, kind: Any = None, order: Any = None
+) -> Any:
+    return _permuted_back(g, y, a, axis)
+
+
+derivative(np.sort, sort_vjp, needs="y0")
+derivative(np.partition, partition_vjp, needs="y0")
+derivative(np.sort_complex, lambda g, y, a: _permuted_back(g, y, a, -1), needs="y0")
+constant(np.argsort, np.argpartition, np.lexsort, np.searchsorted, np.digitize)
+
+
+# -- quantiles -----------------------------------------------------------------------------------------------------
+
+
+def _positions(q: Any, count: int, method: Any) -> Any:
+    """Where among `count` sorted values the quantiles `q` lie, between two of them maybe."""
+    return np.quantile(np.arange(count, dtype=float), q, method=method)
+
+
+def _weights(q: Any, counts: Any, n: int, method: Any) -> Any:
+    """The weight of every sorted value, of shape ``q.shape + counts.shape + (n,)``."""
+    at = np.zeros(q.shape + counts.shape)
+    for count in np.unique(counts[counts > 0]):
+        at[..., counts == count] = np.expand_dims(_positions(q, int(count), method), -1)
+    lower = np.floor(at)
+    t = (at - lower)[..., None]
+    places = np.arange(n)
+    found = (1 - t) * (places == lower[..., None]) + t * (places == lower[..., None] + 1)
+    return found * (counts > 0)[..., None]
+
+
+class _Sorted:
+    """An array with the axes of a quantile last and in one, sorted, not-a-numbers behind."""
+
+    def __init__(self, a: Any, axis: Any, skip_nan: bool) -> None:
+        self.shape = np.shape(a)
+        self.axes = normal_axes(axis, len(self.shape))
+        self.kept = tuple(k for k in range(len(self.shape)) if k not in self.axes)
+        self.rows = tuple(self.shape[k] for k in self.kept)
+        self.n = int(np.prod([self.shape[k] for k in self.axes]))
+        flat = self.flat(np.asarray(primal(a)))
+        self.order = np.argsort(flat, axis=-1, kind="stable")
+        self.counts = np.sum(~np.isnan(flat), -1) if skip_nan else np.full(self.rows, self.n)
+
+    def flat(self, a: Any) -> Any:
+        return np.reshape(np.transpose(a, self.kept + self.axes), (*self.rows, self.n))
+
+    def back(self, g: Any) -> Any:
+        """A cotangent of the sorted rows as one of the array."""
+        g = np.take_along_axis(g, _inverse(self.order, -1), -1)
+        g = np.reshape(g, self.rows + tuple(self.shape[k] for k in self.axes))
+        return np.transpose(g, np.argsort(self.kept + self.axes))
+
+    def of_result(self, g: Any, q: Any) -> Any:
+        """The cotangent of the result, without the axes that `keepdims` keeps."""
+        return np.reshape(g, q.shape + self.rows)
+
+
+def _quantile_adjoint(g: Any, a: Any, q: Any, axis: Any, method: Any, skip_nan: bool) -> Any:
+    rows = _Sorted(a, axis, skip_nan)
+    g = rows.of_result(g, q)[..., None] * _weights(q, rows.counts, rows.n, method)
+    return rows.back(np.sum(g, axis=tuple(range(q.ndim))) if q.ndim else g)
+
+
+_CONTINUOUS = {"linear": lambda n: n - 1.0, "hazen": float, "weibull": lambda n: n + 1.0}
+
+
+def _position_adjoint(g: Any, a: Any, q: Any, axis: Any, method: Any, skip_nan: bool) -> Any:
+    """The cotangent of `q`: how fast the quantile moves from one sorted value to the next."""
+    if method not in _CONTINUOUS:
+        raise NotImplementedError(f"the quantile by method {method!r} has no derivative by q")
+    rows = _Sorted(a, axis, skip_nan)
+    values = np.take_along_axis(rows.flat(a), rows.order, -1)
+    found = []
+    for g_of_one, one in zip(np.reshape(rows.of_result(g, q), (-1, *rows.rows)), q.ravel()):
+        slopes = np.zeros((*rows.rows, rows.n))
+        for count in np.unique(rows.counts[rows.counts > 1]):
+            at = _positions(one, int(count), method)
+            lower = min(int(np.floor(at)), int(count) - 2)
+            speed = (
+                _CONTINUOUS[method](int(count)) if 0 < at < count - 1 or method == "linear" else 0.0
+            )
+            slopes[rows.counts == count, lower + 1] = speed
+            slopes[rows.counts == count, lower] = -speed
+        found.append(np.sum(g_of_one * np.sum(np.where(slopes != 0, values, 0.0) * slopes, -1)))
+    return np.reshape(np.stack(found), q.shape) if found else np.zeros(q.shape)
+
+
+def _quantile_vjp(adjoint: Any, percent: float, skip_nan: bool) -> Any:
+    def vjp(
+        g: Any,
+        y: Any,
+        a: Any,
+        q: Any,
+        axis: Any = None,
+        out: Any = None,
+        overwrite_input: bool = False,
+        method: Any = "linear",
+        keepdims: bool = False,
+        *,
+        weights: Any = None,
+        interpolation: Any = None,
+    ) -> Any:
+        if weights is not None:
+            raise NotImplementedError("quantiles with weights have no rule")
+        scaled = np.asarray(primal(q)) / percent
+        found = adjoint(g, a, scaled, axis, interpolation or method, skip_nan)
+        return found / percent if adjoint is _position_adjoint else found
+
+    return vjp
+
+
+def _median_vjp(skip_nan: bool) -> Any:
+    def vjp(
+        g: Any,
+        y: Any,
+        a: Any,
+        axis: Any = None,
+        out: Any = None,
+        overwrite_input: bool = False,
+        keepdims: bool = False,
+    ) -> Any:
+        return _quantile_adjoint(g, a, np.asarray(0.5), axis, "linear", skip_nan)
+
+    return vjp
+
+
+derivative(np.median, _median_vjp(False), needs="0")
+derivative(np.nanmedian, _median_vjp(True), needs="0")
+for _function, _percent, _skips in (
+    (np.quantile, 1.0, False),
+    (np.percentile, 100.0, False),
+    (np.nanquantile, 1.0, True),
+    (np.nanpercentile, 100.0, True),
+):
+    derivative(
+        _function,
+        _quantile_vjp(_quantile_adjoint, _percent, _skips),
+        _quantile_vjp(_position_adjoint, _percent, _skips),
+        needs="01",
+    )

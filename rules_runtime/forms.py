@@ -14,6 +14,9 @@ from typing import Any
 
 import numpy as np
 
+from .kernels.broadcast import unbroadcast
+from .tangents import AbstractZero, NoTangent, Tangent
+
 Vjp = Callable[..., Any]
 
 
@@ -68,6 +71,18 @@ class Form:
         self.broadcasts = broadcasts
         self.constant = not any(self.vjps)
 
+    def fit(self, dx: Any, x: Any) -> Any:
+        """The tangent of the argument `x` from what its function gave: its shape, real for real, lists as tangents."""
+        if isinstance(x, (list, tuple)) and isinstance(dx, (list, tuple)):
+            return Tangent[type(x)](*[self.fit(d, part) for d, part in zip(dx, x, strict=True)])
+        if dx is None:
+            return NoTangent()
+        if isinstance(dx, AbstractZero):
+            return dx
+        if np.iscomplexobj(dx) and not np.iscomplexobj(x):
+            dx = np.real(dx)
+        return unbroadcast(dx, np.shape(x)) if self.broadcasts else dx
+
     def __repr__(self) -> str:
         return f"<static form of {getattr(self.function, '__name__', self.function)}>"
 
@@ -105,8 +120,6 @@ def primal(x: Any) -> Any:
 
 def filled(g: Sequence[Any], y: Sequence[Any]) -> tuple[Any, ...]:
     """The parts of a structured cotangent, zeros as arrays of the shape of the parts of `y`."""
-    from .tangents import AbstractZero
-
     return tuple(
         np.zeros(yk.shape, yk.dtype) if isinstance(gk, AbstractZero) or gk is None else gk
         for gk, yk in zip(g, y, strict=True)

@@ -1,0 +1,100 @@
+"""Sums over broadcast axes, and their adjoints, in the fewest passes."""
+
+from __future__ import annotations
+
+import string
+from typing import Any
+
+import numpy as np
+
+Shape = tuple[int, ...]
+ndarray = np.ndarray
+add_reduce = np.add.reduce
+_letters = string.ascii_letters
+
+
+def unbroadcast(g: Any, shape: Shape) -> Any:
+    """`g` summed over the axes along which an array of shape `shape` was broadcast to the shape of `g`."""
+    have = np.shape(g)
+    if have == shape:
+        return g
+    extra = len(have) - len(shape)
+    axes = tuple(
+        k for k, n in enumerate(have) if k < extra or (shape[k - extra] == 1 and n != 1)
+    )
+    if len(axes) == len(have) and not shape:
+        return _total(g)
+    if axes:
+        g = add_reduce(g, axis=axes) if type(g) is ndarray else np.sum(g, axis=axes)
+    if np.shape(g) != shape:
+        g = g.reshape(shape) if np.size(g) == _size(shape) else np.broadcast_to(g, shape)
+    return g
+
+
+def _size(shape: Shape) -> int:
+    size = 1
+    for n in shape:
+        size *= n
+    return size
+
+
+def _total(g: Any) -> Any:
+    return add_reduce(g, axis=None) if type(g) is ndarray else np.sum(g)
+
+
+def product_sum(g: Any, factor: Any, shape: Shape) -> Any:
+    """`unbroadcast(g * factor, shape)` without the product in memory where numpy can do so."""
+    if type(g) is not ndarray or type(factor) is not ndarray or g.dtype != factor.dtype:
+        return unbroadcast(g * factor, shape)
+    have = np.broadcast_shapes(g.shape, factor.shape)
+    if have == shape or g.dtype.kind not in "fc" or len(have) > 26:
+        return unbroadcast(g * factor, shape)
+    if not shape and g.shape == factor.shape:
+        if g.flags.c_contiguous and factor.flags.c_contiguous:
+            return np.dot(g.reshape(-1), factor.reshape(-1))
+        if g.flags.f_contiguous and factor.flags.f_contiguous:
+            return np.dot(g.T.reshape(-1), factor.T.reshape(-1))
+    if g.shape != have or factor.shape != have:
+        return unbroadcast(g * factor, shape)
+    extra = len(have) - len(shape)
+    letters = _letters[: len(have)]
+    kept = "".join(
+        c for k, c in enumerate(letters) if k >= extra and (shape[k - extra] != 1 or have[k] == 1)
+    )
+    return np.einsum(f"{letters},{letters}->{kept}", g, factor).reshape(shape)
+
+
+def expand(g: Any, shape: Shape, axes: tuple[int, ...]) -> Any:
+    """A read-only view of `g` repeated along `axes` of `shape`: the adjoint of a sum over them.
+
+    `g` has the shape of the sum, with or without the axes of length one.
+    """
+    if type(g) is not ndarray or not g.flags.c_contiguous:
+        kept = tuple(1 if k in axes else n for k, n in enumerate(shape))
+        return np.broadcast_to(np.reshape(g, kept), shape)
+    strides = [0] * len(shape)
+    step = g.itemsize
+    for k in range(len(shape) - 1, -1, -1):
+        if k not in axes:
+            strides[k] = step
+            step *= shape[k]
+    if g.size == 0 or 0 in shape:
+        return np.zeros(shape, g.dtype)
+    return np.ndarray(shape, g.dtype, g, 0, tuple(strides))
+
+
+def full_view(value: Any, shape: Shape) -> Any:
+    """A read-only array of one value, of any shape, in constant memory."""
+    value = np.asarray(value)
+    if 0 in shape:
+        return np.zeros(shape, value.dtype)
+    return np.ndarray(shape, value.dtype, value, 0, (0,) * len(shape))
+
+
+def normal_axes(axis: Any, ndim: int) -> tuple[int, ...]:
+    """`axis=` as numpy takes it (None, an int, a tuple) as a tuple of non-negative ints."""
+    if axis is None:
+        return tuple(range(ndim))
+    if isinstance(axis, tuple):
+        return tuple(int(k) % ndim if ndim else 0 for k in axis)
+    return (int(axis) % ndim,) if ndim else ()

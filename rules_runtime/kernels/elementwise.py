@@ -1,0 +1,252 @@
+"""Cotangents of the elementwise functions that matter most, `vjp(g, saved)`, with the fewest passes over memory.
+
+Each computes on plain float64 arrays in place where the array is its own, and by operators on anything else: numbers, a
+`Fill`, tracers of an outer level. Derivatives here are real; complex arguments go by the static forms in `rules/`.
+
+`UNARY` lists the functions of one argument with what they save: "x", the argument, "y", the result, or "xy", both.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+ndarray = np.ndarray
+multiply, subtract, divide, negative = np.multiply, np.subtract, np.divide, np.negative
+ONE, TWO, HALF = np.array(1.0), np.array(2.0), np.array(0.5)
+for _c in (ONE, TWO, HALF):
+    _c.flags.writeable = False
+
+
+def _times(g: Any, d: Any) -> Any:
+    """`g * d` into `d`, which is the caller's own."""
+    if type(d) is ndarray and type(g) is ndarray:
+        return multiply(d, g, d)
+    return g * d
+
+
+def sin_vjp(g: Any, x: Any) -> Any:
+    return _times(g, np.cos(x))
+
+
+def cos_vjp(g: Any, x: Any) -> Any:
+    d = np.sin(x)
+    if type(d) is ndarray and type(g) is ndarray:
+        multiply(d, g, d)
+        return negative(d, d)
+    return -(g * d)
+
+
+def tan_vjp(g: Any, y: Any) -> Any:
+    return _times(g, y * y + 1.0)
+
+
+def tanh_vjp(g: Any, y: Any) -> Any:
+    d = y * y
+    if type(d) is ndarray:
+        subtract(ONE, d, d)
+        if type(g) is ndarray:
+            return multiply(d, g, d)
+        return g * d
+    return g * (1.0 - d)
+
+
+def exp_vjp(g: Any, y: Any) -> Any:
+    return g * y
+
+
+def expm1_vjp(g: Any, y: Any) -> Any:
+    return g * (y + 1.0)
+
+
+def exp2_vjp(g: Any, y: Any) -> Any:
+    return g * (y * 0.6931471805599453)
+
+
+def log_vjp(g: Any, x: Any) -> Any:
+    return g / x
+
+
+def log2_vjp(g: Any, x: Any) -> Any:
+    return g / (x * 0.6931471805599453)
+
+
+def log10_vjp(g: Any, x: Any) -> Any:
+    return g / (x * 2.302585092994046)
+
+
+def log1p_vjp(g: Any, x: Any) -> Any:
+    return g / (x + 1.0)
+
+
+def sqrt_vjp(g: Any, y: Any) -> Any:
+    return g / (y + y)
+
+
+def cbrt_vjp(g: Any, y: Any) -> Any:
+    return g / (3.0 * y * y)
+
+
+def square_vjp(g: Any, x: Any) -> Any:
+    return _times(g, x + x)
+
+
+def reciprocal_vjp(g: Any, y: Any) -> Any:
+    d = y * y
+    if type(d) is ndarray and type(g) is ndarray:
+        multiply(d, g, d)
+        return negative(d, d)
+    return -(g * d)
+
+
+def absolute_vjp(g: Any, x: Any) -> Any:
+    return g * np.sign(x)
+
+
+def sinh_vjp(g: Any, x: Any) -> Any:
+    return _times(g, np.cosh(x))
+
+
+def cosh_vjp(g: Any, x: Any) -> Any:
+    return _times(g, np.sinh(x))
+
+
+def arcsin_vjp(g: Any, x: Any) -> Any:
+    return g / np.sqrt(1.0 - x * x)
+
+
+def arccos_vjp(g: Any, x: Any) -> Any:
+    return -g / np.sqrt(1.0 - x * x)
+
+
+def arctan_vjp(g: Any, x: Any) -> Any:
+    return g / (1.0 + x * x)
+
+
+def arcsinh_vjp(g: Any, x: Any) -> Any:
+    return g / np.sqrt(x * x + 1.0)
+
+
+def arccosh_vjp(g: Any, x: Any) -> Any:
+    return g / np.sqrt(x * x - 1.0)
+
+
+def arctanh_vjp(g: Any, x: Any) -> Any:
+    return g / (1.0 - x * x)
+
+
+def negative_vjp(g: Any, _: Any) -> Any:
+    return -g
+
+
+def deg2rad_vjp(g: Any, _: Any) -> Any:
+    return g * (np.pi / 180.0)
+
+
+def rad2deg_vjp(g: Any, _: Any) -> Any:
+    return g * (180.0 / np.pi)
+
+
+Vjp = Callable[[Any, Any], Any]
+
+UNARY: dict[np.ufunc, tuple[Vjp, str]] = {
+    np.sin: (sin_vjp, "x"),
+    np.cos: (cos_vjp, "x"),
+    np.tan: (tan_vjp, "y"),
+    np.tanh: (tanh_vjp, "y"),
+    np.exp: (exp_vjp, "y"),
+    np.expm1: (expm1_vjp, "y"),
+    np.exp2: (exp2_vjp, "y"),
+    np.log: (log_vjp, "x"),
+    np.log2: (log2_vjp, "x"),
+    np.log10: (log10_vjp, "x"),
+    np.log1p: (log1p_vjp, "x"),
+    np.sqrt: (sqrt_vjp, "y"),
+    np.cbrt: (cbrt_vjp, "y"),
+    np.square: (square_vjp, "x"),
+    np.reciprocal: (reciprocal_vjp, "y"),
+    np.absolute: (absolute_vjp, "x"),
+    np.fabs: (absolute_vjp, "x"),
+    np.sinh: (sinh_vjp, "x"),
+    np.cosh: (cosh_vjp, "x"),
+    np.arcsin: (arcsin_vjp, "x"),
+    np.arccos: (arccos_vjp, "x"),
+    np.arctan: (arctan_vjp, "x"),
+    np.arcsinh: (arcsinh_vjp, "x"),
+    np.arccosh: (arccosh_vjp, "x"),
+    np.arctanh: (arctanh_vjp, "x"),
+    np.negative: (negative_vjp, ""),
+    np.deg2rad: (deg2rad_vjp, ""),
+    np.radians: (deg2rad_vjp, ""),
+    np.rad2deg: (rad2deg_vjp, ""),
+    np.degrees: (rad2deg_vjp, ""),
+}
+
+# ---- two arguments: `mine` says that g's memory may be used -----------------------------
+
+
+def scale_vjp(g: Any, c: Any, mine: bool) -> Any:
+    """The cotangent of `x * c` for a constant."""
+    if mine and type(g) is ndarray:
+        return multiply(g, c, g)
+    return g * c
+
+
+def divide_vjp(g: Any, c: Any, mine: bool) -> Any:
+    """The cotangent of `x / c` for a constant."""
+    if mine and type(g) is ndarray:
+        return divide(g, c, g)
+    return g / c
+
+
+def minus_vjp(g: Any, _: Any, mine: bool) -> Any:
+    """The cotangent of `-x` and `c - x`."""
+    if mine and type(g) is ndarray:
+        return negative(g, g)
+    return -g
+
+
+def times_vjp(g: Any, saved: Any, mine: bool) -> Any:
+    """The cotangents of `x * y`."""
+    x, y = saved
+    dx = g * y
+    if mine and type(g) is ndarray:
+        return dx, multiply(g, x, g)
+    return dx, g * x
+
+
+def difference_vjp(g: Any, _: Any) -> Any:
+    """The cotangents of `x - y`."""
+    return g, -g
+
+
+def over_vjp(g: Any, saved: Any, mine: bool) -> Any:
+    """The cotangents of `x / y`, of which `saved` is `y` and the quotient."""
+    y, z = saved
+    dx = g / y
+    if type(dx) is not ndarray or type(z) is not ndarray:
+        return dx, -(dx * z)
+    dy = multiply(dx, z, g) if mine and type(g) is ndarray else dx * z
+    return dx, negative(dy, dy)
+
+
+def ratio_vjp(g: Any, saved: Any) -> Any:
+    """The cotangent of `c / x`, of which `saved` is `x` and the quotient: -g z / x."""
+    x, z = saved
+    d = g * z
+    if type(d) is ndarray and type(x) is ndarray and d.shape == x.shape:
+        divide(d, x, d)
+        return negative(d, d)
+    return -(d / x)
+
+
+def power_vjp(g: Any, saved: Any) -> Any:
+    """The cotangent of `x ** n` for a constant number n."""
+    x, n = saved
+    d = x ** (n - 1)
+    if type(d) is ndarray and type(g) is ndarray:
+        multiply(d, g, d)
+        return multiply(d, n, d)
+    return g * (n * d)

@@ -1,0 +1,91 @@
+"""The cotangents of `x @ y`, for every number of dimensions, and of the other products by them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from .broadcast import unbroadcast
+
+ndarray = np.ndarray
+
+
+def conj(x: Any) -> Any:
+    """The conjugate; the array itself where it is real."""
+    if type(x) is ndarray and x.dtype.kind != "c":
+        return x
+    return np.conj(x) if np.iscomplexobj(x) else x
+
+
+def transposed(x: Any) -> Any:
+    """The last two axes swapped."""
+    return x.T if x.ndim == 2 else np.swapaxes(x, -1, -2)
+
+
+def matmul_left(g: Any, y: Any, shape: tuple[int, ...]) -> Any:
+    """The cotangent of `x` in `x @ y`, where `shape` is that of `x`."""
+    y = conj(y)
+    n, m = len(shape), y.ndim
+    if n == 2 and m == 2:
+        return g @ y.T
+    if m == 1:
+        return g * y if n == 1 else np.expand_dims(g, -1) * y
+    if n == 1:
+        dx = np.matmul(y, np.expand_dims(g, -1))[..., 0]
+    elif m == 2 and n > 2:
+        return _rows(g, y.T)
+    else:
+        dx = np.matmul(g, transposed(y))
+    return unbroadcast(dx, shape) if dx.shape != shape else dx
+
+
+def matmul_right(g: Any, x: Any, shape: tuple[int, ...]) -> Any:
+    """The cotangent of `y` in `x @ y`, where `shape` is that of `y`."""
+    x = conj(x)
+    n, m = x.ndim, len(shape)
+    if n == 2 and m == 2:
+        return x.T @ g
+    if n == 1:
+        if m == 1:
+            return g * x
+        dy = np.expand_dims(x, -1) * np.expand_dims(g, -2)
+    elif m == 1:
+        if n == 2:
+            return g @ x
+        return np.reshape(g, -1) @ np.reshape(x, (-1, shape[0]))
+    elif m == 2:
+        return np.reshape(x, (-1, shape[0])).T @ np.reshape(g, (-1, shape[1]))
+    else:
+        dy = np.matmul(transposed(x), g)
+    return unbroadcast(dy, shape) if dy.shape != shape else dy
+
+
+def _rows(x: Any, y: Any) -> Any:
+    """`x @ y` for a stack `x` and one matrix `y`, as one product where `x` is contiguous."""
+    if type(x) is ndarray and type(y) is ndarray and x.flags.c_contiguous:
+        return (x.reshape(-1, x.shape[-1]) @ y).reshape(x.shape[:-1] + y.shape[-1:])
+    return np.matmul(x, y)
+
+
+def matmul(x: Any, y: Any) -> Any:
+    """`x @ y`; a stack times one matrix as one product, which is faster than numpy's loop over the stack."""
+    if type(x) is ndarray and type(y) is ndarray and y.ndim == 2 and x.ndim > 2:
+        return _rows(x, y)
+    return x @ y
+
+
+def matmul_vjp(g: Any, saved: Any) -> Any:
+    """Both cotangents of `x @ y`."""
+    x, y = saved
+    return matmul_left(g, y, x.shape), matmul_right(g, x, y.shape)
+
+
+def matmul_left_vjp(g: Any, saved: Any) -> Any:
+    y, shape = saved
+    return matmul_left(g, y, shape)
+
+
+def matmul_right_vjp(g: Any, saved: Any) -> Any:
+    x, shape = saved
+    return matmul_right(g, x, shape)

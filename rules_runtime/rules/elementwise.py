@@ -1,0 +1,172 @@
+"""Rules of the elementwise functions: arithmetic, exponentials, trigonometry, rounding, comparisons, complex parts."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ..forms import constant, elementwise, primal
+from ..kernels.elementwise import UNARY
+from ..kernels.products import conj
+
+# ---- one argument ----------------------------------------------------------------------
+
+
+def _unary(vjp: Any, saves: str) -> Any:
+    """A function of `vjp(g, saved)` as one of `(g, y, x)`; complex values by its conjugate."""
+
+    def unary_vjp(g: Any, y: Any, x: Any) -> Any:
+        return vjp(g, conj(y if saves == "y" else x) if saves else None)
+
+    return unary_vjp
+
+
+for _ufunc, (_vjp, _saves) in UNARY.items():
+    if _ufunc not in (np.absolute, np.fabs):
+        elementwise(_ufunc, _unary(_vjp, _saves), needs={"x": "0", "y": "y", "": ""}[_saves])
+
+
+def absolute_vjp(g: Any, y: Any, x: Any) -> Any:
+    if np.iscomplexobj(x):
+        y = np.where(y == 0.0, 1.0, y)
+        return np.real(g) * x / y
+    return g * np.sign(x)
+
+
+elementwise(np.absolute, absolute_vjp)
+elementwise(np.fabs, absolute_vjp)
+elementwise(np.conjugate, lambda g, y, x: np.conj(g), needs="")
+elementwise(np.positive, lambda g, y, x: g, needs="")
+elementwise(np.real, lambda g, y, x: np.real(g) + (0j if x.dtype.kind == "c" else 0.0), needs="")
+elementwise(np.imag, lambda g, y, x: 1j * np.real(g), needs="")
+elementwise(np.real_if_close, lambda g, y, x: g, needs="")
+elementwise(
+    np.angle,
+    lambda g, y, x, deg=False: np.real(g) * (180 / np.pi if deg else 1.0) * 1j * x / np.abs(x) ** 2,
+    needs="0",
+)
+elementwise(np.sinc, lambda g, y, x: g * _sinc_slope(x), needs="0")
+elementwise(np.nan_to_num, lambda g, y, x, *a, **k: np.where(np.isfinite(primal(x)), g, 0.0), needs="0")
+
+
+def _sinc_slope(x: Any) -> Any:
+    at_zero = primal(x) == 0
+    safe = np.where(at_zero, 1.0, x)
+    slope = (np.cos(np.pi * safe) - np.sinc(safe)) / safe
+    return np.where(at_zero, -(np.pi**2) / 3.0 * x, slope)
+
+
+# ---- two arguments ---------------------------------------------------------------------
+
+elementwise(np.add, lambda g, z, x, y: g, lambda g, z, x, y: g, needs="")
+elementwise(np.subtract, lambda g, z, x, y: g, lambda g, z, x, y: -g, needs="")
+elementwise(np.multiply, lambda g, z, x, y: g * conj(y), lambda g, z, x, y: g * conj(x), needs="01")
+elementwise(
+    np.divide, lambda g, z, x, y: g / conj(y), lambda g, z, x, y: -g * conj(z / y), needs="1y"
+)
+
+
+def _power_base(g: Any, z: Any, x: Any, y: Any) -> Any:
+    y_plain = primal(y)
+    exponent = np.where(y_plain == 0, 1, y - 1) if np.ndim(y_plain) or np.any(y_plain == 0) else y - 1
+    return g * conj(y * x**exponent)
+
+
+def _power_exponent(g: Any, z: Any, x: Any, y: Any) -> Any:
+    return g * conj(z * np.log(np.where(primal(x) == 0, 1.0, x)))
+
+
+elementwise(np.power, _power_base, _power_exponent)
+elementwise(np.float_power, _power_base, _power_exponent)
+elementwise(
+    np.arctan2,
+    lambda g, z, y, x: g * x / (x * x + y * y),
+    lambda g, z, y, x: -g * y / (x * x + y * y),
+    needs="01",
+)
+elementwise(
+    np.hypot,
+    lambda g, z, x, y: g * x / np.where(primal(z) == 0, 1.0, z),
+    lambda g, z, x, y: g * y / np.where(primal(z) == 0, 1.0, z),
+)
+elementwise(
+    np.logaddexp, lambda g, z, x, y: g * _exp_difference(x, z), lambda g, z, x, y: g * _exp_difference(y, z)
+)
+elementwise(
+    np.logaddexp2, lambda g, z, x, y: g * 2.0 ** (x - z), lambda g, z, x, y: g * 2.0 ** (y - z)
+)
+
+
+def _exp_difference(x: Any, z: Any) -> Any:
+    """exp(x - z), also where both are the same infinity."""
+    zp = primal(z)
+    if np.all(np.isfinite(zp)):
+        return np.exp(x - z)
+    return np.exp(np.where(np.isfinite(zp), x - z, 0.0))
+
+
+def _share(z: Any, chosen: Any, other: Any) -> Any:
+    """1 where `chosen` is the result alone, 1/2 where `other` is, too."""
+    z, chosen, other = primal(z), primal(chosen), primal(other)
+    if np.ndim(other) == 0 or np.ndim(chosen) == 0 or z.dtype.kind == "f":
+        mine = chosen == z
+        return mine * np.where(mine & (other == z), 0.5, 1.0)
+    return (chosen == z) / (1.0 + (other == chosen))
+
+
+def _chosen(g: Any, z: Any, x: Any, y: Any) -> Any:
+    return g * _share(z, x, y)
+
+
+def _chosen_second(g: Any, z: Any, x: Any, y: Any) -> Any:
+    return g * _share(z, y, x)
+
+
+for _ufunc in (np.maximum, np.minimum, np.fmax, np.fmin):
+    elementwise(_ufunc, _chosen, _chosen_second)
+
+elementwise(np.remainder, lambda g, z, x, y: g, lambda g, z, x, y: -g * np.floor(x / y), needs="01")
+elementwise(np.fmod, lambda g, z, x, y: g, lambda g, z, x, y: -g * np.trunc(x / y), needs="01")
+elementwise(
+    np.copysign, lambda g, z, x, y: g * np.sign(x) * np.where(np.signbit(primal(y)), -1.0, 1.0), lambda g, z, x, y: 0.0 * g
+)
+elementwise(np.ldexp, lambda g, z, x, n: g * 2.0**n, None, needs="1")
+elementwise(np.heaviside, None, lambda g, z, x, y: g * (primal(x) == 0), needs="0")
+
+
+def _where_x(g: Any, z: Any, condition: Any, x: Any, y: Any) -> Any:
+    return np.where(condition, g, 0.0)
+
+
+def _where_y(g: Any, z: Any, condition: Any, x: Any, y: Any) -> Any:
+    return np.where(condition, 0.0, g)
+
+
+elementwise(np.where, None, _where_x, _where_y, needs="0")
+
+
+def _inside(x: Any, low: Any, high: Any) -> Any:
+    x = primal(x)
+    inside = np.ones(np.shape(x), bool)
+    if low is not None:
+        inside = inside & (x >= primal(low))
+    if high is not None:
+        inside = inside & (x <= primal(high))
+    return inside
+
+
+elementwise(
+    np.clip,
+    lambda g, y, x, low=None, high=None, *a, **k: g * _inside(x, low, high),
+    lambda g, y, x, low=None, high=None, *a, **k: g * (primal(x) < primal(low)),
+    lambda g, y, x, low=None, high=None, *a, **k: g * (primal(x) > primal(high)),
+    needs="012",
+)
+
+constant(
+    np.sign, np.floor, np.ceil, np.rint, np.trunc, np.fix, np.round, np.floor_divide, np.signbit, np.spacing,
+    np.isnan, np.isinf, np.isfinite, np.equal, np.not_equal, np.less, np.less_equal, np.greater, np.greater_equal,
+    np.logical_and, np.logical_or, np.logical_xor, np.logical_not, np.isclose, np.allclose, np.array_equal,
+    np.iscomplexobj, np.isrealobj, np.iscomplex, np.isreal, np.isneginf, np.isposinf, np.nextafter, np.array_equiv,
+)  # fmt: skip

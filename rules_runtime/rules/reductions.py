@@ -1,0 +1,130 @@
+"""Rules of reductions: sums, means, products, extrema, variances, cumulative ones."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ..forms import constant, derivative, primal
+from ..kernels.broadcast import expand, normal_axes
+from ..kernels.products import conj
+
+
+def _count(shape: tuple[int, ...], axes: tuple[int, ...]) -> int:
+    n = 1
+    for k in axes:
+        n *= shape[k]
+    return n
+
+
+def _spread(g: Any, shape: tuple[int, ...], axis: Any) -> Any:
+    """A cotangent of a reduction, over all the elements that were reduced."""
+    return expand(g, shape, normal_axes(axis, len(shape)))
+
+
+def _keep(y: Any, shape: tuple[int, ...], axis: Any) -> Any:
+    """A result (or cotangent) of a reduction with the reduced axes put back as ones."""
+    axes = normal_axes(axis, len(shape))
+    return np.reshape(y, tuple(1 if k in axes else n for k, n in enumerate(shape)))
+
+
+def sum_vjp(g: Any, y: Any, x: Any, axis: Any = None, dtype: Any = None, out: Any = None, keepdims: Any = False, initial: Any = 0, where: Any = True) -> Any:  # fmt: skip
+    dx = _spread(g, x.shape, axis)
+    return dx if where is True else dx * where
+
+
+def mean_vjp(g: Any, y: Any, x: Any, axis: Any = None, dtype: Any = None, out: Any = None, keepdims: Any = False, *, where: Any = True) -> Any:  # fmt: skip
+    if where is not True:
+        where = np.broadcast_to(where, x.shape)
+        return _spread(g, x.shape, axis) * where / np.sum(where, axis=axis, keepdims=True)
+    return _spread(g / _count(x.shape, normal_axes(axis, len(x.shape))), x.shape, axis)
+
+
+derivative(np.sum, sum_vjp, needs="")
+derivative(np.mean, mean_vjp, needs="")
+
+
+def prod_vjp(g: Any, y: Any, x: Any, axis: Any = None, dtype: Any = None, out: Any = None, keepdims: Any = False, initial: Any = 1, where: Any = True) -> Any:  # fmt: skip
+    if where is not True:
+        x = np.where(where, x, 1.0)
+    g = _keep(g, x.shape, axis)
+    if np.all(primal(x) != 0):
+        dx = g * conj(_keep(y, x.shape, axis) / x)
+    else:
+        dx = g * conj(_others(x, axis) * initial)
+    return dx if where is True else dx * where
+
+
+def _others(x: Any, axis: Any) -> Any:
+    """The product of all the other elements, zeros or not: of those before it and of those behind."""
+    axes = normal_axes(axis, x.ndim)
+    moved = np.moveaxis(x, axes, tuple(range(x.ndim - len(axes), x.ndim)))
+    flat = np.reshape(moved, moved.shape[: x.ndim - len(axes)] + (-1,))
+    ones = np.ones(flat.shape[:-1] + (1,))
+    before = np.cumprod(np.concatenate([ones, flat[..., :-1]], axis=-1), axis=-1)
+    behind = np.cumprod(np.concatenate([ones, flat[..., :0:-1]], axis=-1), axis=-1)[..., ::-1]
+    return np.moveaxis(
+        np.reshape(before * behind, moved.shape), tuple(range(x.ndim - len(axes), x.ndim)), axes
+    )
+
+
+derivative(np.prod, prod_vjp)
+
+
+def extremum_vjp(g: Any, y: Any, x: Any, axis: Any = None, out: Any = None, keepdims: Any = False, initial: Any = None, where: Any = True) -> Any:  # fmt: skip
+    """To the elements that are the extremum, in equal shares."""
+    shape = x.shape
+    hits = primal(x) == _keep(primal(y), shape, axis)
+    if where is not True:
+        hits = hits & where
+    g = _keep(g, shape, axis)
+    n = np.count_nonzero(hits)
+    if n == g.size:
+        return g * hits
+    counts = np.sum(hits, axis=normal_axes(axis, len(shape)), keepdims=True)
+    return g * (hits / np.maximum(counts, 1))
+
+
+for _function in (np.max, np.min, np.nanmax, np.nanmin):
+    derivative(_function, extremum_vjp)
+
+
+def var_vjp(g: Any, y: Any, x: Any, axis: Any = None, dtype: Any = None, out: Any = None, ddof: Any = 0, keepdims: Any = False, *, where: Any = True, mean: Any = None, correction: Any = None) -> Any:  # fmt: skip
+    ddof = ddof if correction is None else correction
+    axes = normal_axes(axis, x.ndim)
+    if where is not True:
+        where = np.broadcast_to(where, x.shape)
+        count = np.sum(where, axis=axes, keepdims=True)
+        centred = (x - np.mean(x, axis=axes, keepdims=True, where=where)) * where
+    else:
+        count = _count(x.shape, axes)
+        centred = x - np.mean(x, axis=axes, keepdims=True)
+    return _keep(g, x.shape, axis) * centred * (2.0 / (count - ddof))
+
+
+def std_vjp(g: Any, y: Any, x: Any, axis: Any = None, *args: Any, **kwargs: Any) -> Any:
+    safe = np.where(primal(y) == 0, 1.0, y)
+    return var_vjp(g / (2.0 * safe), y, x, axis, *args, **kwargs)
+
+
+derivative(np.var, var_vjp, needs="0")
+derivative(np.std, std_vjp)
+
+
+def _reversed_cumsum(g: Any, axis: int) -> Any:
+    return np.flip(np.cumsum(np.flip(g, axis), axis=axis), axis)
+
+
+def cumsum_vjp(g: Any, y: Any, x: Any, axis: Any = None, dtype: Any = None, out: Any = None) -> Any:
+    if axis is None:
+        return np.reshape(_reversed_cumsum(g, 0), x.shape)
+    return _reversed_cumsum(g, axis)
+
+
+derivative(np.cumsum, cumsum_vjp, needs="")
+
+constant(
+    np.argmax, np.argmin, np.argsort, np.argpartition, np.argwhere, np.nonzero, np.flatnonzero, np.count_nonzero,
+    np.any, np.all, np.searchsorted, np.digitize, np.bincount, np.nanargmax, np.nanargmin, np.lexsort,
+)  # fmt: skip

@@ -1,0 +1,250 @@
+"""Rules of what only moves elements: shapes, axes, joining, splitting, selecting."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ..forms import constant, derivative
+from ..kernels.broadcast import unbroadcast
+from ..kernels.scatter import scatter
+
+
+def reshape_vjp(g: Any, y: Any, x: Any, shape: Any = None, order: str = "C", **kwargs: Any) -> Any:
+    return np.reshape(g, x.shape, order=order)  # type: ignore[call-overload]
+
+
+derivative(np.reshape, reshape_vjp, needs="")
+derivative(np.ravel, lambda g, y, x, order="C": np.reshape(g, x.shape, order=order), needs="")
+for _function in (np.squeeze, np.expand_dims, np.atleast_1d, np.atleast_2d, np.atleast_3d):
+    derivative(_function, lambda g, y, x, *args, **kwargs: np.reshape(g, x.shape), needs="")
+
+
+def transpose_vjp(g: Any, y: Any, x: Any, axes: Any = None) -> Any:
+    if axes is None:
+        return np.transpose(g)
+    inverse = [0] * len(axes)
+    for k, axis in enumerate(axes):
+        inverse[axis] = k
+    return np.transpose(g, inverse)
+
+
+derivative(np.transpose, transpose_vjp, needs="")
+derivative(np.swapaxes, lambda g, y, x, a, b: np.swapaxes(g, a, b), needs="")
+derivative(np.moveaxis, lambda g, y, x, a, b: np.moveaxis(g, b, a), needs="")
+derivative(
+    np.rollaxis,
+    lambda g, y, x, axis, start=0: np.moveaxis(g, _rolled(x.ndim, axis, start), axis % x.ndim),
+    needs="",
+)
+if hasattr(np, "matrix_transpose"):
+    derivative(np.matrix_transpose, lambda g, y, x: np.swapaxes(g, -1, -2), needs="")
+if hasattr(np, "permute_dims"):
+    derivative(np.permute_dims, transpose_vjp, needs="")
+
+
+def _rolled(ndim: int, axis: int, start: int) -> int:
+    axis, start = axis % ndim, start + ndim if start < 0 else start
+    return start - 1 if axis < start else start
+
+
+derivative(np.broadcast_to, lambda g, y, x, shape, **kwargs: unbroadcast(g, np.shape(x)), needs="")
+derivative(np.flip, lambda g, y, x, axis=None: np.flip(g, axis), needs="")
+derivative(np.fliplr, lambda g, y, x: np.fliplr(g), needs="")
+derivative(np.flipud, lambda g, y, x: np.flipud(g), needs="")
+derivative(
+    np.roll,
+    lambda g, y, x, shift, axis=None: np.roll(
+        g, tuple(-s for s in shift) if isinstance(shift, tuple) else -np.asarray(shift), axis
+    ),
+    needs="1",
+)
+derivative(np.rot90, lambda g, y, x, k=1, axes=(0, 1): np.rot90(g, -k, axes), needs="")
+
+
+# ---- joining ---------------------------------------------------------------------------
+
+
+def concatenate_vjp(g: Any, y: Any, parts: Any, axis: Any = 0, *args: Any, **kwargs: Any) -> Any:
+    if axis is None:
+        pieces, start = [], 0
+        for x in parts:
+            n = int(np.prod(np.shape(x)))
+            pieces.append(np.reshape(g[start : start + n], np.shape(x)))
+            start += n
+        return pieces
+    axis %= len(np.shape(g))
+    before = (slice(None),) * axis
+    out, start = [], 0
+    for x in parts:
+        stop = start + np.shape(x)[axis]
+        out.append(g[(*before, slice(start, stop))])
+        start = stop
+    return out
+
+
+def stack_vjp(g: Any, y: Any, parts: Any, axis: int = 0, *args: Any, **kwargs: Any) -> Any:
+    axis %= len(np.shape(g))
+    before = (slice(None),) * axis
+    return [g[(*before, k)] for k in range(len(parts))]
+
+
+derivative(np.concatenate, concatenate_vjp, needs="")
+derivative(np.stack, stack_vjp, needs="")
+
+
+def _along(axis: int, ndim: int) -> Any:
+    """hstack and its kin: parts are given `ndim` dimensions, then joined along `axis`."""
+
+    def joined_vjp(g: Any, y: Any, parts: Any, **kwargs: Any) -> Any:
+        out, start = [], 0
+        for x in parts:
+            shape = np.shape(x)
+            k = axis if len(shape) >= ndim else axis if ndim == 1 else -1
+            if ndim == 1:
+                k = 0 if len(shape) <= 1 else 1
+                n = shape[k] if shape else 1
+            else:
+                n = _length(shape, axis, ndim)
+                k = axis
+            piece = g[(slice(None),) * k + (slice(start, start + n),)]
+            out.append(np.reshape(piece, shape))
+            start += n
+        return out
+
+    return joined_vjp
+
+
+def _length(shape: tuple[int, ...], axis: int, ndim: int) -> int:
+    if axis == 0:  # vstack
+        return shape[0] if len(shape) > 1 else 1
+    if axis == 1:  # column_stack
+        return shape[1] if len(shape) > 1 else 1
+    return shape[2] if len(shape) > 2 else 1  # dstack
+
+
+derivative(np.hstack, _along(1, 1), needs="")
+derivative(np.vstack, _along(0, 2), needs="")
+derivative(np.column_stack, _along(1, 2), needs="")
+derivative(np.dstack, _along(2, 3), needs="")
+if hasattr(np, "row_stack") and not hasattr(np, "trapezoid"):
+    derivative(np.row_stack, _along(0, 2), needs="")
+derivative(
+    np.append,
+    lambda g, y, x, values, axis=None: concatenate_vjp(g, y, (x, values), axis)[0],
+    lambda g, y, x, values, axis=None: concatenate_vjp(g, y, (x, values), axis)[1],
+    needs="",
+)
+
+
+def split_vjp(g: Any, y: Any, x: Any, sections: Any, axis: int = 0) -> Any:
+    from ..forms import filled
+
+    return np.concatenate(filled(g, y), axis=axis)
+
+
+derivative(np.split, split_vjp, needs="")
+derivative(np.array_split, split_vjp, needs="")
+derivative(np.vsplit, lambda g, y, x, s: split_vjp(g, y, x, s, 0), needs="")
+derivative(
+    np.hsplit, lambda g, y, x, s: split_vjp(g, y, x, s, 1 if len(x.shape) > 1 else 0), needs=""
+)
+derivative(np.dsplit, lambda g, y, x, s: split_vjp(g, y, x, s, 2), needs="")
+
+
+# ---- repeating and selecting -----------------------------------------------------------
+
+
+def repeat_vjp(g: Any, y: Any, x: Any, repeats: Any, axis: Any = None) -> Any:
+    shape = np.shape(x)
+    if axis is None:
+        n = int(np.prod(shape))
+        return np.reshape(repeat_vjp(g, y, np.empty(n), repeats, 0), shape)
+    axis %= len(shape)
+    if np.ndim(repeats) == 0 or np.size(repeats) == 1:
+        k = int(np.reshape(repeats, -1)[0])
+        return np.sum(np.reshape(g, shape[: axis + 1] + (k,) + shape[axis + 1 :]), axis=axis + 1)
+    places = np.repeat(np.arange(shape[axis]), repeats)
+    moved = scatter(np.moveaxis(g, axis, 0), places, (shape[axis], *shape[:axis], *shape[axis + 1 :]), float)
+    return np.moveaxis(moved, 0, axis)
+
+
+derivative(np.repeat, repeat_vjp, needs="1")
+
+
+def tile_vjp(g: Any, y: Any, x: Any, reps: Any) -> Any:
+    shape = np.shape(x)
+    reps = (reps,) if np.ndim(reps) == 0 else tuple(reps)
+    n = max(len(shape), len(reps))
+    full = (1,) * (n - len(shape)) + shape
+    reps = (1,) * (n - len(reps)) + reps
+    split = tuple(m for pair in zip(reps, full, strict=True) for m in pair)
+    return np.reshape(np.sum(np.reshape(g, split), axis=tuple(range(0, 2 * n, 2))), shape)
+
+
+derivative(np.tile, tile_vjp, needs="")
+
+
+def take_vjp(g: Any, y: Any, x: Any, indices: Any, axis: Any = None, out: Any = None, mode: str = "raise") -> Any:
+    shape = np.shape(x)
+    indices = np.asarray(indices)
+    n = int(np.prod(shape)) if axis is None else shape[axis]
+    if mode == "wrap":
+        indices = indices % n
+    elif mode == "clip":
+        indices = np.clip(indices, 0, n - 1)
+    if axis is None:
+        return np.reshape(scatter(g, indices, (n,), x.dtype), shape)
+    axis %= len(shape)
+    if indices.ndim != 1:
+        g = np.reshape(g, shape[:axis] + (indices.size,) + shape[axis + 1 :])
+        indices = indices.reshape(-1)
+    moved = scatter(np.moveaxis(g, axis, 0), indices, (n, *shape[:axis], *shape[axis + 1 :]), x.dtype)
+    return np.moveaxis(moved, 0, axis)
+
+
+derivative(np.take, take_vjp, needs="1")
+
+
+def diagonal_vjp(g: Any, y: Any, x: Any, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Any:
+    shape = np.shape(x)
+    n = g.shape[-1]
+    rows = np.arange(n) + max(-offset, 0)
+    columns = np.arange(n) + max(offset, 0)
+    rest = [m for k, m in enumerate(shape) if k not in (axis1 % len(shape), axis2 % len(shape))]
+    moved = scatter(
+        np.moveaxis(g, -1, 0), (rows, columns), (shape[axis1], shape[axis2], *rest), x.dtype
+    )
+    return np.moveaxis(moved, (0, 1), (axis1, axis2))
+
+
+def diag_vjp(g: Any, y: Any, x: Any, k: int = 0) -> Any:
+    if len(np.shape(x)) == 1:
+        return np.diagonal(g, k)
+    return diagonal_vjp(g, y, x, k)
+
+
+derivative(np.diag, diag_vjp, needs="")
+derivative(np.diagonal, diagonal_vjp, needs="")
+derivative(np.diagflat, lambda g, y, x, k=0: np.reshape(np.diagonal(g, k), np.shape(x)), needs="")
+derivative(np.tril, lambda g, y, x, k=0: np.tril(g, k), needs="")
+derivative(np.triu, lambda g, y, x, k=0: np.triu(g, k), needs="")
+
+
+def trace_vjp(g: Any, y: Any, x: Any, offset: int = 0, axis1: int = 0, axis2: int = 1, dtype: Any = None, out: Any = None) -> Any:  # fmt: skip
+    shape = np.shape(x)
+    eye = np.eye(shape[axis1], shape[axis2], offset)
+    full = np.expand_dims(g, (-2, -1)) * eye
+    return np.moveaxis(full, (-2, -1), (axis1, axis2))
+
+
+derivative(np.trace, trace_vjp, needs="")
+
+constant(
+    np.shape, np.ndim, np.size, np.zeros_like, np.ones_like, np.empty_like, np.result_type, np.min_scalar_type,
+    np.can_cast, np.common_type, np.may_share_memory, np.shares_memory, np.tril_indices_from, np.triu_indices_from,
+    np.diag_indices_from, np.array_repr, np.array_str, np.array2string,
+)  # fmt: skip
+derivative(np.full_like, None, lambda g, y, x, value, *args, **kwargs: unbroadcast(g, np.shape(value)), needs="")
+derivative(np.copy, lambda g, y, x, *args, **kwargs: g, needs="")

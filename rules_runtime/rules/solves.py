@@ -1,0 +1,82 @@
+"""Rules of linear systems and factorisations that other rules lean on: solve, inv, Cholesky, determinants."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ..forms import derivative
+from ..kernels.products import conj, transposed
+from ..kernels.triangular import cholesky_vjp, solve
+
+
+def _adjoint(x: Any) -> Any:
+    return transposed(conj(x))
+
+
+def _is_vector(a: Any, b: Any) -> bool:
+    return np.ndim(b) == 1
+
+
+def solve_left(g: Any, x: Any, a: Any, b: Any) -> Any:
+    gb = solve(_adjoint(a), g)
+    if _is_vector(a, b):
+        da = -np.expand_dims(gb, -1) * np.expand_dims(conj(x), -2)
+    else:
+        da = -(gb @ _adjoint(x))
+    return _sum_to(da, np.shape(a))
+
+
+def solve_right(g: Any, x: Any, a: Any, b: Any) -> Any:
+    return _sum_to(solve(_adjoint(a), g), np.shape(b))
+
+
+def _sum_to(x: Any, shape: tuple[int, ...]) -> Any:
+    from ..kernels.broadcast import unbroadcast
+
+    return unbroadcast(x, shape)
+
+
+derivative(np.linalg.solve, solve_left, solve_right, needs="y01", forward=solve)
+
+
+def inv_vjp(g: Any, y: Any, x: Any) -> Any:
+    h = _adjoint(y)
+    return -(h @ g @ h)
+
+
+derivative(np.linalg.inv, inv_vjp, needs="y")
+derivative(np.linalg.cholesky, lambda g, y, x, **kwargs: cholesky_vjp(g, y), needs="y")
+
+
+def det_vjp(g: Any, y: Any, x: Any) -> Any:
+    from ..forms import primal
+
+    if np.all(np.abs(primal(y)) > 0):
+        scaled = np.expand_dims(g * conj(y), (-2, -1))
+        return scaled * _adjoint(np.linalg.inv(x))
+    return np.expand_dims(g, (-2, -1)) * conj(_cofactors(x))
+
+
+def _cofactors(x: Any) -> Any:
+    """The derivative of the determinant of singular matrices: u, s, v by SVD, products of all the other s."""
+    u, s, vh = np.linalg.svd(x)
+    n = s.shape[-1]
+    others = np.stack([np.prod(np.delete(s, k, -1), axis=-1) for k in range(n)], axis=-1)
+    sign = np.linalg.det(u) * np.linalg.det(vh)
+    return np.expand_dims(sign, (-2, -1)) * conj((u * others[..., None, :]) @ vh)
+
+
+derivative(np.linalg.det, det_vjp)
+
+
+def slogdet_vjp(g: Any, y: Any, x: Any) -> Any:
+    from ..tangents import AbstractZero
+
+    if isinstance(g[1], AbstractZero):
+        return np.zeros(np.shape(x))
+    return np.expand_dims(g[1], (-2, -1)) * _adjoint(np.linalg.inv(x))
+
+
+derivative(np.linalg.slogdet, slogdet_vjp, needs="0")

@@ -1,0 +1,23 @@
+"""The built-in reverse mode over plain numpy code; docs/design/tape.md has the design."""
+
+from . import inplace as inplace
+from . import methods as methods
+from . import overrides as overrides
+from . import protocols as protocols
+from .derivatives import gradient, hessian, jacobian, pullback, value_and_gradient, vjp
+from .record import MissingRuleError
+from .trace import TapeConfig, trace_pullback
+from .tracer import FinishedTrace
+
+__all__ = [
+    "FinishedTrace",
+    "MissingRuleError",
+    "TapeConfig",
+    "gradient",
+    "hessian",
+    "jacobian",
+    "pullback",
+    "trace_pullback",
+    "value_and_gradient",
+    "vjp",
+]

@@ -1,0 +1,145 @@
+"""The methods and properties of a traced array: numpy's functions under the names that arrays have for them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from ..kernels.scatter import astype
+from .record import apply
+from .tracer import Tracer, primal, tracer
+
+
+def _method(function: Any) -> Callable[..., Any]:
+    def method(self: Tracer, *args: Any, **kwargs: Any) -> Any:
+        return function(self, *args, **kwargs)
+
+    method.__name__ = function.__name__
+    return method
+
+
+def _shape_of(shape: tuple[Any, ...]) -> Any:
+    return shape[0] if len(shape) == 1 else shape
+
+
+def _reshape(self: Tracer, *shape: Any, order: str = "C") -> Any:
+    return np.reshape(self, _shape_of(shape), order=order)  # type: ignore[call-overload]
+
+
+def _transpose(self: Tracer, *axes: Any) -> Any:
+    return np.transpose(self, _shape_of(axes) if axes else None)
+
+
+def _flatten(self: Tracer, order: str = "C") -> Any:
+    return np.reshape(self, -1, order=order)  # type: ignore[call-overload]
+
+
+def _copy(self: Tracer, order: str = "C") -> Any:
+    return tracer(self.value, self.tape, self.index)
+
+
+def _deepcopy(self: Tracer, memo: Any = None) -> Any:
+    return _copy(self)
+
+
+def _astype(self: Tracer, dtype: Any, **kwargs: Any) -> Any:
+    wanted = np.dtype(dtype)
+    if wanted == self.dtype:
+        return _copy(self)
+    if wanted.kind not in "fc":
+        return primal(self).astype(wanted)
+    return apply(astype, (self, wanted), {})
+
+
+def _real(self: Tracer) -> Any:
+    return np.real(self) if np.iscomplexobj(primal(self)) else self
+
+
+def _swapaxes(self: Tracer, a: int, b: int) -> Any:
+    return np.swapaxes(self, a, b)
+
+
+def _on_primal(name: str) -> Callable[..., Any]:
+    def method(self: Tracer, *args: Any, **kwargs: Any) -> Any:
+        return getattr(np.asarray(primal(self)), name)(*map(primal, args), **kwargs)
+
+    method.__name__ = name
+    return method
+
+
+def _refuse(name: str, instead: str) -> Callable[..., Any]:
+    def method(self: Tracer, *args: Any, **kwargs: Any) -> Any:
+        raise TypeError(f"x.{name}(...) of a traced array works in place; use {instead}")
+
+    method.__name__ = name
+    return method
+
+
+_FUNCTIONS: dict[str, Any] = {
+    "sum": np.sum,
+    "mean": np.mean,
+    "prod": np.prod,
+    "max": np.max,
+    "min": np.min,
+    "var": np.var,
+    "std": np.std,
+    "cumsum": np.cumsum,
+    "cumprod": np.cumprod,
+    "dot": np.dot,
+    "squeeze": np.squeeze,
+    "ravel": np.ravel,
+    "repeat": np.repeat,
+    "take": np.take,
+    "trace": np.trace,
+    "diagonal": np.diagonal,
+    "clip": np.clip,
+    "round": np.round,
+    "ptp": np.ptp,
+    "conj": np.conj,
+    "conjugate": np.conj,
+    "compress": np.compress,
+    "choose": np.choose,
+}
+for _name, _function in _FUNCTIONS.items():
+    setattr(Tracer, _name, _method(_function))
+# what numpy calls on the elements of an object array
+for _ufunc in (
+    np.sin, np.cos, np.tan, np.exp, np.log, np.sqrt, np.tanh, np.sinh, np.cosh, np.log1p, np.expm1, np.log2, np.log10,
+    np.arctan, np.arcsin, np.arccos, np.square, np.exp2, np.arcsinh, np.arccosh, np.arctanh,
+):  # fmt: skip
+    setattr(Tracer, _ufunc.__name__, _method(_ufunc))
+for _name in ("argmax", "argmin", "argsort", "all", "any", "nonzero", "searchsorted", "argpartition"):
+    setattr(Tracer, _name, _on_primal(_name))
+for _name, _instead in {
+    "sort": "np.sort(x)",
+    "partition": "np.partition(x, k)",
+    "fill": "np.full",
+    "put": "x[index] = values",
+    "itemset": "x[index] = value",
+    "resize": "np.resize(x, shape)",
+    "setfield": "a new array",
+    "byteswap": "a new array",
+}.items():
+    setattr(Tracer, _name, _refuse(_name, _instead))
+
+for _name, _property in {
+    "T": lambda self: np.transpose(self),
+    "mT": lambda self: np.swapaxes(self, -1, -2),
+    "real": _real,
+    "imag": lambda self: np.imag(self),
+    "flat": lambda self: np.reshape(self, -1),
+}.items():
+    setattr(Tracer, _name, property(_property))
+for _name, _function in {
+    "reshape": _reshape,
+    "transpose": _transpose,
+    "flatten": _flatten,
+    "copy": _copy,
+    "__copy__": _copy,
+    "__deepcopy__": _deepcopy,
+    "astype": _astype,
+    "swapaxes": _swapaxes,
+}.items():
+    setattr(Tracer, _name, _function)

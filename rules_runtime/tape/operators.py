@@ -1,0 +1,528 @@
+"""The operators of a tracer. Each computes the value, makes one entry and one tracer, and does nothing else.
+
+Operators are where small functions spend their time, so the common cases are written out: numbers (numpy's or Python's), and
+float64 arrays of one shape. All else (broadcasting, other dtypes, several levels) goes by `apply`, with the same result.
+
+`x + c` for a constant needs no entry: its cotangent is that of `x`, so the new tracer has the place of `x`.
+"""
+
+from __future__ import annotations
+
+import operator
+from typing import Any
+
+import numpy as np
+
+from ..kernels.elementwise import (
+    difference_vjp,
+    divide_vjp,
+    minus_vjp,
+    over_vjp,
+    power_vjp,
+    ratio_vjp,
+    reciprocal_vjp,
+    scale_vjp,
+    square_vjp,
+    times_vjp,
+)
+from ..kernels.products import matmul as fast_matmul
+from ..kernels.products import matmul_left_vjp, matmul_right_vjp, matmul_vjp
+from ..kernels.scatter import is_basic, scatter
+from .record import apply
+from .structures import inner_tape, untraced
+from .sweep import OVERWRITE, SCATTER, SHARED, takes_fill
+from .tracer import Tracer, primal
+
+ndarray = np.ndarray
+float64 = np.float64
+F8 = np.dtype(float)
+times = operator.mul
+_zero_d: dict[float, Any] = {}
+_KEPT = 4096
+
+
+def zero_d(c: float) -> Any:
+    """A Python number as an array, which numpy multiplies twice as fast."""
+    array = _zero_d.get(c)
+    if array is None:
+        array = np.array(c, float)
+        if c:  # 0.0 and -0.0 are one key
+            if len(_zero_d) > _KEPT:
+                _zero_d.clear()
+            _zero_d[c] = array
+    return array
+
+
+def add(self: Tracer, other: Any) -> Any:
+    x = self.value
+    tape = self.tape
+    if type(other) is Tracer:
+        if other.tape is not tape:
+            return apply(np.add, (self, other), {})
+        y = other.value
+        z = x + y
+        kind = type(z)
+        if kind is float64 or kind is float or (
+            kind is ndarray and type(x) is ndarray and type(y) is ndarray
+            and z.dtype is F8 and x.shape == y.shape
+        ):  # fmt: skip
+            t = Tracer()
+            t.value = z
+            t.tape = tape
+            t.index = len(tape)
+            tape.append((self.index, other.index))
+            return t
+        return apply(np.add, (self, other), {})
+    kind = type(x)
+    if kind is ndarray and x.dtype is F8:
+        okind = type(other)
+        if okind is float or okind is int or okind is float64:
+            z = x + zero_d(other)
+        elif okind is ndarray and other.shape == x.shape and other.dtype is F8:
+            z = x + other
+        else:
+            return apply(np.add, (self, other), {})
+    elif kind is float64 or kind is float:
+        z = x + other
+        if type(z) is not float64 and type(z) is not float:
+            return NotImplemented if z is NotImplemented else apply(np.add, (self, other), {})
+    else:
+        return apply(np.add, (self, other), {})
+    t = Tracer()
+    t.value = z
+    t.tape = tape
+    t.index = self.index
+    return t
+
+
+def sub(self: Tracer, other: Any) -> Any:
+    x = self.value
+    tape = self.tape
+    if type(other) is Tracer:
+        if other.tape is not tape:
+            return apply(np.subtract, (self, other), {})
+        y = other.value
+        z = x - y
+        kind = type(z)
+        if kind is float64 or kind is float:
+            entry: Any = (self.index, 1.0, other.index, -1.0, None)
+        elif (
+            kind is ndarray and type(x) is ndarray and type(y) is ndarray
+            and z.dtype is F8 and x.shape == y.shape
+        ):  # fmt: skip
+            entry = (self.index, other.index, difference_vjp, None, SHARED, None)
+        else:
+            return apply(np.subtract, (self, other), {})
+        t = Tracer()
+        t.value = z
+        t.tape = tape
+        t.index = len(tape)
+        tape.append(entry)
+        return t
+    kind = type(x)
+    if kind is ndarray and x.dtype is F8:
+        okind = type(other)
+        if okind is float or okind is int or okind is float64:
+            z = x - zero_d(other)
+        elif okind is ndarray and other.shape == x.shape and other.dtype is F8:
+            z = x - other
+        else:
+            return apply(np.subtract, (self, other), {})
+    elif kind is float64 or kind is float:
+        z = x - other
+        if type(z) is not float64 and type(z) is not float:
+            return apply(np.subtract, (self, other), {})
+    else:
+        return apply(np.subtract, (self, other), {})
+    t = Tracer()
+    t.value = z
+    t.tape = tape
+    t.index = self.index
+    return t
+
+
+def rsub(self: Tracer, other: Any) -> Any:
+    x = self.value
+    kind = type(x)
+    if kind is float64 or kind is float:
+        z = other - x
+        if type(z) is not float64 and type(z) is not float:
+            return apply(np.subtract, (other, self), {})
+        entry: Any = (self.index, times, -1.0)
+    elif kind is ndarray and x.dtype is F8:
+        okind = type(other)
+        if okind is float or okind is int or okind is float64:
+            z = zero_d(other) - x
+        elif okind is ndarray and other.shape == x.shape and other.dtype is F8:
+            z = other - x
+        else:
+            return apply(np.subtract, (other, self), {})
+        entry = (self.index, minus_vjp, None, OVERWRITE)
+    else:
+        return apply(np.subtract, (other, self), {})
+    tape = self.tape
+    t = Tracer()
+    t.value = z
+    t.tape = tape
+    t.index = len(tape)
+    tape.append(entry)
+    return t
+
+
+def mul(self: Tracer, other: Any) -> Any:
+    x = self.value
+    tape = self.tape
+    if type(other) is Tracer:
+        if other.tape is not tape:
+            return apply(np.multiply, (self, other), {})
+        y = other.value
+        z = x * y
+        kind = type(z)
+        if kind is float64 or kind is float:
+            entry: Any = (self.index, y, other.index, x, None)
+        elif (
+            kind is ndarray and type(x) is ndarray and type(y) is ndarray
+            and z.dtype is F8 and x.shape == y.shape
+        ):  # fmt: skip
+            entry = (self.index, other.index, times_vjp, (x, y), OVERWRITE, None)
+        else:
+            return apply(np.multiply, (self, other), {})
+    else:
+        kind = type(x)
+        if kind is ndarray and x.dtype is F8:
+            okind = type(other)
+            if okind is float or okind is int or okind is float64:
+                other = zero_d(other)
+            elif okind is not ndarray or other.shape != x.shape or other.dtype is not F8:
+                return apply(np.multiply, (self, other), {})
+            z = x * other
+            entry = (self.index, scale_vjp, other, OVERWRITE)
+        elif kind is float64 or kind is float:
+            z = x * other
+            if type(z) is not float64 and type(z) is not float:
+                return apply(np.multiply, (self, other), {})
+            entry = (self.index, times, other)
+        else:
+            return apply(np.multiply, (self, other), {})
+    t = Tracer()
+    t.value = z
+    t.tape = tape
+    t.index = len(tape)
+    tape.append(entry)
+    return t
+
+
+def truediv(self: Tracer, other: Any) -> Any:
+    x = self.value
+    tape = self.tape
+    if type(other) is Tracer:
+        if other.tape is not tape:
+            return apply(np.divide, (self, other), {})
+        y = other.value
+        z = x / y
+        kind = type(z)
+        if kind is float64 or kind is float:
+            entry: Any = (self.index, 1.0 / y, other.index, -z / y, None)
+        elif (
+            kind is ndarray and type(x) is ndarray and type(y) is ndarray
+            and z.dtype is F8 and x.shape == y.shape
+        ):  # fmt: skip
+            entry = (self.index, other.index, over_vjp, (y, z), OVERWRITE, None)
+        else:
+            return apply(np.divide, (self, other), {})
+    else:
+        kind = type(x)
+        if kind is ndarray and x.dtype is F8:
+            okind = type(other)
+            if okind is float or okind is int or okind is float64:
+                other = zero_d(other)
+            elif okind is not ndarray or other.shape != x.shape or other.dtype is not F8:
+                return apply(np.divide, (self, other), {})
+            z = x / other
+            entry = (self.index, divide_vjp, other, OVERWRITE)
+        elif kind is float64 or kind is float:
+            z = x / other
+            if type(z) is not float64 and type(z) is not float:
+                return apply(np.divide, (self, other), {})
+            entry = (self.index, operator.truediv, other)
+        else:
+            return apply(np.divide, (self, other), {})
+    t = Tracer()
+    t.value = z
+    t.tape = tape
+    t.index = len(tape)
+    tape.append(entry)
+    return t
+
+
+def rtruediv(self: Tracer, other: Any) -> Any:
+    x = self.value
+    kind = type(x)
+    if kind is float64 or kind is float:
+        z = other / x
+        if type(z) is not float64 and type(z) is not float:
+            return apply(np.divide, (other, self), {})
+        entry: Any = (self.index, times, -z / x)
+    elif kind is ndarray and x.dtype is F8:
+        okind = type(other)
+        if okind is float or okind is int or okind is float64:
+            z = zero_d(other) / x
+            if other == 1:
+                entry = (self.index, reciprocal_vjp, z)
+            else:
+                entry = (self.index, ratio_vjp, (x, z))
+        elif okind is ndarray and other.shape == x.shape and other.dtype is F8:
+            z = other / x
+            entry = (self.index, ratio_vjp, (x, z))
+        else:
+            return apply(np.divide, (other, self), {})
+    else:
+        return apply(np.divide, (other, self), {})
+    tape = self.tape
+    t = Tracer()
+    t.value = z
+    t.tape = tape
+    t.index = len(tape)
+    tape.append(entry)
+    return t
+
+
+def power(self: Tracer, other: Any) -> Any:
+    x = self.value
+    okind = type(other)
+    if okind is not int and okind is not float:
+        return apply(np.power, (self, other), {})
+    kind = type(x)
+    if kind is float64 or kind is float:
+        z = x**other
+        if type(z) is not float64 and type(z) is not float:
+            return apply(np.power, (self, other), {})
+        if other == 2:
+            entry: Any = (self.index, times, 2.0 * x)
+        elif other == 0:
+            return z
+        else:
+            entry = (self.index, times, other * x ** (other - 1))
+    elif kind is ndarray and x.dtype is F8:
+        z = x**other
+        if other == 2:
+            entry = (self.index, square_vjp, x)
+        elif other == 0:
+            return z
+        else:
+            entry = (self.index, power_vjp, (x, other))
+    else:
+        return apply(np.power, (self, other), {})
+    tape = self.tape
+    t = Tracer()
+    t.value = z
+    t.tape = tape
+    t.index = len(tape)
+    tape.append(entry)
+    return t
+
+
+def rpower(self: Tracer, other: Any) -> Any:
+    return apply(np.power, (other, self), {})
+
+
+def neg(self: Tracer) -> Any:
+    x = self.value
+    tape = self.tape
+    z = -x
+    kind = type(z)
+    if kind is float64 or kind is float:
+        entry: Any = (self.index, times, -1.0)
+    else:
+        entry = (self.index, minus_vjp, None, OVERWRITE)
+    t = Tracer()
+    t.value = z
+    t.tape = tape
+    t.index = len(tape)
+    tape.append(entry)
+    return t
+
+
+def pos(self: Tracer) -> Any:
+    return self
+
+
+def absolute(self: Tracer) -> Any:
+    return apply(np.absolute, (self,), {})
+
+
+def matmul(self: Tracer, other: Any) -> Any:
+    x = self.value
+    tape = self.tape
+    if type(other) is Tracer:
+        if other.tape is not tape:
+            return apply(np.matmul, (self, other), {})
+        y = other.value
+        if type(x) is not ndarray or type(y) is not ndarray:
+            return apply(np.matmul, (self, other), {})
+        z = fast_matmul(x, y)
+        if z.dtype is not F8:
+            return apply(np.matmul, (self, other), {})
+        entry: Any = (self.index, other.index, matmul_vjp, (x, y), OVERWRITE_NOT, None)
+    else:
+        if type(x) is not ndarray or type(other) is not ndarray:
+            return apply(np.matmul, (self, other), {})
+        z = fast_matmul(x, other)
+        if z.dtype is not F8 or x.dtype is not F8:
+            return apply(np.matmul, (self, other), {})
+        entry = (self.index, matmul_left_vjp, (other, x.shape))
+    t = Tracer()
+    t.value = z
+    t.tape = tape
+    t.index = len(tape)
+    tape.append(entry)
+    return t
+
+
+def rmatmul(self: Tracer, other: Any) -> Any:
+    x = self.value
+    if type(x) is not ndarray or type(other) is not ndarray:
+        return apply(np.matmul, (other, self), {})
+    z = fast_matmul(other, x)
+    if z.dtype is not F8 or x.dtype is not F8:
+        return apply(np.matmul, (other, self), {})
+    tape = self.tape
+    t = Tracer()
+    t.value = z
+    t.tape = tape
+    t.index = len(tape)
+    tape.append((self.index, matmul_right_vjp, (other, x.shape)))
+    return t
+
+
+OVERWRITE_NOT = -1  # fresh results, g untouched
+
+
+def getitem(self: Tracer, index: Any) -> Any:
+    x = self.value
+    tape = self.tape
+    kind = type(index)
+    if kind is Tracer or ((kind is tuple or kind is list) and inner_tape(index) is not None):
+        index = primal(index) if kind is Tracer else untraced_index(index)
+    y = x[index]
+    if kind is int or kind is slice or is_basic(index):
+        if type(y) is ndarray:
+            t = Tracer()
+            t.value = y
+            t.tape = tape
+            t.index = len(tape)
+            t.base = (self, index)
+            note_view(self, t)
+        else:
+            t = Tracer()
+            t.value = y
+            t.tape = tape
+            t.index = len(tape)
+        add_at = None
+    else:
+        t = Tracer()
+        t.value = y
+        t.tape = tape
+        t.index = len(tape)
+        add_at = scatter
+    tape.append((self.index, add_at, (index, np.shape(x), _dtype(x)), SCATTER))
+    return t
+
+
+def _dtype(x: Any) -> Any:
+    return x.dtype
+
+
+def untraced_index(index: Any) -> Any:
+    tape = inner_tape(index)
+    while tape is not None:
+        index = untraced(index, tape)
+        tape = inner_tape(index)
+    return index
+
+
+def iterate(self: Tracer) -> Any:
+    for k in range(len(self)):
+        yield self[k]
+
+
+def note_view(base: Tracer, view: Tracer) -> None:
+    """Remember a view, for the sake of later updates in place."""
+
+
+def floordiv(self: Tracer, other: Any) -> Any:
+    return apply(np.floor_divide, (self, other), {})
+
+
+def rfloordiv(self: Tracer, other: Any) -> Any:
+    return apply(np.floor_divide, (other, self), {})
+
+
+def mod(self: Tracer, other: Any) -> Any:
+    return apply(np.remainder, (self, other), {})
+
+
+def rmod(self: Tracer, other: Any) -> Any:
+    return apply(np.remainder, (other, self), {})
+
+
+def divmod_(self: Tracer, other: Any) -> Any:
+    return floordiv(self, other), mod(self, other)
+
+
+def rdivmod(self: Tracer, other: Any) -> Any:
+    return rfloordiv(self, other), rmod(self, other)
+
+
+FAST = {
+    "__add__": add,
+    "__radd__": add,
+    "__sub__": sub,
+    "__rsub__": rsub,
+    "__mul__": mul,
+    "__rmul__": mul,
+    "__truediv__": truediv,
+    "__rtruediv__": rtruediv,
+    "__pow__": power,
+    "__rpow__": rpower,
+    "__neg__": neg,
+    "__pos__": pos,
+    "__abs__": absolute,
+    "__matmul__": matmul,
+    "__rmatmul__": rmatmul,
+    "__getitem__": getitem,
+    "__iter__": iterate,
+    "__floordiv__": floordiv,
+    "__rfloordiv__": rfloordiv,
+    "__mod__": mod,
+    "__rmod__": rmod,
+    "__divmod__": divmod_,
+    "__rdivmod__": rdivmod,
+}
+# ufunc -> the methods that stand for it, and how they call it: to go the long way where the user has a rule for it
+METHODS: dict[Any, tuple[tuple[str, bool], ...]] = {
+    np.add: (("__add__", False), ("__radd__", True)),
+    np.subtract: (("__sub__", False), ("__rsub__", True)),
+    np.multiply: (("__mul__", False), ("__rmul__", True)),
+    np.divide: (("__truediv__", False), ("__rtruediv__", True)),
+    np.power: (("__pow__", False), ("__rpow__", True)),
+    np.matmul: (("__matmul__", False), ("__rmatmul__", True)),
+    np.negative: (("__neg__", False),),
+}
+
+
+def go_the_long_way(ufunc: Any) -> None:
+    """Have the operators of a ufunc look for rules, from now on."""
+    for name, reflected in METHODS.get(ufunc, ()):
+
+        def slow(self: Tracer, *other: Any, reflected: bool = reflected) -> Any:
+            return apply(ufunc, (*other, self) if reflected else (self, *other), {})
+
+        setattr(Tracer, name, slow)
+
+
+for _name, _function in FAST.items():
+    setattr(Tracer, _name, _function)
+
+for _vjp in (scale_vjp, minus_vjp, divide_vjp, times_vjp, difference_vjp, over_vjp, power_vjp):
+    takes_fill(_vjp)

@@ -1,0 +1,409 @@
+"""What happens to a call with traced arguments that has no fast path of its own: find the rule, compute, make an entry.
+
+`apply` takes any function. The innermost tape among the arguments records; tracers of outer tapes are constants to it and
+stay where they are, so that computing the value records on the outer tape in turn.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from ..errors import RulesError
+from ..forms import FORMS, Form, Spec
+from ..kernels.broadcast import unbroadcast
+from ..tangents import AbstractZero, NoTangent, ZeroTangent
+from ..thunks import unthunk
+from .structures import inner_tape, is_leaf, leaves, rebuild, tangent_at, tangent_of, untraced
+from .sweep import PART, SHARED
+from .tracer import Tape, Tracer, primal, tracer
+
+ndarray = np.ndarray
+
+
+class MissingRuleError(RulesError, NotImplementedError):
+    """A function was called with a traced value and there is no rule for it."""
+
+
+OVERRIDDEN: set[Any] = set()  # functions with a static form for which somebody registered a rule, too
+
+
+def active_form(function: Any) -> Form | None:
+    """The static form of a function, where no rule of the user's may stand in its way."""
+    return None if OVERRIDDEN and function in OVERRIDDEN else FORMS.get(function)
+
+
+def load_areas() -> bool:
+    """Import areas of the rule library that wait for a module of scipy which is there by now."""
+    from ..rules import import_waiting_areas
+
+    import_waiting_areas()
+    return True
+
+
+# ---- the arguments -------------------------------------------------------------------
+
+
+def tape_of(args: Any, kwargs: Any) -> Tape | None:
+    """The innermost tape of the tracers among the arguments."""
+    best = None
+    for x in args:
+        kind = type(x)
+        if kind is Tracer:
+            if best is None or x.tape.level > best.level:
+                best = x.tape
+        elif kind is not ndarray or x.dtype.kind == "O":
+            best = inner_tape(x, best)
+    for x in kwargs.values():
+        best = inner_tape(x, best)
+    return best
+
+
+def gather(objects: Any) -> Any:
+    """An object array of traced and plain numbers, as one traced array."""
+    elements = [objects[place] for place in np.ndindex(objects.shape)]
+    if not elements:
+        return np.zeros(objects.shape)
+    stacked = apply(np.stack, (elements,), {})
+    return stacked.reshape(objects.shape + np.shape(elements[0]))
+
+
+def _is_objects(x: Any) -> bool:
+    return type(x) is ndarray and x.dtype.kind == "O" and inner_tape(x) is not None
+
+
+def by_position(function: Any, args: Any, kwargs: Any) -> tuple[Any, Any]:
+    """The call with its traced keyword arguments moved to their positions, for keywords have no tangent."""
+    try:
+        signature = _signature(function)
+        bound = signature.bind(*args, **kwargs)
+    except (TypeError, ValueError):
+        signature = bound = None
+    if signature is None or bound is None:
+        raise TypeError(
+            f"{name_of(function)} was given a traced value by keyword ({', '.join(kwargs)}); pass it by position"
+        )
+    last = -1
+    names = list(signature.parameters)
+    for k, name in enumerate(names):
+        if name in kwargs and inner_tape(kwargs[name]) is not None:
+            last = k
+    positional, rest = list(args), dict(kwargs)
+    for name in names[len(args) : last + 1]:
+        parameter = signature.parameters[name]
+        if parameter.kind is not inspect.Parameter.POSITIONAL_OR_KEYWORD:
+            raise TypeError(
+                f"{name_of(function)}: the keyword-only argument {name!r} is traced; no rule can give it a tangent"
+            )
+        positional.append(rest.pop(name) if name in rest else parameter.default)
+    if last < 0:
+        raise TypeError(f"{name_of(function)}: a traced value within **kwargs cannot have a tangent")
+    return tuple(positional), rest
+
+
+@functools.lru_cache(maxsize=512)
+def _signature(function: Any) -> inspect.Signature:
+    return inspect.signature(function)
+
+
+def name_of(function: Any) -> str:
+    """What to call a function in a message: `np.sort`, `mymodule.f`."""
+    name = getattr(function, "__qualname__", None) or getattr(function, "__name__", repr(function))
+    module = getattr(function, "__module__", None)
+    if isinstance(function, np.ufunc) and getattr(np, function.__name__, None) is function:
+        module = "numpy"
+    if module in (None, "builtins"):
+        return str(name)
+    return f"{'np' if module == 'numpy' else module.replace('numpy.', 'np.')}.{name}"
+
+
+# ---- recording -----------------------------------------------------------------------
+
+
+def apply(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """Call a function with traced arguments: by its static form, or by the rule that the registry has for it.
+
+    Raises `MissingRuleError` where there is neither.
+    """
+    if any(map(_is_objects, args)):
+        args = tuple(gather(x) if _is_objects(x) else x for x in args)
+    tape = tape_of(args, kwargs)
+    if tape is None:
+        return function(*args, **kwargs)
+    form = active_form(function)
+    if form is None and load_areas() and function not in OVERRIDDEN:
+        form = FORMS.get(function)
+    if form is None:
+        return apply_rule(tape, function, args, kwargs)
+    if form.constant:
+        return function(*[untraced(x, tape) for x in args], **_plain(kwargs))
+    if kwargs and any(inner_tape(v) is not None for v in kwargs.values()):
+        if kwargs.get("out") is not None:
+            raise out_error(function)
+        args, kwargs = by_position(function, args, kwargs)
+        tape = tape_of(args, kwargs) or tape
+    if kwargs and kwargs.get("out") is not None:
+        raise out_error(function)
+    return record_form(tape, form, args, kwargs)
+
+
+def _plain(kwargs: dict[str, Any]) -> dict[str, Any]:
+    return {k: rebuild(v, primal) for k, v in kwargs.items()} if kwargs else kwargs
+
+
+def out_error(function: Any) -> Exception:
+    return TypeError(
+        f"{name_of(function)}(..., out=...) with a traced value: writing into an array would lose its derivative. "
+        "Leave `out` out and use the result."
+    )
+
+
+def record_form(tape: Tape, form: Form, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """Compute by a static form and record one entry."""
+    values: list[Any] = []
+    places: list[int] = []
+    numbers: list[Any] = []
+    vjps = form.vjps
+    for k, x in enumerate(args):
+        kind = type(x)
+        if kind is Tracer:
+            if x.tape is tape:
+                if k < len(vjps) and vjps[k] is not None:
+                    places.append(x.index)
+                    numbers.append(k)
+                elif is_leaf(x.value):
+                    raise MissingRuleError(
+                        f"{name_of(form.function)} has no derivative with respect to argument {k}, which is traced"
+                    )
+                x = x.value
+        elif (kind is list or kind is tuple) and inner_tape(x) is not None:
+            for path, t in leaves(x, lambda leaf: type(leaf) is Tracer and leaf.tape is tape):
+                places.append(t.index)
+                numbers.append((k, path))
+            x = untraced(x, tape)
+        values.append(x)
+    y = form.forward(*values, **kwargs)
+    if form.broadcasts and kwargs:
+        if kwargs.get("where", True) is not True:
+            raise TypeError(f"{name_of(form.function)}(..., where=...) leaves elements unset; use np.where")
+        kwargs = {}
+    keeps = form.keeps
+    if keeps is None:
+        kept, kept_y = values, y
+    else:
+        kept = [x if k in keeps else _spec(x) for k, x in enumerate(values)]
+        kept_y = y if form.keeps_result else _spec(y)
+    saved = (form, kept_y, kept, kwargs, numbers, [_fit_of(values, k) for k in numbers])
+    if len(places) == 1 and type(numbers[0]) is int:
+        vjp = vjps[numbers[0]]
+        entry: Any = (places[0], one_vjp, (vjp, kept_y, kept, kwargs, saved[5][0]), SHARED)
+    else:
+        entry = (places, form_vjp, saved, SHARED, None, None, None)
+    if is_leaf(y):
+        t = Tracer()
+        t.value = y
+        t.tape = tape
+        t.index = len(tape)
+        tape.append(entry)
+        return t
+    return record_structure(tape, entry, y, as_tuple)
+
+
+def _spec(x: Any) -> Any:
+    kind = type(x)
+    if kind is ndarray or kind is Tracer:
+        return Spec(x.shape, x.dtype)
+    if kind is list or kind is tuple:
+        return kind(map(_spec, x)) if not hasattr(kind, "_fields") else tuple(map(_spec, x))
+    return x
+
+
+def _fit_of(values: list[Any], number: Any) -> tuple[tuple[int, ...], bool]:
+    """Shape of an argument and whether it is complex: what its cotangent must be."""
+    if type(number) is int:
+        x = values[number]
+    else:
+        x = values[number[0]]
+        for key in number[1]:
+            x = x[key]
+    if type(x) is ndarray:
+        return x.shape, x.dtype.kind == "c"
+    return np.shape(primal(x)), np.iscomplexobj(primal(x))
+
+
+def one_vjp(g: Any, saved: Any) -> Any:
+    """The cotangent of the one traced argument."""
+    vjp, y, args, kwargs, fit = saved
+    return fitted(vjp(g, y, *args, **kwargs), fit)
+
+
+def form_vjp(g: Any, saved: Any) -> list[Any]:
+    """The cotangents of all traced arguments; an argument that is a list has its function called once."""
+    form, y, args, kwargs, numbers, fits = saved
+    made: dict[int, Any] = {}
+    out = []
+    for number, fit in zip(numbers, fits, strict=True):
+        k, path = (number, ()) if type(number) is int else number
+        if k not in made:
+            made[k] = form.vjps[k](g, y, *args, **kwargs)
+        dx = tangent_at(made[k], path) if path else made[k]
+        out.append(None if dx is None or isinstance(dx, AbstractZero) else fitted(dx, fit))
+    return out
+
+
+def fitted(dx: Any, fit: tuple[tuple[int, ...], bool]) -> Any:
+    """A cotangent summed to the shape of its primal, and made real where that is real."""
+    if type(dx) is not ndarray:
+        dx = unthunk(dx)
+        if isinstance(dx, (int, list)):
+            dx = np.asarray(dx, float)
+    shape, is_complex = fit
+    if not is_complex and np.iscomplexobj(dx):
+        dx = np.real(dx)
+    if np.shape(dx) != shape:
+        dx = unbroadcast(dx, shape)
+    return dx
+
+
+def as_tuple(y: Any, items: list[Any]) -> Any:
+    """The cotangent that a static form is given for a tuple of results."""
+    given = iter(items)
+    return tuple(
+        (NoTangent() if not is_leaf(part) else _zero_for_none(next(given)))
+        for part in y
+    )
+
+
+def _zero_for_none(g: Any) -> Any:
+    return ZeroTangent() if g is None else g
+
+
+def as_tangent(y: Any, items: list[Any]) -> Any:
+    """The cotangent that a rule is given for a structured result: a `Tangent`, or a zero."""
+    given = iter(items)
+    return tangent_of(y, lambda *_: _zero_for_none(next(given)))
+
+
+def record_structure(
+    tape: Tape, entry: Any, y: Any, build: Callable[[Any, list[Any]], Any]
+) -> Any:
+    """Record a call with a structured result: an entry for the call, and one for each leaf of the result.
+
+    A leaf that is itself traced on this tape (a rule that calls a closure) gets its cotangent from both.
+    """
+    place = len(tape)
+    tape.append(entry)
+    found = leaves(y, lambda leaf: True)
+    plain = untraced(y, tape) if any(type(x) is Tracer and x.tape is tape for _, x in found) else y
+    made = functools.partial(build, plain)
+    count = len(found)
+    numbers = iter(range(count))
+
+    def traced(leaf: Any) -> Any:
+        here = len(tape)
+        tape.append((place, None, (next(numbers), count, made), PART))
+        return _also(tape, leaf, here)
+
+    return rebuild(y, traced)
+
+
+def _also(tape: Tape, value: Any, place: int) -> Tracer:
+    """A tracer of `value` at `place`, which is given to that value's own place too where it is traced here already."""
+    if type(value) is Tracer and value.tape is tape:
+        tape.append((place, value.index))
+        return tracer(value.value, tape, len(tape) - 1)
+    return tracer(value, tape, place)
+
+
+# ---- by a rule of the registry -------------------------------------------------------
+
+
+def apply_rule(tape: Tape, function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """Compute by the rule that the registry finds for the primal values; raises `MissingRuleError`."""
+    y = try_rule(tape, function, args, kwargs)
+    if y is NotImplemented:
+        raise missing(function)
+    return y
+
+
+def missing(function: Any) -> MissingRuleError:
+    name = name_of(function)
+    return MissingRuleError(
+        f"there is no rule for {name}, which was called with a traced value. Add one:\n\n"
+        f"    @rrule.register({name})\n"
+        f"    def rrule_{name.rpartition('.')[2]}(_, x):\n"
+        f"        def pullback(dy):\n"
+        f"            return NoTangent(), ...\n"
+        f"        return {name}(x), pullback\n\n"
+        f"or, where nothing should flow back, non_differentiable({name}) or ignore_derivatives(x)."
+    )
+
+
+def has_rule(f: Any) -> bool:
+    """Whether there are rules for calls of `f`; whether one applies depends on the arguments."""
+    from ..callees import call_of
+    from ..registry import rrule
+
+    tables = rrule._tables
+    return call_of(f, (), tables).key in tables
+
+
+def try_rule(tape: Tape, function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """Like `apply_rule`, but NotImplemented where there is no rule."""
+    from ..registry import rrule
+
+    if kwargs and any(inner_tape(v) is not None for v in kwargs.values()):
+        kwargs_plain = {k: v for k, v in kwargs.items() if inner_tape(v) is None}
+        if len(kwargs_plain) != len(kwargs):
+            args, kwargs = by_position(function, args, kwargs)
+    callee = untraced(function, tape)
+    values = [untraced(x, tape) for x in args]
+    found = rrule.apply(tape.config, callee, tuple(values), kwargs)
+    if found is None:
+        return NotImplemented
+    y, pullback = found
+    if getattr(getattr(pullback, "rule", None), "is_non_differentiable", False):
+        return y
+    places, routes = [], []
+    for k, x in enumerate((function, *args)):
+        if type(x) is Tracer:
+            if x.tape is tape:
+                places.append(x.index)
+                routes.append((k, (), x.value))
+        else:
+            for path, t in leaves(x, lambda leaf: type(leaf) is Tracer and leaf.tape is tape):
+                places.append(t.index)
+                routes.append((k, path, t.value))
+    fits = [(k, path, (np.shape(primal(v)), np.iscomplexobj(primal(v)))) for k, path, v in routes]
+    entry = (places, rule_vjp, (pullback, fits, tape), SHARED, None, None, None)
+    if is_leaf(y):
+        place = len(tape)
+        tape.append(entry)
+        return _also(tape, y, place)
+    if not leaves(y, lambda leaf: True):
+        return y
+    return record_structure(tape, entry, y, as_tangent)
+
+
+def rule_vjp(g: Any, saved: Any) -> list[Any]:
+    """Run a rule's pullback and hand its tangents to the traced leaves of the arguments."""
+    pullback, routes, tape = saved
+    if isinstance(g, AbstractZero):
+        return [None] * len(routes)
+    tangents = pullback(g)
+    out = []
+    for k, path, fit in routes:
+        dx = unthunk(tangent_at(unthunk(tangents[k]), path))
+        if type(dx) is Tracer and dx.tape is tape:
+            dx = dx.value
+        out.append(None if isinstance(dx, AbstractZero) else fitted(_array(dx), fit))
+    return out
+
+
+def _array(dx: Any) -> Any:
+    """A tangent of an array that a rule wrote as a list of numbers, as an array."""
+    return np.asarray(dx) if isinstance(dx, (list, tuple)) or hasattr(dx, "_parts") else dx

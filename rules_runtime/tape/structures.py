@@ -1,0 +1,249 @@
+"""Arguments and results with parts: finding the numbers in them, copying them with tracers, building their tangents.
+
+Leaves are floating point numbers and arrays, and tracers. Tuples, lists, dicts and objects with fields are walked (`parts_of`);
+everything else is an atom. An object that occurs twice is copied once, and cycles are kept.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from ..structure import fields_of, is_namedtuple, parts_of
+from ..tangents import AbstractZero, NoTangent, Tangent, ZeroTangent
+from ..thunks import unthunk
+from .tracer import Tape, Tracer, primal
+
+ndarray = np.ndarray
+_numbers = (float, complex, np.float64)
+_atoms = frozenset((int, bool, str, bytes, type(None), slice, type, type(Ellipsis), range))
+Path = tuple[Any, ...]
+
+
+def is_leaf(x: Any) -> bool:
+    """Whether `x` is a number or an array that can be perturbed, or a tracer."""
+    kind = type(x)
+    if kind is ndarray:
+        return x.dtype.kind in "fc"
+    if kind in _numbers or kind is Tracer:
+        return True
+    if kind in _atoms:
+        return False
+    if isinstance(x, (ndarray, np.inexact, float, complex)):
+        return not isinstance(x, ndarray) or x.dtype.kind in "fc"
+    return hasattr(kind, "__array_function__") and getattr(getattr(x, "dtype", None), "kind", "") in (
+        "f",
+        "c",
+    )
+
+
+def parts(x: Any) -> dict[Any, Any] | None:
+    """The parts of a structure; None for leaves and atoms. Object arrays have their elements."""
+    kind = type(x)
+    if kind in _atoms or kind is Tracer:
+        return None
+    if kind is tuple or kind is list:
+        return dict(enumerate(x))
+    if kind is dict:
+        return x  # type: ignore[no-any-return]
+    if isinstance(x, ndarray):
+        return {k: x[k] for k in np.ndindex(x.shape)} if x.dtype.kind == "O" else None
+    if isinstance(x, AbstractZero | Tangent):
+        return None
+    return parts_of(x)
+
+
+def rebuild(x: Any, leaf: Callable[[Any], Any], memo: dict[int, Any] | None = None) -> Any:
+    """`x` with `leaf(value)` for each of its leaves; `x` itself where nothing changes."""
+    if is_leaf(x):
+        return leaf(x)
+    found = parts(x)
+    if not found:
+        return x
+    if memo is None:
+        memo = {}
+    if id(x) in memo:
+        return memo[id(x)][0]
+    if type(x) in (tuple, list, dict) or isinstance(x, tuple):
+        if type(x) in (list, dict):
+            memo[id(x)] = (new := type(x)(), x)
+        old, changed = list(found.values()), False
+        values = []
+        for value in old:
+            made = rebuild(value, leaf, memo)
+            changed = changed or made is not value
+            values.append(made)
+        if not changed:
+            memo[id(x)] = (x, x)
+            return x
+        if type(x) is list:
+            new.extend(values)
+        elif type(x) is dict:
+            new.update(zip(found, values, strict=True))
+        else:
+            new = tuple(values) if type(x) is tuple else tuple.__new__(type(x), values)
+            memo[id(x)] = (new, x)
+        return new
+    return _rebuild_object(x, found, leaf, memo)
+
+
+def _rebuild_object(
+    x: Any, found: dict[Any, Any], leaf: Callable[[Any], Any], memo: dict[int, Any]
+) -> Any:
+    new = _shallow(x)
+    memo[id(x)] = (new, x)
+    changed = {}
+    for key, value in found.items():
+        made = rebuild(value, leaf, memo)
+        if made is not value:
+            changed[key] = made
+    if not changed:
+        memo[id(x)] = (x, x)
+        return x
+    if isinstance(x, ndarray):
+        for key, value in changed.items():
+            new[key] = value
+    elif fields_of(x) is None:
+        if hasattr(new, "__setitem__"):
+            for key, value in changed.items():
+                new[key] = value
+        else:
+            raise TypeError(f"a {type(x).__name__} cannot be copied with traced parts")
+    elif "func" in changed or "args" in changed or "keywords" in changed:
+        if hasattr(type(x), "__setstate__") and hasattr(x, "func"):
+            fields = {**found, **changed}
+            return type(x)(fields["func"], *fields["args"], **fields["keywords"])
+    else:
+        for key, value in changed.items():
+            if key == "__self__":
+                new = x.__func__.__get__(value)
+                memo[id(x)] = (new, x)
+            else:
+                object.__setattr__(new, key, value)
+    return new
+
+
+def _shallow(x: Any) -> Any:
+    """A copy of an object with the same parts; without running its own code where that is possible."""
+    if isinstance(x, ndarray):
+        return x.copy()
+    cls = type(x)
+    if cls.__reduce_ex__ is object.__reduce_ex__ and not isinstance(x, (dict, list)):
+        try:
+            new = object.__new__(cls)
+        except TypeError:
+            return copy.copy(x)
+        for key, value in (fields_of(x) or {}).items():
+            object.__setattr__(new, key, value)
+        return new
+    return copy.copy(x)
+
+
+def leaves(x: Any, wanted: Callable[[Any], bool]) -> list[tuple[Path, Any]]:
+    """The leaves of `x` for which `wanted`, each with its path: keys of parts, outermost first."""
+    out: list[tuple[Path, Any]] = []
+    _collect(x, (), wanted, out, set())
+    return out
+
+
+def _collect(
+    x: Any, path: Path, wanted: Callable[[Any], bool], out: list[tuple[Path, Any]], seen: set[int]
+) -> None:
+    if is_leaf(x):
+        if wanted(x):
+            out.append((path, x))
+        return
+    found = parts(x)
+    if not found or id(x) in seen:
+        return
+    seen.add(id(x))
+    for key, value in found.items():
+        _collect(value, (*path, key), wanted, out, seen)
+
+
+def traced_leaves(x: Any, tape: Tape) -> list[tuple[Path, Tracer]]:
+    """The tracers of a tape within `x`, with their paths."""
+    return leaves(x, lambda leaf: type(leaf) is Tracer and leaf.tape is tape)
+
+
+def inner_tape(x: Any, best: Tape | None = None, depth: int = 4) -> Tape | None:
+    """The innermost tape of the tracers within `x`, looked for to a small depth."""
+    kind = type(x)
+    if kind is Tracer:
+        return x.tape if best is None or x.tape.level > best.level else best  # type: ignore[no-any-return]
+    if kind is ndarray:
+        if x.dtype.kind != "O" or depth == 0:
+            return best
+        for element in x.flat:
+            best = inner_tape(element, best, depth - 1)
+        return best
+    if depth == 0 or kind in _numbers or kind in _atoms:
+        return best
+    found = parts(x)
+    if found:
+        for value in found.values():
+            best = inner_tape(value, best, depth - 1)
+    return best
+
+
+def untraced(x: Any, tape: Tape) -> Any:
+    """`x` with the values of this tape's tracers in their places."""
+    if type(x) is Tracer:
+        return x.value if x.tape is tape else x
+    return rebuild(x, lambda leaf: leaf.value if type(leaf) is Tracer and leaf.tape is tape else leaf)
+
+
+def tangent_at(tangent: Any, path: Path) -> Any:
+    """The part of a tangent that belongs to the leaf at `path`; zeros have zero parts."""
+    for key in path:
+        if isinstance(tangent, AbstractZero) or tangent is None:
+            return ZeroTangent()
+        tangent = unthunk(tangent)
+        if isinstance(tangent, dict):
+            tangent = tangent.get(key)
+        else:
+            tangent = tangent[key]
+    return ZeroTangent() if tangent is None else tangent
+
+
+def tangent_of(
+    x: Any, leaf: Callable[[Any, Path], Any], path: Path = (), seen: frozenset[int] = frozenset()
+) -> Any:
+    """The tangent of `x` from those of its leaves, which `leaf(value, path)` gives."""
+    if is_leaf(x):
+        return leaf(x, path)
+    found = parts(x)
+    if not found or id(x) in seen:
+        return NoTangent()
+    seen |= {id(x)}
+    made = {key: tangent_of(value, leaf, (*path, key), seen) for key, value in found.items()}
+    if all(type(t) is NoTangent for t in made.values()):
+        return NoTangent()
+    if isinstance(x, ndarray):
+        out = np.empty(x.shape, object)
+        for key, value in made.items():
+            out[key] = value
+        return out
+    if all(isinstance(t, AbstractZero) for t in made.values()):
+        return ZeroTangent()
+    if isinstance(x, (tuple, list)) and not is_namedtuple(x):
+        return Tangent[type(x)](*made.values())
+    given = {key: t for key, t in made.items() if not isinstance(t, AbstractZero)}
+    return Tangent[type(x)](given) if not is_namedtuple(x) else Tangent[type(x)](**given)
+
+
+__all__ = [
+    "inner_tape",
+    "is_leaf",
+    "leaves",
+    "parts",
+    "primal",
+    "rebuild",
+    "tangent_at",
+    "tangent_of",
+    "traced_leaves",
+    "untraced",
+]

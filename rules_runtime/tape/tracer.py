@@ -1,0 +1,225 @@
+"""The traced value and the list it is recorded on.
+
+A `Tape` is a list of entries, a tracer a primal value with its place in that list. Entries are tuples of parents' places,
+a function and what it needs, told apart by length (see `sweep.py`). A tracer's value may be a tracer of an outer tape:
+that is all there is to higher order. Of two tapes the one with the higher level is the inner one; values of outer tapes are
+constants to it.
+
+Operators are attached by `operators.py`, protocols by `protocols.py`, in-place updates by `inplace.py`.
+"""
+
+from __future__ import annotations
+
+import itertools
+from typing import Any, NoReturn
+
+import numpy as np
+
+_levels = itertools.count(1)
+OPEN: dict[int, Tape] = {}
+_OBJECTS = 4096  # elements beyond which np.asarray of a traced array is an error
+
+
+class FinishedTrace(RuntimeError):
+    """A traced value was used after the function that it belongs to had returned."""
+
+
+class Tape(list[Any]):
+    """Entries of one trace, with the config whose rules it uses."""
+
+    __slots__ = ("config", "level")
+
+    def __init__(self, config: Any) -> None:
+        self.config = config
+        self.level = next(_levels)
+        OPEN[self.level] = self
+
+    def close(self) -> None:
+        """No more entries: what still holds a tracer of this tape gets an error when it computes with it."""
+        OPEN.pop(self.level, None)
+        self.__class__ = _ClosedTape
+
+    def sweeping(self) -> Any:
+        """From here on its tracers are constants; the state before, for `swept`."""
+        before, self.__class__ = type(self), _SweptTape
+        return before
+
+    def swept(self, before: Any) -> None:
+        """The backward sweep is over."""
+        self.__class__ = before
+
+
+class _SweptTape(Tape):
+    """During the backward sweep nothing is recorded: closures of pullbacks may hold tracers, which are constants now."""
+
+    __slots__ = ()
+
+    def append(self, entry: Any) -> None:
+        pass
+
+
+class _ClosedTape(Tape):
+    __slots__ = ()
+
+    def append(self, entry: Any) -> NoReturn:
+        raise FinishedTrace(
+            "a traced value was kept beyond the call of the function it was traced in, and used afterwards. "
+            "Keep `ignore_derivatives(x)` instead, or return the value from the function."
+        )
+
+
+class Tracer:
+    """A value under differentiation. It behaves as its primal value does and records what is done with it."""
+
+    __slots__ = ("__weakref__", "base", "index", "tape", "value", "views")
+
+    value: Any
+    tape: Tape
+    index: int
+
+    def __traced_value__(self) -> Any:
+        return self.value
+
+    # -- what it looks like: all of this is the primal's ---------------------------------
+
+    @property
+    def __class__(self) -> Any:  # isinstance(x, np.ndarray) is True in a traced function too
+        return self.value.__class__
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return np.shape(primal(self))
+
+    @property
+    def ndim(self) -> int:
+        return np.ndim(primal(self))
+
+    @property
+    def size(self) -> int:
+        return np.size(primal(self))
+
+    @property
+    def dtype(self) -> Any:
+        value = primal(self)
+        return value.dtype if hasattr(value, "dtype") else np.result_type(value)
+
+    @property
+    def itemsize(self) -> int:
+        return int(self.dtype.itemsize)
+
+    @property
+    def nbytes(self) -> int:
+        return self.size * self.itemsize
+
+    @property
+    def strides(self) -> Any:
+        return np.asarray(primal(self)).strides
+
+    @property
+    def flags(self) -> Any:
+        return np.asarray(primal(self)).flags
+
+    def __len__(self) -> int:
+        return len(primal(self))
+
+    def __repr__(self) -> str:
+        return f"traced({self.value!r})"
+
+    def __format__(self, spec: str) -> str:
+        return format(primal(self), spec)
+
+    def __hash__(self) -> int:
+        return hash(primal(self))
+
+    # -- control flow goes by the primal -------------------------------------------------
+
+    def __bool__(self) -> bool:
+        return bool(primal(self))
+
+    def __int__(self) -> int:
+        return int(primal(self))
+
+    def __index__(self) -> int:
+        return primal(self).__index__()  # type: ignore[no-any-return]
+
+    def __contains__(self, x: Any) -> bool:
+        return primal(x) in primal(self)
+
+    def __lt__(self, other: Any) -> Any:
+        return primal(self) < primal(other)
+
+    def __le__(self, other: Any) -> Any:
+        return primal(self) <= primal(other)
+
+    def __gt__(self, other: Any) -> Any:
+        return primal(self) > primal(other)
+
+    def __ge__(self, other: Any) -> Any:
+        return primal(self) >= primal(other)
+
+    def __eq__(self, other: Any) -> Any:
+        return primal(self) == primal(other)
+
+    def __ne__(self, other: Any) -> Any:
+        return primal(self) != primal(other)
+
+    def is_integer(self) -> bool:
+        return primal(self).is_integer()  # type: ignore[no-any-return]
+
+    # -- where the derivative would be lost: an error ------------------------------------
+
+    def __float__(self) -> NoReturn:
+        raise TypeError(
+            "float(x), math.*, and writing into an untraced array would lose the derivative of a traced value. "
+            "Use numpy's function (np.sin, not math.sin); build arrays with np.stack or np.concatenate; "
+            "or take the plain value with ignore_derivatives(x)."
+        )
+
+    def __complex__(self) -> NoReturn:
+        raise TypeError(
+            "complex(x) and cmath.* would lose the derivative of a traced value: use numpy's functions "
+            "(`a + 1j * b`), or take the plain value with ignore_derivatives(x)."
+        )
+
+    def item(self, *index: Any) -> Any:
+        """The one element, still traced."""
+        return self.reshape(-1)[index[0] if index else 0] if self.ndim else self
+
+    def tolist(self) -> Any:
+        """Nested lists of traced numbers."""
+        return [x.tolist() for x in self] if self.ndim else self
+
+    def __array__(self, dtype: Any = None, copy: Any = None) -> Any:
+        if dtype is not None and np.dtype(dtype) != object:
+            raise TypeError(
+                "np.array(x, dtype) or np.asarray(x, dtype) would lose the derivative of a traced value. Use "
+                "x.astype(dtype), np.stack([...]), or ignore_derivatives(x) for the plain value."
+            )
+        if self.size > _OBJECTS:
+            raise TypeError(
+                "np.asarray(x) and np.array([x]) cannot see a traced array (numpy offers no way to do that): leave them "
+                "out, use np.stack([...]), or take the plain value with ignore_derivatives(x)."
+            )
+        out = np.empty(self.shape, object)
+        for place in np.ndindex(out.shape):
+            out[place] = self[place] if place else self
+        return out
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("a traced value cannot be pickled; take the plain value with ignore_derivatives(x)")
+
+
+def primal(x: Any) -> Any:
+    """The plain value under all levels of tracing."""
+    while type(x) is Tracer:
+        x = x.value
+    return x
+
+
+def tracer(value: Any, tape: Tape, index: int) -> Tracer:
+    """A new tracer. (Hot code writes these four lines out: a class without `__init__` is made twice as fast.)"""
+    t = Tracer()
+    t.value = value
+    t.tape = tape
+    t.index = index
+    return t

@@ -1,0 +1,1 @@
+"""Numpy kernels that the rules and the tape share."""

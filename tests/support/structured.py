@@ -171,7 +171,7 @@ def table_of(tangent: Any, primal: Any = None, path: Path = ()) -> Table:
     named = isinstance(primal, tuple) and hasattr(primal, "_fields")
     if isinstance(tangent, Tangent):
         if named or not isinstance(primal, (tuple, list, np.ndarray)):
-            parts = {k: tangent[k] for k in tangent}
+            parts = {k: tangent[k] for k in tangent.keys()}  # noqa: SIM118
         else:
             parts = dict(enumerate(tangent))
     elif isinstance(tangent, Mapping):

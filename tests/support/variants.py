@@ -148,13 +148,13 @@ def _run_case(f: Any, args: Any, kwargs: Any, numeric: bool, shim: bool, check: 
             run.error = "no rule applies"
             return run
         y, back = answer
-        run.value = structured.value_table(y)
+        run.value = _plain(structured.value_table(y))
         owner = getattr(f, "__self__", None)
         callee = owner if owner is not None and hasattr(f, "__func__") else f
         primals = (callee, *args)
         for label, dy in structured.legacy_cotangents(y, np.random.default_rng(5)).items():
             tangents = back(from_legacy(dy, y))
-            run.gradients[label] = [structured.table_of(t, p) for t, p in zip(tangents, primals)]
+            run.gradients[label] = [_plain(structured.table_of(t, p)) for t, p in zip(tangents, primals)]
             if len(tangents) != len(primals):
                 raise AssertionError(f"{len(tangents)} tangents for {len(primals)} primals")
             if shim:
@@ -162,9 +162,9 @@ def _run_case(f: Any, args: Any, kwargs: Any, numeric: bool, shim: bool, check: 
 
                 grads = legacy._pullback(None, f, *args, **kwargs)[1](dy)
                 grads = (None,) * len(primals) if grads is None else grads
-                run.shim[label] = [structured.table_of(t, p) for t, p in zip(grads, primals)]
+                run.shim[label] = [_plain(structured.table_of(t, p)) for t, p in zip(grads, primals)]
             if numeric:
-                run.numeric[label] = structured.finite_differences(f, args, kwargs, dy)
+                run.numeric[label] = [_plain(t) for t in structured.finite_differences(f, args, kwargs, dy)]
     except BaseException:
         run.error = _traceback()
         return run
@@ -176,6 +176,11 @@ def _run_case(f: Any, args: Any, kwargs: Any, numeric: bool, shim: bool, check: 
         except BaseException as problem:
             run.test_rrule = f"{type(problem).__name__}: {problem}"
     return run
+
+
+def _plain(table: dict[Any, Any]) -> dict[Any, Any]:
+    """A table whose paths can be pickled: keys that are neither text nor numbers by their text."""
+    return {tuple(k if isinstance(k, (str, int)) else repr(k) for k in path): v for path, v in table.items()}
 
 
 def _traceback() -> str:

@@ -128,7 +128,7 @@ def main() -> int:
     total: dict[str, int] = {}
     bad = 0
     for path in paths:
-        if options.k not in path.name:
+        if options.k not in path.name or path.name.startswith("helper_"):
             continue
         try:
             counts, problems = report(path, options)

@@ -6,14 +6,17 @@ everything else is an atom. An object that occurs twice is copied once, and cycl
 
 from __future__ import annotations
 
+import collections
 import copy
+import functools
+import types
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from ..structure import fields_of, is_namedtuple, parts_of
-from ..tangents import AbstractZero, NoTangent, Tangent, ZeroTangent
+from ..tangents import AbstractTangent, AbstractZero, NoTangent, Tangent, ZeroTangent
 from ..thunks import unthunk
 from .tracer import Tape, Tracer, primal
 
@@ -51,9 +54,13 @@ def parts(x: Any) -> dict[Any, Any] | None:
         return x  # type: ignore[no-any-return]
     if isinstance(x, ndarray):
         return {k: x[k] for k in np.ndindex(x.shape)} if x.dtype.kind == "O" else None
-    if isinstance(x, AbstractZero | Tangent):
+    if isinstance(x, AbstractTangent) or not (kind.__flags__ & _HEAP_TYPE or isinstance(x, _walked)):
         return None
     return parts_of(x)
+
+
+_HEAP_TYPE = 1 << 9  # a class written in Python, not an extension's, whose instances could not be copied anyhow
+_walked = (tuple, list, dict, functools.partial, types.MethodType, types.MappingProxyType, collections.deque)
 
 
 def rebuild(x: Any, leaf: Callable[[Any], Any], memo: dict[int, Any] | None = None) -> Any:
@@ -93,6 +100,8 @@ def rebuild(x: Any, leaf: Callable[[Any], Any], memo: dict[int, Any] | None = No
 def _rebuild_object(
     x: Any, found: dict[Any, Any], leaf: Callable[[Any], Any], memo: dict[int, Any]
 ) -> Any:
+    if not _holds_leaf(x, set()):
+        return x
     new = _shallow(x)
     memo[id(x)] = (new, x)
     changed = {}
@@ -124,6 +133,16 @@ def _rebuild_object(
             else:
                 object.__setattr__(new, key, value)
     return new
+
+
+def _holds_leaf(x: Any, seen: set[int]) -> bool:
+    if is_leaf(x):
+        return True
+    found = parts(x)
+    if not found or id(x) in seen:
+        return False
+    seen.add(id(x))
+    return any(_holds_leaf(value, seen) for value in found.values())
 
 
 def _shallow(x: Any) -> Any:

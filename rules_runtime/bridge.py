@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import inspect
 import sys
+import types
 from collections.abc import Callable, Iterator, Mapping
 from contextvars import ContextVar
 from typing import Any
@@ -21,7 +22,7 @@ import numpy as np
 from .config import RuleConfig
 from .errors import RuleError, TangentError
 from .registry import RuleForm
-from .signatures import Scope, check_rule, location_of, parameters_of
+from .signatures import Scope, location_of, parameters_of
 from .structure import field_names, is_namedtuple, zero_of
 from .tangents import AbstractTangent, AbstractZero, NoTangent, Tangent, ZeroTangent, tangent_type
 from .thunks import unthunk
@@ -47,6 +48,7 @@ def from_legacy(value: Any, primal: Any) -> Any:
     """
     if value is None:
         return ZeroTangent() if primal is _NOT_KNOWN else zero_of(primal)
+    primal = _owner(primal)
     if isinstance(value, AbstractTangent):
         return value
     if isinstance(value, dict):
@@ -54,6 +56,11 @@ def from_legacy(value: Any, primal: Any) -> Any:
     if isinstance(value, (tuple, list)):
         return _from_sequence(value, primal)
     return value
+
+
+def _owner(primal: Any) -> Any:
+    """The instance of a bound method, whose tangent is that of the instance; anything else as it is."""
+    return primal.__self__ if type(primal) is types.MethodType else primal
 
 
 def _from_dict(value: dict[Any, Any], primal: Any) -> Any:
@@ -162,7 +169,7 @@ class NamedParts(Fields):
         return iter(parts)
 
     def __reversed__(self) -> Iterator[Any]:
-        return reversed(tuple(self.values()))
+        return iter(list(self.values())[::-1])
 
     def get(self, key: Any, default: Any = None) -> Any:
         """The part with that name or position, the default where there is none."""
@@ -189,7 +196,7 @@ def to_legacy(tangent: Any, primal: Any = None) -> Any:
     if isinstance(tangent, AbstractZero):
         return None
     if isinstance(tangent, Tangent):
-        return _from_tangent(tangent, primal)
+        return _from_tangent(tangent, _owner(primal))
     if isinstance(tangent, (tuple, list)) and not is_namedtuple(tangent):
         return type(tangent)(to_legacy(part, _part_of(primal, i)) for i, part in enumerate(tangent))
     if type(tangent) is dict:
@@ -307,7 +314,8 @@ class LegacyRule:
         frame: Any = None,
         parameters: list[inspect.Parameter] | None = None,
     ) -> None:
-        check_rule(rule)
+        if not callable(rule):
+            raise RuleError(f"a legacy rule is a function, not {rule!r}")
         self.rule = rule
         self.functor = functor
         self.mutating = mutating
@@ -320,7 +328,13 @@ class LegacyRule:
         positional = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
         self._fixed = sum(p.kind in positional for p in parameters)
         self.rule_form = RuleForm(
-            parameters, Scope(rule, frame), functor=functor, runs_on_zero=mutating
+            parameters,
+            Scope(rule, frame),
+            functor=functor,
+            runs_on_zero=mutating,
+            as_functor=lambda: LegacyRule(
+                rule, functor=True, mutating=mutating, frame=frame, parameters=parameters
+            ),
         )
         self.__wrapped__ = rule
         self.__name__ = getattr(rule, "__name__", "rule")
@@ -333,11 +347,12 @@ class LegacyRule:
         if config is None:
             config = _active.get()
         result = self._run(config, args, kwargs)
-        if type(result) is not tuple or len(result) != 2:
+        try:
+            y, back = result
+        except (TypeError, ValueError):
             raise RuleError(
                 f"a legacy rule returns (y, pullback); {location_of(self.rule)} returned {result!r}"
-            )
-        y, back = result
+            ) from None
 
         def legacy_pullback(dy: Any) -> tuple[Any, ...]:
             return self._pull(config, back, dy, y, args)

@@ -28,6 +28,7 @@ class Call(NamedTuple):
     key: Key
     args: tuple[Any, ...]
     bound: bool
+    function: Any
 
 
 class Target(NamedTuple):
@@ -46,41 +47,41 @@ def call_of(f: Any, args: tuple[Any, ...], known: Container[Key]) -> Call:
     """
     kind = type(f)
     if kind is types.FunctionType:
-        return Call(id(f), args, False)
+        return Call(id(f), args, False, f)
     if kind is types.MethodType:
         return _call_of_method(f, args, known)
     if kind is types.BuiltinFunctionType:
         if f in known:
-            return Call(f, args, False)
+            return Call(f, args, False, f)
         return _call_of_builtin_method(f, args, known)
     key = id(f)
     if key in known or isinstance(f, type):
-        return Call(key, args, False)
+        return Call(key, args, False, f)
     if kind is types.GenericAlias:
-        return Call(id(f.__origin__), args, False)
+        return Call(id(f.__origin__), args, False, f)
     if kind is types.MethodWrapperType:
         return _call_of_builtin_method(f, args, known)
     if kind is staticmethod:
         return call_of(f.__func__, args, known)
     call = look_up(kind, "__call__")
     if isinstance(call, staticmethod):
-        return Call(id(call.__func__), args, False)
-    return Call(key_of_function(call), (f, *args), True)
+        return Call(id(call.__func__), args, False, f)
+    return Call(key_of_function(call), (f, *args), True, call)
 
 
 def _call_of_method(f: Any, args: tuple[Any, ...], known: Container[Key]) -> Call:
     owner, function = f.__self__, f.__func__
     if not isinstance(owner, type):
-        return Call(key_of_function(function), (owner, *args), True)
+        return Call(key_of_function(function), (owner, *args), True, function)
     key = (id(function), id(owner))
     if key in known:
-        return Call(key, args, False)
+        return Call(key, args, False, f)
     # a rule that was written in the class body, where the class did not exist yet
     for name in (getattr(function, "__name__", ""), *owner.__dict__):
         own = owner.__dict__.get(name)
         if isinstance(own, classmethod) and own.__func__ is function:
-            return Call((id(function), None), args, False)
-    return Call(key, args, False)
+            return Call((id(function), None), args, False, f)
+    return Call(key, args, False, f)
 
 
 def _call_of_builtin_method(f: Any, args: tuple[Any, ...], known: Container[Key]) -> Call:
@@ -88,8 +89,8 @@ def _call_of_builtin_method(f: Any, args: tuple[Any, ...], known: Container[Key]
     if owner is not None and not isinstance(owner, (type, types.ModuleType)):
         method = look_up(type(owner), f.__name__)
         if id(method) in known:
-            return Call(id(method), (owner, *args), True)
-    return Call(f, args, False)
+            return Call(id(method), (owner, *args), True, method)
+    return Call(f, args, False, f)
 
 
 def target_of(target: Any) -> Target:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from typing import Any, ClassVar, Generic, TypeVar
+from typing import Any, ClassVar, Generic, TypeVar, TypeVarTuple
 
 from .errors import ConfigError
 
@@ -45,14 +45,14 @@ class NoForwardMode:
     """
 
 
-F = TypeVar("F")
+Features = TypeVarTuple("Features")
 
 _bundles: dict[frozenset[type], Any] = {}
 _bundles_lock = threading.Lock()
 _via_ad: list[Callable[..., Any]] = []
 
 
-class RuleConfig(Generic[F]):
+class RuleConfig(Generic[*Features]):
     """Who asks for a rule. `RuleConfig[A, B]` is the class of configs with the features `A` and `B`.
 
     An AD declares `class MyAD(RuleConfig[HasReverseMode])` and passes `MyAD()`; it overrides `rrule_via_ad`
@@ -69,8 +69,8 @@ class RuleConfig(Generic[F]):
 
     def __class_getitem__(cls, features: Any) -> Any:
         wanted = features if isinstance(features, tuple) else (features,)
-        if any(isinstance(f, TypeVar) for f in wanted):
-            return cls
+        if any(isinstance(f, TypeVar) or f is Any for f in wanted):
+            return cls  # for type checkers
         for feature in wanted:
             if not isinstance(feature, type):
                 raise ConfigError(
@@ -110,8 +110,8 @@ class RuleConfig(Generic[F]):
         each of `args`. Raises `ConfigError` where the AD does not declare `HasReverseMode`.
 
         >>> y, pullback = RuleConfig[HasReverseMode]().rrule_via_ad(abs, -2.0)
-        >>> y
-        2.0
+        >>> float(y), pullback(1.0)
+        (2.0, (NoTangent(), -1.0))
         """
         return _via_ad[0](self, f, args, kwargs)
 

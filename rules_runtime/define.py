@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from .errors import RuleError
+from .kernels.broadcast import unbroadcast
 from .projection import ProjectTo
 from .registry import rrule, signature_from
 from .signatures import (
@@ -54,9 +55,8 @@ def non_differentiable(f: F, *signature: Any) -> F:
     matched = (
         signature_from(signature, sys._getframe(1)) if signature else Signature((), rest=ANYTHING)
     )
-    rule = rrule.add_rule(f, _without_derivative, matched, non_differentiable=True)
     module = sys._getframe(1).f_globals.get("__name__", "")
-    rule.built_in = module.startswith("rules_runtime.rules.")
+    rrule.add_rule(f, _without_derivative, matched, non_differentiable=True, module=module)
     return f
 
 
@@ -149,8 +149,6 @@ def _times(slope: Any, dy: Any, shape: tuple[int, ...]) -> Any:
     dx = np.conj(slope) * dy
     if np.shape(dx) == shape:
         return dx
-    from .kernels.broadcast import unbroadcast
-
     return unbroadcast(dx, shape)
 
 

@@ -23,7 +23,7 @@ from .config import HasReverseMode, RuleConfig
 from .define import ignore_derivatives, non_differentiable
 from .errors import RuleError
 from .registry import rrule, rrule_via_ad
-from .signatures import parameters_of
+from .signatures import defined_in, parameters_of
 from .structure import zero_of
 from .tangents import AbstractTangent, NoTangent, ZeroTangent, tangent_type
 
@@ -86,7 +86,7 @@ def _is_being_defined(f: Any, frame: types.FrameType) -> bool:
     """Whether `f` is the function of a `def` statement that `frame` is carrying out, at one of its decorators."""
     function = inspect.unwrap(f) if callable(f) else f
     code = getattr(function, "__code__", None)
-    if code is None or code not in frame.f_code.co_consts:
+    if code is None or code not in frame.f_code.co_consts or code.co_name == "<lambda>":
         return False
     last = max((line for _, _, line in code.co_lines() if line is not None), default=0)
     return bool(code.co_firstlineno <= (frame.f_lineno or 0) <= last)
@@ -112,7 +112,7 @@ def _bound_to(name: str, frame: types.FrameType) -> Any:
             return scope[name]
         # the enclosing function, where it is still running
         outer = inner.f_back
-        while outer is not None and inner.f_code not in outer.f_code.co_consts:
+        while outer is not None and not defined_in(inner.f_code, outer.f_code):
             outer = outer.f_back
         if outer is None:
             break

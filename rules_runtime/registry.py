@@ -33,6 +33,7 @@ from .callees import Call, call_of, name_of, target_of
 from .config import HasReverseMode, RuleConfig, satisfies, set_default_ad
 from .errors import AmbiguousRuleError, ConfigError, RuleError
 from .forms import FORMS, Form
+from .kernels.broadcast import unbroadcast
 from .projection import ProjectTo
 from .pullbacks import Pullback
 from .signatures import (
@@ -62,7 +63,8 @@ class RuleForm:
 
     `parameters` are those that stand for the positional arguments, in functor form the instance's too.
     Where `runs_on_zero`, the pullback is called with zero cotangents as well. `config` is what its caller
-    must be able to do; such a rule may be called without a config, with `None` for it.
+    must be able to do; such a rule may be called without a config, with `None` for it. `as_functor()`
+    is the same rule in functor form.
     """
 
     def __init__(
@@ -73,7 +75,9 @@ class RuleForm:
         functor: bool = False,
         runs_on_zero: bool = False,
         config: type = RuleConfig[HasReverseMode],
+        as_functor: Callable[[], Any] | None = None,
     ) -> None:
+        self.as_functor = as_functor
         self.parameters = parameters
         self.scope = scope
         self.functor = functor
@@ -112,15 +116,14 @@ class Rule:
         self.runs_on_zero = False
         self.needs_config = False
         self.order = 0
-        module = getattr(function, "__module__", None) or ""
-        self.built_in = module == _LIBRARY or module.startswith(_LIBRARY + ".")
+        self.built_in = _is_library(getattr(function, "__module__", None) or "")
         form = getattr(function, "rule_form", None)
         if isinstance(form, RuleForm):
             configs: tuple[type, ...] = (form.config,)
             parameters, self._scope = form.parameters, form.scope
+            if functor and not form.functor and form.as_functor is not None:
+                self.function = form.as_functor()
             self.functor = functor or form.functor
-            if form.functor and not functor:
-                raise RuleError(f"{self}: functor form is for calling an instance, Cls.__call__")
             self.runs_on_zero = form.runs_on_zero
         else:
             parameters, self._scope = _parameters(function), Scope(function, frame)
@@ -174,6 +177,10 @@ class Rule:
 
     def __repr__(self) -> str:
         return f"<rule for {self.name}{self.signature} at {location_of(self.function)}>"
+
+
+def _is_library(module: str) -> bool:
+    return module == _LIBRARY or module.startswith(_LIBRARY + ".")
 
 
 def _parameters(function: Any) -> list[inspect.Parameter]:
@@ -246,8 +253,8 @@ class Registry:
 
         >>> import numpy as np
         >>> y, pullback = rrule(np.multiply, 2.0, 3.0)
-        >>> y, pullback(1.0)[1:]
-        (6.0, (3.0, 2.0))
+        >>> float(y), pullback(1.0)
+        (6.0, (NoTangent(), 3.0, 2.0))
         """
         if call and isinstance(call[0], RuleConfig):
             config, *call = call  # type: ignore[assignment]
@@ -347,6 +354,8 @@ class Registry:
         """
         found = target_of(target)
         frame = sys._getframe(1)
+        if frame.f_locals.get("__call__") is target:  # in a class body, under another name
+            found = found._replace(functor=True)
 
         def decorate(rule: R) -> R:
             self._add(found, Rule(rule, target, found.functor, frame))
@@ -362,9 +371,12 @@ class Registry:
         *,
         opt_out: bool = False,
         non_differentiable: bool = False,
+        module: str | None = None,
         frame: types.FrameType | None = None,
     ) -> Rule:
         """Register a function that a tool of this package made, with a signature of its own. Gives the `Rule`.
+
+        `module` is the name of the module that the rule belongs to, where it is not the function's.
 
         >>> Registry().add_rule(len, lambda _, x: (len(x), lambda dy: (NoTangent(), NoTangent())))
         ... # doctest: +ELLIPSIS
@@ -376,6 +388,8 @@ class Registry:
             rule.signature, rule._parameters = signature, []
         rule.opt_out = opt_out
         rule.is_non_differentiable = non_differentiable
+        if module is not None:
+            rule.built_in = _is_library(module)
         self._add(found, rule)
         return rule
 
@@ -496,8 +510,7 @@ def _call_rule(rule: Rule, config: Any, f: Any, call: Call, kwargs: dict[str, An
     if rule.functor:
         lead, given = (0 if call.bound else -1), args
     else:
-        callee = f if not call.bound else getattr(f, "__func__", None) or type(f).__call__
-        lead, given = (1 if call.bound else 0), (callee, *args)
+        lead, given = (1 if call.bound else 0), (call.function, *args)
     if rule.takes_config:
         result = rule.function(config, *given, **kwargs)
     else:
@@ -554,8 +567,6 @@ def _fitted(
         x, (np.ndarray, np.generic, float, complex)
     ):
         return ProjectTo(x)(dx)
-    from .kernels.broadcast import unbroadcast
-
     return ProjectTo(x)(unbroadcast(unthunk(dx), np.shape(x)))
 
 
@@ -674,6 +685,9 @@ def _differentiate(config: Any, f: Any, args: tuple[Any, ...], kwargs: dict[str,
         return found
     from .tape import trace_pullback
 
+    if type(f) is types.MethodType and not isinstance(f.__self__, type):
+        y, pullback = trace_pullback(config, f.__func__, (f.__self__, *args), kwargs)
+        return y, lambda dy: pullback(dy)[1:]
     return trace_pullback(config, f, args, kwargs)
 
 

@@ -227,10 +227,25 @@ class Unresolved(Exception):
     """A name in an annotation has no value yet."""
 
 
+def defined_in(code: types.CodeType | None, outer: types.CodeType) -> bool:
+    """Whether the `def` that made `code` stands in the body whose code is `outer`.
+
+    The type parameters of PEP 695 put a scope of their own between the two.
+    """
+    if code in outer.co_consts:
+        return True
+    return any(
+        isinstance(const, types.CodeType)
+        and const.co_name.startswith("<generic parameters of")
+        and code in const.co_consts
+        for const in outer.co_consts
+    )
+
+
 class Scope:
     """Where the names in the string annotations of a rule are looked up, as far as that can be known.
 
-    These are the rule's own globals, what it closes over, its type parameters, and the variables of the
+    These are the rule's own globals, what it closes over, its type parameters, and the variables of the enclosing
     functions and class bodies that were running when it was registered.
     """
 
@@ -250,9 +265,11 @@ class Scope:
             except ValueError:
                 continue
         self.frames: list[types.FrameType] = []
-        while frame is not None and len(self.frames) < 8:
-            if frame.f_globals is self.globals and frame.f_locals is not self.globals:
-                self.frames.append(frame)
+        while frame is not None:
+            if defined_in(code, frame.f_code):
+                code = frame.f_code
+                if frame.f_locals is not self.globals:
+                    self.frames.append(frame)
             frame = frame.f_back
 
     def evaluate(self, text: str) -> Any:

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from .tangents import NoTangent, ZeroTangent, tangent_type
+from .tangents import AbstractZero, NoTangent, ZeroTangent, tangent_type
 
 # Instances of these have no tangent space, whatever attributes they have.
 _ATOMS: tuple[type, ...] = (
@@ -19,14 +19,12 @@ _ATOMS: tuple[type, ...] = (
     bytes,
     bytearray,
     int,  # bool too
-    np.integer,
-    np.bool_,
-    np.str_,
-    np.bytes_,
+    np.generic,
     np.dtype,
     np.ufunc,
     np.random.Generator,
     np.random.RandomState,
+    AbstractZero,
     type(None),
     type(Ellipsis),
     type(NotImplemented),
@@ -40,7 +38,7 @@ _ATOMS: tuple[type, ...] = (
     types.GenericAlias,
 )
 
-_NUMBERS = (float, complex, np.inexact)
+_NUMBERS = (float, complex, np.inexact)  # asked before _ATOMS
 
 
 def is_namedtuple(x: Any) -> bool:
@@ -56,8 +54,8 @@ def fields_of(x: Any) -> dict[str, Any] | None:
     """The fields of an object by name, `None` for what is not made of named fields.
 
     Fields are what a named tuple, a dataclass, `__slots__` and the instance's `__dict__` hold, and the
-    three parts of a `functools.partial`. Numbers, arrays, strings, containers, functions and types have
-    none.
+    three parts of a `functools.partial`; a bound method has its instance, `__self__`. Numbers, arrays,
+    strings, containers, functions and types have none.
 
     >>> fields_of(functools.partial(max, 1.0))
     {'func': <built-in function max>, 'args': (1.0,), 'keywords': {}}
@@ -131,26 +129,29 @@ def can_be_perturbed(x: Any) -> bool:
     >>> can_be_perturbed((1, "a")), can_be_perturbed((1, 2.0))
     (False, True)
     """
-    return _can_be_perturbed(x, frozenset())
+    return _can_be_perturbed(x, set())
 
 
-def _can_be_perturbed(x: Any, above: frozenset[int]) -> bool:
+def _can_be_perturbed(x: Any, seen: set[int]) -> bool:
     if isinstance(x, _NUMBERS):
         return True
     if isinstance(x, _ATOMS):
         return False
     if isinstance(x, np.ndarray):
         return x.dtype.kind in "fc" or (
-            x.dtype.kind == "O" and any(_can_be_perturbed(e, above) for e in x.flat)
+            x.dtype.kind == "O" and any(_can_be_perturbed(e, seen) for e in x.flat)
         )
-    if id(x) in above:
+    if id(x) in seen:
         return False
+    if isinstance(x, (set, frozenset)):
+        return False
+    seen.add(id(x))
+    if isinstance(x, (tuple, list, collections.deque)):
+        return any(_can_be_perturbed(part, seen) for part in x)
     parts = parts_of(x)
     if parts is None:
-        # nothing is known of it: an array of another library, an extension type ...
-        return not isinstance(x, (set, frozenset, types.MethodType)) and hasattr(x, "__array__")
-    above |= {id(x)}
-    return any(_can_be_perturbed(part, above) for part in parts.values())
+        return hasattr(x, "__array__")  # an array of another library
+    return any(_can_be_perturbed(part, seen) for part in parts.values())
 
 
 def zero_of(x: Any) -> Any:
@@ -195,8 +196,6 @@ def _zero_tangent(x: Any, above: frozenset[int]) -> Any:
     if isinstance(x, (tuple, list, collections.deque)):
         return tangent_type(type(x))(*[_zero_tangent(part, above) for part in parts.values()])
     zero_parts = {
-        key: _zero_tangent(part, above)
-        for key, part in parts.items()
-        if _can_be_perturbed(part, above)
+        key: _zero_tangent(part, above) for key, part in parts.items() if can_be_perturbed(part)
     }
     return tangent_type(type(x))._of(zero_parts)

@@ -117,9 +117,9 @@ class AbstractZero(AbstractTangent):
     def __contains__(self, key: Any) -> bool:
         return False
 
-    def get(self, key: Any, default: Any = None) -> Any:
+    def get(self, key: Any, default: Any = ...) -> Any:
         """The default: no part of a zero was given. Without a default it is `ZeroTangent()`."""
-        return _zero_tangent if default is None else default
+        return _zero_tangent if default is ... else default
 
     def keys(self) -> tuple[()]:
         """No key: none was given."""
@@ -314,7 +314,7 @@ class Tangent(AbstractTangent, Generic[P]):
     `t[0]`; a part named like a method is read as `t["items"]`. Where it stands for a tuple, a list or a
     named tuple it iterates, unpacks and slices by position, and numpy takes it for a sequence; else it
     iterates by the keys that were given, as a dict does. `in`, `get`, `keys`, `items` and `values` are
-    about what was given.
+    about what was given. The tangent of a bound method is that of its instance.
 
     Tangents add by part, also those of a class and a subclass, and can be multiplied by scalars.
 
@@ -352,9 +352,7 @@ class Tangent(AbstractTangent, Generic[P]):
             raise TangentError(
                 "a Tangent has a primal type: Tangent[Foo](a=...), Tangent[tuple](...)"
             )
-        self = object.__new__(cls)
-        object.__setattr__(self, "_parts", cls._parts_from(args, kwargs))
-        return self
+        return cls._of(cls._parts_from(args, kwargs))
 
     @classmethod
     def _parts_from(cls, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
@@ -389,6 +387,8 @@ class Tangent(AbstractTangent, Generic[P]):
 
     @classmethod
     def _of(cls, parts: Any) -> Any:
+        if cls.primal_type is types.MethodType:
+            return parts.get("__self__", _zero_tangent)
         self = object.__new__(cls)
         object.__setattr__(self, "_parts", parts)
         return self
@@ -445,14 +445,18 @@ class Tangent(AbstractTangent, Generic[P]):
         if kind in (_KEYS, _FIELDS) or isinstance(key, str):
             if kind == _FIELDS and not isinstance(key, str):
                 raise TangentError(f"{type(self).__name__} has named parts, no part {key!r}")
+            if kind == _POSITIONS and key == "__self__":
+                return self
             if kind == _POSITIONS:
                 raise TangentError(
                     f"{type(self).__name__} has its parts by position, no part {key!r}"
                 )
-            if kind == _NAMED and key not in self._names:
+            if kind == _NAMED and key not in self._names and key != "__self__":
                 raise KeyError(key)
             part = parts.get(key, _missing)
-            return _zero_tangent if part is _missing else _read(part)
+            if part is _missing:
+                return self if key == "__self__" else _zero_tangent
+            return _read(part)
         if kind == _NAMED:
             parts = tuple(self)
         if isinstance(key, slice):
@@ -480,7 +484,7 @@ class Tangent(AbstractTangent, Generic[P]):
         return iter(names)
 
     def __reversed__(self) -> Iterator[Any]:
-        return reversed(list(self))
+        return iter(list(self)[::-1])
 
     def __contains__(self, key: Any) -> bool:
         return self._given(key) is not _missing

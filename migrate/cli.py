@@ -18,6 +18,7 @@ Examples:
   rrule-migrate --diff src/            show what would change, write nothing
   rrule-migrate --diff src/ | git apply
   rrule-migrate --check src/           exit 1 if something would change
+  rrule-migrate --interactive src/     decide rule by rule
   rrule-migrate - < old.py > new.py
 
 \b
@@ -49,6 +50,11 @@ _DO, _CONVERT, _FILES, _SAFETY, _REPORT = (
 @click.argument("paths", metavar="PATH...", nargs=-1, type=click.Path())
 @_option(_DO, "--diff", is_flag=True, help="Print a unified diff, which git apply takes; write nothing.")
 @_option(_DO, "--check", is_flag=True, help="Write nothing; exit 1 if something would change.")
+@_option(_DO, "-i", "--interactive", is_flag=True, help="Ask about each rule; what is accepted is written at the end.")
+@_option(_DO, "--fresh", is_flag=True, help="With --interactive: forget the answers of a review that was broken off.")
+@_option(_DO, "--report", metavar="PAGE", help="Write a page to look through in a browser; rewrite nothing.")
+@_option(_DO, "--plan", metavar="FILE", help="Keep what would be done in FILE; rewrite nothing.")
+@_option(_DO, "--apply", metavar="FILE", help="Do what such a plan says, on the files that are as they were.")
 @_option(_DO, "--only", multiple=True, metavar="ID", help="Convert only the rule with this id. Repeatable.")
 @_option(
     _CONVERT,
@@ -147,8 +153,12 @@ def main(context: click.Context, /, **options: Any) -> None:
 
 
 def _refuse_nonsense(context: click.Context, request: Any) -> None:
-    if not request.paths and request.files_from is None:
+    if not request.paths and request.files_from is None and request.apply is None:
         raise click.UsageError("Name a file or a folder, such as: rrule-migrate --diff src/", context)
+    if request.filters and (request.interactive or request.plan or request.report or request.apply):
+        raise click.UsageError("- (standard input) only goes with --diff and --check.", context)
+    if request.plan and (request.interactive or request.apply or request.diff):
+        raise click.UsageError("--plan does not go with --interactive, --apply or --diff.", context)
     if "-" in request.paths and request.paths != ("-",):
         raise click.UsageError("- (standard input) cannot be mixed with other paths.", context)
     if request.format != "text" and request.output is None and (request.diff or request.filters):

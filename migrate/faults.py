@@ -99,3 +99,21 @@ def unknown_to_git(path: str, complaint: str) -> FileFailed:
         f"git cannot say whether it has uncommitted changes: {complaint}",
         "see to git's complaint, or pass --allow-dirty",
     )
+
+
+def changed_since_plan(path: str) -> FileFailed:
+    return FileFailed(
+        path,
+        CHANGED_MEANWHILE,
+        "it changed after it was planned, so the plan is not carried out on it",
+        "make the plan again with --plan",
+    )
+
+
+def not_as_planned(path: str) -> FileFailed:
+    return FileFailed(
+        path,
+        CHANGED_MEANWHILE,
+        "its rules do not come out as they were planned: the tool, or a module beside it, is another now",
+        "make the plan again with --plan",
+    )

@@ -13,6 +13,11 @@ class Request:
     # what to do
     diff: bool = False
     check: bool = False
+    interactive: bool = False
+    fresh: bool = False
+    plan: str | None = None
+    report: str | None = None
+    apply: str | None = None
     only: tuple[str, ...] = ()
     # the conversion
     legacy_module: tuple[str, ...] = ()
@@ -43,7 +48,9 @@ class Request:
 
     @property
     def mode(self) -> str:
-        return "diff" if self.diff else "check" if self.check else "rewrite"
+        if self.diff:
+            return "diff"
+        return "check" if self.check or self.plan or self.report else "rewrite"
 
     @property
     def writes(self) -> bool:

@@ -10,7 +10,8 @@ does not need is imported where it is used.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, TextIO
 
 from migrate.errors import Stop
 from migrate.reports import Report, new_report
@@ -18,11 +19,11 @@ from migrate.reports.tally import Tally
 from migrate.terminal import Stream
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from migrate.discover import Skipped
     from migrate.git import Worktrees
-    from migrate.model import FileConverted, Outcome
+    from migrate.model import FileConverted, Options, Outcome
     from migrate.request import Request
 
 OK, FOUND, FAILED, INTERRUPTED = 0, 1, 2, 130
@@ -33,12 +34,18 @@ def run(request: Request, out: Stream, err: Stream) -> int:
     if request.output is None:
         stream = err if request.diff or request.filters else out
         return Run(request, out, err, new_report(request, stream, err))()
-    try:
-        file = open(request.output, "w", encoding="utf-8", errors="backslashreplace")
-    except OSError as error:
-        raise Stop(f"--output {request.output}: cannot be written: {error.strerror}") from None
-    with file:
+    with opened("--output", request.output) as file:
         return Run(request, out, err, new_report(request, Stream(file, colour=False), err))()
+
+
+@contextmanager
+def opened(option: str, path: str) -> Iterator[TextIO]:
+    """A file that the user asked for by an option."""
+    try:
+        with open(path, "w", encoding="utf-8", errors="backslashreplace") as file:
+            yield file
+    except OSError as error:
+        raise Stop(f"{option} {path}: cannot be written: {error.strerror}") from None
 
 
 class Run:
@@ -50,6 +57,7 @@ class Run:
         self.err = err
         self.report = report
         self.tally = Tally()
+        self.options_of: Callable[[str], Options]  # those that a file was planned with
 
     def __call__(self) -> int:
         try:
@@ -61,8 +69,6 @@ class Run:
         except KeyboardInterrupt:
             self.out.flush()
             done = f"{self.tally.changed} files were rewritten" if self.tally.changed else "nothing was written"
-            if not self.request.writes:
-                done = "nothing is ever written by --check and --diff"
             self.err.line(f"interrupted: {done}; run again to do the rest")
             return INTERRUPTED
         if self.request.diff and self.out.closed:
@@ -73,7 +79,7 @@ class Run:
     def exit_code(self) -> int:
         if self.tally.failed:
             return FAILED
-        if self.tally.changed and not self.request.writes:
+        if self.tally.changed and (self.request.diff or self.request.check):
             return FOUND
         if self.tally.left and self.request.strict:
             return FOUND
@@ -91,14 +97,15 @@ class Run:
         show_diff(outcome, self.out, self.report)
 
     def _files(self) -> None:
-        outcomes = self._planned()
+        outcomes = self._carried_out() if self.request.apply else self._planned()
+        if self.request.interactive:
+            outcomes = self._reviewed(outcomes)
         if self.request.diff:
             self._show(outcomes)
-        elif self.request.check:
-            for outcome in outcomes:
-                self.tell(outcome)
-        else:
+        elif self.request.writes:
             self._rewrite(outcomes)
+        else:
+            self._look(outcomes)
 
     def _planned(self) -> Iterator[Outcome]:
         from migrate.search import Search
@@ -110,10 +117,61 @@ class Run:
             from migrate.pool import plan_all
             from migrate.progress import watched
 
+            self.options_of = search.options_of(candidates)
             sizes = {candidate.path: candidate.size for candidate in candidates}
             jobs = search.jobs(candidates)
             outcomes = plan_all(jobs, sum(sizes.values()), len(candidates), self.request.jobs)
             yield from watched(outcomes, sizes, self.err)
+
+    def _carried_out(self) -> Iterator[Outcome]:
+        """What a plan says, of the files that are named, or of all."""
+        from migrate import files, planfile
+        from migrate.model import FileFailed
+        from migrate.plan import plan_file
+
+        assert self.request.apply is not None
+        plan = planfile.loaded(self.request.apply)
+        chosen = list(planfile.choose(plan, self.request.paths, self.request.only))
+        options = {file.path: file.options for file in chosen}
+        self.options_of = options.__getitem__
+        self.tally.looked_at = len(chosen)
+        for file in chosen:
+            source = files.read(file.path)
+            job = source if isinstance(source, FileFailed) else planfile.job_of(file, source)
+            if isinstance(job, FileFailed):
+                yield job
+            else:
+                yield planfile.checked(file, plan_file(job))
+
+    def _reviewed(self, outcomes: Iterator[Outcome]) -> Iterator[Outcome]:
+        from migrate.review.answers import Answers
+        from migrate.review.session import Session
+
+        def options_of(path: str) -> Options:
+            return self.options_of(path)  # known once the planning, which is lazy, has begun
+
+        return Session(self.out, Answers(), options_of, fresh=self.request.fresh).reviewed(outcomes)
+
+    def _look(self, outcomes: Iterator[Outcome]) -> None:
+        """Tell what would change, and keep it in a plan or on a page if that is asked for."""
+        from migrate.model import FileConverted
+
+        kept = []
+        for outcome in outcomes:
+            self.tell(outcome)
+            if self.request.plan or self.request.report:
+                kept.append(outcome)
+        if self.request.plan:
+            from migrate import planfile
+
+            plan = [planfile.planned(one, self.options_of(one.path)) for one in kept if isinstance(one, FileConverted)]
+            with opened("--plan", self.request.plan) as file:
+                file.write(planfile.dumped(plan))
+        if self.request.report:
+            from migrate.reports.page import page
+
+            with opened("--report", self.request.report) as file:
+                file.write(page(kept, self.request))
 
     def _skip(self, skipped: Skipped) -> None:
         self.report.skip(skipped)

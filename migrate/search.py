@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
+from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
 from migrate.config import Finder
@@ -14,7 +15,7 @@ from migrate.scan import may_hold_rules
 
 if TYPE_CHECKING:
     from migrate.config import Config
-    from migrate.model import Outcome
+    from migrate.model import Options, Outcome
     from migrate.plan import Job
     from migrate.request import Request
 
@@ -79,6 +80,10 @@ class Search:
             except OSError as error:
                 self.tell(why_unreadable(path, error))
 
+    def options_of(self, candidates: list[Candidate]) -> Callable[[str], Options]:
+        configs = {candidate.path: candidate.config for candidate in candidates}
+        return lambda path: options_for(configs[path], self.request)
+
 
 def listed_paths(request: Request) -> list[str]:
     """The paths in the file of --files-from, one a line, or parted by null bytes where there are any."""
@@ -103,11 +108,17 @@ def legacy_modules(config: Config, request: Request) -> tuple[str, ...]:
 
 
 def job_for(path: str, source: bytes, config: Config, request: Request) -> Job:
-    """The file with its options: what the command line says comes before what the settings say."""
-    from migrate.model import Options
     from migrate.plan import Job
 
-    options = Options(
+    return Job(path, source, options_for(config, request))
+
+
+@lru_cache(maxsize=256)
+def options_for(config: Config, request: Request) -> Options:
+    """What the command line says comes before what the settings say."""
+    from migrate.model import Options
+
+    return Options(
         legacy_modules=legacy_modules(config, request),
         runtime=request.runtime or config.runtime or Options.runtime,
         advise=request.advise or config.advise,
@@ -117,4 +128,3 @@ def job_for(path: str, source: bytes, config: Config, request: Request) -> Job:
         select=request.select or config.select,
         ignore=request.ignore or config.ignore,
     )
-    return Job(path, source, options)

@@ -1,0 +1,200 @@
+"""The review in a terminal: every answer, what is written, and that a review goes on where it was broken off."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+from rich.cells import cell_len
+
+from migrate.review.answers import Accepted, Answers, Rejected
+from migrate.review.side import shown
+from migrate.terminal import Stream
+from tests.support.command import RULE, Command
+
+
+def rules(*names: str) -> bytes:
+    head, body = RULE[: RULE.index(b"def double")], RULE[RULE.index(b"def double") :]
+    return head + b"\n\n".join(body.replace(b"double", name.encode()) for name in names)
+
+
+@pytest.fixture(autouse=True)
+def place(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    monkeypatch.setenv("COLUMNS", "80")
+    (folder / "one.py").write_bytes(rules("a", "b", "c"))
+    (folder / "two.py").write_bytes(rules("d"))
+    return folder
+
+
+def converted(folder: Path) -> str:
+    """The names of the rules that were converted."""
+    text = (folder / "one.py").read_bytes() + (folder / "two.py").read_bytes()
+    return "".join(name for name in "abcd" if f"@rrule.register({name})".encode() in text)
+
+
+@pytest.mark.parametrize(
+    ("answers", "expected"),
+    [
+        pytest.param("y\ny\ny\ny\n", "abcd", id="all"),
+        pytest.param("n\nn\nn\nn\n", "", id="none"),
+        pytest.param("y\nn\ny\nn\n", "ac", id="some"),
+        pytest.param("n\na\ny\n", "bcd", id="rest of the file"),
+        pytest.param("y\nd\ny\n", "ad", id="not the rest of the file"),
+        pytest.param("y\nq\n", "a", id="quit"),
+        pytest.param("y\n", "a", id="end of input"),
+        pytest.param("?\nY\nyes\nno\nn\n", "ab", id="help and words"),
+    ],
+)
+def test_what_is_accepted_is_written(folder: Path, command: Command, answers: str, expected: str) -> None:
+    done = command("--interactive", ".", input=answers.encode())
+    assert done.code == 0
+    assert converted(folder) == expected
+    if not expected:
+        assert (folder / "one.py").read_bytes() == rules("a", "b", "c")
+
+
+def test_a_rule_is_shown_with_its_place_and_its_notes(command: Command) -> None:
+    text = command("-i", ".", input=b"q\n").text
+    assert "one.py:9: a, the rule for a (1/4)" in text
+    assert "- @adjoint" in text
+    assert "+ @rrule.register(a)" in text
+    assert "Convert this rule [y,n,a,d,q,e,?]? " in text
+
+
+def test_help_is_printed(command: Command) -> None:
+    assert "q - ask no more: write what was accepted, leave the rest" in command("-i", ".", input=b"?\nq\n").text
+
+
+def test_what_was_answered_is_not_asked_again(folder: Path, command: Command) -> None:
+    assert command("-i", ".", input=b"n\ny\nq\n").code == 0
+    assert converted(folder) == "b"
+    done = command("-i", ".", input=b"y\ny\n")
+    assert "Taking up an earlier review: 1 answer kept" in done.text
+    assert done.text.count("Convert this rule") == 2
+    assert converted(folder) == "bcd"
+
+
+def test_fresh_asks_again(folder: Path, command: Command) -> None:
+    command("-i", ".", input=b"n\nq\n")
+    done = command("-i", "--fresh", ".", input=b"y\nq\n")
+    assert "earlier review" not in done.text
+    assert converted(folder) == "a"
+
+
+def test_a_review_that_came_to_its_end_is_forgotten(folder: Path, command: Command, tmp_path: Path) -> None:
+    command("-i", ".", input=b"n\nn\nn\nn\n")
+    assert not (tmp_path / "state" / "rrule-migrate" / "answers.jsonl").exists()
+    assert "earlier review" not in command("-i", ".", input=b"q\n").text
+
+
+def test_an_interrupted_review_writes_nothing_and_goes_on_later(
+    folder: Path, command: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from migrate.review.session import Session
+
+    real = Session._prompt
+    given = iter(["y"])
+
+    def prompt(session: Session) -> str:
+        for answer in given:
+            return answer
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Session, "_prompt", prompt)
+    done = command("-i", ".")
+    assert done.code == 130
+    assert "interrupted: nothing was written" in done.err
+    assert converted(folder) == ""
+    monkeypatch.setattr(Session, "_prompt", real)
+    done = command("-i", ".", input=b"q\n")
+    assert "1 answer kept" in done.text
+    assert converted(folder) == "a"
+
+
+def editor(folder: Path, monkeypatch: pytest.MonkeyPatch, script: str) -> None:
+    program = folder.parent / "editor"
+    program.write_text(f"#!/bin/sh\n{script}\n")
+    program.chmod(0o755)
+    monkeypatch.setenv("EDITOR", str(program))
+    monkeypatch.delenv("VISUAL", raising=False)
+
+
+def test_a_rule_can_be_edited(folder: Path, command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    editor(folder, monkeypatch, 'sed -i "s/def rrule_b/def my_rule/" "$1"')
+    done = command("-i", "one.py", input=b"n\ne\ny\nn\n")
+    assert done.code == 0
+    assert "+ def my_rule" in done.text
+    after = (folder / "one.py").read_bytes()
+    assert b"@rrule.register(b)\ndef my_rule" in after
+    assert b"@adjoint\ndef a" in after
+    assert not list(folder.glob("*.rrule*"))
+
+
+@pytest.mark.parametrize(
+    ("script", "words"),
+    [
+        pytest.param('echo "def (" > "$1"', "with that text the file is not Python", id="not python"),
+        pytest.param("exit 3", "ended with 3; nothing was taken over", id="editor fails"),
+    ],
+)
+def test_a_bad_edit_is_not_taken(
+    folder: Path, command: Command, monkeypatch: pytest.MonkeyPatch, script: str, words: str
+) -> None:
+    editor(folder, monkeypatch, script)
+    done = command("-i", "two.py", input=b"e\nn\n")
+    assert words in done.text
+    assert (folder / "two.py").read_bytes() == rules("d")
+
+
+def test_without_an_editor_the_remedy_is_told(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("EDITOR", raising=False)
+    monkeypatch.delenv("VISUAL", raising=False)
+    done = command("-i", "two.py", input=b"e\nn\n")
+    assert "set EDITOR" in done.text
+    monkeypatch.setenv("EDITOR", "no-such-program")
+    assert "no-such-program could not be started" in command("-i", "two.py", input=b"e\nn\n").text
+
+
+def test_diff_of_what_was_accepted(folder: Path, command: Command) -> None:
+    done = command("-i", "--check", ".", input=b"n\ny\nq\n")
+    assert done.code == 1
+    assert "1 file would change, 1 rule to convert" in done.text
+    assert converted(folder) == ""
+
+
+def test_answers_survive_a_torn_line(tmp_path: Path) -> None:
+    file = str(tmp_path / "deep" / "answers.jsonl")
+    Answers(file).give("k1", Accepted("text\n"))
+    Answers(file).give("k2", Rejected())
+    with open(file, "a") as lines:
+        lines.write('{"rule": "k3", "acc')
+    answers = Answers(file)
+    assert answers["k1"] == Accepted("text\n")
+    assert answers["k2"] == Rejected()
+    assert "k3" not in answers
+    answers.forget({"k1"})
+    assert "k1" not in Answers(file)
+    assert "k2" in Answers(file)
+
+
+BEFORE = "def f(x):\n\treturn 1, '日本語' * 100\n"
+AFTER = "def g(x):\n\treturn 1, '日本語' * 100 + [int]\n"
+
+
+@pytest.mark.parametrize("columns", [100, 101, 180])
+def test_beside_each_other_no_line_is_too_wide_and_nothing_is_lost(columns: int) -> None:
+    lines = list(shown(BEFORE, AFTER, columns, Stream(open(os.devnull), colour=False)))
+    assert all(cell_len(line) <= columns for line in lines)
+    assert all("│" in line for line in lines)
+    long = "x = " + "'long '" * 60
+    pieces = [line.split(" │")[0].rstrip() for line in shown(long, long, columns, Stream(open(os.devnull), False))]
+    assert "".join(pieces).replace(" ", "") == long.replace(" ", "")
+
+
+def test_in_a_narrow_terminal_one_stands_above_the_other() -> None:
+    lines = list(shown(BEFORE, AFTER, 40, Stream(open(os.devnull), colour=False)))
+    assert lines[0] == "- def f(x):"
+    assert any(line.startswith("+ def g") for line in lines)
+    assert "[int]" in "".join(lines)

@@ -121,31 +121,6 @@ def _kron(g: Any, x: Any, y: Any) -> tuple[Any, Any]:
 derivative(np.kron, lambda g, z, x, y: _kron(g, x, y)[0], lambda g, z, x, y: _kron(g, x, y)[1], needs="01")
 
 
-def cross_left(g: Any, z: Any, x: Any, y: Any, axisa: int = -1, axisb: int = -1, axisc: int = -1, axis: Any = None) -> Any:  # fmt: skip
-    return _cross_vjp(g, x, y, axisa, axisb, axisc, axis)[0]
-
-
-def cross_right(g: Any, z: Any, x: Any, y: Any, axisa: int = -1, axisb: int = -1, axisc: int = -1, axis: Any = None) -> Any:  # fmt: skip
-    return _cross_vjp(g, x, y, axisa, axisb, axisc, axis)[1]
-
-
-def _cross_vjp(g: Any, x: Any, y: Any, axisa: int, axisb: int, axisc: int, axis: Any) -> Any:
-    from ..kernels.broadcast import unbroadcast
-
-    if axis is not None:
-        axisa = axisb = axisc = axis
-    if _shape(x)[axisa] != 3 or _shape(y)[axisb] != 3:
-        raise NotImplementedError("np.cross: derivatives for vectors of three elements only")
-    g = np.moveaxis(g, axisc, -1)
-    xm, ym = np.moveaxis(x, axisa, -1), np.moveaxis(y, axisb, -1)
-    dx = unbroadcast(np.cross(ym, g), xm.shape)
-    dy = unbroadcast(np.cross(g, xm), ym.shape)
-    return np.moveaxis(dx, -1, axisa), np.moveaxis(dy, -1, axisb)
-
-
-derivative(np.cross, cross_left, cross_right, needs="01")
-
-
 def _operand(k: int) -> Any:
     def operand_vjp(g: Any, y: Any, subscripts: Any, *operands: Any, **kwargs: Any) -> Any:
         return einsum_vjp(g, k, subscripts, operands)

@@ -6,11 +6,12 @@ back by the inverse permutation. A quantile is a weighted mean of one or two sor
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-from rules_runtime.forms import constant, derivative, primal
+from rules_runtime.forms import derivative, primal
 from rules_runtime.kernels.broadcast import normal_axes
 
 # -- permutations --------------------------------------------------------------------------------------------------
@@ -55,7 +56,6 @@ def partition_vjp(
 derivative(np.sort, sort_vjp, needs="y0")
 derivative(np.partition, partition_vjp, needs="y0")
 derivative(np.sort_complex, lambda g, y, a: _permuted_back(g, y, a, -1), needs="y0")
-constant(np.argsort, np.argpartition, np.lexsort, np.searchsorted, np.digitize)
 
 
 # -- quantiles -----------------------------------------------------------------------------------------------------
@@ -111,7 +111,11 @@ def _quantile_adjoint(g: Any, a: Any, q: Any, axis: Any, method: Any, skip_nan: 
     return rows.back(np.sum(g, axis=tuple(range(q.ndim))) if q.ndim else g)
 
 
-_CONTINUOUS = {"linear": lambda n: n - 1.0, "hazen": float, "weibull": lambda n: n + 1.0}
+_CONTINUOUS: dict[str, Callable[[float], float]] = {
+    "linear": lambda n: n - 1.0,
+    "hazen": float,
+    "weibull": lambda n: n + 1.0,
+}
 
 
 def _position_adjoint(g: Any, a: Any, q: Any, axis: Any, method: Any, skip_nan: bool) -> Any:

@@ -1,0 +1,89 @@
+"""Running products, and running sums that leave out not-a-numbers: `numpy.cumprod`, `nancumsum`, `nancumprod`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from rules_runtime.forms import derivative, primal
+
+
+def _running_sum_back(g: Any, axis: int) -> Any:
+    """The sum of what comes at and after each place."""
+    return np.flip(np.cumsum(np.flip(g, axis), axis=axis), axis)
+
+
+def _running_product_adjoint(g: Any, y: Any, x: Any, axis: int) -> Any:
+    """The first zero of a row stops what is before it, and gets what would be there without it."""
+    is_zero = primal(x) == 0
+    zeros = np.cumsum(is_zero, axis=axis)
+    found = _running_sum_back(g * np.conj(y), axis) / np.conj(np.where(is_zero, 1.0, x))
+    if not np.any(is_zero):
+        return found
+    first = is_zero & (zeros == 1)
+    without = np.cumprod(np.where(first, 1.0, x), axis=axis)
+    of_first = _running_sum_back(g * np.conj(without), axis)
+    return np.where(first, of_first, np.where(zeros == 0, found, 0.0))
+
+
+def _flattened(adjoint: Any) -> Any:
+    """A rule along `axis`, or along the flattened array where it is None."""
+
+    def vjp(g: Any, y: Any, a: Any, axis: Any = None, dtype: Any = None, out: Any = None) -> Any:
+        if axis is None:
+            return np.reshape(adjoint(g, y, np.reshape(a, (-1,)), 0), np.shape(a))
+        return adjoint(g, y, a, axis)
+
+    return vjp
+
+
+def _without_nan(x: Any, fill: float) -> tuple[Any, Any]:
+    mask = ~np.isnan(primal(x))
+    return mask, np.where(mask, x, fill)
+
+
+def _nancumsum_adjoint(g: Any, y: Any, a: Any, axis: int) -> Any:
+    mask, _ = _without_nan(a, 0.0)
+    return np.where(mask, _running_sum_back(g, axis), 0.0)
+
+
+def _nancumprod_adjoint(g: Any, y: Any, a: Any, axis: int) -> Any:
+    mask, values = _without_nan(a, 1.0)
+    return np.where(mask, _running_product_adjoint(g, y, values, axis), 0.0)
+
+
+derivative(np.cumprod, _flattened(_running_product_adjoint))
+derivative(np.nancumsum, _flattened(_nancumsum_adjoint), needs="0")
+derivative(np.nancumprod, _flattened(_nancumprod_adjoint))
+
+
+# -- the names of the array API ------------------------------------------------------------------------------------
+
+
+def _cumulative(adjoint: Any) -> Any:
+    def vjp(
+        g: Any,
+        y: Any,
+        x: Any,
+        /,
+        *,
+        axis: Any = None,
+        dtype: Any = None,
+        out: Any = None,
+        include_initial: bool = False,
+    ) -> Any:
+        axis = 0 if axis is None else axis % x.ndim
+        if include_initial:
+            rest = (slice(None),) * axis + (slice(1, None),)
+            g, y = g[rest], y[rest]
+        return adjoint(g, y, x, axis)
+
+    return vjp
+
+
+if hasattr(np, "cumulative_sum"):
+    derivative(
+        np.cumulative_sum, _cumulative(lambda g, y, x, axis: _running_sum_back(g, axis)), needs=""
+    )
+    derivative(np.cumulative_prod, _cumulative(_running_product_adjoint))

@@ -1,0 +1,108 @@
+"""Reductions that leave out not-a-numbers: `numpy.nansum`, `nanmean`, `nanvar`, `nanmax` and their kin."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from rules_runtime.forms import derivative, primal
+from rules_runtime.kernels.broadcast import expand, normal_axes
+
+_DEFAULT: Any = getattr(np, "_NoValue", None)
+
+
+def _is_number(a: Any, where: Any) -> Any:
+    """Which values take part: those that are numbers, and chosen by `where`."""
+    mask = ~np.isnan(np.asarray(primal(a)))
+    return mask if where is _DEFAULT or where is True else mask & where
+
+
+class _Rows:
+    """What a reduction over `axis` needs: the mask, how many values take part, and the way back."""
+
+    def __init__(self, a: Any, axis: Any, where: Any) -> None:
+        self.shape = np.shape(a)
+        self.axes = normal_axes(axis, len(self.shape))
+        self.mask = _is_number(a, where)
+        self.count = np.sum(self.mask, axis=self.axes, keepdims=True)
+        self.values = np.where(self.mask, a, 0.0)
+
+    def back(self, g: Any) -> Any:
+        """A cotangent of the result, repeated along the axes."""
+        return expand(g, self.shape, self.axes)
+
+    def total(self, x: Any) -> Any:
+        return np.sum(x, axis=self.axes, keepdims=True)
+
+
+def _reduction(adjoint: Callable[..., Any]) -> Callable[..., Any]:
+    """The rule of a reduction from ``adjoint(g, y, rows)``, in which g and y are repeated."""
+
+    def vjp(
+        g: Any,
+        y: Any,
+        a: Any,
+        axis: Any = None,
+        dtype: Any = None,
+        out: Any = None,
+        keepdims: Any = False,
+        initial: Any = _DEFAULT,
+        where: Any = _DEFAULT,
+    ) -> Any:
+        rows = _Rows(a, axis, where)
+        return np.where(rows.mask, adjoint(rows.back(g), rows.back(y), rows), 0.0)
+
+    return vjp
+
+
+def _product_adjoint(g: Any, y: Any, rows: _Rows) -> Any:
+    """The product of all the others: what is left where one of them is zero, nothing where two are."""
+    is_zero = rows.mask & (primal(rows.values) == 0)
+    zeros = np.sum(is_zero, axis=rows.axes, keepdims=True)
+    values = np.where(rows.mask & ~is_zero, rows.values, 1.0)
+    product = np.prod(values, axis=rows.axes, keepdims=True)
+    others = np.where(is_zero, product, product / values)
+    return g * np.conj(np.where(zeros - is_zero == 0, others, 0.0))
+
+
+derivative(np.nansum, _reduction(lambda g, y, rows: g), needs="0")
+derivative(np.nanmean, _reduction(lambda g, y, rows: g / np.maximum(rows.count, 1)), needs="0")
+derivative(np.nanprod, _reduction(_product_adjoint))
+
+
+# -- spread --------------------------------------------------------------------------------------------------------
+
+
+def _spread_vjp(adjoint: Callable[..., Any]) -> Callable[..., Any]:
+    def vjp(
+        g: Any,
+        y: Any,
+        a: Any,
+        axis: Any = None,
+        dtype: Any = None,
+        out: Any = None,
+        ddof: Any = 0,
+        keepdims: Any = False,
+        *,
+        where: Any = _DEFAULT,
+        mean: Any = _DEFAULT,
+        correction: Any = _DEFAULT,
+    ) -> Any:
+        rows = _Rows(a, axis, where)
+        freedom = rows.count - (ddof if correction is _DEFAULT else correction)
+        middle = rows.total(rows.values) / np.maximum(rows.count, 1)
+        apart = np.where(rows.mask, rows.values - middle, 0.0) / np.where(freedom > 0, freedom, 1)
+        return adjoint(rows.back(g), rows.back(y), apart)
+
+    return vjp
+
+
+def _std_adjoint(g: Any, y: Any, apart: Any) -> Any:
+    still = primal(y) == 0
+    return np.where(still, 0.0, g / np.where(still, 1.0, y)) * apart
+
+
+derivative(np.nanvar, _spread_vjp(lambda g, y, apart: 2 * g * apart), needs="0")
+derivative(np.nanstd, _spread_vjp(_std_adjoint))

@@ -1,0 +1,1 @@
+"""Where the values of a rule come from: candidates, ownership of helpers, data flow."""

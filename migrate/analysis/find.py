@@ -1,0 +1,360 @@
+"""Finds what there is to convert in a module: rules, `nograd`, and legacy calls outside rules."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from migrate.analysis.module import ModuleView
+from migrate.annotations import last_part
+from migrate.scopes import DefNode, FunctionNode, Variable
+
+GETTERS = frozenset({"literal_getproperty", "literal_getfield"})
+
+
+@dataclass(frozen=True)
+class Registration:
+    """One place where a rule is tied to a target: a decorator or a call `adjoint(target)(rule)`."""
+
+    form: str  # "bare", "target" or "call"
+    node: ast.expr  # the decorator expression, or the whole call
+    target: ast.expr | None  # None for the bare form
+    mutating: bool
+    functor: bool
+    getter: bool  # the target is literal_getproperty or literal_getfield
+    problem: str = ""  # why this form cannot be converted
+
+
+@dataclass(eq=False)
+class Rule:
+    """One rule function with everything that registers it."""
+
+    function: FunctionNode | None  # None where its text cannot be reached
+    registrations: list[Registration] = field(default_factory=list)
+
+    @property
+    def node(self) -> ast.stmt | ast.expr:
+        """What stands for the rule in reports."""
+        if self.function is not None:
+            return self.function
+        return self.registrations[0].node
+
+    @property
+    def name(self) -> str:
+        if isinstance(self.function, (ast.FunctionDef, ast.AsyncFunctionDef)):
+            return self.function.name
+        return "<lambda>" if self.function is not None else "<call>"
+
+    @property
+    def functor(self) -> bool:
+        return any(r.functor for r in self.registrations)
+
+    @property
+    def getter(self) -> bool:
+        return any(r.getter for r in self.registrations)
+
+
+@dataclass(frozen=True)
+class NoGrad:
+    """`nograd(f, g)` as a statement, another `nograd(...)` call, or the decorator."""
+
+    node: ast.expr
+    statement: ast.Expr | None
+    decorator: bool
+
+
+@dataclass
+class Found:
+    """Everything to convert in a module."""
+
+    rules: list[Rule] = field(default_factory=list)
+    nograds: list[NoGrad] = field(default_factory=list)
+    handled: set[ast.AST] = field(default_factory=set)  # uses of legacy names that belong to these
+
+
+def find(view: ModuleView) -> Found:
+    """The candidates of a module, in the order of the text."""
+    found = Found()
+    by_function: dict[ast.AST, Rule] = {}
+    positions = [n for n in view.scopes.around if hasattr(n, "lineno")]
+    for node in sorted(positions, key=lambda n: (n.lineno, n.col_offset)):
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
+            _decorated(node, view, found, by_function)
+        elif isinstance(node, ast.Call):
+            _call(node, view, found, by_function)
+    for rule in found.rules:
+        rule.registrations.sort(key=lambda r: (r.node.lineno, r.node.col_offset))
+    found.rules.sort(key=lambda r: (r.node.lineno, r.node.col_offset))
+    return found
+
+
+def _decorated(
+    node: DefNode, view: ModuleView, found: Found, by_function: dict[ast.AST, Rule]
+) -> None:
+    for decorator in node.decorator_list:
+        head = decorator.func if isinstance(decorator, ast.Call) else decorator
+        meaning = view.legacy.meaning(head)
+        if meaning == "nograd":
+            found.nograds.append(NoGrad(decorator, None, True))
+            found.handled.add(head)
+        elif meaning == "adjoint":
+            registration = _registration(decorator, node, view)
+            found.handled.add(head)
+            _mark_target(registration, found)
+            _rule(node, found, by_function).registrations.append(registration)
+
+
+def _mark_target(registration: Registration, found: Found) -> None:
+    if registration.getter and registration.target is not None:
+        found.handled.add(registration.target)
+
+
+def _rule(node: FunctionNode, found: Found, by_function: dict[ast.AST, Rule]) -> Rule:
+    if node not in by_function:
+        by_function[node] = Rule(node)
+        found.rules.append(by_function[node])
+    return by_function[node]
+
+
+def _registration(decorator: ast.expr, node: DefNode, view: ModuleView) -> Registration:
+    if not isinstance(decorator, ast.Call):
+        functor = node.name == "__call__" and _in_class(node, view)
+        return Registration("bare", decorator, None, False, functor, False)
+    return _from_call(decorator, decorator, "target", node, view)
+
+
+def _in_class(node: ast.AST, view: ModuleView) -> bool:
+    return view.scopes.around[node].kind == "class"
+
+
+def _from_call(
+    call: ast.Call, whole: ast.expr, form: str, node: ast.AST | None, view: ModuleView
+) -> Registration:
+    mutating = False
+    problem = ""
+    for keyword in call.keywords:
+        if keyword.arg == "mutating" and isinstance(keyword.value, ast.Constant):
+            mutating = bool(keyword.value.value)
+        elif keyword.arg == "mutating":
+            mutating = True
+        else:
+            problem = f"adjoint has no option `{keyword.arg}`"
+    if len(call.args) > 1 or any(isinstance(a, ast.Starred) for a in call.args):
+        problem = "adjoint takes one target"
+    target = call.args[0] if call.args else None
+    if target is None:
+        functor = (
+            isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef))
+            and node.name == "__call__"
+            and _in_class(node, view)
+        )
+        return Registration("bare", whole, None, mutating, functor, False, problem)
+    functor_or_not = _is_functor(target, view)
+    if functor_or_not is None:
+        problem = problem or "the target is sometimes the call of an instance and sometimes not"
+    getter = view.legacy.meaning(target) in GETTERS
+    return Registration(form, whole, target, mutating, bool(functor_or_not), getter, problem)
+
+
+def _is_functor(target: ast.expr, view: ModuleView) -> bool | None:
+    """Whether a target is some class's `__call__`; None where it may be either."""
+    match target:
+        case ast.Attribute(attr="__call__"):
+            return True
+        case ast.Call(func=ast.Name(id="getattr"), args=[_, ast.Constant(value="__call__"), *_]):
+            return True
+        case ast.Name():
+            variable = view.scopes.of(target)
+            if variable.scope is not None and variable.scope.kind == "class":
+                return target.id == "__call__"
+            return _bound_to_functor(variable, view)
+        case ast.IfExp(body=body, orelse=orelse):
+            kinds = {_is_functor(body, view), _is_functor(orelse, view)}
+            return kinds.pop() if len(kinds) == 1 else None
+    return False
+
+
+def _bound_to_functor(variable: Variable, view: ModuleView) -> bool | None:
+    """Follow `target = Dense.__call__` and `for target in (Dense.__call__, …)`."""
+    kinds: set[bool | None] = set()
+    for binding in variable.bindings:
+        parent = view.scopes.parents.get(binding)
+        while isinstance(parent, (ast.Tuple, ast.List)):
+            parent = view.scopes.parents.get(parent)
+        values: list[ast.expr] = []
+        match parent:
+            case ast.Assign(value=value):
+                values = [value]
+            case ast.For(iter=iterable):
+                values = list(_loop_values(iterable, parent.target, binding, view))
+        for value in values:
+            named = isinstance(value, ast.Attribute) and value.attr == "__call__"
+            kinds.add(named)
+    if not kinds:
+        return False
+    return kinds.pop() if len(kinds) == 1 else None
+
+
+def _loop_values(
+    iterable: ast.expr, target: ast.expr, binding: ast.AST, view: ModuleView
+) -> Iterator[ast.expr]:
+    if isinstance(iterable, ast.Name):
+        bindings = view.scopes.of(iterable).bindings
+        parent = view.scopes.parents.get(bindings[0]) if len(bindings) == 1 else None
+        if isinstance(parent, ast.Assign):
+            iterable = parent.value
+    if not isinstance(iterable, (ast.Tuple, ast.List)):
+        return
+    position = None
+    if isinstance(target, (ast.Tuple, ast.List)):
+        position = next((i for i, t in enumerate(target.elts) if t is binding), None)
+    for item in iterable.elts:
+        if position is None:
+            yield item
+        elif isinstance(item, (ast.Tuple, ast.List)) and position < len(item.elts):
+            yield item.elts[position]
+
+
+def _call(node: ast.Call, view: ModuleView, found: Found, by_function: dict[ast.AST, Rule]) -> None:
+    if view.legacy.meaning(node.func) == "nograd":
+        if node.func in found.handled:
+            return
+        parent = view.scopes.parents.get(node)
+        found.handled.add(node.func)
+        found.nograds.append(NoGrad(node, parent if isinstance(parent, ast.Expr) else None, False))
+        return
+    inner = node.func
+    if not (isinstance(inner, ast.Call) and view.legacy.meaning(inner.func) == "adjoint"):
+        return
+    registration = _from_call(inner, node, "call", None, view)
+    found.handled.add(inner.func)
+    _mark_target(registration, found)
+    function = None
+    if len(node.args) == 1 and not node.keywords:
+        function = _reached(node.args[0], view)
+    else:
+        registration = Registration(
+            "call", node, registration.target, False, False, False, "adjoint(target) takes one rule"
+        )
+    if function is None:
+        found.rules.append(Rule(None, [registration]))
+    else:
+        _rule(function, found, by_function).registrations.append(registration)
+
+
+def _reached(expression: ast.expr, view: ModuleView) -> FunctionNode | None:
+    """The function that an expression is seen to be: a lambda, a name, what a factory returns."""
+    if isinstance(expression, ast.Lambda):
+        return expression
+    if isinstance(expression, ast.Name):
+        return _defined(view.scopes.of(expression), view)
+    if isinstance(expression, ast.Call) and isinstance(expression.func, ast.Name):
+        factory = _defined(view.scopes.of(expression.func), view)
+        if isinstance(factory, ast.FunctionDef):
+            return _made_by(factory, view)
+    return None
+
+
+def _defined(variable: Variable, view: ModuleView) -> FunctionNode | None:
+    if len(variable.bindings) != 1:
+        return None
+    binding = variable.bindings[0]
+    if isinstance(binding, ast.FunctionDef):
+        plain = all(
+            view.legacy.meaning(d.func if isinstance(d, ast.Call) else d) == "adjoint"
+            for d in binding.decorator_list
+        )
+        return binding if plain else None
+    parent = view.scopes.parents.get(binding)
+    if isinstance(parent, ast.Assign) and len(parent.targets) == 1:
+        if isinstance(parent.value, ast.Lambda) and parent.targets[0] is binding:
+            return parent.value
+    return None
+
+
+def _made_by(factory: ast.FunctionDef, view: ModuleView) -> FunctionNode | None:
+    """The one nested function that every `return` of a factory hands out."""
+    results = [
+        n
+        for n in ast.walk(factory)
+        if isinstance(n, ast.Return)
+        and view.scopes.enclosing(n, ast.FunctionDef, ast.Lambda) is factory
+    ]
+    made: set[FunctionNode | None] = set()
+    for result in results:
+        match result.value:
+            case ast.Lambda() as function:
+                made.add(function)
+            case ast.Name() as name:
+                function = _defined(view.scopes.of(name), view)
+                inside = function is not None and view.scopes.inside(function, factory)
+                made.add(function if inside else None)
+            case _:
+                made.add(None)
+    return made.pop() if len(made) == 1 else None
+
+
+def target_text(rule: Rule, registration: Registration, view: ModuleView) -> str:
+    """How a target is called in reports and in the name of the new rule."""
+    if registration.getter:
+        return "getattr"
+    if registration.target is None:
+        return rule.name
+    return view.text(registration.target)
+
+
+def is_skipped(rule: Rule, view: ModuleView) -> bool:
+    """Whether `# rrule-migrate: skip` stands on the def line or on one of the decorator lines."""
+    lines: set[int] = set()
+    node = rule.function
+    if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
+        first_body = node.body[0].lineno
+        for decorator in node.decorator_list:
+            lines |= set(range(decorator.lineno, (decorator.end_lineno or decorator.lineno) + 1))
+        lines |= set(range(node.lineno, max(node.lineno + 1, first_body)))
+        lines.add(node.lineno)
+    for registration in rule.registrations:
+        lines |= set(
+            range(registration.node.lineno, (registration.node.end_lineno or 0) + 1)
+            if registration.form == "call"
+            else [registration.node.lineno]
+        )
+    return any(
+        view.source.line_of(offset) in lines and skip_marker(text) == "skip"
+        for offset, text in view.source.comments
+    )
+
+
+def skip_marker(comment: str) -> str | None:
+    """`skip` or `skip-file` where a comment asks for it."""
+    text = comment.lstrip("#").strip()
+    head, colon, rest = text.partition(":")
+    if head.strip() != "rrule-migrate" or not colon:
+        return None
+    word = rest.strip().split(" ")[0].split("[")[0]
+    return word if word in ("skip", "skip-file") else None
+
+
+def uses_elsewhere(function: DefNode, view: ModuleView) -> list[ast.Name]:
+    """Reads of the name of a targeted rule, outside the rule itself."""
+    variable = view.scopes.variable(function.name, view.scopes.around[function])
+    return [
+        use
+        for use in view.scopes.uses.get(variable, [])
+        if isinstance(use.ctx, ast.Load) and not view.scopes.inside(use, function)
+    ]
+
+
+def exported_names(view: ModuleView) -> set[str]:
+    """The strings in `__all__`."""
+    found: set[str] = set()
+    for statement in view.source.tree.body:
+        targets = statement.targets if isinstance(statement, ast.Assign) else []
+        if isinstance(statement, (ast.AugAssign, ast.AnnAssign)):
+            targets = [statement.target]
+        if any(isinstance(t, ast.Name) and last_part(t) == "__all__" for t in targets):
+            for node in ast.walk(statement):
+                if isinstance(node, ast.Constant) and isinstance(node.value, str):
+                    found.add(node.value)
+    return found

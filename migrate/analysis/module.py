@@ -1,0 +1,88 @@
+"""What the analysis of one rule has to know of the module around it."""
+
+from __future__ import annotations
+
+import ast
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from migrate.analysis.numeric import NUMERIC_MODULES
+from migrate.annotations import Annotations
+from migrate.legacy_names import LegacyNames
+from migrate.scopes import DefNode, FunctionNode, Scopes, Variable
+from migrate.source import Source
+
+
+@dataclass
+class ModuleView:
+    """A parsed module with its scopes, its legacy names and the functions that can be followed."""
+
+    source: Source
+    scopes: Scopes
+    legacy: LegacyNames
+    rule_functions: frozenset[ast.AST]  # the functions that are legacy rules
+    owned: set[ast.AST] = field(default_factory=set)  # helpers that only rules use
+
+    @cached_property
+    def annotations(self) -> Annotations:
+        return Annotations(self.scopes)
+
+    @cached_property
+    def definitions(self) -> dict[Variable, DefNode]:
+        """Every name that is bound to one plain function and to nothing else (but legacy rules of the same name)."""
+        found: dict[Variable, DefNode] = {}
+        for node in self.scopes.around:
+            if not isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
+                continue
+            if node.decorator_list or node in self.rule_functions:
+                continue
+            variable = self.scopes.variable(node.name, self.scopes.around[node])
+            others = [b for b in variable.bindings if b is not node and b not in self.rule_functions]
+            if not others and isinstance(node, ast.FunctionDef):
+                found[variable] = node
+        return found
+
+    def editable(self, function: FunctionNode) -> bool:
+        """Whether a function belongs to the rules: it is one, stands inside one, or only rules use it."""
+        node: ast.AST | None = function
+        while node is not None:
+            if node in self.rule_functions or node in self.owned:
+                return True
+            node = self.scopes.parents.get(node)
+        return False
+
+    def imported_name(self, node: ast.expr) -> tuple[str, str] | None:
+        """`("numpy", "linalg.inv")` for `np.linalg.inv`, `("numpy.linalg", "inv")` for an imported `inv`."""
+        parts: list[str] = []
+        while isinstance(node, ast.Attribute):
+            parts.append(node.attr)
+            node = node.value
+        if not isinstance(node, ast.Name):
+            return None
+        bindings = self.scopes.of(node).bindings
+        if not bindings or not all(isinstance(b, ast.alias) for b in bindings):
+            return None
+        alias = bindings[0]
+        assert isinstance(alias, ast.alias)
+        statement = self.scopes.parents[alias]
+        rest = ".".join(reversed(parts))
+        if isinstance(statement, ast.ImportFrom):
+            if statement.level:
+                return None
+            module = statement.module or ""
+            if not rest:
+                return module, alias.name
+            if module in NUMERIC_MODULES or alias.name.islower():
+                return f"{module}.{alias.name}" if alias.name != "chain" else module, (
+                    rest if alias.name != "chain" else f"chain.{rest}"
+                )
+            return module, f"{alias.name}.{rest}"
+        if not rest:
+            return None
+        return (alias.name if alias.asname else alias.name.partition(".")[0]), rest
+
+    def is_numeric(self, module: str) -> bool:
+        return module.partition(".")[0] in NUMERIC_MODULES
+
+    def text(self, node: ast.expr) -> str:
+        return self.source.segment(node)

@@ -1,0 +1,68 @@
+"""The heart: the bytes of a file in, one outcome out. Pure; nothing that it converts is imported or run.
+
+`source` and `scopes` read the file, `find` lists what there is to convert, `rewrite.cluster` turns the bodies of rules into edits, `definitions`,
+`outside` and `imports` do what stands around them, `gate` has the last word.
+"""
+
+from __future__ import annotations
+
+from migrate.model import (
+    FileConverted,
+    FileFailed,
+    FileUnchanged,
+    ModuleSource,
+    Options,
+    Outcome,
+)
+from migrate.scan import may_hold_rules
+
+
+def convert_source(
+    source: bytes, path: str, options: Options, module_source: ModuleSource | None = None
+) -> Outcome:
+    """Convert the legacy rules in a file's bytes.
+
+    `path` is only for the report. `module_source` finds the text of a module that the file imports, for legacy names
+    that are re-exported; without it those are not seen. Never raises: what goes wrong is a FileFailed.
+    """
+    if not may_hold_rules(source, options.legacy_modules):
+        return FileUnchanged(path)
+    from migrate.plan_file import GateFailure, plan_file  # the rest of the tool, only where needed
+    from migrate.source import SourceError
+
+    try:
+        outcome = plan_file(source, path, options, module_source)
+        if isinstance(outcome, FileConverted):
+            _check_idempotent(outcome, options, module_source)
+        return outcome
+    except SourceError as error:
+        return FileFailed(path, "RM901", error.reason, error.remedy, error.line)
+    except GateFailure as error:
+        return FileFailed(
+            path, "RM210", str(error), "please report this with the file: it is a bug of rrule-migrate"
+        )
+    except RecursionError:
+        return FileFailed(
+            path, "RM902", "it is nested too deeply for this tool", "split its deepest expression"
+        )
+    except Exception as error:  # one file must not end the run; the message names the bug
+        return FileFailed(
+            path,
+            "RM902",
+            f"{type(error).__name__}: {error}",
+            "please report this with the file: it is a bug of rrule-migrate",
+        )
+
+
+def _check_idempotent(
+    outcome: FileConverted, options: Options, module_source: ModuleSource | None
+) -> None:
+    from dataclasses import replace
+
+    from migrate.plan_file import GateFailure, plan_file
+
+    if options.only is not None:
+        return  # what was not chosen is still there to be converted
+    again = plan_file(outcome.after, outcome.path, replace(options), module_source)
+    if isinstance(again, FileConverted):
+        raise GateFailure("converting the result again would change it")

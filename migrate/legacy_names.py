@@ -1,0 +1,263 @@
+"""Which expressions of a module mean a name of the legacy language.
+
+Resolves imports itself, in every style that Python has (aliases, `import m as zr`, star, under `try`, inside functions, re-exported by a
+sibling module, assigned to another name), on top of the scope analysis.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from migrate.model import LEGACY_MODULES, ModuleSource
+from migrate.scopes import Scope, Scopes, Variable, analyse_scopes
+
+LEGACY = frozenset(
+    {
+        "adjoint",
+        "nograd",
+        "pullback",
+        "_pullback",
+        "gradient",
+        "literal_getproperty",
+        "literal_getfield",
+        "Val",
+        "Context",
+        "hook",
+        "dropgrad",
+        "ignore",
+        "accum",
+    }
+)
+#: What `from m import *` brings.
+STAR = LEGACY
+_REEXPORT_DEPTH = 3
+
+
+@dataclass(frozen=True)
+class LegacyImport:
+    """One alias of an import statement that brings a legacy name (or the module itself, where `name` is None)."""
+
+    statement: ast.Import | ast.ImportFrom
+    alias: ast.alias
+    name: str | None
+
+
+@dataclass
+class LegacyNames:
+    """What every variable of a module means in the legacy language."""
+
+    scopes: Scopes
+    modules: tuple[str, ...]
+    names: dict[Variable, str] = field(default_factory=dict)
+    module_variables: dict[Variable, str] = field(default_factory=dict)  # -> dotted module
+    imports: list[LegacyImport] = field(default_factory=list)
+    star: ast.ImportFrom | None = None
+    aliases: dict[Variable, ast.Assign | ast.AnnAssign] = field(default_factory=dict)
+
+    def __bool__(self) -> bool:
+        return bool(self.imports or self.star)
+
+    def meaning(self, node: ast.expr) -> str | None:
+        """The legacy name that an expression stands for, or None."""
+        if isinstance(node, ast.Name):
+            variable = self.scopes.of(node)
+            found = self.names.get(variable)
+            if found is None and variable.scope is None and self.star is not None:
+                return node.id if node.id in STAR else None
+            return found
+        if isinstance(node, ast.Attribute) and node.attr in LEGACY:
+            return node.attr if self._is_module(node.value) else None
+        return None
+
+    def _is_module(self, node: ast.expr) -> bool:
+        dotted = []
+        while isinstance(node, ast.Attribute):
+            dotted.append(node.attr)
+            node = node.value
+        if not isinstance(node, ast.Name):
+            return False
+        start = self.module_variables.get(self.scopes.of(node))
+        return start is not None and ".".join([start, *reversed(dotted)]) in self.modules
+
+    def uses(self) -> Iterator[tuple[ast.expr, str]]:
+        """Every expression in the module that reads a legacy name."""
+        for node in self.scopes.around:
+            if isinstance(node, (ast.Name, ast.Attribute)) and isinstance(node.ctx, ast.Load):
+                found = self.meaning(node)
+                if found is not None:
+                    yield node, found
+
+
+def find_legacy_names(
+    tree: ast.Module,
+    scopes: Scopes,
+    modules: tuple[str, ...],
+    module_source: ModuleSource | None = None,
+    depth: int = _REEXPORT_DEPTH,
+) -> LegacyNames:
+    """Resolve every import of a legacy module and every alias made of it."""
+    found = LegacyNames(scopes, modules)
+    candidates: dict[Variable, list[tuple[ast.AST, str]]] = {}
+    for node in list(scopes.around):
+        if isinstance(node, ast.Import):
+            _plain_import(node, found)
+        elif isinstance(node, ast.ImportFrom):
+            _from_import(node, found, candidates, module_source, depth)
+    _keep_unambiguous(candidates, found)
+    _follow_assignments(found)
+    return found
+
+
+def _plain_import(node: ast.Import, found: LegacyNames) -> None:
+    for alias in node.names:
+        inside = any(m == alias.name or m.startswith(alias.name + ".") for m in found.modules)
+        parent = any(alias.name.startswith(m + ".") for m in found.modules)
+        if not inside and not parent:
+            continue
+        scope = found.scopes.around[node]
+        variable = found.scopes.variable(alias.asname or alias.name.partition(".")[0], scope)
+        dotted = alias.name if alias.asname else alias.name.partition(".")[0]
+        found.module_variables[variable] = dotted
+        if alias.name in found.modules:
+            found.imports.append(LegacyImport(node, alias, None))
+
+
+def _from_import(
+    node: ast.ImportFrom,
+    found: LegacyNames,
+    candidates: dict[Variable, list[tuple[ast.AST, str]]],
+    module_source: ModuleSource | None,
+    depth: int,
+) -> None:
+    module = "." * node.level + (node.module or "")
+    legacy = module in found.modules or (
+        node.level > 0 and bool(node.module) and _configured(node.module, found.modules) is not None
+    )
+    exported: dict[str, str] | None = None
+    for alias in node.names:
+        dotted = f"{module}.{alias.name}" if not module.endswith(".") else module + alias.name
+        known = dotted if dotted in found.modules else None
+        if known is None and node.level > 0 and not node.module:
+            known = _configured(alias.name, found.modules)
+        if known is not None:
+            variable = found.scopes.variable(alias.asname or alias.name, found.scopes.around[node])
+            found.module_variables[variable] = known
+            found.imports.append(LegacyImport(node, alias, None))
+            continue
+        if not legacy and exported is None:
+            exported = _reexported(node, found.modules, module_source, depth)
+        if alias.name == "*":
+            if legacy:
+                found.star = node
+            continue
+        meaning: str | None
+        if legacy:
+            meaning = alias.name if alias.name in LEGACY else None
+        else:
+            meaning = (exported or {}).get(alias.name)
+        if meaning is not None:
+            variable = found.scopes.variable(alias.asname or alias.name, found.scopes.around[node])
+            candidates.setdefault(variable, []).append((alias, meaning))
+            found.imports.append(LegacyImport(node, alias, meaning))
+
+
+def _configured(name: str | None, modules: tuple[str, ...]) -> str | None:
+    """The module, configured by its full name, that a relative import of its last parts means."""
+    for module in modules:
+        if module not in LEGACY_MODULES and (module == name or module.endswith(f".{name}")):
+            return module
+    return None
+
+
+def _reexported(
+    node: ast.ImportFrom,
+    modules: tuple[str, ...],
+    module_source: ModuleSource | None,
+    depth: int,
+) -> dict[str, str]:
+    """Legacy names that another module of the user hands on: name there -> legacy name."""
+    if module_source is None or depth <= 0:
+        return {}
+    if not any(alias.name in LEGACY or alias.asname in LEGACY for alias in node.names):
+        # Under another name a re-export can only be told by reading the module, which is too slow for every import.
+        if node.level == 0:
+            return {}
+    source = module_source(node.level, node.module or "")
+    if source is None or not any(m.rpartition(".")[2].encode() in source for m in modules):
+        return {}
+    try:
+        tree = ast.parse(source)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return {}
+    scopes = analyse_scopes(tree)
+    inner = find_legacy_names(tree, scopes, modules, None, depth - 1)
+    exported = {v.name: m for v, m in inner.names.items() if v.scope is scopes.module}
+    if inner.star is not None:
+        exported = {name: name for name in STAR} | exported
+    return exported
+
+
+def _keep_unambiguous(
+    candidates: dict[Variable, list[tuple[ast.AST, str]]], found: LegacyNames
+) -> None:
+    for variable, imports in candidates.items():
+        meanings = {meaning for _, meaning in imports}
+        if len(meanings) != 1:
+            continue
+        ours = {id(node) for node, _ in imports}
+        others = [node for node in variable.bindings if id(node) not in ours]
+        if all(_is_fallback(node, found.scopes) for node in others):
+            found.names[variable] = meanings.pop()
+
+
+def _is_fallback(node: ast.AST, scopes: Scopes) -> bool:
+    """Whether a binding only stands in where the legacy package is missing (`except ImportError: adjoint = None`)."""
+    return any(isinstance(a, (ast.ExceptHandler, ast.If)) for a in scopes.ancestors(node))
+
+
+def _follow_assignments(found: LegacyNames) -> None:
+    """`_rule = zr.adjoint`, `adj = vjp = adjoint`, `a, p = zr.adjoint, zr.pullback`, in any order."""
+    assigned: list[tuple[ast.Name, ast.expr, ast.Assign | ast.AnnAssign]] = []
+    for node in found.scopes.around:
+        if isinstance(node, ast.Assign):
+            for target in node.targets:
+                assigned += [(t, v, node) for t, v in _pairs(target, node.value)]
+        elif isinstance(node, ast.AnnAssign) and node.value is not None:
+            assigned += [(t, v, node) for t, v in _pairs(node.target, node.value)]
+    changed = True
+    while changed:
+        changed = False
+        for target, value, statement in assigned:
+            variable = found.scopes.of(target)
+            if variable in found.names or variable in found.module_variables:
+                continue
+            if variable.scope is None:
+                continue
+            others = [n for n in variable.bindings if n is not target]
+            if not all(_is_fallback(n, found.scopes) for n in others):
+                continue
+            if isinstance(value, ast.IfExp):  # zr.adjoint if zr else None
+                value = value.body
+            meaning = found.meaning(value)
+            if meaning is not None:
+                found.names[variable] = meaning
+                found.aliases[variable] = statement
+                changed = True
+            elif isinstance(value, (ast.Name, ast.Attribute)) and found._is_module(value):
+                found.module_variables[variable] = found.modules[0]
+                found.aliases[variable] = statement
+                changed = True
+
+
+def _pairs(target: ast.expr, value: ast.expr) -> list[tuple[ast.Name, ast.expr]]:
+    if isinstance(target, ast.Name):
+        return [(target, value)]
+    if (
+        isinstance(target, (ast.Tuple, ast.List))
+        and isinstance(value, (ast.Tuple, ast.List))
+        and len(target.elts) == len(value.elts)
+    ):
+        return [pair for t, v in zip(target.elts, value.elts, strict=True) for pair in _pairs(t, v)]
+    return []

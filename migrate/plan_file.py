@@ -1,0 +1,499 @@
+"""Plans and carries out the conversion of one file in memory."""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+from collections import defaultdict
+from dataclasses import dataclass, field
+
+from migrate.analysis.find import (
+    Found,
+    NoGrad,
+    Rule,
+    find,
+    is_skipped,
+    skip_marker,
+    target_text,
+)
+from migrate.analysis.module import ModuleView
+from migrate.analysis.ownership import clusters, owned_helpers
+from migrate.edits import Edits, Overlap
+from migrate.gate import GateError, check
+from migrate.legacy_names import LegacyNames, find_legacy_names
+from migrate.model import (
+    FileConverted,
+    FileUnchanged,
+    ModuleSource,
+    Note,
+    Options,
+    RuleConverted,
+    RuleLeft,
+)
+from migrate.rewrite.cluster import Cluster, ClusterResult
+from migrate.rewrite.definitions import DefinitionRewriter
+from migrate.rewrite.imports import ImportRewriter
+from migrate.rewrite.names import NameChooser, reads
+from migrate.rewrite.outside import OutsideRewriter
+from migrate.rewrite.verdicts import Refused, RuleNote, Undecided
+from migrate.scopes import Scopes, analyse_scopes
+from migrate.source import Replacement, Source, read_source
+
+_LEFT_BY_CHOICE = ""
+
+
+class GateFailure(Exception):
+    """The result did not pass the last gate."""
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What is to become of a rule: rewritten (no code), bridged (RM103) or left (another code)."""
+
+    code: str = ""
+    reason: str = ""
+
+
+@dataclass
+class Attempt:
+    """One try at a whole file; a failure of one rule starts the next try."""
+
+    edits: Edits
+    names: NameChooser
+    notes: dict[Rule, list[RuleNote]] = field(default_factory=lambda: defaultdict(list))
+    consumed: set[ast.AST] = field(default_factory=set)
+    done: list[Rule] = field(default_factory=list)
+
+
+def plan_file(
+    data: bytes, path: str, options: Options, module_source: ModuleSource | None
+) -> FileConverted | FileUnchanged:
+    """Convert one file; raises SourceError and GateFailure."""
+    source = read_source(data)
+    scopes = analyse_scopes(source.tree)
+    legacy = find_legacy_names(source.tree, scopes, options.legacy_modules, module_source)
+    if not legacy:
+        return FileUnchanged(path)
+    return _File(data, path, options, source, scopes, legacy).convert()
+
+
+class _File:
+    """The conversion of one file."""
+
+    def __init__(
+        self,
+        data: bytes,
+        path: str,
+        options: Options,
+        source: Source,
+        scopes: Scopes,
+        legacy: LegacyNames,
+    ) -> None:
+        self.data, self.path, self.options = data, path, options
+        self.source, self.scopes, self.legacy = source, scopes, legacy
+        empty = ModuleView(source, scopes, legacy, frozenset())
+        self.found: Found = find(empty)
+        functions = frozenset(r.function for r in self.found.rules if r.function is not None)
+        self.view = ModuleView(source, scopes, legacy, functions)
+        self.verdicts: dict[Rule, Verdict] = {}
+        self.ids = self._ids()
+
+    # ---- the whole file ------------------------------------------------------------------
+
+    def convert(self) -> FileConverted | FileUnchanged:
+        """The outcome for the file."""
+        if any(skip_marker(text) == "skip-file" for _, text in self.source.comments):
+            reason = "`# rrule-migrate: skip-file` stands in the file"
+            left = tuple(self._left(r, Verdict("RM205", reason)) for r in self.found.rules)
+            return FileUnchanged(self.path, left, (), reason)
+        for rule in self.found.rules:
+            self.verdicts[rule] = self._first_verdict(rule)
+        for _ in range(len(self.found.rules) + 2):
+            attempt = self._attempt()
+            if attempt is not None:
+                break
+        else:
+            raise GateFailure("the rules of the file could not be told apart")
+        return self._finish(attempt)
+
+    def _first_verdict(self, rule: Rule) -> Verdict:
+        """What can be said of a rule before its body is read."""
+        if self.options.only is not None and self.ids[rule] not in self.options.only:
+            return Verdict("skip", _LEFT_BY_CHOICE)
+        if is_skipped(rule, self.view):
+            return Verdict("RM205", "`# rrule-migrate: skip` stands beside it")
+        for registration in rule.registrations:
+            if registration.problem:
+                code = "RM207" if "sometimes" in registration.problem else "RM206"
+                return Verdict(code, registration.problem)
+        if any(r.mutating for r in rule.registrations):
+            return Verdict(
+                "RM201", "mutating=True: a pullback with side effects has no counterpart"
+            )
+        function = rule.function
+        if function is None:
+            return Verdict("RM103", "the text of the rule cannot be reached")
+        if len({r.functor for r in rule.registrations}) > 1:
+            return Verdict("RM207", "it is a rule both for instances and for functions")
+        if len({r.getter for r in rule.registrations}) > 1:
+            return Verdict("RM206", "it is a rule both for reading attributes and for functions")
+        if isinstance(function, ast.AsyncFunctionDef):
+            return Verdict("RM204", "it is a coroutine")
+        if _is_generator(function):
+            return Verdict("RM204", "it is a generator")
+        definitions = DefinitionRewriter(
+            self.view, NameChooser(self.scopes, self.options.runtime), Edits()
+        )
+        if definitions.is_called_elsewhere(rule):
+            return Verdict("RM103", f"other code calls `{rule.name}`")
+        return Verdict()
+
+    # ---- one attempt ---------------------------------------------------------------------
+
+    def _attempt(self) -> Attempt | None:
+        """Rewrite everything by the verdicts so far; None where one of them had to change."""
+        attempt = Attempt(Edits(), NameChooser(self.scopes, self.options.runtime))
+        rules = [r for r in self.found.rules if self.verdicts[r] == Verdict()]
+        users = owned_helpers(self.view, rules)
+        self.view.owned = set(users)
+        definitions = DefinitionRewriter(self.view, attempt.names, attempt.edits)
+        failed = False
+        results: dict[Rule, ClusterResult] = {}
+        clustered: dict[Rule, Cluster] = {}
+        for members in clusters(rules, users):
+            cluster = Cluster(self.view, members, attempt.names)
+            try:
+                result = cluster.rewrite()
+                for rule in members:
+                    definitions.check_decorators(rule, rule in result.wants_config)
+            except (Undecided, Refused) as verdict:
+                self._change(verdict, members)
+                failed = True
+                continue
+            for rule in members:
+                results[rule], clustered[rule] = result, cluster
+        if failed:
+            return None
+        try:
+            return self._put_together(attempt, definitions, rules, results, clustered)
+        except (Undecided, Refused) as verdict:
+            self._change(verdict, [verdict.rule] if verdict.rule is not None else rules)
+            return None
+        except Overlap as overlap:
+            raise GateFailure(f"two changes meet: {overlap}") from None
+
+    def _change(self, verdict: Undecided | Refused, members: list[Rule]) -> None:
+        """Settle for less with the rule that failed, or with all of its cluster where it is not known."""
+        concerned = [verdict.rule] if verdict.rule is not None else members
+        for rule in concerned:
+            if isinstance(verdict, Refused):
+                self.verdicts[rule] = Verdict(verdict.code, verdict.reason)
+            elif self.verdicts[rule].code == "RM103" or rule.getter:
+                self.verdicts[rule] = Verdict("RM206", verdict.reason)
+            else:
+                self.verdicts[rule] = Verdict("RM103", verdict.reason)
+
+    def _put_together(
+        self,
+        attempt: Attempt,
+        definitions: DefinitionRewriter,
+        rules: list[Rule],
+        results: dict[Rule, ClusterResult],
+        clustered: dict[Rule, Cluster],
+    ) -> Attempt:
+        configured = self._configured(rules, results)
+        merged: set[int] = set()
+        for rule in rules:
+            result = results[rule]
+            if id(result) not in merged:
+                merged.add(id(result))
+                attempt.edits.merge(result.edits)
+                attempt.consumed |= result.consumed
+                for note in result.notes:
+                    owner = clustered[rule].rule_around(note.node) or rule
+                    attempt.notes[owner].append(note)
+                self._helper_signatures(clustered[rule], result, definitions)
+            for decorator in getattr(rule.function, "decorator_list", []):
+                definitions.check_decorators(rule, rule in configured)
+                del decorator
+            name = clustered[rule].config_names.get(rule.function or ast.Pass(), "")
+            if rule in configured and not name:
+                name = self._config_name(rule)
+            definitions.rewrite(rule, rule in configured, name)
+            attempt.done.append(rule)
+        for rule in self.found.rules:
+            if self.verdicts[rule].code == "RM103":
+                before = len(definitions.notes)
+                definitions.bridge(rule)
+                del before
+                attempt.notes[rule].append(
+                    RuleNote("RM103", self.verdicts[rule].reason, rule.node)
+                )
+                attempt.done.append(rule)
+        for note in definitions.notes:
+            owner = next((r for r in attempt.done if any(x.node is note.node for x in r.registrations)), None)
+            if owner is not None:
+                attempt.notes[owner].append(note)
+        attempt.consumed |= definitions.consumed
+        return attempt
+
+    def _config_name(self, rule: Rule) -> str:
+        assert rule.function is not None
+        for name in ("config", "config_", "rule_config"):
+            if not reads(name, rule.function, self.scopes):
+                return name
+        raise Undecided("no name is left for the config", rule)
+
+    def _configured(self, rules: list[Rule], results: dict[Rule, ClusterResult]) -> set[Rule]:
+        """Where one rule of a target takes a config, all of them do, or a general rule would beat a specific one."""
+        wanting = {r for r in rules if r in results[r].wants_config}
+        by_target: dict[str, list[Rule]] = defaultdict(list)
+        for rule in self.found.rules:
+            for registration in rule.registrations:
+                by_target[self._target_key(rule, registration)].append(rule)
+        changed = True
+        while changed:
+            changed = False
+            for members in by_target.values():
+                if any(r in wanting or self.verdicts[r] != Verdict() for r in members):
+                    more = {r for r in members if self.verdicts[r] == Verdict()} - wanting
+                    more = {r for r in more if not isinstance(r.function, ast.Lambda)}
+                    if more:
+                        wanting |= more
+                        changed = True
+        return wanting
+
+    def _target_key(self, rule: Rule, registration: object) -> str:
+        from migrate.analysis.find import Registration
+
+        assert isinstance(registration, Registration)
+        text = target_text(rule, registration, self.view)
+        if registration.target is None:
+            scope = self.scopes.around[rule.function or registration.node]
+            if scope.kind != "module":
+                return f"{id(scope)}:{text}"
+        return text
+
+    def _helper_signatures(
+        self, cluster: Cluster, result: ClusterResult, definitions: DefinitionRewriter
+    ) -> None:
+        """Helpers that call back into the AD take the config first."""
+        names = cluster.names
+        for helper in result.helpers_with_config:
+            if not isinstance(helper, ast.FunctionDef):
+                raise Undecided("a lambda outside of it calls back into the AD")
+            name = cluster.config_names[helper]
+            kind = f"{names.use('RuleConfig')}[{names.use('HasReverseMode')}]"
+            definitions.rewrite_signature(helper, [f"{name}: {kind}"], frozenset(), {})
+
+    # ---- the end -------------------------------------------------------------------------
+
+    def _finish(self, attempt: Attempt) -> FileConverted | FileUnchanged:
+        left = [
+            self._left(rule, self.verdicts[rule])
+            for rule in self.found.rules
+            if self.verdicts[rule].code not in ("", "RM103", "skip")
+        ]
+        outside = OutsideRewriter(self.view, attempt.names, attempt.edits)
+        others: list[tuple[ast.expr, str, str]] = []
+        if self.options.only is None or self._chosen_outside():
+            others, refused = self._outside(attempt, outside)
+            left += refused
+        consumed = attempt.consumed | outside.consumed
+        wanted_at = [r.node for r in attempt.done] + [node for node, _, _ in others]
+        for rule in attempt.done:
+            wanted_at += list(self.view.owned) if rule.function is not None else []
+        if attempt.edits:
+            imports = ImportRewriter(self.view, attempt.names, attempt.edits, consumed)
+            imports.rewrite(dict.fromkeys(wanted_at))
+        if self.options.mark:
+            self._mark(left, attempt.edits)
+        notes = tuple(
+            Note(n.code, n.message, getattr(n.node, "lineno", 1)) for n in outside.notes
+        )
+        try:
+            replacements = attempt.edits.resolved()
+        except Overlap as overlap:
+            raise GateFailure(f"two changes meet: {overlap}") from None
+        if not replacements:
+            return FileUnchanged(
+                self.path, tuple(left), notes, "nothing that can be converted" if left else "no legacy rules"
+            )
+        try:
+            result = self.source.spliced(replacements)
+            new = check(self.source, self.data, result, replacements)
+        except UnicodeEncodeError as error:
+            raise GateFailure(f"the result does not fit the encoding: {error}") from None
+        except GateError as error:
+            raise GateFailure(str(error)) from None
+        converted = self._reports(attempt, others, replacements, new)
+        return FileConverted(
+            self.path, self.data, result, tuple(converted), tuple(sorted(left, key=lambda r: r.line)), notes
+        )
+
+    def _chosen_outside(self) -> bool:
+        return bool(self.options.only and any(i.startswith("call-") for i in self.options.only))
+
+    def _outside(
+        self, attempt: Attempt, outside: OutsideRewriter
+    ) -> tuple[list[tuple[ast.expr, str, str]], list[RuleLeft]]:
+        """`nograd` and the legacy calls in code that is no rule."""
+        refused = []
+        others: list[tuple[ast.expr, str, str]] = []
+        kept = [r.function for r in self.found.rules if r not in attempt.done or self.verdicts[r].code]
+        for item in self.found.nograds:
+            if self._comment_skips(item.node):
+                refused.append(self._left_nograd(item, "RM205", "`# rrule-migrate: skip` stands beside it"))
+                continue
+            reason = outside.nograd(item)
+            if reason is not None:
+                refused.append(self._left_nograd(item, "RM209", reason))
+            else:
+                others.append((item.node, "nograd", "nograd"))
+        done = [r.function for r in attempt.done if not self.verdicts[r].code]
+        for node, meaning in sorted(self.legacy.uses(), key=lambda u: (u[0].lineno, u[0].col_offset)):
+            if node in self.found.handled or node in attempt.consumed:
+                continue
+            if any(f is not None and self.scopes.inside(node, f) for f in (*kept, *done)):
+                continue
+            if any(self.scopes.inside(node, helper) for helper in self.view.owned):
+                continue
+            outside.use(node, meaning)
+        others += [(call, meaning, meaning) for call, meaning in outside.converted]
+        return others, refused
+
+    def _comment_skips(self, node: ast.expr) -> bool:
+        lines = range(node.lineno, (node.end_lineno or node.lineno) + 1)
+        return any(
+            self.source.line_of(at) in lines and skip_marker(text) == "skip"
+            for at, text in self.source.comments
+        )
+
+    def _mark(self, left: list[RuleLeft], edits: Edits) -> None:
+        for rule in left:
+            if rule.code == "RM205":
+                continue
+            start = self.source.line_starts[rule.line - 1]
+            before = self.source.lines[rule.line - 2] if rule.line > 1 else ""
+            text = f"# TODO(rrule-migrate {rule.code}): {rule.reason}"
+            if before.strip() != text:
+                indent = self.source.indentation(rule.line)
+                edits.insert(start, f"{indent}{text}\n")
+
+    # ---- reports -------------------------------------------------------------------------
+
+    def _span(self, rule: Rule) -> tuple[int, int]:
+        """From the first decorator line to the end of a definition; of a call, the call."""
+        node = rule.node
+        start, end = self.source.span(node)
+        decorators = getattr(node, "decorator_list", [])
+        if decorators:
+            first = self.source.span(decorators[0])[0]
+            start = self.source.text.rfind("@", 0, first)
+        for registration in rule.registrations:
+            if registration.form == "call" and not decorators and rule.function is None:
+                start, end = self.source.span(registration.node)
+        return start, end
+
+    def _ids(self) -> dict[Rule, str]:
+        seen: dict[str, int] = defaultdict(int)
+        found = {}
+        for rule in self.found.rules:
+            start, end = self._span(rule)
+            target = target_text(rule, rule.registrations[0], self.view)
+            digest = hashlib.sha256(f"{target}\0{self.source.text[start:end]}".encode()).hexdigest()[:12]
+            seen[digest] += 1
+            found[rule] = digest if seen[digest] == 1 else f"{digest}-{seen[digest]}"
+        return found
+
+    def _left(self, rule: Rule, verdict: Verdict) -> RuleLeft:
+        start, end = self._span(rule)
+        return RuleLeft(
+            self.ids[rule],
+            rule.name,
+            target_text(rule, rule.registrations[0], self.view),
+            self.source.line_of(start),
+            self.source.line_of(end),
+            verdict.code,
+            verdict.reason,
+        )
+
+    def _left_nograd(self, item: NoGrad, code: str, reason: str) -> RuleLeft:
+        start, end = self.source.span(item.node)
+        text = self.source.text[start:end]
+        return RuleLeft(
+            f"call-{hashlib.sha256(text.encode()).hexdigest()[:12]}",
+            "nograd",
+            text,
+            self.source.line_of(start),
+            self.source.line_of(end),
+            code,
+            reason,
+        )
+
+    def _reports(
+        self,
+        attempt: Attempt,
+        others: list[tuple[ast.expr, str, str]],
+        replacements: list[Replacement],
+        new: Source,
+    ) -> list[RuleConverted]:
+        found = []
+        for rule in attempt.done:
+            found.append(
+                self._report(
+                    self.ids[rule],
+                    rule.name,
+                    target_text(rule, rule.registrations[0], self.view),
+                    self._span(rule),
+                    replacements,
+                    new,
+                    tuple(
+                        Note(n.code, n.message, getattr(n.node, "lineno", rule.node.lineno))
+                        for n in attempt.notes[rule]
+                    ),
+                )
+            )
+        seen: dict[str, int] = defaultdict(int)
+        for node, name, _ in others:
+            span = self.source.span(node)
+            text = self.source.text[span[0] : span[1]]
+            digest = f"call-{hashlib.sha256(text.encode()).hexdigest()[:12]}"
+            seen[digest] += 1
+            identity = digest if seen[digest] == 1 else f"{digest}-{seen[digest]}"
+            found.append(self._report(identity, name, text, span, replacements, new, ()))
+        return sorted(found, key=lambda r: (r.line, r.end_line))
+
+    def _report(
+        self,
+        identity: str,
+        name: str,
+        target: str,
+        span: tuple[int, int],
+        replacements: list[Replacement],
+        new: Source,
+        notes: tuple[Note, ...],
+    ) -> RuleConverted:
+        start, end = span
+        new_start = start + sum(len(r.text) - (r.end - r.start) for r in replacements if r.end <= start and r.start < start)
+        new_end = end + sum(len(r.text) - (r.end - r.start) for r in replacements if r.end <= end)
+        return RuleConverted(
+            identity,
+            name,
+            target,
+            self.source.line_of(start),
+            self.source.line_of(end),
+            new.line_of(new_start),
+            new.line_of(new_end),
+            self.source.text[start:end],
+            new.text[new_start:new_end],
+            notes,
+        )
+
+
+def _is_generator(function: ast.AST) -> bool:
+    from migrate.scopes import same_scope_nodes
+
+    if not isinstance(function, (ast.FunctionDef, ast.Lambda)):
+        return False
+    return any(isinstance(n, (ast.Yield, ast.YieldFrom)) for n in same_scope_nodes(function))

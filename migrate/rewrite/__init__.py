@@ -1,0 +1,1 @@
+"""Turns what the analysis found into edits of the file's text."""

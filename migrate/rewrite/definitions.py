@@ -1,0 +1,370 @@
+"""The outside of a rule: its decorators, its name, its parameters, and how it is registered."""
+
+from __future__ import annotations
+
+import ast
+from dataclasses import dataclass, field
+
+from migrate.analysis.find import (
+    Registration,
+    Rule,
+    exported_names,
+    target_text,
+    uses_elsewhere,
+)
+from migrate.analysis.module import ModuleView
+from migrate.edits import Edits
+from migrate.rewrite.names import NameChooser, reads
+from migrate.rewrite.primals import context_parameter
+from migrate.rewrite.signature import rewrite_parameters
+from migrate.rewrite.verdicts import Refused, RuleNote, Undecided
+from migrate.scopes import DefNode, FunctionNode, all_parameters
+
+_TRANSPARENT_DECORATORS = frozenset(
+    {("functools", "lru_cache"), ("functools", "cache"), ("typing", "no_type_check")}
+)
+
+
+@dataclass
+class DefinitionRewriter:
+    """Rewrites what stands around the bodies of rules; one for a module."""
+
+    view: ModuleView
+    names: NameChooser
+    edits: Edits
+    notes: list[RuleNote] = field(default_factory=list)
+    consumed: set[ast.AST] = field(default_factory=set)
+
+    # ---- what has to be known before -----------------------------------------------------
+
+    def is_called_elsewhere(self, rule: Rule) -> bool:
+        """Whether code other than registrations calls the rule function."""
+        function = rule.function
+        if not isinstance(function, (ast.FunctionDef, ast.AsyncFunctionDef)):
+            return False
+        if any(r.form == "bare" for r in rule.registrations):
+            return False  # its name stays bound to the primal function
+        return any(
+            isinstance(parent := self.view.scopes.parents.get(use), ast.Call) and parent.func is use
+            for use in uses_elsewhere(function, self.view)
+        )
+
+    def is_referred_to(self, rule: Rule) -> bool:
+        """Whether the name of a rule means something to other code."""
+        function = rule.function
+        if not isinstance(function, (ast.FunctionDef, ast.AsyncFunctionDef)):
+            return True
+        if function.name in exported_names(self.view):
+            return True
+        scope = self.view.scopes.around[function]
+        if function.name in scope.global_names:
+            return True
+        variable = self.view.scopes.variable(function.name, scope)
+        return any(isinstance(u.ctx, ast.Load) for u in self.view.scopes.uses.get(variable, []))
+
+    def check_decorators(self, rule: Rule, wants_config: bool) -> None:
+        """Raise Undecided where a decorator below `adjoint` may depend on the rule's parameters."""
+        function = rule.function
+        if not isinstance(function, (ast.FunctionDef, ast.AsyncFunctionDef)):
+            return
+        ours = {r.node for r in rule.registrations}
+        first = next((i for i, d in enumerate(function.decorator_list) if d in ours), None)
+        if first is None:
+            if function.decorator_list:
+                raise Undecided("the rule is decorated", rule)
+            return
+        for decorator in function.decorator_list[first:]:
+            if decorator in ours:
+                continue
+            if not self._is_transparent(decorator, wants_config):
+                raise Undecided(
+                    f"the decorator `{ast.unparse(decorator)}` may depend on the rule's parameters", rule
+                )
+
+    def _is_transparent(self, decorator: ast.expr, wants_config: bool) -> bool:
+        head = decorator.func if isinstance(decorator, ast.Call) else decorator
+        imported = self.view.imported_name(head)
+        if imported is not None:
+            return imported in _TRANSPARENT_DECORATORS
+        if not isinstance(head, ast.Name):
+            return False
+        definition = self.view.definitions.get(self.view.scopes.of(head))
+        if not isinstance(definition, ast.FunctionDef):
+            return False
+        if isinstance(decorator, ast.Call):
+            inner = _returned_function(definition)
+            if inner is None:
+                return False
+            definition = inner
+        return _passes_through(definition, wants_config)
+
+    # ---- a rule that is rewritten --------------------------------------------------------
+
+    def rewrite(self, rule: Rule, wants_config: bool, config_name: str) -> str:
+        """Decorators, name and parameters of a rewritten rule; gives its new name."""
+        function = rule.function
+        assert function is not None
+        self._check_positions(rule)
+        config = ""
+        if wants_config:
+            config = (
+                f"{config_name}: {self.names.use('RuleConfig')}[{self.names.use('HasReverseMode')}]"
+            )
+        if isinstance(function, ast.Lambda):
+            if wants_config:
+                raise Undecided("a lambda cannot say that it takes a config", rule)
+            self._lambda_parameters(function, rule)
+            self._registrations(rule, None)
+            return "<lambda>"
+        lead = [config] if config else []
+        if not rule.functor:
+            lead.append(self._callee_name(function))
+        self._parameters(function, lead, rule)
+        name = self._rename(rule, function)
+        self._registrations(rule, function)
+        return name
+
+    def _check_positions(self, rule: Rule) -> None:
+        function = rule.function
+        if rule.functor and function is not None:
+            if not (function.args.posonlyargs or function.args.args):
+                raise Undecided("it takes its instance through *args", rule)
+
+    def _callee_name(self, function: FunctionNode) -> str:
+        for name in ("_", "_callee", "callee_", "_f"):
+            if not reads(name, function, self.view.scopes) and name not in {
+                a.arg for a in all_parameters(function.args)
+            }:
+                return name
+        return self.names.fresh("_callee")
+
+    def _parameters(self, function: DefNode, lead: list[str], rule: Rule) -> None:
+        context = context_parameter(function)
+        drop = frozenset({"__context__"}) if context is not None else frozenset()
+        annotate = {}
+        if rule.getter:
+            arguments = [*function.args.posonlyargs, *function.args.args]
+            if len(arguments) > 1 and arguments[1].annotation is not None:
+                annotate[arguments[1].arg] = "str"
+                self._consume_inside(arguments[1].annotation)
+        if context is not None and context.annotation is not None:
+            self._consume_inside(context.annotation)
+        if not lead and not drop and not annotate:
+            return
+        self.rewrite_signature(function, lead, drop, annotate)
+
+    def rewrite_signature(
+        self, function: DefNode, lead: list[str], drop: frozenset[str], annotate: dict[str, str]
+    ) -> None:
+        """Change what stands between the parentheses of a def."""
+        start, end = self.parameter_span(function)
+        text = self.view.source.text[start:end]
+        self.edits.replace(start, end, rewrite_parameters(text, lead, drop, annotate))
+
+    def parameter_span(self, function: DefNode) -> tuple[int, int]:
+        source = self.view.source
+        at = self.name_span(function)[1]
+        for parameter in getattr(function, "type_params", []):
+            at = max(at, source.span(parameter)[1])
+        bracket = source.find_operator("(", at, source.span(function.body[0])[0])
+        return bracket + 1, source.brackets[bracket]
+
+    def name_span(self, function: DefNode) -> tuple[int, int]:
+        source = self.view.source
+        start = source.offset(function.lineno, function.col_offset)
+        at = source.find_operator("def", start, source.span(function.body[0])[0])
+        token = source.next_token(at + 3)
+        return token[2], token[3]
+
+    def _lambda_parameters(self, function: ast.Lambda, rule: Rule) -> None:
+        if rule.functor:
+            return
+        start = self.view.source.span(function)[0] + len("lambda")
+        name = self._callee_name(function)
+        anything = bool(all_parameters(function.args))
+        self.edits.insert(start, f" {name}," if anything else f" {name}")
+
+    def _rename(self, rule: Rule, function: DefNode) -> str:
+        """`def f` -> `def rrule_f`, where nothing but the registration knows the old name."""
+        bare = any(r.form == "bare" for r in rule.registrations)
+        if not bare and (self.is_referred_to(rule) or function.name.startswith("rrule")):
+            return function.name
+        base = function.name
+        if not base.strip("_"):
+            target = target_text(rule, rule.registrations[0], self.view)
+            base = target.removesuffix(".__call__").rpartition(".")[2]
+        if base == "__call__" and isinstance(self.view.scopes.around[function].node, ast.ClassDef):
+            base = "call"
+        name = self.names.rule_name(base)
+        self.edits.replace(*self.name_span(function), name)
+        return name
+
+    def _registrations(self, rule: Rule, function: DefNode | None) -> None:
+        for registration in rule.registrations:
+            self.register(rule, registration)
+        bare = [r for r in rule.registrations if r.form == "bare"]
+        if bare and function is not None:
+            self._apply_above(function, bare[0], rule)
+
+    def register(self, rule: Rule, registration: Registration) -> None:
+        """`@adjoint(target)` -> `@rrule.register(target)`."""
+        source = self.view.source
+        node = registration.node
+        register = f"{self.names.use('rrule')}.register"
+        if registration.form == "bare":
+            self.edits.replace(*source.span(node), f"{register}({rule.name})")
+            self._consume_inside(node)
+            return
+        call = node.func if registration.form == "call" else node
+        assert isinstance(call, ast.Call)
+        self.edits.replace(*source.span(call.func), register)
+        self._consume_inside(call.func)
+        if registration.getter and registration.target is not None:
+            self.edits.replace(*source.span(registration.target), "getattr")
+            self._consume_inside(registration.target)
+        if call.keywords:  # mutating=False says nothing
+            last = source.span(call.args[-1])[1]
+            self.edits.replace(last, source.span(call)[1] - 1, "")
+
+    def _apply_above(self, function: DefNode, bare: Registration, rule: Rule) -> None:
+        """Decorators above a bare `@adjoint` were given the primal function, and its name was bound to their result."""
+        position = function.decorator_list.index(bare.node)
+        above = function.decorator_list[:position]
+        ours = {r.node for r in rule.registrations}
+        if not above:
+            return
+        if any(d in ours for d in above):
+            raise Refused("RM206", "one adjoint decorates what another one gives", rule)
+        source = self.view.source
+        result = rule.name
+        for decorator in reversed(above):
+            result = f"{source.segment(decorator)}({result})"
+            self._remove_decorator(decorator)
+        self.after(function, f"{rule.name} = {result}")
+        self.notes.append(
+            RuleNote("RM107", f"decorators above adjoint apply to `{rule.name}` itself", bare.node)
+        )
+
+    def _remove_decorator(self, decorator: ast.expr) -> None:
+        source = self.view.source
+        start, end = source.span(decorator)
+        line = source.line_of(start)
+        first = source.line_starts[line - 1]
+        last_line = source.line_of(end)
+        stop = (
+            source.line_starts[last_line] if last_line < len(source.line_starts) else len(source.text)
+        )
+        comments = [text for at, text in source.comments if first <= at < stop]
+        indent = source.indentation(line)
+        self.edits.replace(first, stop, "".join(f"{indent}{c}\n" for c in comments))
+
+    def after(self, node: ast.stmt, text: str) -> None:
+        """A new line after a definition, at its indentation."""
+        source = self.view.source
+        end = source.span(node)[1]
+        rest = source.text.find("\n", end)
+        at = len(source.text) if rest < 0 else rest
+        indent = source.indentation(node.lineno)
+        self.edits.insert(at, f"\n{indent}{text}")
+
+    def _consume_inside(self, node: ast.AST) -> None:
+        for inner in ast.walk(node):
+            self.consumed.add(inner)
+
+    # ---- a rule that is bridged ----------------------------------------------------------
+
+    def bridge(self, rule: Rule) -> str:
+        """Register a rule as it is, through `from_legacy_rule`; gives its name."""
+        if rule.getter:
+            raise Refused("RM206", "a rule for reading attributes that cannot be read", rule)
+        function = rule.function
+        register = f"{self.names.use('rrule')}.register"
+        bridged = self.names.use("from_legacy_rule")
+        functor = ", functor=True" if rule.functor else ""
+        calls = [r for r in rule.registrations if r.form == "call"]
+        for registration in calls:
+            self.register(rule, registration)
+            node = registration.node
+            assert isinstance(node, ast.Call)
+            self.edits.wrap(self.view.source.span(node.args[0]), f"{bridged}(", f"{functor})")
+        decorators = [r for r in rule.registrations if r.form != "call"]
+        if not decorators or not isinstance(function, (ast.FunctionDef, ast.AsyncFunctionDef)):
+            return rule.name
+        if calls:
+            raise Refused("RM206", "it is registered both by decorator and by call", rule)
+        name = function.name
+        called = self.is_called_elsewhere(rule)
+        positions = [function.decorator_list.index(r.node) for r in decorators]
+        above = [d for d in function.decorator_list[: max(positions)] if d not in {r.node for r in decorators}]
+        bare = [r for r in decorators if r.form == "bare"]
+        if bare or not name.strip("_"):
+            name = self._rename(rule, function)
+        if not called and not rule.functor and not (bare and above):
+            for registration in decorators:
+                self.register(rule, registration)
+            last = function.decorator_list[max(positions)]
+            indent = self.view.source.indentation(last.lineno)
+            end = self.view.source.span(last)[1]
+            newline = self.view.source.text.find("\n", end)
+            self.edits.insert(newline, f"\n{indent}@{bridged}")
+            return name
+        if above and not bare:
+            raise Refused("RM208", "a decorator above adjoint is given the rule function", rule)
+        for registration in reversed(decorators):
+            self._remove_decorator(registration.node)
+            self._consume_inside(registration.node)
+            target = target_text(rule, registration, self.view)
+            self.after(function, f"{register}({target})({bridged}({name}{functor}))")
+        if bare:
+            self._apply_above(function, bare[0], rule)
+        return name
+
+
+def _returned_function(function: ast.FunctionDef) -> ast.FunctionDef | None:
+    """The nested function that a decorator factory returns."""
+    returns = [n for n in function.body if isinstance(n, ast.Return)]
+    if len(returns) != 1 or not isinstance(returns[0].value, ast.Name):
+        return None
+    wanted = returns[0].value.id
+    inner = [n for n in function.body if isinstance(n, ast.FunctionDef) and n.name == wanted]
+    return inner[0] if len(inner) == 1 and not inner[0].decorator_list else None
+
+
+def _passes_through(function: ast.FunctionDef, wants_config: bool) -> bool:
+    """Whether a decorator returns what it is given, or a wrapper that hands all arguments on untouched."""
+    arguments = [*function.args.posonlyargs, *function.args.args]
+    if len(arguments) != 1:
+        return False
+    rule = arguments[0].arg
+    returns = [n for n in ast.walk(function) if isinstance(n, ast.Return)]
+    nested = [n for n in function.body if isinstance(n, ast.FunctionDef)]
+    inside = {id(n) for f in nested for n in ast.walk(f)}
+    own = [r for r in returns if id(r) not in inside]
+    if own and all(isinstance(r.value, ast.Name) and r.value.id == rule for r in own):
+        return True
+    if len(nested) != 1 or len(own) != 1 or not isinstance(own[0].value, ast.Name):
+        return False
+    wrapper = nested[0]
+    if own[0].value.id != wrapper.name:
+        return False
+    wraps = any("wraps" in ast.unparse(d) for d in wrapper.decorator_list)
+    if wants_config and not wraps:
+        return False
+    if wrapper.args.args or wrapper.args.posonlyargs or wrapper.args.kwonlyargs:
+        return False
+    star, keywords = wrapper.args.vararg, wrapper.args.kwarg
+    if star is None or keywords is None:
+        return False
+    uses = [n for n in ast.walk(wrapper) if isinstance(n, ast.Name) and n.id == star.arg]
+    calls = [
+        n
+        for n in ast.walk(wrapper)
+        if isinstance(n, ast.Call)
+        and isinstance(n.func, ast.Name)
+        and n.func.id == rule
+        and len(n.args) == 1
+        and isinstance(n.args[0], ast.Starred)
+        and len(n.keywords) == 1
+        and n.keywords[0].arg is None
+    ]
+    return len(calls) >= 1 and len(uses) == len(calls)

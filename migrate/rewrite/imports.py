@@ -1,0 +1,304 @@
+"""The import block: legacy names that nothing uses any more go, target names come in their place."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterable
+
+from migrate.analysis.find import exported_names
+from migrate.analysis.module import ModuleView
+from migrate.edits import Edits
+from migrate.legacy_names import LegacyImport
+from migrate.rewrite.names import NameChooser
+from migrate.scopes import Scope, Variable
+
+_WIDTH = 88
+ImportStatement = ast.Import | ast.ImportFrom
+
+
+class ImportRewriter:
+    """Rewrites the imports of one module, after everything else is known."""
+
+    def __init__(
+        self, view: ModuleView, names: NameChooser, edits: Edits, consumed: set[ast.AST]
+    ) -> None:
+        self.view = view
+        self.scopes = view.scopes
+        self.names = names
+        self.edits = edits
+        self.consumed = consumed
+        self.gone: set[ast.AST] = set()  # statements of which nothing is left
+
+    def rewrite(self, wanted_at: Iterable[ast.AST]) -> None:
+        """Remove what is unused, add what is wanted; `wanted_at` are nodes whose rules use target names."""
+        removed_aliases = self._drop_aliases()
+        doomed = self._unused_imports(removed_aliases)
+        needed = {t: n for t, n in self.names.local.items() if t not in self.names.present}
+        sites = self._sites(wanted_at) if needed else []
+        by_statement: dict[ImportStatement, list[LegacyImport]] = {}
+        for item in doomed:
+            by_statement.setdefault(item.statement, []).append(item)
+        for statement in {*by_statement, *(s for s in sites if s is not None)}:
+            aliases = [i.alias for i in by_statement.get(statement, [])]
+            self._replace(statement, aliases, needed if statement in sites else {})
+        if None in sites:
+            self._insert_at_top(needed)
+
+    # ---- what is unused ------------------------------------------------------------------
+
+    def _uses(self, variable: Variable) -> list[ast.Name]:
+        return [
+            u
+            for u in self.scopes.uses.get(variable, [])
+            if isinstance(u.ctx, (ast.Load, ast.Del)) and u not in self.consumed
+        ]
+
+    def _drop_aliases(self) -> set[ast.AST]:
+        """Remove `_rule = zr.adjoint` where only rules used it."""
+        exported = exported_names(self.view)
+        dropped: set[ast.AST] = set()
+        changed = True
+        while changed:
+            changed = False
+            for variable, statement in self.view.legacy.aliases.items():
+                if statement in dropped or not isinstance(statement, ast.Assign):
+                    continue
+                if len(statement.targets) != 1 or not isinstance(statement.targets[0], ast.Name):
+                    continue
+                if variable.name in exported or self._uses(variable):
+                    continue
+                was_used = any(u in self.consumed for u in self.scopes.uses.get(variable, []))
+                if not was_used or len(variable.bindings) != 1:
+                    continue
+                if not isinstance(statement.value, (ast.Name, ast.Attribute)):
+                    continue
+                block = _block_of(statement, self.scopes.parents[statement])
+                if block is None or len(block) < 2 or not self._alone_on_line(statement):
+                    continue
+                dropped.add(statement)
+                self.consumed.update(ast.walk(statement))
+                self._remove_line(statement)
+                changed = True
+        return dropped
+
+    def _alone_on_line(self, statement: ast.stmt) -> bool:
+        source = self.view.source
+        start, end = source.span(statement)
+        first = source.line_starts[statement.lineno - 1]
+        stop = source.text.find("\n", end)
+        rest = source.text[end : stop if stop >= 0 else len(source.text)]
+        return source.text[first:start].strip() == "" and rest.strip() == ""
+
+    def _remove_line(self, statement: ast.stmt) -> None:
+        source = self.view.source
+        start, end = source.span(statement)
+        first = source.line_starts[statement.lineno - 1]
+        stop = source.text.find("\n", end)
+        self.edits.replace(first, stop + 1 if stop >= 0 else len(source.text), "")
+
+    def _unused_imports(self, dropped: set[ast.AST]) -> list[LegacyImport]:
+        exported = exported_names(self.view)
+        doomed = []
+        star_gone = self._star_is_unused()
+        for item in self.view.legacy.imports:
+            bound = item.alias.asname or item.alias.name.partition(".")[0]
+            variable = self.scopes.variable(bound, self.scopes.around[item.statement])
+            if bound in exported or self._uses(variable):
+                continue
+            if any(isinstance(b, ast.Global) for b in variable.bindings):
+                continue
+            if not any(u in self.consumed for u in self.scopes.uses.get(variable, [])):
+                continue  # it was never used here: perhaps somebody imports it from here
+            others = [b for b in variable.bindings if b is not item.alias]
+            if any(not isinstance(b, ast.alias) for b in others):
+                continue  # `except ImportError: zr = None`: the pair belongs together
+            doomed.append(item)
+        star = self.view.legacy.star
+        if star_gone and star is not None:
+            doomed.append(LegacyImport(star, star.names[0], None))
+        return doomed
+
+    def _star_is_unused(self) -> bool:
+        star = self.view.legacy.star
+        if star is None:
+            return False
+        loose = [n for n, _ in self.view.legacy.uses() if isinstance(n, ast.Name)]
+        ours = [n for n in loose if self.scopes.of(n).scope is None]
+        return bool(ours) and all(n in self.consumed for n in ours)
+
+    # ---- where the new names go ----------------------------------------------------------
+
+    def _sites(self, wanted_at: Iterable[ast.AST]) -> list[ImportStatement | None]:
+        """The legacy import statements beside which the runtime must be imported; None: at the top."""
+        found: list[ImportStatement | None] = []
+        statements = [i.statement for i in self.view.legacy.imports]
+        if self.view.legacy.star is not None:
+            statements.append(self.view.legacy.star)
+        usable = [s for s in statements if not self._type_checking_only(s)]
+        usable.sort(key=lambda s: (s.lineno, s.col_offset))
+        at_module = [s for s in usable if self.scopes.around[s].kind == "module"]
+        nodes = list(wanted_at)
+        local: list[ImportStatement] = []
+        for node in nodes:
+            inner = self._local_site(node, usable)
+            if inner is not None:
+                if inner not in local:
+                    local.append(inner)
+            elif at_module:
+                if at_module[0] not in found:
+                    found.append(at_module[0])
+            elif None not in found:
+                found.append(None)
+        if found and None not in found and not self._comes_first(found[0], nodes):
+            found[0] = None
+        return [*found, *local]
+
+    def _comes_first(self, site: ImportStatement | None, nodes: list[ast.AST]) -> bool:
+        line = getattr(site, "lineno", 0)
+        return all(getattr(n, "lineno", line) >= line for n in nodes)
+
+    def _local_site(self, node: ast.AST, usable: list[ImportStatement]) -> ImportStatement | None:
+        """A legacy import in a function around a node, where the module has none at its top level."""
+        scope: Scope | None = self.scopes.around.get(node)
+        while scope is not None and scope.kind != "module":
+            for statement in usable:
+                if self.scopes.around[statement] is scope and scope.kind == "function":
+                    return statement
+            scope = scope.parent
+        return None
+
+    def _type_checking_only(self, statement: ImportStatement) -> bool:
+        return any(
+            isinstance(a, ast.If) and "TYPE_CHECKING" in ast.unparse(a.test)
+            for a in self.scopes.ancestors(statement)
+        )
+
+    # ---- writing -------------------------------------------------------------------------
+
+    def _import_text(self, needed: dict[str, str], indent: str, column: int) -> str:
+        shown = sorted(
+            t if t == n else f"{t} as {n}" for t, n in needed.items()
+        )
+        line = f"from {self.names.runtime} import {', '.join(shown)}"
+        if column + len(line) <= _WIDTH:
+            return line
+        inside = "".join(f"{indent}    {name},\n" for name in shown)
+        return f"from {self.names.runtime} import (\n{inside}{indent})"
+
+    def _replace(
+        self, statement: ImportStatement, aliases: list[ast.alias], needed: dict[str, str]
+    ) -> None:
+        source = self.view.source
+        start, end = source.span(statement)
+        indent = source.indentation(statement.lineno)
+        new = self._import_text(needed, indent, len(indent)) if needed else ""
+        first = source.line_starts[statement.lineno - 1]
+        shares = source.text[first:start].strip() != "" or source.text[end : end + 2].lstrip()[:1] == ";"
+        if shares and "\n" in new:
+            new = f"from {self.names.runtime} import {', '.join(t if t == n else f'{t} as {n}' for t, n in sorted(needed.items()))}"
+        if len(aliases) == len(statement.names):
+            self._replace_whole(statement, new, indent, shares)
+            return
+        kept = [a for a in statement.names if a not in aliases]
+        if aliases:
+            self._drop_names(statement, aliases, kept)
+        if new:
+            self.edits.wrap((start, end), "", f"; {new}" if shares else "")
+            if not shares:
+                stop = source.text.find("\n", end)
+                self.edits.insert(len(source.text) if stop < 0 else stop, f"\n{indent}{new}")
+
+    def _replace_whole(
+        self, statement: ImportStatement, new: str, indent: str, shares: bool
+    ) -> None:
+        source = self.view.source
+        start, end = source.span(statement)
+        comments = [text for at, text in source.comments if start <= at < end]
+        if new:
+            above = "".join(f"{c}\n{indent}" for c in comments)
+            self.edits.replace(start, end, above + new)
+            return
+        block = _block_of(statement, self.scopes.parents[statement])
+        others = [s for s in block or [] if s is not statement and s not in self.gone]
+        if comments or not others or not self._alone_on_line(statement):
+            above = "".join(f"{c}\n{indent}" for c in comments)
+            if others and comments and self._alone_on_line(statement):
+                self.edits.replace(start, end, f"\n{indent}".join(comments))
+            else:
+                self.edits.replace(start, end, above + "pass")
+            return
+        self.gone.add(statement)
+        self._remove_line(statement)
+
+    def _drop_names(
+        self, statement: ImportStatement, aliases: list[ast.alias], kept: list[ast.alias]
+    ) -> None:
+        source = self.view.source
+        names = statement.names
+        for number, alias in enumerate(names):
+            if alias not in aliases:
+                continue
+            start, end = source.span(alias)
+            later = [a for a in names[number + 1 :]]
+            if later:
+                stop = source.span(later[0])[0]
+                if any(start <= at < stop for at, _ in source.comments):
+                    comma = source.next_token(end)
+                    stop = comma[3] if comma[1] == "," else end
+                self.edits.replace(start, stop, "")
+            else:
+                previous = [a for a in names[:number] if a in kept]
+                begin = source.span(previous[-1])[1] if previous else start
+                if any(begin <= at < start for at, _ in source.comments):
+                    begin = start
+                # dropped names in between have given up their own text
+                dropped = [a for a in names[:number] if a not in kept]
+                if previous and dropped and source.span(dropped[-1])[0] > begin:
+                    comma = source.next_token(begin)
+                    self.edits.replace(comma[2], comma[3], "") if self._must_drop_comma(
+                        statement
+                    ) else None
+                    token = source.next_token(end)
+                    self.edits.replace(start, token[3] if token[1] == "," else end, "")
+                else:
+                    self.edits.replace(begin, end, "")
+
+    def _must_drop_comma(self, statement: ImportStatement) -> bool:
+        """A trailing comma is only legal between parentheses."""
+        return not self.view.source.segment(statement).rstrip().endswith(")")
+
+    def _insert_at_top(self, needed: dict[str, str]) -> None:
+        """After the docstring and the `__future__` imports."""
+        source = self.view.source
+        body = source.tree.body
+        after: ast.stmt | None = None
+        for number, statement in enumerate(body):
+            docstring = (
+                number == 0
+                and isinstance(statement, ast.Expr)
+                and isinstance(statement.value, ast.Constant)
+                and isinstance(statement.value.value, str)
+            )
+            future = isinstance(statement, ast.ImportFrom) and statement.module == "__future__"
+            if not (docstring or future):
+                break
+            after = statement
+        new = self._import_text(needed, "", 0)
+        if after is None:
+            if body:
+                first = source.line_starts[body[0].lineno - 1]
+                decorators = getattr(body[0], "decorator_list", [])
+                if decorators:
+                    first = source.line_starts[decorators[0].lineno - 1]
+                self.edits.insert(first, new + "\n")
+            return
+        stop = source.text.find("\n", source.span(after)[1])
+        self.edits.insert(len(source.text) if stop < 0 else stop, "\n" + new)
+
+
+def _block_of(statement: ast.stmt, parent: ast.AST) -> list[ast.stmt] | None:
+    for name in ("body", "orelse", "finalbody"):
+        block = getattr(parent, name, None)
+        if isinstance(block, list) and statement in block:
+            return block
+    return None

@@ -1,0 +1,297 @@
+"""Which variable a name means: Python's scope rules over one `ast` tree.
+
+A variable is a pair of a scope and a name. Only what a codemod needs is kept: who binds a name, in which scope a use looks it up, and which
+nodes use it.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+FunctionNode = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
+DefNode = ast.FunctionDef | ast.AsyncFunctionDef
+_COMPREHENSIONS = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
+
+
+@dataclass(eq=False)
+class Scope:
+    """A module, class, function or comprehension, and the names that it binds."""
+
+    node: ast.AST
+    parent: Scope | None
+    kind: str  # "module", "class", "function" or "comprehension"
+    bindings: dict[str, list[ast.AST]] = field(default_factory=dict)
+    global_names: set[str] = field(default_factory=set)
+    nonlocal_names: set[str] = field(default_factory=set)
+
+    def chain(self) -> Iterator[Scope]:
+        scope: Scope | None = self
+        while scope is not None:
+            yield scope
+            scope = scope.parent
+
+    @property
+    def module(self) -> Scope:
+        return list(self.chain())[-1]
+
+
+@dataclass(frozen=True)
+class Variable:
+    """A name in the scope that binds it; `scope` is None for a builtin or an unknown name."""
+
+    scope: Scope | None
+    name: str
+
+    def __hash__(self) -> int:
+        return hash((id(self.scope), self.name))
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Variable) and self.scope is other.scope and self.name == other.name
+
+    @property
+    def bindings(self) -> list[ast.AST]:
+        return [] if self.scope is None else self.scope.bindings[self.name]
+
+
+@dataclass
+class Scopes:
+    """The scope analysis of a module."""
+
+    module: Scope
+    own: dict[ast.AST, Scope]  # the scope that a module, class, function or comprehension opens
+    around: dict[ast.AST, Scope]  # the scope in which every node is evaluated
+    parents: dict[ast.AST, ast.AST]
+    uses: dict[Variable, list[ast.Name]]
+
+    def variable(self, name: str, scope: Scope) -> Variable:
+        """What a name means when it is read in a scope."""
+        start = scope
+        while True:
+            if name in start.global_names:
+                return self._bound(self.module, name)
+            if name not in start.nonlocal_names and name in start.bindings:
+                return Variable(start, name)
+            outer = start.parent
+            while outer is not None and outer.kind == "class":  # invisible from inside a method
+                outer = outer.parent
+            if outer is None:
+                return Variable(None, name)
+            start = outer
+
+    def of(self, node: ast.Name) -> Variable:
+        return self.variable(node.id, self.around[node])
+
+    def enclosing(self, node: ast.AST, *kinds: type[ast.AST]) -> ast.AST | None:
+        """The nearest node around `node`, itself not counted, of one of these types."""
+        parent = self.parents.get(node)
+        while parent is not None and not isinstance(parent, kinds):
+            parent = self.parents.get(parent)
+        return parent
+
+    def ancestors(self, node: ast.AST) -> Iterator[ast.AST]:
+        parent = self.parents.get(node)
+        while parent is not None:
+            yield parent
+            parent = self.parents.get(parent)
+
+    def inside(self, node: ast.AST, outer: ast.AST) -> bool:
+        return node is outer or any(a is outer for a in self.ancestors(node))
+
+    def _bound(self, scope: Scope, name: str) -> Variable:
+        return Variable(scope if name in scope.bindings else None, name)
+
+
+def analyse_scopes(tree: ast.Module) -> Scopes:
+    """The scopes of a module and of everything in it."""
+    builder = _Builder(tree)
+    builder.run()
+    scopes = Scopes(builder.module, builder.own, builder.around, builder.parents, {})
+    for name in builder.names:
+        scopes.uses.setdefault(scopes.of(name), []).append(name)
+    return scopes
+
+
+class _Builder:
+    """Walks the tree once, with an explicit stack: real files nest deeper than Python's recursion limit."""
+
+    def __init__(self, tree: ast.Module) -> None:
+        self.tree = tree
+        self.module = Scope(tree, None, "module")
+        self.own: dict[ast.AST, Scope] = {tree: self.module}
+        self.around: dict[ast.AST, Scope] = {}
+        self.parents: dict[ast.AST, ast.AST] = {}
+        self.names: list[ast.Name] = []
+        self.stack: list[tuple[ast.AST, Scope]] = []
+        self.deferred: list[tuple[Scope, str, ast.AST]] = []
+
+    def run(self) -> None:
+        self.around[self.tree] = self.module
+        self._children(self.tree, self.module)
+        while self.stack:
+            node, scope = self.stack.pop()
+            self.around[node] = scope
+            self._visit(node, scope)
+        for scope, name, node in self.deferred:
+            outer = scope.parent
+            while outer is not None and (outer.kind == "class" or name not in outer.bindings):
+                outer = outer.parent
+            (outer or scope).bindings.setdefault(name, []).append(node)
+
+    def _push(self, parent: ast.AST, node: ast.AST | None, scope: Scope) -> None:
+        if node is not None:
+            self.parents[node] = parent
+            self.stack.append((node, scope))
+
+    def _children(self, node: ast.AST, scope: Scope) -> None:
+        for child in ast.iter_child_nodes(node):
+            self._push(node, child, scope)
+
+    def _bind(self, scope: Scope, name: str, node: ast.AST) -> None:
+        if name in scope.global_names:
+            scope = self.module
+        elif name in scope.nonlocal_names:
+            self.deferred.append((scope, name, node))  # the outer binding may come later
+            return
+        scope.bindings.setdefault(name, []).append(node)
+
+    def _open(self, node: ast.AST, parent: Scope, kind: str) -> Scope:
+        scope = Scope(node, parent, kind)
+        self.own[node] = scope
+        return scope
+
+    def _visit(self, node: ast.AST, scope: Scope) -> None:
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
+            self._bind(scope, node.name, node)
+            self._function(node, scope)
+        elif isinstance(node, ast.Lambda):
+            self._function(node, scope)
+        elif isinstance(node, ast.ClassDef):
+            self._class(node, scope)
+        elif isinstance(node, _COMPREHENSIONS):
+            self._comprehension(node, scope)
+        elif isinstance(node, ast.Name):
+            self.names.append(node)
+            if not isinstance(node.ctx, ast.Load):
+                target = scope
+                if isinstance(self.parents.get(node), ast.NamedExpr):
+                    while target.kind == "comprehension" and target.parent is not None:
+                        target = target.parent
+                self._bind(target, node.id, node)
+        else:
+            self._bind_others(node, scope)
+            self._children(node, scope)
+
+    def _bind_others(self, node: ast.AST, scope: Scope) -> None:
+        match node:
+            case ast.Import() | ast.ImportFrom():
+                for alias in node.names:
+                    if alias.name != "*":
+                        self._bind(scope, alias.asname or alias.name.partition(".")[0], alias)
+            case ast.ExceptHandler(name=str(name)):
+                self._bind(scope, name, node)
+            case ast.MatchAs(name=str(name)) | ast.MatchStar(name=str(name)):
+                self._bind(scope, name, node)
+            case ast.MatchMapping(rest=str(name)):
+                self._bind(scope, name, node)
+
+    def _function(self, node: FunctionNode, scope: Scope) -> None:
+        inner = self._open(node, scope, "function")
+        arguments = node.args
+        self.parents[arguments] = node
+        self.around[arguments] = scope
+        for default in (*arguments.defaults, *arguments.kw_defaults):
+            self._push(arguments, default, scope)
+        for arg in all_parameters(arguments):
+            self.parents[arg] = arguments
+            self.around[arg] = inner
+            self._bind(inner, arg.arg, arg)
+            self._push(arg, arg.annotation, scope)
+        if isinstance(node, ast.Lambda):
+            self._push(node, node.body, inner)
+            return
+        for parameter in getattr(node, "type_params", []):
+            self.parents[parameter] = node
+            self.around[parameter] = inner
+            self._bind(inner, parameter.name, parameter)
+            self._push(parameter, getattr(parameter, "bound", None), scope)
+        self._push(node, node.returns, scope)
+        for decorator in node.decorator_list:
+            self._push(node, decorator, scope)
+        self._declare(node.body, inner)
+        for statement in reversed(node.body):
+            self._push(node, statement, inner)
+
+    def _class(self, node: ast.ClassDef, scope: Scope) -> None:
+        self._bind(scope, node.name, node)
+        inner = self._open(node, scope, "class")
+        for parameter in getattr(node, "type_params", []):
+            self.parents[parameter] = node
+            self.around[parameter] = inner
+            self._bind(inner, parameter.name, parameter)
+        for outside in (*node.decorator_list, *node.bases, *node.keywords):
+            self._push(node, outside, scope)
+        self._declare(node.body, inner)
+        for statement in reversed(node.body):
+            self._push(node, statement, inner)
+
+    def _comprehension(
+        self,
+        node: ast.ListComp | ast.SetComp | ast.DictComp | ast.GeneratorExp,
+        scope: Scope,
+    ) -> None:
+        inner = self._open(node, scope, "comprehension")
+        for number, generator in enumerate(node.generators):
+            self.parents[generator] = node
+            self.around[generator] = inner
+            self._push(generator, generator.iter, scope if number == 0 else inner)
+            self._push(generator, generator.target, inner)
+            for condition in generator.ifs:
+                self._push(generator, condition, inner)
+        if isinstance(node, ast.DictComp):
+            self._push(node, node.key, inner)
+            self._push(node, node.value, inner)
+        else:
+            self._push(node, node.elt, inner)
+
+    def _declare(self, body: list[ast.stmt], scope: Scope) -> None:
+        """Collect `global` and `nonlocal` before anything in the scope is bound."""
+        pending: list[ast.AST] = list(body)
+        while pending:
+            node = pending.pop()
+            if isinstance(node, ast.Global):
+                scope.global_names.update(node.names)
+            elif isinstance(node, ast.Nonlocal):
+                scope.nonlocal_names.update(node.names)
+            elif not isinstance(
+                node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.expr)
+            ):
+                pending.extend(ast.iter_child_nodes(node))
+
+
+def all_parameters(arguments: ast.arguments) -> list[ast.arg]:
+    """Every parameter, in the order in which they stand."""
+    found = [*arguments.posonlyargs, *arguments.args]
+    if arguments.vararg:
+        found.append(arguments.vararg)
+    found += arguments.kwonlyargs
+    if arguments.kwarg:
+        found.append(arguments.kwarg)
+    return found
+
+
+def positional_parameters(arguments: ast.arguments) -> list[ast.arg]:
+    return [*arguments.posonlyargs, *arguments.args]
+
+
+def same_scope_nodes(function: FunctionNode) -> Iterator[ast.AST]:
+    """Every node of a function's body that is not inside a nested function or class."""
+    body = [function.body] if isinstance(function, ast.Lambda) else list(function.body)
+    pending: list[ast.AST] = list(reversed(body))
+    while pending:
+        node = pending.pop()
+        yield node
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Lambda)):
+            continue
+        pending.extend(reversed(list(ast.iter_child_nodes(node))))

@@ -1,0 +1,230 @@
+"""A source file as text that can be cut by position and put together again byte for byte.
+
+Python's own parser reads a file with every line end as `\n`, counts lines from 1 and columns in UTF-8 bytes. `Source` keeps the text in
+that form, knows how to turn such a position into an offset, and can splice replacements into the *original* text, so that
+whatever is not replaced keeps its bytes: line ends of every kind, a byte-order mark, the encoding, a missing final newline.
+"""
+
+from __future__ import annotations
+
+import ast
+import codecs
+import io
+import re
+import tokenize
+from bisect import bisect_right
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+_LINE_END = re.compile(r"\r\n|\r|\n")
+
+
+class SourceError(Exception):
+    """The bytes are not a Python file that this interpreter can read."""
+
+    def __init__(self, reason: str, remedy: str, line: int | None = None) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.remedy = remedy
+        self.line = line
+
+
+@dataclass(frozen=True)
+class Replacement:
+    """Text for the half-open range of offsets `start` to `end` of `Source.text`."""
+
+    start: int
+    end: int
+    text: str
+
+
+@dataclass(frozen=True)
+class Source:
+    """One decoded file; `text` has `\n` line ends only, `original` has the file's own."""
+
+    original: str
+    text: str
+    encoding: str
+    bom: bool
+    tree: ast.Module
+
+    @cached_property
+    def line_starts(self) -> list[int]:
+        """Offset in `text` of the first character of each line."""
+        return [0, *(m.end() for m in re.finditer("\n", self.text))]
+
+    @cached_property
+    def lines(self) -> list[str]:
+        return self.text.split("\n")
+
+    @cached_property
+    def newline(self) -> str:
+        """The line end that most lines have."""
+        ends = _LINE_END.findall(self.original)
+        return max(("\n", "\r\n", "\r"), key=ends.count)
+
+    def offset(self, line: int, column: int) -> int:
+        """The offset in `text` of a line (from 1) and a column in UTF-8 bytes."""
+        start = self.line_starts[line - 1]
+        row = self.lines[line - 1]
+        if row.isascii():
+            return start + column
+        return start + len(row.encode()[:column].decode())
+
+    def span(
+        self, node: ast.expr | ast.stmt | ast.arg | ast.keyword | ast.alias
+    ) -> tuple[int, int]:
+        """Where a node stands; enclosing parentheses do not count, but those of a tuple do."""
+        assert node.end_lineno is not None and node.end_col_offset is not None
+        return (
+            self.offset(node.lineno, node.col_offset),
+            self.offset(node.end_lineno, node.end_col_offset),
+        )
+
+    def segment(self, node: ast.expr | ast.stmt | ast.arg | ast.keyword | ast.alias) -> str:
+        start, end = self.span(node)
+        return self.text[start:end]
+
+    def line_of(self, offset: int) -> int:
+        return bisect_right(self.line_starts, offset)
+
+    def indentation(self, line: int) -> str:
+        row = self.lines[line - 1]
+        return row[: len(row) - len(row.lstrip(" \t\f"))]
+
+    @cached_property
+    def tokens(self) -> list[tuple[int, str, int, int]]:
+        """(type, text, start, end) of every token, with offsets in `text`."""
+        found = []
+        for token in tokenize.generate_tokens(io.StringIO(self.text).readline):
+            (line, column), (end_line, end_column) = token.start, token.end
+            if line > len(self.line_starts) or end_line > len(self.line_starts):
+                continue
+            found.append(
+                (
+                    token.type,
+                    token.string,
+                    self.line_starts[line - 1] + column,
+                    self.line_starts[end_line - 1] + end_column,
+                )
+            )
+        return found
+
+    @cached_property
+    def brackets(self) -> dict[int, int]:
+        """Offset of every opening bracket -> offset of the one that closes it."""
+        stack: list[int] = []
+        pairs: dict[int, int] = {}
+        for kind, text, start, _ in self.tokens:
+            if kind != tokenize.OP:
+                continue
+            if text in "([{":
+                stack.append(start)
+            elif text in ")]}" and stack:
+                pairs[stack.pop()] = start
+        return pairs
+
+    @cached_property
+    def comments(self) -> list[tuple[int, str]]:
+        """(offset, text) of every comment."""
+        return [(start, text) for kind, text, start, _ in self.tokens if kind == tokenize.COMMENT]
+
+    def find_operator(self, operator: str, start: int, end: int) -> int:
+        """Offset of the first such operator token between two offsets."""
+        for kind, text, at, _ in self.tokens[self._token_at(start) :]:
+            if at >= end:
+                break
+            if kind in (tokenize.OP, tokenize.NAME) and text == operator and at >= start:
+                return at
+        raise ValueError(f"no {operator!r} between {start} and {end}")
+
+    def next_token(self, offset: int) -> tuple[int, str, int, int]:
+        """The first token at or after an offset that is neither a comment nor a line end."""
+        for token in self.tokens[self._token_at(offset) :]:
+            if token[2] >= offset and token[0] not in (tokenize.COMMENT, tokenize.NL):
+                return token
+        return self.tokens[-1]
+
+    @cached_property
+    def _token_starts(self) -> list[int]:
+        return [token[2] for token in self.tokens]
+
+    def _token_at(self, offset: int) -> int:
+        return max(0, bisect_right(self._token_starts, offset) - 2)
+
+    def spliced(self, replacements: Sequence[Replacement]) -> bytes:
+        """The file's bytes with those ranges replaced; ranges must be sorted and apart.
+
+        Raises UnicodeEncodeError where new text does not fit the encoding.
+        """
+        pieces: list[str] = []
+        at = 0
+        for item in replacements:
+            start, end = self._original_offset(item.start), self._original_offset(item.end)
+            pieces.append(self.original[at:start])
+            pieces.append(item.text.replace("\n", self.newline))
+            at = end
+        pieces.append(self.original[at:])
+        encoded = "".join(pieces).encode(self.encoding)
+        return codecs.BOM_UTF8 + encoded if self.bom else encoded
+
+    @cached_property
+    def _original_starts(self) -> list[int]:
+        return [0, *(m.end() for m in _LINE_END.finditer(self.original))]
+
+    def _original_offset(self, offset: int) -> int:
+        line = self.line_of(offset) - 1
+        return self._original_starts[line] + offset - self.line_starts[line]
+
+
+def read_source(data: bytes) -> Source:
+    """Decode and parse a file's bytes.
+
+    Raises SourceError, with the line where there is one, for anything that Python itself would refuse.
+    """
+    bom = data.startswith(codecs.BOM_UTF8)
+    body = data[len(codecs.BOM_UTF8) :] if bom else data
+    try:
+        encoding, _ = tokenize.detect_encoding(io.BytesIO(data).readline)
+    except (SyntaxError, LookupError) as error:
+        raise SourceError(
+            f"its encoding cannot be read: {error}",
+            "correct the coding cookie in its first two lines",
+        ) from None
+    encoding = "utf-8" if bom else encoding
+    try:
+        original = body.decode(encoding)
+    except (UnicodeDecodeError, LookupError) as error:
+        line = (
+            body[: error.start].count(b"\n") + 1 if isinstance(error, UnicodeDecodeError) else None
+        )
+        raise SourceError(
+            f"it is not valid {encoding}",
+            "save it in that encoding, or name its real one in a coding cookie",
+            line,
+        ) from None
+    if original.encode(encoding) != body:
+        raise SourceError(
+            f"its bytes do not survive a round trip through {encoding}", "save the file as UTF-8"
+        )
+    text = _LINE_END.sub("\n", original)
+    return Source(original, text, encoding, bom, parse(text))
+
+
+def parse(text: str) -> ast.Module:
+    """`ast.parse`, with every way in which it can fail turned into SourceError."""
+    try:
+        return ast.parse(text)
+    except SyntaxError as error:
+        raise SourceError(
+            f"it is not Python for this interpreter: {error.msg}",
+            "correct the syntax",
+            error.lineno,
+        ) from None
+    except ValueError as error:
+        raise SourceError(f"it is not Python: {error}", "remove what is not text") from None
+    except (RecursionError, MemoryError):
+        raise SourceError(
+            "it is nested too deeply for Python's parser", "split the deepest expression"
+        ) from None

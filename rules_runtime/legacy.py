@@ -86,7 +86,7 @@ def _is_being_defined(f: Any, frame: types.FrameType) -> bool:
     """Whether `f` is the function of a `def` statement that `frame` is carrying out, at one of its decorators."""
     function = inspect.unwrap(f) if callable(f) else f
     code = getattr(function, "__code__", None)
-    if code is None or code not in frame.f_code.co_consts or code.co_name == "<lambda>":
+    if code is None or not defined_in(code, frame.f_code) or code.co_name == "<lambda>":
         return False
     last = max((line for _, _, line in code.co_lines() if line is not None), default=0)
     return bool(code.co_firstlineno <= (frame.f_lineno or 0) <= last)

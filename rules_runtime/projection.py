@@ -7,14 +7,13 @@ know of `x` (types, dtypes, shapes) and not `x` itself.
 
 from __future__ import annotations
 
-import collections
 from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
 
 from .errors import ProjectionError
-from .structure import can_be_perturbed, is_namedtuple, parts_of
+from .structure import can_be_perturbed, parts_of
 from .tangents import AbstractZero, NoTangent, NotImplementedTangent, Tangent, tangent_type
 from .thunks import Thunk
 
@@ -106,11 +105,25 @@ def _scalar(dx: Any, of: str) -> Any:
     return dx
 
 
-def _to_float(dx: Any) -> float:
+def _is_traced(dx: Any) -> bool:
+    """Whether an AD is at work on `dx`, which then can be no plain number."""
+    return hasattr(type(dx), "__traced_value__")
+
+
+def _to_float(dx: Any) -> Any:
+    if _is_traced(dx):
+        return _traced_number(dx, real=True)
     return float(np.real(_scalar(dx, "number")))
 
 
-def _to_complex(dx: Any) -> complex:
+def _traced_number(dx: Any, real: bool) -> Any:
+    dx = _scalar(dx, "number")
+    return np.real(dx) if real and dx.dtype.kind == "c" else dx
+
+
+def _to_complex(dx: Any) -> Any:
+    if _is_traced(dx):
+        return _traced_number(dx, real=False)
     return complex(_scalar(dx, "number"))
 
 
@@ -121,6 +134,8 @@ def _number_projection(x: Any) -> _Projection:
     real = kind.kind == "f"
 
     def project_number(dx: Any) -> Any:
+        if _is_traced(dx):
+            return _traced_number(dx, real)
         dx = _scalar(dx, "number")
         return kind.type(np.real(dx) if real else dx)
 
@@ -186,41 +201,40 @@ def _object_array_projection(x: Any) -> _Projection:
 
 def _structure_projection(x: Any) -> _Projection:
     primal_type: Any = type(x)
+    tangent = tangent_type(primal_type)
     projectors = {key: ProjectTo(part) for key, part in parts_of(x).items()}
-    by_position = isinstance(x, (tuple, list, collections.deque))
-    names = list(projectors)
 
     def project_structure(dx: Any) -> Any:
-        if isinstance(dx, Tangent):
-            if dx._kind in ("positions", "named") and not by_position:
-                raise ProjectionError(
-                    f"a {type(dx).__name__} cannot be the tangent of a {primal_type.__name__}"
-                )
-            given = dx._mapping()
-        elif isinstance(dx, dict):
-            given = dx
-        elif by_position and isinstance(dx, (tuple, list)):
-            given = dict(enumerate(dx))
-        else:
+        if not isinstance(dx, (Tangent, dict, tuple, list)):
             return dx  # a natural tangent, which its own class understands
-        if is_namedtuple(x_like):
-            given = {
-                names[key] if isinstance(key, int) else key: part for key, part in given.items()
-            }
-        elif by_position and any(key >= len(names) for key in given):
-            raise ProjectionError(
-                f"a {primal_type.__name__} of {len(names)} parts cannot have a tangent of {len(given)}"
-            )
-        parts = {key: _project_part(projectors.get(key), part) for key, part in given.items()}
+        given = _given_parts(dx, tangent, tuple(projectors), primal_type.__name__)
+        parts = {
+            key: projectors[key](part) if key in projectors else part for key, part in given.items()
+        }
         if parts and all(isinstance(part, NoTangent) for part in parts.values()):
             return NoTangent()
-        if by_position and not is_namedtuple(x_like):
-            return tangent_type(primal_type)(*parts.values())
-        return tangent_type(primal_type)._of(parts)
+        if tangent._kind == "positions":
+            return tangent(*parts.values())
+        return tangent._of(parts)
 
-    x_like = tuple.__new__(primal_type, ()) if is_namedtuple(x) else None
     return project_structure
 
 
-def _project_part(project: ProjectTo | None, part: Any) -> Any:
-    return part if project is None else project(part)
+def _given_parts(dx: Any, tangent: Any, keys: tuple[Any, ...], name: str) -> dict[Any, Any]:
+    """The parts of a tangent by the keys of its primal."""
+    kind = dx._kind if isinstance(dx, Tangent) else "keys" if isinstance(dx, dict) else "positions"
+    wanted = tangent._kind
+    if kind == wanted or (wanted == "fields" and kind == "keys"):
+        given = dict(dx.items()) if kind != "positions" else dict(enumerate(dx))
+    elif wanted == "named":
+        given = dict(zip(keys, dx)) if kind == "positions" else dict(dx.items())
+    elif wanted == "positions" and kind == "named":
+        given = dict(enumerate(dx))
+    else:
+        shown = type(dx).__name__
+        raise ProjectionError(f"a {shown} cannot be the tangent of a {name}")
+    if len(given) > len(keys) and wanted == "positions":
+        raise ProjectionError(
+            f"a {name} of {len(keys)} parts cannot have a tangent of {len(given)} parts"
+        )
+    return given

@@ -558,14 +558,10 @@ def _fitted(
     vjp: Any, x: Any, dy: Any, y: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
 ) -> Any:
     """The cotangent of one argument: a zero where it cannot be perturbed, else summed to its shape and projected."""
-    if hasattr(type(x), "__traced_value__"):
-        return vjp(dy, y, *args, **kwargs)
-    if not can_be_perturbed(x):
+    if not can_be_perturbed(x) and not hasattr(type(x), "__traced_value__"):
         return _no_tangent
     dx = vjp(dy, y, *args, **kwargs)
-    if hasattr(type(dx), "__traced_value__") or not isinstance(
-        x, (np.ndarray, np.generic, float, complex)
-    ):
+    if not isinstance(x, (np.ndarray, np.generic, float, complex)):
         return ProjectTo(x)(dx)
     return ProjectTo(x)(unbroadcast(unthunk(dx), np.shape(x)))
 

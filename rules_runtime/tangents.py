@@ -414,7 +414,8 @@ class Tangent(AbstractTangent, Generic[P]):
     def __setattr__(self, name: str, value: Any) -> NoReturn:
         raise AttributeError(f"a Tangent cannot be changed: {name!r}")
 
-    __delattr__ = __setattr__  # type: ignore[assignment]
+    def __delattr__(self, name: str) -> NoReturn:
+        raise AttributeError(f"a Tangent cannot be changed: {name!r}")
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _rebuild, (self.primal_type, self._parts)
@@ -647,10 +648,10 @@ def _rebuild(primal_type: Any, parts: Any) -> Any:
 
 def _plain_type(primal_type: Any) -> Any:
     """The class behind `list[float]`, `Annotated[Foo, ...]` or an alias; `object` for what is no type."""
-    if isinstance(primal_type, type):
-        return primal_type
     if primal_type is Any:
         return object
+    if isinstance(primal_type, type):
+        return primal_type
     if isinstance(primal_type, TypeVar):
         return _plain_type(primal_type.__bound__ or object)
     value = getattr(primal_type, "__value__", None) or getattr(primal_type, "__supertype__", None)
@@ -718,7 +719,7 @@ def _read(part: Any) -> Any:
 
 
 def _is_scalar(x: Any) -> bool:
-    return isinstance(x, (int, float, complex, np.generic, AbstractZero)) or (
+    return isinstance(x, (int, float, complex, np.generic)) or (
         isinstance(x, np.ndarray) and x.ndim == 0
     )
 
@@ -730,6 +731,8 @@ def _mapped(parts: Any, f: Callable[[Any], Any]) -> Any:
 
 
 def _negative(part: Any) -> Any:
+    if part is None:
+        return None
     return _elementwise(_negative, part) if isinstance(part, (tuple, list, dict)) else -part
 
 
@@ -751,10 +754,8 @@ def plus(a: Any, b: Any) -> Any:
 
     Plain tuples, lists and dicts add by element and `None` is zero, as in the legacy language.
     """
-    if a is None:
-        return _zero_tangent if b is None else b
-    if b is None:
-        return a
+    if a is None or b is None:
+        return b if a is None else a
     if isinstance(a, Tangent):
         if isinstance(b, (tuple, list, dict)):
             return _add_tangents(a, type(a)._like(b))

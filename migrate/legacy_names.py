@@ -208,13 +208,18 @@ def _keep_unambiguous(
             continue
         ours = {id(node) for node, _ in imports}
         others = [node for node in variable.bindings if id(node) not in ours]
-        if all(_is_fallback(node, found.scopes) for node in others):
+        if all(_is_fallback(node, found.scopes) or _is_rule(node) for node in others):
             found.names[variable] = meanings.pop()
 
 
 def _is_fallback(node: ast.AST, scopes: Scopes) -> bool:
     """Whether a binding only stands in where the legacy package is missing (`except ImportError: adjoint = None`)."""
     return any(isinstance(a, (ast.ExceptHandler, ast.If)) for a in scopes.ancestors(node))
+
+
+def _is_rule(node: ast.AST) -> bool:
+    """A bare `@adjoint def literal_getproperty(...)` leaves the name bound to what it was."""
+    return isinstance(node, ast.FunctionDef) and bool(node.decorator_list)
 
 
 def _follow_assignments(found: LegacyNames) -> None:

@@ -167,7 +167,7 @@ class _File:
                 for rule in members:
                     definitions.check_decorators(rule, rule in result.wants_config)
             except (Undecided, Refused) as verdict:
-                self._change(verdict, members)
+                self._blame(verdict, members)
                 failed = True
                 continue
             for rule in members:
@@ -181,6 +181,21 @@ class _File:
             return None
         except Overlap as overlap:
             raise GateFailure(f"two changes meet: {overlap}") from None
+
+    def _blame(self, verdict: Undecided | Refused, members: list[Rule]) -> None:
+        """Find the rules of a cluster that fail on their own; all of them, where none does."""
+        if verdict.rule is not None or len(members) == 1:
+            self._change(verdict, members)
+            return
+        found = False
+        for rule in members:
+            try:
+                Cluster(self.view, [rule], NameChooser(self.scopes, self.options.runtime)).rewrite()
+            except (Undecided, Refused) as own:
+                self._change(own, [rule])
+                found = True
+        if not found:
+            self._change(verdict, members)
 
     def _change(self, verdict: Undecided | Refused, members: list[Rule]) -> None:
         """Settle for less with the rule that failed, or with all of its cluster where it is not known."""
@@ -340,7 +355,7 @@ class _File:
         """`nograd` and the legacy calls in code that is no rule."""
         refused = []
         others: list[tuple[ast.expr, str, str]] = []
-        kept = [r.function for r in self.found.rules if r not in attempt.done or self.verdicts[r].code]
+        kept = self._legacy_functions(attempt)
         for item in self.found.nograds:
             if self._comment_skips(item.node):
                 refused.append(self._left_nograd(item, "RM205", "`# rrule-migrate: skip` stands beside it"))
@@ -354,13 +369,39 @@ class _File:
         for node, meaning in sorted(self.legacy.uses(), key=lambda u: (u[0].lineno, u[0].col_offset)):
             if node in self.found.handled or node in attempt.consumed:
                 continue
-            if any(f is not None and self.scopes.inside(node, f) for f in (*kept, *done)):
+            if any(f is not None and self.scopes.inside(node, f) for f in (*done, *kept)):
                 continue
             if any(self.scopes.inside(node, helper) for helper in self.view.owned):
                 continue
             outside.use(node, meaning)
         others += [(call, meaning, meaning) for call, meaning in outside.converted]
         return others, refused
+
+    def _legacy_functions(self, attempt: Attempt) -> set[ast.AST]:
+        """Functions that stay in the legacy language: rules that are left or bridged, and what they call."""
+        kept: set[ast.AST] = set(self.found.bridged)
+        for rule in self.found.rules:
+            if rule.function is not None and (rule not in attempt.done or self.verdicts[rule].code):
+                kept.add(rule.function)
+        pending = list(kept)
+        while pending:
+            function = pending.pop()
+            for node in ast.walk(function):
+                if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load):
+                    definition = self.view.definitions.get(self.scopes.of(node))
+                    if definition is not None and definition not in kept:
+                        if any(definition is b for r in self.found.rules for b in self._primals(r)):
+                            continue
+                        kept.add(definition)
+                        pending.append(definition)
+        return kept
+
+    def _primals(self, rule: Rule) -> list[ast.AST]:
+        """The functions that bare rules are for: primal code, not helpers."""
+        function = rule.function
+        if not isinstance(function, (ast.FunctionDef, ast.AsyncFunctionDef)):
+            return []
+        return self.scopes.variable(function.name, self.scopes.around[function]).bindings
 
     def _comment_skips(self, node: ast.expr) -> bool:
         lines = range(node.lineno, (node.end_lineno or node.lineno) + 1)

@@ -71,6 +71,7 @@ class Found:
     rules: list[Rule] = field(default_factory=list)
     nograds: list[NoGrad] = field(default_factory=list)
     handled: set[ast.AST] = field(default_factory=set)  # uses of legacy names that belong to these
+    bridged: set[ast.AST] = field(default_factory=set)  # functions in the legacy language, registered by the runtime
 
 
 def find(view: ModuleView) -> Found:
@@ -81,8 +82,14 @@ def find(view: ModuleView) -> Found:
     for node in sorted(positions, key=lambda n: (n.lineno, n.col_offset)):
         if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
             _decorated(node, view, found, by_function)
+            if any(last_part(d) == "from_legacy_rule" for d in node.decorator_list):
+                found.bridged.add(node)
         elif isinstance(node, ast.Call):
             _call(node, view, found, by_function)
+            if last_part(node.func) == "from_legacy_rule" and node.args:
+                function = _reached(node.args[0], view)
+                if function is not None:
+                    found.bridged.add(function)
     for rule in found.rules:
         rule.registrations.sort(key=lambda r: (r.node.lineno, r.node.col_offset))
     found.rules.sort(key=lambda r: (r.node.lineno, r.node.col_offset))
@@ -120,8 +127,13 @@ def _rule(node: FunctionNode, found: Found, by_function: dict[ast.AST, Rule]) ->
 def _registration(decorator: ast.expr, node: DefNode, view: ModuleView) -> Registration:
     if not isinstance(decorator, ast.Call):
         functor = node.name == "__call__" and _in_class(node, view)
-        return Registration("bare", decorator, None, False, functor, False)
+        return Registration("bare", decorator, None, False, functor, _is_getter(node, view))
     return _from_call(decorator, decorator, "target", node, view)
+
+
+def _is_getter(node: DefNode, view: ModuleView) -> bool:
+    variable = view.scopes.variable(node.name, view.scopes.around[node])
+    return view.legacy.names.get(variable) in GETTERS
 
 
 def _in_class(node: ast.AST, view: ModuleView) -> bool:
@@ -149,7 +161,8 @@ def _from_call(
             and node.name == "__call__"
             and _in_class(node, view)
         )
-        return Registration("bare", whole, None, mutating, functor, False, problem)
+        getter = isinstance(node, ast.FunctionDef) and _is_getter(node, view)
+        return Registration("bare", whole, None, mutating, functor, getter, problem)
     functor_or_not = _is_functor(target, view)
     if functor_or_not is None:
         problem = problem or "the target is sometimes the call of an instance and sometimes not"
@@ -343,6 +356,20 @@ def uses_elsewhere(function: DefNode, view: ModuleView) -> list[ast.Name]:
         use
         for use in view.scopes.uses.get(variable, [])
         if isinstance(use.ctx, ast.Load) and not view.scopes.inside(use, function)
+    ]
+
+
+def attribute_uses(function: DefNode, view: ModuleView) -> list[ast.Attribute]:
+    """`self.area_rule` and the like, where a rule with that name stands in a class."""
+    if not _in_class(function, view):
+        return []
+    return [
+        n
+        for n in view.scopes.around
+        if isinstance(n, ast.Attribute)
+        and n.attr == function.name
+        and isinstance(n.ctx, ast.Load)
+        and not view.scopes.inside(n, function)
     ]
 
 

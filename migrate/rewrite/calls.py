@@ -426,6 +426,8 @@ class CallRewriter:
         """Functions that treat a zero or a Tangent as they treated None, a dict or a tuple."""
         func = node.func
         imported = self.view.imported_name(func)
+        if isinstance(func, ast.Name) and func.id == "map" and node.args:
+            self._mapped(node.args[0])
         if imported is not None:
             return self.view.is_numeric(imported[0]) or imported[0] in _TRANSPARENT_MODULES
         if isinstance(func, ast.Name) and self.view.scopes.of(func).scope is None:
@@ -446,6 +448,17 @@ class CallRewriter:
                 return True
             return func.attr in ARRAY_METHODS or bool(base and base <= {ARRAY, COTANGENT_ARRAY})
         return False
+
+    def _mapped(self, function: ast.expr) -> None:
+        """`map(back, dys)`: each result has the callee's tangent first now."""
+        atoms = self.flow.atoms(function)
+        kinds = {a.kind for a in atoms if isinstance(a, Back)}
+        if not kinds:
+            return
+        if len(kinds) != 1 or any(not isinstance(a, Back) for a in atoms):
+            raise Undecided("different kinds of pullbacks of the AD meet")
+        if kinds == {"args"}:
+            self.edits.wrap(self.view.source.span(function), "lambda *dys: (", ")(*dys)[1:]")
 
     def _refuse_type(self) -> bool:
         raise Undecided("it asks for the type of a tangent")

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from migrate.analysis.find import (
     Registration,
     Rule,
+    attribute_uses,
     exported_names,
     target_text,
     uses_elsewhere,
@@ -44,9 +45,10 @@ class DefinitionRewriter:
             return False
         if any(r.form == "bare" for r in rule.registrations):
             return False  # its name stays bound to the primal function
+        uses = [*uses_elsewhere(function, self.view), *attribute_uses(function, self.view)]
         return any(
             isinstance(parent := self.view.scopes.parents.get(use), ast.Call) and parent.func is use
-            for use in uses_elsewhere(function, self.view)
+            for use in uses
         )
 
     def is_referred_to(self, rule: Rule) -> bool:
@@ -54,7 +56,7 @@ class DefinitionRewriter:
         function = rule.function
         if not isinstance(function, (ast.FunctionDef, ast.AsyncFunctionDef)):
             return True
-        if function.name in exported_names(self.view):
+        if function.name in exported_names(self.view) or attribute_uses(function, self.view):
             return True
         scope = self.view.scopes.around[function]
         if function.name in scope.global_names:
@@ -144,9 +146,10 @@ class DefinitionRewriter:
         annotate = {}
         if rule.getter:
             arguments = [*function.args.posonlyargs, *function.args.args]
-            if len(arguments) > 1 and arguments[1].annotation is not None:
+            if len(arguments) > 1:
                 annotate[arguments[1].arg] = "str"
-                self._consume_inside(arguments[1].annotation)
+                if arguments[1].annotation is not None:
+                    self._consume_inside(arguments[1].annotation)
         if context is not None and context.annotation is not None:
             self._consume_inside(context.annotation)
         if not lead and not drop and not annotate:
@@ -189,7 +192,7 @@ class DefinitionRewriter:
         bare = any(r.form == "bare" for r in rule.registrations)
         if not bare and (self.is_referred_to(rule) or function.name.startswith("rrule")):
             return function.name
-        base = function.name
+        base = "getattr" if rule.getter else function.name
         if not base.strip("_"):
             target = target_text(rule, rule.registrations[0], self.view)
             base = target.removesuffix(".__call__").rpartition(".")[2]
@@ -212,7 +215,8 @@ class DefinitionRewriter:
         node = registration.node
         register = f"{self.names.use('rrule')}.register"
         if registration.form == "bare":
-            self.edits.replace(*source.span(node), f"{register}({rule.name})")
+            target = "getattr" if registration.getter else rule.name
+            self.edits.replace(*source.span(node), f"{register}({target})")
             self._consume_inside(node)
             return
         call = node.func if registration.form == "call" else node

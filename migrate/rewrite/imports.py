@@ -109,7 +109,8 @@ class ImportRewriter:
                 continue
             if not any(u in self.consumed for u in self.scopes.uses.get(variable, [])):
                 continue  # it was never used here: perhaps somebody imports it from here
-            others = [b for b in variable.bindings if b is not item.alias]
+            rules = self.view.rule_functions  # `@adjoint def literal_getproperty` has another name now
+            others = [b for b in variable.bindings if b is not item.alias and b not in rules]
             if any(not isinstance(b, ast.alias) for b in others):
                 continue  # `except ImportError: zr = None`: the pair belongs together
             doomed.append(item)

@@ -96,10 +96,11 @@ class _Annotate(cst.CSTTransformer):
 
     def leave_Param(self, original_node: cst.Param, updated_node: cst.Param) -> cst.Param:
         wanted = self.annotate.get(original_node.name.value)
-        if wanted is None or original_node.annotation is None:
+        if wanted is None:
             return updated_node
+        expression = cst.parse_expression(wanted)
+        if original_node.annotation is None:
+            return updated_node.with_changes(annotation=cst.Annotation(expression))
         return updated_node.with_changes(
-            annotation=original_node.annotation.with_changes(
-                annotation=cst.parse_expression(wanted)
-            )
+            annotation=original_node.annotation.with_changes(annotation=expression)
         )

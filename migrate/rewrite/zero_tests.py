@@ -111,9 +111,11 @@ class ZeroTests:
             raise Undecided("a result that is tested for None is made in several ways")
         name = "g" if not any(v.name == "g" for v in self.view.scopes.uses) else "tangent"
         zero = self.names.use("AbstractZero")
-        self._replace_test(
-            node, value, f"all(isinstance({name}, {zero}) for {name} in {{}})", negative
-        )
+        if any(isinstance(n, ast.NamedExpr) for n in ast.walk(value)):
+            form = f"all(map(lambda {name}: isinstance({name}, {zero}), {{}}))"
+        else:
+            form = f"all(isinstance({name}, {zero}) for {name} in {{}})"
+        self._replace_test(node, value, form, negative)
 
     def _replace_test(self, node: ast.Compare, value: ast.expr, form: str, negative: bool) -> None:
         source = self.view.source

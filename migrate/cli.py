@@ -48,14 +48,43 @@ _DO, _CONVERT, _FILES, _SAFETY, _REPORT = (
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
 @click.argument("paths", metavar="PATH...", nargs=-1, type=click.Path())
-@_option(_DO, "--diff", is_flag=True, help="Print a unified diff, which git apply takes; write nothing.")
+@_option(
+    _DO, "--diff", is_flag=True, help="Print a unified diff, which git apply takes; write nothing."
+)
 @_option(_DO, "--check", is_flag=True, help="Write nothing; exit 1 if something would change.")
-@_option(_DO, "-i", "--interactive", is_flag=True, help="Ask about each rule; what is accepted is written at the end.")
-@_option(_DO, "--fresh", is_flag=True, help="With --interactive: forget the answers of a review that was broken off.")
-@_option(_DO, "--report", metavar="PAGE", help="Write a page to look through in a browser; rewrite nothing.")
+@_option(
+    _DO,
+    "-i",
+    "--interactive",
+    is_flag=True,
+    help="Ask about each rule; what is accepted is written at the end.",
+)
+@_option(
+    _DO,
+    "--fresh",
+    is_flag=True,
+    help="With --interactive: forget the answers of a review that was broken off.",
+)
+@_option(
+    _DO,
+    "--report",
+    metavar="PAGE",
+    help="Write a page to look through in a browser; rewrite nothing.",
+)
 @_option(_DO, "--plan", metavar="FILE", help="Keep what would be done in FILE; rewrite nothing.")
-@_option(_DO, "--apply", metavar="FILE", help="Do what such a plan says, on the files that are as they were.")
-@_option(_DO, "--only", multiple=True, metavar="ID", help="Convert only the rule with this id. Repeatable.")
+@_option(
+    _DO,
+    "--apply",
+    metavar="FILE",
+    help="Do what such a plan says, on the files that are as they were.",
+)
+@_option(
+    _DO,
+    "--only",
+    multiple=True,
+    metavar="ID",
+    help="Convert only the rule with this id. Repeatable.",
+)
 @_option(
     _CONVERT,
     "--legacy-module",
@@ -63,10 +92,14 @@ _DO, _CONVERT, _FILES, _SAFETY, _REPORT = (
     metavar="NAME",
     help="A module whose adjoint, pullback ... are the legacy ones, beside zygote_rules and zygote. Repeatable.",
 )
-@_option(_CONVERT, "--runtime", metavar="NAME", help="Import the runtime by this name.  [rules_runtime]")
+@_option(
+    _CONVERT, "--runtime", metavar="NAME", help="Import the runtime by this name.  [rules_runtime]"
+)
 @_option(_CONVERT, "--advise", is_flag=True, help="Also report what could be better style.")
 @_option(_CONVERT, "--fix-style", is_flag=True, help="Also apply such advice where it is safe.")
-@_option(_CONVERT, "--mark", is_flag=True, help="Leave a TODO line at each rule that needs a person.")
+@_option(
+    _CONVERT, "--mark", is_flag=True, help="Leave a TODO line at each rule that needs a person."
+)
 @_option(
     _FILES,
     "--files-from",
@@ -80,9 +113,16 @@ _DO, _CONVERT, _FILES, _SAFETY, _REPORT = (
     metavar="PATTERN",
     help="Leave out what matches this .gitignore pattern. Repeatable.",
 )
-@_option(_FILES, "--force-exclude", is_flag=True, help="Leave that out even where it is named (for hooks).")
+@_option(
+    _FILES,
+    "--force-exclude",
+    is_flag=True,
+    help="Leave that out even where it is named (for hooks).",
+)
 @_option(_FILES, "--no-gitignore", is_flag=True, help="Also look at files that git ignores.")
-@_option(_FILES, "--stdin-filename", metavar="PATH", help="What to call standard input in messages.")
+@_option(
+    _FILES, "--stdin-filename", metavar="PATH", help="What to call standard input in messages."
+)
 @_option(
     _FILES,
     "--config",
@@ -100,10 +140,18 @@ _DO, _CONVERT, _FILES, _SAFETY, _REPORT = (
     help="Convert in this many processes.  [the number of cores]",
 )
 @_option(
-    _REPORT, "--select", multiple=True, metavar="CODE", help="Report only codes that begin so. Repeatable."
+    _REPORT,
+    "--select",
+    multiple=True,
+    metavar="CODE",
+    help="Report only codes that begin so. Repeatable.",
 )
 @_option(
-    _REPORT, "--ignore", multiple=True, metavar="CODE", help="Do not report codes that begin so. Repeatable."
+    _REPORT,
+    "--ignore",
+    multiple=True,
+    metavar="CODE",
+    help="Do not report codes that begin so. Repeatable.",
 )
 @_option(
     _REPORT,
@@ -113,12 +161,22 @@ _DO, _CONVERT, _FILES, _SAFETY, _REPORT = (
     help="How to print the report.  [text]",
 )
 @_option(
-    _REPORT, "-o", "--output", metavar="FILE", help="Put the report into FILE, not on standard output."
+    _REPORT,
+    "-o",
+    "--output",
+    metavar="FILE",
+    help="Put the report into FILE, not on standard output.",
 )
 @_option(_REPORT, "--strict", is_flag=True, help="Exit 1 also when rules are left.")
 @_option(_REPORT, "--statistics", is_flag=True, help="Count the messages by code.")
 @_option(_REPORT, "-q", "--quiet", is_flag=True, help="Print errors only.")
-@_option(_REPORT, "-v", "--verbose", is_flag=True, help="Also say what was converted, and why files were skipped.")
+@_option(
+    _REPORT,
+    "-v",
+    "--verbose",
+    is_flag=True,
+    help="Also say what was converted, and why files were skipped.",
+)
 @_option(
     _REPORT,
     "--color",
@@ -154,7 +212,9 @@ def main(context: click.Context, /, **options: Any) -> None:
 
 def _refuse_nonsense(context: click.Context, request: Any) -> None:
     if not request.paths and request.files_from is None and request.apply is None:
-        raise click.UsageError("Name a file or a folder, such as: rrule-migrate --diff src/", context)
+        raise click.UsageError(
+            "Name a file or a folder, such as: rrule-migrate --diff src/", context
+        )
     if request.filters and (request.interactive or request.plan or request.report or request.apply):
         raise click.UsageError("- (standard input) only goes with --diff and --check.", context)
     if request.plan and (request.interactive or request.apply or request.diff):
@@ -163,7 +223,9 @@ def _refuse_nonsense(context: click.Context, request: Any) -> None:
         raise click.UsageError("- (standard input) cannot be mixed with other paths.", context)
     if request.format != "text" and request.output is None and (request.diff or request.filters):
         mode = "--diff" if request.diff else "-"
-        message = f"Standard output belongs to {mode}: say --output FILE for --format {request.format}."
+        message = (
+            f"Standard output belongs to {mode}: say --output FILE for --format {request.format}."
+        )
         raise click.UsageError(message, context)
     if request.quiet and request.verbose:
         raise click.UsageError("--quiet and --verbose exclude each other.", context)

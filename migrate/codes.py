@@ -22,6 +22,14 @@ class Code:
 
 _ALL = (
     Code(
+        "RM100",
+        "a legacy rule that can be converted",
+        "Reports for programs say so of each rule that `--check` and `--diff` find; run without these options to convert it.",
+        "@adjoint\ndef f(x):\n    return g(x), lambda dy: (2 * dy,)",
+        "@rrule.register(f)\ndef rrule_f(_, x):\n    return g(x), lambda dy: (NoTangent(), 2 * dy)",
+        "Write as a rrule(::typeof(f), ...)",
+    ),
+    Code(
         "RM101",
         "a tangent is converted at run time",
         "Where the value of a tangent comes from could not be decided from the text (the result of a function that is not in "
@@ -210,6 +218,35 @@ _ALL = (
         "RM902",
         "the tool failed on this file",
         "The file was left alone. This is a bug of the tool: please report it, with the file if you can.",
+    ),
+    Code(
+        "RM911",
+        "a path is missing",
+        "No file or folder has that name. The other paths are done, and the exit code is 2.",
+    ),
+    Code(
+        "RM912",
+        "a file cannot be read",
+        "Its permissions forbid it, it is a symbolic link to nothing or to itself, or it is neither a file nor a folder "
+        "(a pipe, a device). The other files are done, and the exit code is 2.",
+    ),
+    Code(
+        "RM913",
+        "a file cannot be written",
+        "It or its folder is read-only (for root too: the mode bits say what the owner wants), or the disk is full. "
+        "It is as it was; the other files are done, and the exit code is 2.",
+    ),
+    Code(
+        "RM914",
+        "a file changed in the meantime",
+        "Between reading and writing, or since its plan was made, it became another. It is never overwritten then; "
+        "run again to convert what it holds now.",
+    ),
+    Code(
+        "RM915",
+        "a file has uncommitted changes",
+        "A tracked file whose content git does not hold yet is not rewritten, so that the tool's changes and yours do not "
+        "mix. Commit or stash yours, or pass `--allow-dirty`. Untracked files and files outside git are never refused.",
     ),
 )
 

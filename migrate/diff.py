@@ -88,7 +88,10 @@ def _opcodes(old: list[bytes], new: list[bytes]) -> list[Code]:
     tail = _common(old[start:][::-1], new[start:][::-1])
     matcher = SequenceMatcher(None, old[start : len(old) - tail], new[start : len(new) - tail])
     codes: list[Code] = [("equal", 0, start, 0, start)]
-    codes += [(tag, a + start, b + start, c + start, d + start) for tag, a, b, c, d in matcher.get_opcodes()]
+    codes += [
+        (tag, a + start, b + start, c + start, d + start)
+        for tag, a, b, c, d in matcher.get_opcodes()
+    ]
     codes.append(("equal", len(old) - tail, len(old), len(new) - tail, len(new)))
     return codes
 

@@ -6,11 +6,11 @@ import os
 
 from migrate.model import FileFailed
 
-MISSING = "RM801"
-UNREADABLE = "RM802"
-UNWRITABLE = "RM803"
-CHANGED_MEANWHILE = "RM804"
-UNCOMMITTED = "RM805"
+MISSING = "RM911"
+UNREADABLE = "RM912"
+UNWRITABLE = "RM913"
+CHANGED_MEANWHILE = "RM914"
+UNCOMMITTED = "RM915"
 
 
 def missing(path: str) -> FileFailed:

@@ -22,7 +22,9 @@ def filter_stdin(run: Run) -> int:
         run.show(outcome)
     else:
         run.tell(outcome)
-        if request.writes:  # a file that fails comes out as it came in, so that an editor does not lose it
+        if (
+            request.writes
+        ):  # a file that fails comes out as it came in, so that an editor does not lose it
             run.out.bytes(outcome.after if isinstance(outcome, FileConverted) else source)
     run.out.flush()
     return run.exit_code()
@@ -39,12 +41,12 @@ def _planned(run: Run, name: str, source: bytes) -> Outcome:
     finder = Finder(request.config)
     config = finder.nearest(os.path.realpath(os.path.dirname(os.path.abspath(name))))
     if request.stdin_filename:
-        discovery = Discovery(finder, request.exclude, request.force_exclude, not request.no_gitignore)
+        discovery = Discovery(
+            finder, request.exclude, request.force_exclude, not request.no_gitignore
+        )
         reason = discovery.forced_out(name)
         if reason:
             return FileUnchanged(name, reason=reason)
     if not may_hold_rules(source, legacy_modules(config, request)):
         return FileUnchanged(name)
     return plan_file(job_for(name, source, config, request))
-
-

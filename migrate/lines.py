@@ -23,7 +23,8 @@ def after_rewriting(outcome: FileConverted) -> FileConverted:
     return replace(
         outcome,
         left=tuple(
-            replace(rule, line=moved(rule.line), end_line=moved(rule.end_line)) for rule in outcome.left
+            replace(rule, line=moved(rule.line), end_line=moved(rule.end_line))
+            for rule in outcome.left
         ),
         converted=tuple(
             replace(rule, line=rule.new_line, end_line=rule.new_end_line, notes=notes(rule.notes))

@@ -31,7 +31,7 @@ def plan_file(job: Job) -> Outcome:
     except BaseException as error:  # a panic of the native parser is no Exception
         return FileFailed(
             job.path,
-            "RM901",
+            "RM902",
             f"the converter failed on it: {type(error).__name__}: {error}",
             "this is a bug of rrule-migrate: report it with the file; the file is as it was",
         )

@@ -100,7 +100,7 @@ def _plan_alone(job: Job) -> Outcome:
         except BrokenExecutor:
             return FileFailed(
                 job.path,
-                "RM901",
+                "RM902",
                 "the process that converted it died",
                 "this is a bug of rrule-migrate: report it with the file; the file is as it was",
             )

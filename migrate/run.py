@@ -68,7 +68,11 @@ class Run:
             self._files()
         except KeyboardInterrupt:
             self.out.flush()
-            done = f"{self.tally.changed} files were rewritten" if self.tally.changed else "nothing was written"
+            done = (
+                f"{self.tally.changed} files were rewritten"
+                if self.tally.changed
+                else "nothing was written"
+            )
             self.err.line(f"interrupted: {done}; run again to do the rest")
             return INTERRUPTED
         if self.request.diff and self.out.closed:
@@ -125,23 +129,23 @@ class Run:
 
     def _carried_out(self) -> Iterator[Outcome]:
         """What a plan says, of the files that are named, or of all."""
-        from migrate import files, planfile
+        from migrate import files, saved_plan
         from migrate.model import FileFailed
         from migrate.plan import plan_file
 
         assert self.request.apply is not None
-        plan = planfile.loaded(self.request.apply)
-        chosen = list(planfile.choose(plan, self.request.paths, self.request.only))
+        plan = saved_plan.loaded(self.request.apply)
+        chosen = list(saved_plan.choose(plan, self.request.paths, self.request.only))
         options = {file.path: file.options for file in chosen}
         self.options_of = options.__getitem__
         self.tally.looked_at = len(chosen)
         for file in chosen:
             source = files.read(file.path)
-            job = source if isinstance(source, FileFailed) else planfile.job_of(file, source)
+            job = source if isinstance(source, FileFailed) else saved_plan.job_of(file, source)
             if isinstance(job, FileFailed):
                 yield job
             else:
-                yield planfile.checked(file, plan_file(job))
+                yield saved_plan.checked(file, plan_file(job))
 
     def _reviewed(self, outcomes: Iterator[Outcome]) -> Iterator[Outcome]:
         from migrate.review.answers import Answers
@@ -150,7 +154,9 @@ class Run:
         def options_of(path: str) -> Options:
             return self.options_of(path)  # known once the planning, which is lazy, has begun
 
-        return Session(self.out, Answers(), options_of, fresh=self.request.fresh).reviewed(outcomes)
+        session = Session(self.out, Answers(), options_of, fresh=self.request.fresh)
+        yield from session.reviewed(outcomes)
+        self.tally.declined = session.declined
 
     def _look(self, outcomes: Iterator[Outcome]) -> None:
         """Tell what would change, and keep it in a plan or on a page if that is asked for."""
@@ -162,11 +168,15 @@ class Run:
             if self.request.plan or self.request.report:
                 kept.append(outcome)
         if self.request.plan:
-            from migrate import planfile
+            from migrate import saved_plan
 
-            plan = [planfile.planned(one, self.options_of(one.path)) for one in kept if isinstance(one, FileConverted)]
+            plan = [
+                saved_plan.planned(one, self.options_of(one.path))
+                for one in kept
+                if isinstance(one, FileConverted)
+            ]
             with opened("--plan", self.request.plan) as file:
-                file.write(planfile.dumped(plan))
+                file.write(saved_plan.dumped(plan))
         if self.request.report:
             from migrate.reports.page import page
 

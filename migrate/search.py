@@ -98,7 +98,9 @@ def listed_paths(request: Request) -> list[str]:
             with open(request.files_from, "rb") as file:
                 data = file.read()
         except OSError as error:
-            raise Stop(f"--files-from {request.files_from}: cannot be read: {error.strerror}") from None
+            raise Stop(
+                f"--files-from {request.files_from}: cannot be read: {error.strerror}"
+            ) from None
     names = data.split(b"\0") if b"\0" in data else data.splitlines()
     return [os.fsdecode(name) for name in names if name]
 

@@ -9,7 +9,9 @@ from migrate.model import FileConverted, FileFailed, Note, Outcome, RuleLeft
 
 def wanted(code: str, select: tuple[str, ...], ignore: tuple[str, ...]) -> bool:
     """The longest prefix that fits decides; what is selected by none is wanted if nothing is selected at all."""
-    chosen = max((len(prefix) for prefix in select if code.startswith(prefix)), default=-1 if select else 0)
+    chosen = max(
+        (len(prefix) for prefix in select if code.startswith(prefix)), default=-1 if select else 0
+    )
     ignored = max((len(prefix) for prefix in ignore if code.startswith(prefix)), default=-1)
     return chosen > ignored
 
@@ -22,7 +24,9 @@ def selected(outcome: Outcome, select: tuple[str, ...], ignore: tuple[str, ...])
     def kept(notes: tuple[Note, ...]) -> tuple[Note, ...]:
         return tuple(note for note in notes if wanted(note.code, select, ignore))
 
-    left: tuple[RuleLeft, ...] = tuple(rule for rule in outcome.left if wanted(rule.code, select, ignore))
+    left: tuple[RuleLeft, ...] = tuple(
+        rule for rule in outcome.left if wanted(rule.code, select, ignore)
+    )
     if isinstance(outcome, FileConverted):
         converted = tuple(replace(rule, notes=kept(rule.notes)) for rule in outcome.converted)
         return replace(outcome, converted=converted, left=left, notes=kept(outcome.notes))

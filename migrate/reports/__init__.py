@@ -27,7 +27,9 @@ def new_report(request: Request, stream: Stream, err: Stream) -> Report:
     if request.format == "text":
         from migrate.reports.text import TextReport
 
-        verb = {"rewrite": "rewrote", "check": "would rewrite", "diff": "would rewrite"}[request.mode]
+        verb = {"rewrite": "rewrote", "check": "would rewrite", "diff": "would rewrite"}[
+            request.mode
+        ]
         if request.filters:
             verb = "converted"
         return TextReport(stream, err, verb, request.quiet, request.verbose, request.statistics)

@@ -24,7 +24,9 @@ class GithubReport:
     def add(self, outcome: Outcome) -> None:
         name = name_in_diff(outcome.path)
         if isinstance(outcome, FileFailed):
-            self._command("error", name, outcome.line, outcome.code, f"{outcome.reason}; {outcome.remedy}")
+            self._command(
+                "error", name, outcome.line, outcome.code, f"{outcome.reason}; {outcome.remedy}"
+            )
             return
         if isinstance(outcome, FileConverted):
             for rule in outcome.converted:
@@ -32,11 +34,15 @@ class GithubReport:
                     text = f"{rule.name}: a legacy rule that rrule-migrate converts"
                     self._command("warning", name, rule.line, "rrule-migrate", text)
                 for note in rule.notes:
-                    self._command("notice", name, note.line, note.code, f"{rule.name}: {note.message}")
+                    self._command(
+                        "notice", name, note.line, note.code, f"{rule.name}: {note.message}"
+                    )
         for note in outcome.notes:
             self._command("notice", name, note.line, note.code, note.message)
         for left in outcome.left:
-            self._command("warning", name, left.line, left.code, f"{left.name}: left as it is: {left.reason}")
+            self._command(
+                "warning", name, left.line, left.code, f"{left.name}: left as it is: {left.reason}"
+            )
 
     def skip(self, skipped: Skipped) -> None:
         pass

@@ -29,7 +29,12 @@ class JsonReport:
     def add(self, outcome: Outcome) -> None:
         entry: dict[str, Any] = {"path": outcome.path}
         if isinstance(outcome, FileFailed):
-            error = {"code": outcome.code, "reason": outcome.reason, "remedy": outcome.remedy, "line": outcome.line}
+            error = {
+                "code": outcome.code,
+                "reason": outcome.reason,
+                "remedy": outcome.remedy,
+                "line": outcome.line,
+            }
             entry |= {"status": "failed", "error": error}
         elif isinstance(outcome, FileConverted):
             entry["status"] = "rewritten" if self.mode == "rewrite" else "would change"

@@ -3,6 +3,13 @@ const byId = (name) => document.getElementById(name);
 const boxes = [...document.querySelectorAll("input[data-id]")];
 const articles = [...document.querySelectorAll("article")];
 const command = byId("command");
+const words = new Map(articles.map((article) => [article, wordsOf(article)]));
+
+function wordsOf(article) {
+  const copy = article.cloneNode(true);
+  for (const explanation of copy.querySelectorAll("details")) explanation.remove();
+  return copy.textContent.toLowerCase();
+}
 
 function update() {
   const chosen = boxes.filter((box) => box.checked);
@@ -11,8 +18,8 @@ function update() {
   byId("count").textContent =
     `${chosen.length} of ${counted(boxes.length, "rule")} chosen, in ${counted(files.size, "file")}`;
   const only = chosen.length === boxes.length ? [] : chosen.map((box) => `--only ${box.dataset.id}`);
-  const words = [command.dataset.prefix, ...only, command.dataset.suffix];
-  command.value = chosen.length ? words.filter(Boolean).join(" ") : "# choose at least one rule";
+  const parts = [command.dataset.prefix, ...only, command.dataset.suffix];
+  command.value = chosen.length ? parts.filter(Boolean).join(" ") : "# choose at least one rule";
 }
 
 function filter() {
@@ -25,7 +32,7 @@ function filter() {
       const fits =
         (!file || section.dataset.file === file) &&
         (!code || article.dataset.codes.split(" ").includes(code)) &&
-        (!word || `${section.dataset.file} ${article.textContent}`.toLowerCase().includes(word));
+        (!word || section.dataset.file.toLowerCase().includes(word) || words.get(article).includes(word));
       article.hidden = !fits;
       some ||= fits;
     }

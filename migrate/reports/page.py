@@ -76,7 +76,9 @@ def _header(tally: Tally) -> str:
         "rules left": tally.left,
         "files failed": tally.failed,
     }
-    items = "".join(f"<div><dt>{name}</dt><dd>{number}</dd></div>" for name, number in numbers.items())
+    items = "".join(
+        f"<div><dt>{name}</dt><dd>{number}</dd></div>" for name, number in numbers.items()
+    )
     return f"""<header>
 <h1>rrule-migrate <small>{escape(__version__)}</small></h1>
 <dl class="summary">{items}</dl>
@@ -107,7 +109,9 @@ def _file(outcome: Outcome) -> str:
     if isinstance(outcome, FileFailed):
         place = f"line {outcome.line}: " if outcome.line else ""
         text = f"{place}{outcome.reason}. {outcome.remedy}."
-        parts.append(_article(outcome.code, "failed", f"<p>{escape(safe(text))} {_code(outcome.code)}</p>"))
+        parts.append(
+            _article(outcome.code, "failed", f"<p>{escape(safe(text))} {_code(outcome.code)}</p>")
+        )
     else:
         if isinstance(outcome, FileConverted):
             parts += [_converted(rule, name) for rule in outcome.converted]
@@ -160,9 +164,7 @@ def _explained(code: str) -> str:
     if known is None:
         return ""
     guide = f"<blockquote>{escape(known.guide)}</blockquote>" if known.guide else ""
-    return (
-        f"<details><summary>{escape(known.title)}</summary><p>{escape(known.explanation)}</p>{guide}</details>"
-    )
+    return f"<details><summary>{escape(known.title)}</summary><p>{escape(known.explanation)}</p>{guide}</details>"
 
 
 def _marked(before: str, after: str) -> tuple[str, str]:
@@ -179,7 +181,9 @@ def _marked(before: str, after: str) -> tuple[str, str]:
             if mine is not None:
                 left.append(f'<span class="line del">{_tokens(mine, theirs or "", "del")}\n</span>')
             if theirs is not None:
-                right.append(f'<span class="line ins">{_tokens(theirs, mine or "", "ins")}\n</span>')
+                right.append(
+                    f'<span class="line ins">{_tokens(theirs, mine or "", "ins")}\n</span>'
+                )
     return "".join(left), "".join(right)
 
 

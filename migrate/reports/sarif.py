@@ -21,8 +21,10 @@ if TYPE_CHECKING:
     from migrate.discover import Skipped
     from migrate.reports.tally import Tally
 
-SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
-CONVERTIBLE = "RM001"
+SCHEMA = (
+    "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
+)
+CONVERTIBLE = "RM100"
 
 
 class SarifReport:
@@ -57,7 +59,9 @@ class SarifReport:
             self._note(name, note, name, note.message)
         for left in outcome.left:
             text = f"{left.name}: left as it is: {left.reason}"
-            self._result(left.code, "warning", text, _location(name, left.line, left.end_line), left.id)
+            self._result(
+                left.code, "warning", text, _location(name, left.line, left.end_line), left.id
+            )
 
     def skip(self, skipped: Skipped) -> None:
         pass
@@ -79,7 +83,9 @@ class SarifReport:
             "invocations": [invocation],
             "results": self.results,
         }
-        self.emit(json.dumps({"$schema": SCHEMA, "version": "2.1.0", "runs": [run]}, indent=2) + "\n")
+        self.emit(
+            json.dumps({"$schema": SCHEMA, "version": "2.1.0", "runs": [run]}, indent=2) + "\n"
+        )
 
     def _convertible(self, outcome: FileConverted, name: str) -> None:
         for rule in outcome.converted:
@@ -132,7 +138,12 @@ def _fix(outcome: FileConverted, name: str, rules: tuple[RuleConverted, ...]) ->
     encoding = _encoding(outcome.before)
     replacements = []
     for change in changes(outcome.before, outcome.after):
-        region = {"startLine": change.start + 1, "startColumn": 1, "endLine": change.end + 1, "endColumn": 1}
+        region = {
+            "startLine": change.start + 1,
+            "startColumn": 1,
+            "endLine": change.end + 1,
+            "endColumn": 1,
+        }
         if change.end == len(old):  # the last line has no end
             region["endLine"] = len(old)
             region["endColumn"] = len(old[-1].decode(encoding, "replace")) + 1
@@ -142,7 +153,11 @@ def _fix(outcome: FileConverted, name: str, rules: tuple[RuleConverted, ...]) ->
                 "insertedContent": {"text": change.text.decode(encoding, "replace")},
             }
         )
-    what = f"Convert {rules[0].name}" if len(rules) == 1 else f"Convert the {len(rules)} rules of this file"
+    what = (
+        f"Convert {rules[0].name}"
+        if len(rules) == 1
+        else f"Convert the {len(rules)} rules of this file"
+    )
     return {
         "description": {"text": what},
         "artifactChanges": [{"artifactLocation": _artifact(name), "replacements": replacements}],
@@ -167,7 +182,9 @@ def _descriptor(code: str) -> dict[str, Any]:
     example = ""
     if known.example_before:
         example = f"\n\nBefore:\n\n```python\n{known.example_before}\n```"
-        example += f"\n\nAfter:\n\n```python\n{known.example_after}\n```" if known.example_after else ""
+        example += (
+            f"\n\nAfter:\n\n```python\n{known.example_after}\n```" if known.example_after else ""
+        )
     return {
         "id": code,
         "shortDescription": {"text": known.title},

@@ -18,6 +18,7 @@ class Tally:
         self.converted = 0
         self.left = 0
         self.failed = 0
+        self.declined = 0  # rules that a review left as they are
         self.codes: Counter[str] = Counter()
 
     def add(self, outcome: Outcome) -> None:

@@ -57,7 +57,9 @@ class TextReport:
     def rule(self, path: str, rule: RuleConverted) -> None:
         """What there is to say of one converted rule."""
         if self.verbose:
-            self._line(f"{safe(path)}:{rule.line}: converted {safe(rule.name)}, the rule for {safe(rule.target)}")
+            self._line(
+                f"{safe(path)}:{rule.line}: converted {safe(rule.name)}, the rule for {safe(rule.target)}"
+            )
         for note in rule.notes:
             self._note(path, rule.name, note)
 
@@ -114,8 +116,10 @@ def summary(tally: Tally, verb: str) -> str:
         parts.append(
             f"{counted(tally.changed, 'file')} {changed}, {counted(tally.converted, 'rule')} {converted}"
         )
-    elif not tally.failed:
+    elif not (tally.failed or tally.declined):
         parts.append(f"nothing to convert in {counted(tally.looked_at, 'file')}")
+    if tally.declined:
+        parts.append(f"{counted(tally.declined, 'rule')} not accepted")
     if tally.left:
         parts.append(f"{counted(tally.left, 'rule')} left")
     if tally.failed:

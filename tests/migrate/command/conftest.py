@@ -24,7 +24,9 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture
-def command(folder: Path, capfdbinary: pytest.CaptureFixture[bytes], monkeypatch: pytest.MonkeyPatch) -> Command:
+def command(
+    folder: Path, capfdbinary: pytest.CaptureFixture[bytes], monkeypatch: pytest.MonkeyPatch
+) -> Command:
     """Run in this process: `command("--diff", "a.py", input=b"")`."""
     from migrate.cli import main
 
@@ -66,7 +68,9 @@ def git(folder: Path) -> Callable[..., str]:
 
     def run(*arguments: str, input: bytes = b"") -> str:
         who = ["-c", "user.name=a", "-c", "user.email=a@example.org", "-c", "commit.gpgsign=false"]
-        done = subprocess.run(["git", *who, *arguments], cwd=folder, input=input, capture_output=True, check=False)
+        done = subprocess.run(
+            ["git", *who, *arguments], cwd=folder, input=input, capture_output=True, check=False
+        )
         assert done.returncode == 0, done.stderr.decode()
         return done.stdout.decode("utf-8", "surrogateescape")
 

@@ -74,7 +74,9 @@ mark = true
         ("runtime =", "is not TOML"),
     ],
 )
-def test_mistakes_name_the_file_and_the_remedy(folder: Path, command: Command, text: str, words: str) -> None:
+def test_mistakes_name_the_file_and_the_remedy(
+    folder: Path, command: Command, text: str, words: str
+) -> None:
     settings(folder, f"[tool.rrule-migrate]\n{text}\n")
     (folder / "rules.py").write_bytes(RULE)
     done = command(".")
@@ -94,7 +96,9 @@ def test_settings_hold_below_their_folder(folder: Path, command: Command) -> Non
     for name in ("one", "two"):
         (folder / name).mkdir()
         (folder / name / "rules.py").write_bytes(source)
-    settings(folder / "one", '[tool.rrule-migrate]\nlegacy-modules = ["my_compat"]\nruntime = "rt"\n')
+    settings(
+        folder / "one", '[tool.rrule-migrate]\nlegacy-modules = ["my_compat"]\nruntime = "rt"\n'
+    )
     assert command(".").code == 0
     assert b"from rt import" in (folder / "one" / "rules.py").read_bytes()
     assert (folder / "two" / "rules.py").read_bytes() == source
@@ -102,7 +106,9 @@ def test_settings_hold_below_their_folder(folder: Path, command: Command) -> Non
     assert b"from other import" in (folder / "two" / "rules.py").read_bytes()
 
 
-def test_exclude_is_relative_to_its_file(folder: Path, command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_exclude_is_relative_to_its_file(
+    folder: Path, command: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
     settings(folder, '[tool.rrule-migrate]\nexclude = ["/sub/gen/"]\n')
     (folder / "sub" / "gen").mkdir(parents=True)
     (folder / "sub" / "gen" / "rules.py").write_bytes(RULE)
@@ -114,7 +120,7 @@ def test_exclude_is_relative_to_its_file(folder: Path, command: Command, monkeyp
 
 def test_config_names_a_file(folder: Path, command: Command) -> None:
     settings(folder, 'ignore = ["RM"]\n', "mine.toml")
-    settings(folder, '[tool.rrule-migrate]\nnonsense = 1\n')
+    settings(folder, "[tool.rrule-migrate]\nnonsense = 1\n")
     (folder / "rules.py").write_bytes(RULE)
     assert command("--config", "mine.toml", "--check", ".").code == 1
     assert command("--config", "none.toml", "--check", ".").code == 2

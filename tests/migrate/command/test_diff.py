@@ -29,7 +29,9 @@ NO_NEWLINE = RULE.rstrip(b"\n")
         pytest.param(b"# coding: latin-1\n# \xe9\n" + RULE, id="latin-1"),
         pytest.param(RULE + b"\n\x0c\nx = 1\n", id="form feed"),
         pytest.param(b"# " + b"x" * 5000 + b"\n" + RULE, id="long line"),
-        pytest.param(b"\n" * 30 + RULE + b"y = 2\n" * 30 + RULE[RULE.index(b"def") :], id="two hunks"),
+        pytest.param(
+            b"\n" * 30 + RULE + b"y = 2\n" * 30 + RULE[RULE.index(b"def") :], id="two hunks"
+        ),
     ],
 )
 def test_git_apply_makes_what_a_rewrite_makes(
@@ -62,7 +64,9 @@ def test_git_apply_makes_what_a_rewrite_makes(
         "-dash.py",
     ],
 )
-def test_odd_names(folder: Path, command: Command, git: Callable[..., str], name: str | bytes) -> None:
+def test_odd_names(
+    folder: Path, command: Command, git: Callable[..., str], name: str | bytes
+) -> None:
     path = os.path.join(os.fsencode(folder), os.fsencode(name))
     with open(path, "wb") as file:
         file.write(RULE)
@@ -84,13 +88,19 @@ def test_names_are_relative_to_the_repository_not_to_the_folder(
     assert command("--diff", folder / "pkg").out.startswith(b"--- a/pkg/rules.py\n")
 
 
-def test_outside_git_names_are_relative_to_the_current_folder(folder: Path, command: Command) -> None:
+def test_outside_git_names_are_relative_to_the_current_folder(
+    folder: Path, command: Command
+) -> None:
     (folder / "rules.py").write_bytes(RULE)
-    assert command("--diff", folder / "rules.py").out.startswith(b"--- a/rules.py\n+++ b/rules.py\n")
+    assert command("--diff", folder / "rules.py").out.startswith(
+        b"--- a/rules.py\n+++ b/rules.py\n"
+    )
 
 
 def test_brackets_and_markup_survive(folder: Path, command: Command) -> None:
-    (folder / "rules.py").write_bytes(RULE.replace(b"def back(dy):", b"def back(dy: 'Optional[int] [/x] [red]'):"))
+    (folder / "rules.py").write_bytes(
+        RULE.replace(b"def back(dy):", b"def back(dy: 'Optional[int] [/x] [red]'):")
+    )
     assert b"Optional[int] [/x] [red]" in command("--diff", "rules.py").out
 
 
@@ -106,7 +116,9 @@ def test_colour_only_if_asked_for(folder: Path, command: Command) -> None:
     assert re.sub(rb"\x1b\[[\d;]*m", b"", coloured) == plain
 
 
-lines = st.lists(st.sampled_from([b"a\n", b"b\n", b"c\r\n", b"\n", b"d", b"e\n"]), max_size=30).map(b"".join)
+lines = st.lists(st.sampled_from([b"a\n", b"b\n", b"c\r\n", b"\n", b"d", b"e\n"]), max_size=30).map(
+    b"".join
+)
 
 
 @given(before=lines, after=lines)

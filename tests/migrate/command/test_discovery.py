@@ -35,7 +35,9 @@ def test_a_folder_is_walked_in_order(folder: Path) -> None:
     laid_out(folder, "b.py", "a.py", "pkg/z.pyi", "pkg/n.ipynb", "pkg/deep/x.py", "c.txt", "d.pyc")
     assert found(".") == ["a.py", "b.py", "pkg/n.ipynb", "pkg/z.pyi", "pkg/deep/x.py"]
     assert found("pkg") == ["pkg/n.ipynb", "pkg/z.pyi", "pkg/deep/x.py"]
-    assert found(f"{folder}/pkg/") == [f"{folder}/pkg/{name}" for name in ("n.ipynb", "z.pyi", "deep/x.py")]
+    assert found(f"{folder}/pkg/") == [
+        f"{folder}/pkg/{name}" for name in ("n.ipynb", "z.pyi", "deep/x.py")
+    ]
 
 
 def test_a_named_file_is_taken_whatever_its_name(folder: Path) -> None:
@@ -71,7 +73,16 @@ def test_a_folder_of_packages_that_is_named_is_walked(folder: Path) -> None:
 
 
 def test_gitignore_nested_negated_and_turned_off(folder: Path) -> None:
-    laid_out(folder, "a.py", "build/x.py", "gen_a.py", "gen_b.py", "sub/gen_c.py", "sub/only.py", "sub/keep/only.py")
+    laid_out(
+        folder,
+        "a.py",
+        "build/x.py",
+        "gen_a.py",
+        "gen_b.py",
+        "sub/gen_c.py",
+        "sub/only.py",
+        "sub/keep/only.py",
+    )
     (folder / ".gitignore").write_text("build/\ngen_*.py\n!gen_b.py\n")
     (folder / "sub" / ".gitignore").write_text("/only.py\n!gen_c.py\n")
     assert found(".") == ["a.py", "gen_b.py", "sub/gen_c.py", "sub/keep/only.py"]
@@ -95,7 +106,9 @@ def test_exclude_leaves_out_of_walks_only_unless_forced(folder: Path) -> None:
     assert found(".", exclude=("gen/",)) == ["a.py"]
     assert reasons(".", exclude=("gen/",)) == {"gen": "excluded by --exclude"}
     assert found("gen/b.py", exclude=("gen/",)) == ["gen/b.py"]
-    assert found("gen/b.py", "gen/deep/c.py", "a.py", exclude=("gen/",), force_exclude=True) == ["a.py"]
+    assert found("gen/b.py", "gen/deep/c.py", "a.py", exclude=("gen/",), force_exclude=True) == [
+        "a.py"
+    ]
 
 
 def test_force_exclude_obeys_gitignore_too(folder: Path) -> None:
@@ -163,7 +176,9 @@ def to_itself(path: Path) -> None:
     ("make", "words"),
     [
         pytest.param(fifo, "neither a regular file nor a folder", id="fifo"),
-        pytest.param(to_nowhere, "a symbolic link to 'nowhere.py', which is not there", id="dangling link"),
+        pytest.param(
+            to_nowhere, "a symbolic link to 'nowhere.py', which is not there", id="dangling link"
+        ),
         pytest.param(to_itself, "Too many levels of symbolic links", id="link to itself"),
     ],
 )

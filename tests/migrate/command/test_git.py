@@ -58,7 +58,9 @@ def test_reading_never_refuses(tracked: Path, command: Command, mode: str, code:
     assert "uncommitted" not in done.err
 
 
-def test_a_dirty_file_with_nothing_to_convert_is_not_mentioned(tracked: Path, command: Command) -> None:
+def test_a_dirty_file_with_nothing_to_convert_is_not_mentioned(
+    tracked: Path, command: Command
+) -> None:
     tracked.write_bytes(b"x = 1\n")
     done = command(".")
     assert (done.code, done.err) == (0, "")
@@ -77,7 +79,9 @@ def test_git_is_asked_once_and_only_before_writing(
     log = tmp_path / "log"
     fake = tmp_path / "bin" / "git"
     fake.parent.mkdir()
-    fake.write_text(f"#!/bin/sh\necho \"$@\" >> {log}\nexec {os.popen('command -v git').read().strip()} \"$@\"\n")
+    fake.write_text(
+        f'#!/bin/sh\necho "$@" >> {log}\nexec {os.popen("command -v git").read().strip()} "$@"\n'
+    )
     fake.chmod(0o755)
     monkeypatch.setenv("PATH", f"{fake.parent}{os.pathsep}{os.environ['PATH']}")
     command("--check", ".")
@@ -88,7 +92,9 @@ def test_git_is_asked_once_and_only_before_writing(
     assert log.read_text().count("status") == 1
 
 
-def test_a_file_in_a_repository_within_the_repository(tracked: Path, command: Command, git: Git) -> None:
+def test_a_file_in_a_repository_within_the_repository(
+    tracked: Path, command: Command, git: Git
+) -> None:
     inner = tracked.parent / "inner"
     inner.mkdir()
     git("init", "-q", "inner")
@@ -102,7 +108,9 @@ def test_a_file_in_a_repository_within_the_repository(tracked: Path, command: Co
     assert b"rrule" in tracked.read_bytes()
 
 
-def test_what_git_cannot_say_is_not_guessed(tracked: Path, command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_git_cannot_say_is_not_guessed(
+    tracked: Path, command: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("PATH", "/nonexistent")
     done = command("rules.py")
     assert done.code == 2

@@ -11,7 +11,9 @@ from tests.support.command import BROKEN, MIXED, PLAIN, RULE, Command
 
 
 @pytest.mark.parametrize("option", [(), ("--check",), ("--diff",)])
-def test_nothing_to_do_is_0_and_writes_nothing(folder: Path, command: Command, option: tuple[str, ...]) -> None:
+def test_nothing_to_do_is_0_and_writes_nothing(
+    folder: Path, command: Command, option: tuple[str, ...]
+) -> None:
     (folder / "plain.py").write_bytes(PLAIN)
     stamp = (folder / "plain.py").stat()
     done = command(*option, "plain.py")
@@ -35,7 +37,9 @@ def test_rewrites_in_place_and_says_so(folder: Path, command: Command) -> None:
     assert sorted(path.name for path in folder.iterdir()) == ["plain.py", "rules.py"]
 
 
-def test_a_rule_that_is_left_is_named_with_its_reason_and_its_new_line(folder: Path, command: Command) -> None:
+def test_a_rule_that_is_left_is_named_with_its_reason_and_its_new_line(
+    folder: Path, command: Command
+) -> None:
     (folder / "rules.py").write_bytes(MIXED)
     done = command("rules.py")
     line = next(line for line in done.text.splitlines() if "left as it is" in line)
@@ -106,7 +110,9 @@ def test_other_files_are_done_when_one_is_bad(folder: Path, command: Command) ->
         pytest.param(("--files-from", "none.txt"), "none.txt: cannot be read", id="no list"),
     ],
 )
-def test_a_wrong_command_line_is_2(command: Command, arguments: tuple[str, ...], words: str) -> None:
+def test_a_wrong_command_line_is_2(
+    command: Command, arguments: tuple[str, ...], words: str
+) -> None:
     done = command(*arguments)
     assert done.code == 2
     assert words in done.err
@@ -164,7 +170,10 @@ def test_verbose_gives_each_rule_and_each_reason(folder: Path, command: Command)
 def test_statistics_count_codes(folder: Path, command: Command) -> None:
     (folder / "rules.py").write_bytes(MIXED)
     done = command("--statistics", "--check", "rules.py")
-    assert any(line.split()[0] == "1" and line.split()[1].startswith("RM") for line in done.text.splitlines())
+    assert any(
+        line.split()[0] == "1" and line.split()[1].startswith("RM")
+        for line in done.text.splitlines()
+    )
 
 
 def test_version_and_module(program: Command) -> None:
@@ -175,7 +184,14 @@ def test_version_and_module(program: Command) -> None:
 
 def test_help_is_grouped_with_examples(command: Command) -> None:
     text = command("--help").text
-    for heading in ("What to do", "Which files:", "Safety and speed:", "What to report:", "Examples:", "Exit codes:"):
+    for heading in (
+        "What to do",
+        "Which files:",
+        "Safety and speed:",
+        "What to report:",
+        "Examples:",
+        "Exit codes:",
+    ):
         assert heading in text
 
 

@@ -107,7 +107,10 @@ SHOWN = """return [...document.querySelectorAll('article')]
 @browser_wanted
 def test_all_rules_are_chosen_at_first(opened: Browser) -> None:
     assert opened.run(COMMAND) == """rrule-migrate --legacy-module my.compat pkg 'it'"'"'s'"""
-    assert opened.run("return document.getElementById('count').textContent") == "3 of 3 rules chosen, in 2 files"
+    assert (
+        opened.run("return document.getElementById('count').textContent")
+        == "3 of 3 rules chosen, in 2 files"
+    )
     assert opened.complaints() == []
 
 
@@ -152,7 +155,9 @@ def test_keys(opened: Browser) -> None:
     assert "--only id-sin --only id-tan" in opened.run(COMMAND)
     opened.press("k")
     assert opened.run(focused) == "sin"
-    assert opened.run("return document.querySelectorAll('input:not([type]),select,label').length") > 0
+    assert (
+        opened.run("return document.querySelectorAll('input:not([type]),select,label').length") > 0
+    )
 
 
 @browser_wanted
@@ -163,7 +168,17 @@ def test_at_400_pixels_nothing_is_cut_off_and_it_can_be_read(address: str, dark:
         assert browser.run("return innerWidth") == 400
         assert browser.run("return document.documentElement.scrollWidth") <= 400
         assert browser.run("return matchMedia('(prefers-color-scheme: dark)').matches") is dark
-        for selector in ("body", "pre", ".line.del", ".line.ins", "del", "ins", ".code", "details", "#command"):
+        for selector in (
+            "body",
+            "pre",
+            ".line.del",
+            ".line.ins",
+            "del",
+            "ins",
+            ".code",
+            "details",
+            "#command",
+        ):
             assert browser.run(CONTRAST, selector) >= 4.5, selector
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from migrate import planfile, pool
+from migrate import pool, saved_plan
 from migrate.model import FileConverted, FileFailed, Options
 from migrate.plan import Job, plan_file
 from tests.support.command import BROKEN, MIXED, RULE, Command
@@ -31,7 +31,9 @@ def plan(folder: Path, command: Command) -> dict[str, Any]:
     return document
 
 
-def test_a_plan_carried_out_is_a_rewrite(folder: Path, command: Command, plan: dict[str, Any]) -> None:
+def test_a_plan_carried_out_is_a_rewrite(
+    folder: Path, command: Command, plan: dict[str, Any]
+) -> None:
     done = command("--apply", "plan.json")
     assert done.code == 0
     assert "2 files changed, 3 rules converted" in done.text
@@ -42,7 +44,9 @@ def test_a_plan_carried_out_is_a_rewrite(folder: Path, command: Command, plan: d
 
 
 def test_chosen_rules_only(folder: Path, command: Command, plan: dict[str, Any]) -> None:
-    rule = next(rule for file in plan["files"] for rule in file["rules"] if rule["name"] == "triple")
+    rule = next(
+        rule for file in plan["files"] for rule in file["rules"] if rule["name"] == "triple"
+    )
     assert command("--apply", "plan.json", "--only", rule["id"]).code == 0
     after = (folder / "two.py").read_bytes()
     assert b"@rrule.register(triple)" in after
@@ -50,7 +54,9 @@ def test_chosen_rules_only(folder: Path, command: Command, plan: dict[str, Any])
     assert (folder / "one.py").read_bytes() == MIXED
 
 
-def test_rules_turned_off_in_the_plan_stay(folder: Path, command: Command, plan: dict[str, Any]) -> None:
+def test_rules_turned_off_in_the_plan_stay(
+    folder: Path, command: Command, plan: dict[str, Any]
+) -> None:
     for file in plan["files"]:
         for rule in file["rules"]:
             rule["apply"] = rule["name"] == "triple"
@@ -60,7 +66,9 @@ def test_rules_turned_off_in_the_plan_stay(folder: Path, command: Command, plan:
     assert (folder / "one.py").read_bytes() == MIXED
 
 
-def test_a_plan_for_some_paths_shown_as_a_diff(folder: Path, command: Command, plan: dict[str, Any]) -> None:
+def test_a_plan_for_some_paths_shown_as_a_diff(
+    folder: Path, command: Command, plan: dict[str, Any]
+) -> None:
     done = command("--apply", "plan.json", "--diff", "one.py")
     assert done.code == 1
     assert b"+++ b/one.py" in done.out
@@ -79,7 +87,9 @@ def test_a_file_that_changed_is_refused_and_the_others_are_done(
     assert (folder / "two.py").read_bytes() != TWO
 
 
-def test_rules_that_come_out_otherwise_are_refused(folder: Path, command: Command, plan: dict[str, Any]) -> None:
+def test_rules_that_come_out_otherwise_are_refused(
+    folder: Path, command: Command, plan: dict[str, Any]
+) -> None:
     plan["files"][0]["rules"][0]["after"] += "# reviewed\n"
     (folder / "plan.json").write_text(json.dumps(plan))
     done = command("--apply", "plan.json")
@@ -107,13 +117,15 @@ def test_what_is_no_plan(folder: Path, command: Command, text: str, words: str) 
 def test_a_plan_reads_as_it_was_written(folder: Path) -> None:
     outcome = plan_file(Job("one.py", MIXED, Options()))
     assert isinstance(outcome, FileConverted)
-    file = planfile.planned(outcome, Options(legacy_modules=("a", "b"), mark=True))
-    (folder / "plan.json").write_text(planfile.dumped([file]))
-    assert planfile.loaded("plan.json") == [file]
+    file = saved_plan.planned(outcome, Options(legacy_modules=("a", "b"), mark=True))
+    (folder / "plan.json").write_text(saved_plan.dumped([file]))
+    assert saved_plan.loaded("plan.json") == [file]
 
 
 def test_only_without_a_plan(folder: Path, command: Command, plan: dict[str, Any]) -> None:
-    rule = next(rule for file in plan["files"] for rule in file["rules"] if rule["name"] == "triple")
+    rule = next(
+        rule for file in plan["files"] for rule in file["rules"] if rule["name"] == "triple"
+    )
     assert command("--only", rule["id"], ".").code == 0
     assert b"@adjoint\ndef double" in (folder / "two.py").read_bytes()
     assert (folder / "one.py").read_bytes() == MIXED
@@ -151,19 +163,25 @@ def test_small_work_stays_in_this_process(monkeypatch: pytest.MonkeyPatch) -> No
     assert len(list(pool.plan_all(jobs(4), 4000, 4, None))) == 4
 
 
-@pytest.mark.parametrize("error", [RuntimeError("no"), RecursionError(), MemoryError(), BaseException("panic")])
-def test_whatever_goes_wrong_is_that_files_outcome(monkeypatch: pytest.MonkeyPatch, error: BaseException) -> None:
+@pytest.mark.parametrize(
+    "error", [RuntimeError("no"), RecursionError(), MemoryError(), BaseException("panic")]
+)
+def test_whatever_goes_wrong_is_that_files_outcome(
+    monkeypatch: pytest.MonkeyPatch, error: BaseException
+) -> None:
     def fail(*arguments: object) -> None:
         raise error
 
     monkeypatch.setattr("migrate.convert.convert_source", fail)
     outcome = plan_file(jobs(1)[0])
     assert isinstance(outcome, FileFailed)
-    assert outcome.code == "RM901"
+    assert outcome.code == "RM902"
     assert type(error).__name__ in outcome.reason
 
 
-def test_a_file_that_kills_its_process_is_named_and_the_others_are_done(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_that_kills_its_process_is_named_and_the_others_are_done(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     import os
 
     import migrate.convert

@@ -28,9 +28,12 @@ def tree(folder: Path, git: Callable[..., str]) -> Path:
 
 
 @pytest.mark.parametrize(
-    ("mode", "code", "status"), [(("--check",), 2, "would change"), ((), 2, "rewritten"), (("-v",), 2, "rewritten")]
+    ("mode", "code", "status"),
+    [(("--check",), 2, "would change"), ((), 2, "rewritten"), (("-v",), 2, "rewritten")],
 )
-def test_json_is_valid(tree: Path, command: Command, mode: tuple[str, ...], code: int, status: str) -> None:
+def test_json_is_valid(
+    tree: Path, command: Command, mode: tuple[str, ...], code: int, status: str
+) -> None:
     done = command(*mode, "--format", "json", ".")
     assert done.code == code
     report = json.loads(done.out)
@@ -81,7 +84,8 @@ def test_sarif_is_valid_and_relative_to_the_root(
     assert done.code == 2
     run = sarif(done)
     uris = {
-        result["locations"][0]["physicalLocation"]["artifactLocation"]["uri"] for result in run["results"]
+        result["locations"][0]["physicalLocation"]["artifactLocation"]["uri"]
+        for result in run["results"]
     }
     assert uris == {"pkg/rules%20one.py", "pkg/end.py", "pkg/crlf.py"}
     rules = run["tool"]["driver"]["rules"]
@@ -89,7 +93,9 @@ def test_sarif_is_valid_and_relative_to_the_root(
         assert rules[result["ruleIndex"]]["id"] == result["ruleId"]
         assert rules[result["ruleIndex"]]["help"]["markdown"]
     notifications = run["invocations"][0]["toolExecutionNotifications"]
-    assert [note["locations"][0]["physicalLocation"]["region"]["startLine"] for note in notifications] == [4]
+    assert [
+        note["locations"][0]["physicalLocation"]["region"]["startLine"] for note in notifications
+    ] == [4]
     assert run["invocations"][0]["executionSuccessful"] is False
 
 
@@ -122,12 +128,16 @@ def applied(text: str, replacements: list[dict[str, Any]]) -> str:
 def test_sarif_after_a_rewrite_holds_what_is_left(tree: Path, command: Command) -> None:
     before = sarif(command("--check", "--format", "sarif", "pkg/rules one.py"))
     after = sarif(command("--format", "sarif", "pkg/rules one.py"))
-    assert "RM001" in {result["ruleId"] for result in before["results"]}
-    assert "RM001" not in {result["ruleId"] for result in after["results"]}
+    assert "RM100" in {result["ruleId"] for result in before["results"]}
+    assert "RM100" not in {result["ruleId"] for result in after["results"]}
     assert not any("fixes" in result for result in after["results"])
 
     def fill(run: dict[str, Any]) -> Any:
-        return next(r["partialFingerprints"] for r in run["results"] if r["message"]["text"].startswith("fill"))
+        return next(
+            r["partialFingerprints"]
+            for r in run["results"]
+            if r["message"]["text"].startswith("fill")
+        )
 
     assert fill(before) == fill(after)
 
@@ -135,7 +145,10 @@ def test_sarif_after_a_rewrite_holds_what_is_left(tree: Path, command: Command) 
 def test_github_commands(tree: Path, command: Command) -> None:
     lines = command("--check", "--format", "github", ".").text.splitlines()
     assert any(line.startswith("::error file=pkg/bad.py,line=4,title=RM") for line in lines)
-    assert any(line.startswith("::warning file=pkg/rules one.py,line=") and "left as it is" in line for line in lines)
+    assert any(
+        line.startswith("::warning file=pkg/rules one.py,line=") and "left as it is" in line
+        for line in lines
+    )
     assert any(line.startswith("::warning file=pkg/end.py,line=") for line in lines)
     assert all(line.startswith("::") for line in lines)
 
@@ -145,7 +158,9 @@ def test_github_escapes() -> None:
     from migrate.reports.github import GithubReport
 
     printed: list[str] = []
-    GithubReport("check", printed.append).add(FileFailed("a,b:\n.py", "RM801", "50% \r\nof it", "x"))
+    GithubReport("check", printed.append).add(
+        FileFailed("a,b:\n.py", "RM801", "50% \r\nof it", "x")
+    )
     assert printed == ["::error file=a%2Cb%3A%0A.py,title=RM801::50%25 %0D%0Aof it; x\n"]
 
 
@@ -160,7 +175,9 @@ def test_github_escapes() -> None:
         ((), ("RM",), set()),
     ],
 )
-def test_select_and_ignore(select: tuple[str, ...], ignore: tuple[str, ...], expected: set[str]) -> None:
+def test_select_and_ignore(
+    select: tuple[str, ...], ignore: tuple[str, ...], expected: set[str]
+) -> None:
     from migrate.selection import wanted
 
     assert {code for code in ("RM201", "RM301") if wanted(code, select, ignore)} == expected

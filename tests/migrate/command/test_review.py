@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+import io
 from pathlib import Path
 
 import pytest
@@ -47,24 +47,30 @@ def converted(folder: Path) -> str:
         pytest.param("?\nY\nyes\nno\nn\n", "ab", id="help and words"),
     ],
 )
-def test_what_is_accepted_is_written(folder: Path, command: Command, answers: str, expected: str) -> None:
+def test_what_is_accepted_is_written(
+    folder: Path, command: Command, answers: str, expected: str
+) -> None:
     done = command("--interactive", ".", input=answers.encode())
     assert done.code == 0
     assert converted(folder) == expected
     if not expected:
         assert (folder / "one.py").read_bytes() == rules("a", "b", "c")
+        assert "4 rules not accepted." in done.text
 
 
 def test_a_rule_is_shown_with_its_place_and_its_notes(command: Command) -> None:
     text = command("-i", ".", input=b"q\n").text
-    assert "one.py:9: a, the rule for a (1/4)" in text
+    assert "one.py:8: a, the rule for a (1/4)" in text
     assert "- @adjoint" in text
     assert "+ @rrule.register(a)" in text
     assert "Convert this rule [y,n,a,d,q,e,?]? " in text
 
 
 def test_help_is_printed(command: Command) -> None:
-    assert "q - ask no more: write what was accepted, leave the rest" in command("-i", ".", input=b"?\nq\n").text
+    assert (
+        "q - ask no more: write what was accepted, leave the rest"
+        in command("-i", ".", input=b"?\nq\n").text
+    )
 
 
 def test_what_was_answered_is_not_asked_again(folder: Path, command: Command) -> None:
@@ -83,7 +89,9 @@ def test_fresh_asks_again(folder: Path, command: Command) -> None:
     assert converted(folder) == "a"
 
 
-def test_a_review_that_came_to_its_end_is_forgotten(folder: Path, command: Command, tmp_path: Path) -> None:
+def test_a_review_that_came_to_its_end_is_forgotten(
+    folder: Path, command: Command, tmp_path: Path
+) -> None:
     command("-i", ".", input=b"n\nn\nn\nn\n")
     assert not (tmp_path / "state" / "rrule-migrate" / "answers.jsonl").exists()
     assert "earlier review" not in command("-i", ".", input=b"q\n").text
@@ -121,7 +129,9 @@ def editor(folder: Path, monkeypatch: pytest.MonkeyPatch, script: str) -> None:
     monkeypatch.delenv("VISUAL", raising=False)
 
 
-def test_a_rule_can_be_edited(folder: Path, command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_rule_can_be_edited(
+    folder: Path, command: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
     editor(folder, monkeypatch, 'sed -i "s/def rrule_b/def my_rule/" "$1"')
     done = command("-i", "one.py", input=b"n\ne\ny\nn\n")
     assert done.code == 0
@@ -135,7 +145,9 @@ def test_a_rule_can_be_edited(folder: Path, command: Command, monkeypatch: pytes
 @pytest.mark.parametrize(
     ("script", "words"),
     [
-        pytest.param('echo "def (" > "$1"', "with that text the file is not Python", id="not python"),
+        pytest.param(
+            'echo "def (" > "$1"', "with that text the file is not Python", id="not python"
+        ),
         pytest.param("exit 3", "ended with 3; nothing was taken over", id="editor fails"),
     ],
 )
@@ -148,7 +160,9 @@ def test_a_bad_edit_is_not_taken(
     assert (folder / "two.py").read_bytes() == rules("d")
 
 
-def test_without_an_editor_the_remedy_is_told(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_an_editor_the_remedy_is_told(
+    command: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.delenv("EDITOR", raising=False)
     monkeypatch.delenv("VISUAL", raising=False)
     done = command("-i", "two.py", input=b"e\nn\n")
@@ -185,16 +199,19 @@ AFTER = "def g(x):\n\treturn 1, '日本語' * 100 + [int]\n"
 
 @pytest.mark.parametrize("columns", [100, 101, 180])
 def test_beside_each_other_no_line_is_too_wide_and_nothing_is_lost(columns: int) -> None:
-    lines = list(shown(BEFORE, AFTER, columns, Stream(open(os.devnull), colour=False)))
+    lines = list(shown(BEFORE, AFTER, columns, Stream(io.StringIO(), colour=False)))
     assert all(cell_len(line) <= columns for line in lines)
     assert all("│" in line for line in lines)
     long = "x = " + "'long '" * 60
-    pieces = [line.split(" │")[0].rstrip() for line in shown(long, long, columns, Stream(open(os.devnull), False))]
+    pieces = [
+        line.split(" │")[0].rstrip()
+        for line in shown(long, long, columns, Stream(io.StringIO(), False))
+    ]
     assert "".join(pieces).replace(" ", "") == long.replace(" ", "")
 
 
 def test_in_a_narrow_terminal_one_stands_above_the_other() -> None:
-    lines = list(shown(BEFORE, AFTER, 40, Stream(open(os.devnull), colour=False)))
+    lines = list(shown(BEFORE, AFTER, 40, Stream(io.StringIO(), colour=False)))
     assert lines[0] == "- def f(x):"
     assert any(line.startswith("+ def g") for line in lines)
     assert "[int]" in "".join(lines)

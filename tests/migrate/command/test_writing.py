@@ -82,7 +82,7 @@ def test_a_file_that_changed_is_not_overwritten(file: Path) -> None:
     file.write_bytes(b"mine = 1\n")
     outcome = write(str(file), OLD, NEW)
     assert isinstance(outcome, FileFailed)
-    assert outcome.code == "RM804"
+    assert outcome.code == "RM914"
     assert file.read_bytes() == b"mine = 1\n"
 
 
@@ -139,7 +139,9 @@ def test_a_full_disk_leaves_the_old_file_and_nothing_else(
     assert sorted(os.listdir(file.parent)) == names
 
 
-def test_without_unnamed_files_the_result_is_the_same(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_unnamed_files_the_result_is_the_same(
+    file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.delattr(writing.os, "O_TMPFILE", raising=False)
     file.chmod(0o751)
     assert write(str(file), OLD, NEW) == Written(str(file))

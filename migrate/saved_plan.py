@@ -73,12 +73,16 @@ def loaded(path: str) -> list[PlannedFile]:
         with open(path, encoding="utf-8") as file:
             document = json.load(file)
         if document["version"] != VERSION:
-            raise Stop(f"{path}: is a plan of version {document['version']}; make it again with --plan")
+            raise Stop(
+                f"{path}: is a plan of version {document['version']}; make it again with --plan"
+            )
         return [_file_from_json(entry) for entry in document["files"]]
     except OSError as error:
         raise Stop(f"{path}: cannot be read: {error.strerror}") from None
     except (ValueError, KeyError, TypeError) as error:
-        raise Stop(f"{path}: is no plan that rrule-migrate wrote ({error!r}); make it again with --plan") from None
+        raise Stop(
+            f"{path}: is no plan that rrule-migrate wrote ({error!r}); make it again with --plan"
+        ) from None
 
 
 def choose(
@@ -89,10 +93,13 @@ def choose(
     wanted = [os.path.realpath(path) for path in paths]
     for file in files:
         real = os.path.realpath(file.path)
-        if wanted and not any(real == place or real.startswith(place.rstrip("/") + "/") for place in wanted):
+        if wanted and not any(
+            real == place or real.startswith(place.rstrip("/") + "/") for place in wanted
+        ):
             continue
         rules = tuple(
-            replace(planned, apply=planned.rule.id in only if only else planned.apply) for planned in file.rules
+            replace(planned, apply=planned.rule.id in only if only else planned.apply)
+            for planned in file.rules
         )
         if any(planned.apply for planned in rules):
             yield replace(file, rules=rules)
@@ -133,7 +140,8 @@ def _file_from_json(entry: dict[str, Any]) -> PlannedFile:
     if unknown := set(entry["options"]) - known:
         raise KeyError(*unknown)
     options: dict[str, Any] = {
-        name: tuple(value) if isinstance(value, list) else value for name, value in entry["options"].items()
+        name: tuple(value) if isinstance(value, list) else value
+        for name, value in entry["options"].items()
     }
     return PlannedFile(entry["path"], entry["sha256"], Options(**options), rules)
 

@@ -7,6 +7,7 @@ know of `x` (types, dtypes, shapes) and not `x` itself.
 
 from __future__ import annotations
 
+import types
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -73,6 +74,8 @@ def _projection(x: Any) -> _Projection:
         return _to_complex
     if isinstance(x, (int, float)):
         return _to_float
+    if isinstance(x, types.MethodType):
+        return _projection(x.__self__)  # whose tangent its own is
     if not can_be_perturbed(x):
         # an empty list has no tangent, but a list of integers may stand for one of floats
         return _structure_projection(x) if _holds_numbers(x) else _to_nothing

@@ -19,9 +19,7 @@ def unbroadcast(g: Any, shape: Shape) -> Any:
     if have == shape:
         return g
     extra = len(have) - len(shape)
-    axes = tuple(
-        k for k, n in enumerate(have) if k < extra or (shape[k - extra] == 1 and n != 1)
-    )
+    axes = tuple(k for k, n in enumerate(have) if k < extra or (shape[k - extra] == 1 and n != 1))
     if len(axes) == len(have) and not shape:
         return _total(g)
     if axes:

@@ -51,7 +51,9 @@ def parsed(subscripts: str, ndims: tuple[int, ...]) -> tuple[tuple[str, ...], st
         used = set(text)
         spare = [c for c in "ABCDEFGHIJKLMNOPQRSTUVWXYZ" if c not in used]
         widths = [n - len(term.replace("...", "")) for term, n in zip(inputs, ndims, strict=True)]
-        longest = max((w for w, term in zip(widths, inputs, strict=True) if "..." in term), default=0)
+        longest = max(
+            (w for w, term in zip(widths, inputs, strict=True) if "..." in term), default=0
+        )
         dots = "".join(spare[:longest])
         inputs = [
             term.replace("...", dots[longest - w :]) if "..." in term else term
@@ -131,7 +133,12 @@ def einsum(subscripts: Any, *operands: Any, **kwargs: Any) -> Any:
     """`np.einsum`, two operands by a batched product."""
     if len(operands) == 2 and not kwargs and type(subscripts) is str:
         x, y = operands
-        if type(x) is ndarray and type(y) is ndarray and x.dtype.kind in "fc" and y.dtype.kind in "fc":
+        if (
+            type(x) is ndarray
+            and type(y) is ndarray
+            and x.dtype.kind in "fc"
+            and y.dtype.kind in "fc"
+        ):
             terms = parsed(subscripts, (x.ndim, y.ndim))
             if terms is not None:
                 (a, b), out = terms
@@ -155,7 +162,14 @@ def einsum_vjp(g: Any, k: int, subscripts: Any, operands: tuple[Any, ...]) -> An
     target = "".join(dict.fromkeys(c for c in wanted if c in present))
     text = ",".join([out, *(t for t, _ in others)]) + "->" + target
     args = [g, *(x for _, x in others)]
-    dx = _spread(np.einsum(text, *args) if any(type(x) is not ndarray for x in args) else einsum(text, *args), target, wanted, shape)
+    dx = _spread(
+        np.einsum(text, *args)
+        if any(type(x) is not ndarray for x in args)
+        else einsum(text, *args),
+        target,
+        wanted,
+        shape,
+    )
     return dx
 
 
@@ -166,7 +180,9 @@ def _spread(dx: Any, have: str, wanted: str, shape: tuple[int, ...]) -> Any:
     unique = "".join(dict.fromkeys(wanted))
     sizes = dict(zip(wanted, shape, strict=True))
     inner = tuple(sizes[c] for c in unique)
-    kept = tuple(n if c in have else 1 for c, n in zip(unique, np.broadcast_shapes(inner), strict=True))
+    kept = tuple(
+        n if c in have else 1 for c, n in zip(unique, np.broadcast_shapes(inner), strict=True)
+    )
     if np.size(dx) == _product(kept):
         dx = np.broadcast_to(np.reshape(dx, kept), inner)
     if unique == wanted:

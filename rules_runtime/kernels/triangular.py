@@ -16,7 +16,7 @@ BLOCK = 48
 
 
 def triangle(a: Any) -> str:
-    """"lower", "upper" or "" for a plain real matrix."""
+    """ "lower", "upper" or "" for a plain real matrix."""
     n = a.shape[0]
     if n < 24 or a.dtype.kind != "f":
         return ""
@@ -30,7 +30,13 @@ def triangle(a: Any) -> str:
 
 def solve(a: Any, b: Any) -> Any:
     """`np.linalg.solve(a, b)`, by substitution where `a` is triangular."""
-    if type(a) is ndarray and type(b) is ndarray and a.ndim == 2 and b.ndim in (1, 2) and b.dtype.kind == "f":
+    if (
+        type(a) is ndarray
+        and type(b) is ndarray
+        and a.ndim == 2
+        and b.ndim in (1, 2)
+        and b.dtype.kind == "f"
+    ):
         if a.shape[0] == a.shape[1] == b.shape[0]:
             shape = triangle(a)
             if shape:
@@ -72,7 +78,12 @@ def cholesky_vjp(g: Any, factor: Any) -> Any:
         return _blocked(g, factor)
     adjoint = np.swapaxes(np.conj(factor), -1, -2)
     middle = _phi(adjoint @ g)
-    s = np.linalg.solve(adjoint, np.swapaxes(np.conj(np.linalg.solve(adjoint, np.swapaxes(np.conj(middle), -1, -2))), -1, -2))
+    s = np.linalg.solve(
+        adjoint,
+        np.swapaxes(
+            np.conj(np.linalg.solve(adjoint, np.swapaxes(np.conj(middle), -1, -2))), -1, -2
+        ),
+    )
     return 0.5 * (s + np.swapaxes(np.conj(s), -1, -2))
 
 

@@ -47,7 +47,9 @@ elementwise(
     needs="0",
 )
 elementwise(np.sinc, lambda g, y, x: g * _sinc_slope(x), needs="0")
-elementwise(np.nan_to_num, lambda g, y, x, *a, **k: np.where(np.isfinite(primal(x)), g, 0.0), needs="0")
+elementwise(
+    np.nan_to_num, lambda g, y, x, *a, **k: np.where(np.isfinite(primal(x)), g, 0.0), needs="0"
+)
 
 
 def _sinc_slope(x: Any) -> Any:
@@ -69,7 +71,9 @@ elementwise(
 
 def _power_base(g: Any, z: Any, x: Any, y: Any) -> Any:
     y_plain = primal(y)
-    exponent = np.where(y_plain == 0, 1, y - 1) if np.ndim(y_plain) or np.any(y_plain == 0) else y - 1
+    exponent = (
+        np.where(y_plain == 0, 1, y - 1) if np.ndim(y_plain) or np.any(y_plain == 0) else y - 1
+    )
     return g * conj(y * x**exponent)
 
 
@@ -91,7 +95,9 @@ elementwise(
     lambda g, z, x, y: g * y / np.where(primal(z) == 0, 1.0, z),
 )
 elementwise(
-    np.logaddexp, lambda g, z, x, y: g * _exp_difference(x, z), lambda g, z, x, y: g * _exp_difference(y, z)
+    np.logaddexp,
+    lambda g, z, x, y: g * _exp_difference(x, z),
+    lambda g, z, x, y: g * _exp_difference(y, z),
 )
 elementwise(
     np.logaddexp2, lambda g, z, x, y: g * 2.0 ** (x - z), lambda g, z, x, y: g * 2.0 ** (y - z)
@@ -129,7 +135,9 @@ for _ufunc in (np.maximum, np.minimum, np.fmax, np.fmin):
 elementwise(np.remainder, lambda g, z, x, y: g, lambda g, z, x, y: -g * np.floor(x / y), needs="01")
 elementwise(np.fmod, lambda g, z, x, y: g, lambda g, z, x, y: -g * np.trunc(x / y), needs="01")
 elementwise(
-    np.copysign, lambda g, z, x, y: g * np.sign(x) * np.where(np.signbit(primal(y)), -1.0, 1.0), lambda g, z, x, y: 0.0 * g
+    np.copysign,
+    lambda g, z, x, y: g * np.sign(x) * np.where(np.signbit(primal(y)), -1.0, 1.0),
+    lambda g, z, x, y: 0.0 * g,
 )
 elementwise(np.ldexp, lambda g, z, x, n: g * 2.0**n, None, needs="1")
 elementwise(np.heaviside, None, lambda g, z, x, y: g * (primal(x) == 0), needs="0")

@@ -8,7 +8,7 @@ import numpy as np
 
 from ..forms import derivative
 from ..kernels.broadcast import unbroadcast
-from ..kernels.scatter import add_at, put, scatter, astype
+from ..kernels.scatter import add_at, astype, put, scatter
 
 derivative(scatter, lambda g, y, x, index, shape, dtype: g[index], None, None, None, needs="1")
 

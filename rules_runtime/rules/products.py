@@ -118,7 +118,9 @@ def _kron(g: Any, x: Any, y: Any) -> tuple[Any, Any]:
     return dx, np.reshape(np.sum(split * x_wide, axis=even), _shape(y))
 
 
-derivative(np.kron, lambda g, z, x, y: _kron(g, x, y)[0], lambda g, z, x, y: _kron(g, x, y)[1], needs="01")
+derivative(
+    np.kron, lambda g, z, x, y: _kron(g, x, y)[0], lambda g, z, x, y: _kron(g, x, y)[1], needs="01"
+)
 
 
 def _operand(k: int) -> Any:

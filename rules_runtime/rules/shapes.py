@@ -166,7 +166,9 @@ def repeat_vjp(g: Any, y: Any, x: Any, repeats: Any, axis: Any = None) -> Any:
         k = int(np.reshape(repeats, -1)[0])
         return np.sum(np.reshape(g, shape[: axis + 1] + (k,) + shape[axis + 1 :]), axis=axis + 1)
     places = np.repeat(np.arange(shape[axis]), repeats)
-    moved = scatter(np.moveaxis(g, axis, 0), places, (shape[axis], *shape[:axis], *shape[axis + 1 :]), float)
+    moved = scatter(
+        np.moveaxis(g, axis, 0), places, (shape[axis], *shape[:axis], *shape[axis + 1 :]), float
+    )
     return np.moveaxis(moved, 0, axis)
 
 
@@ -186,7 +188,9 @@ def tile_vjp(g: Any, y: Any, x: Any, reps: Any) -> Any:
 derivative(np.tile, tile_vjp, needs="")
 
 
-def take_vjp(g: Any, y: Any, x: Any, indices: Any, axis: Any = None, out: Any = None, mode: str = "raise") -> Any:
+def take_vjp(
+    g: Any, y: Any, x: Any, indices: Any, axis: Any = None, out: Any = None, mode: str = "raise"
+) -> Any:
     shape = np.shape(x)
     indices = np.asarray(indices)
     n = int(np.prod(shape)) if axis is None else shape[axis]
@@ -200,7 +204,9 @@ def take_vjp(g: Any, y: Any, x: Any, indices: Any, axis: Any = None, out: Any = 
     if indices.ndim != 1:
         g = np.reshape(g, shape[:axis] + (indices.size,) + shape[axis + 1 :])
         indices = indices.reshape(-1)
-    moved = scatter(np.moveaxis(g, axis, 0), indices, (n, *shape[:axis], *shape[axis + 1 :]), x.dtype)
+    moved = scatter(
+        np.moveaxis(g, axis, 0), indices, (n, *shape[:axis], *shape[axis + 1 :]), x.dtype
+    )
     return np.moveaxis(moved, 0, axis)
 
 
@@ -246,5 +252,10 @@ constant(
     np.can_cast, np.common_type, np.may_share_memory, np.shares_memory, np.tril_indices_from, np.triu_indices_from,
     np.diag_indices_from, np.array_repr, np.array_str, np.array2string,
 )  # fmt: skip
-derivative(np.full_like, None, lambda g, y, x, value, *args, **kwargs: unbroadcast(g, np.shape(value)), needs="")
+derivative(
+    np.full_like,
+    None,
+    lambda g, y, x, value, *args, **kwargs: unbroadcast(g, np.shape(value)),
+    needs="",
+)
 derivative(np.copy, lambda g, y, x, *args, **kwargs: g, needs="")

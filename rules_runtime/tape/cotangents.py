@@ -64,7 +64,7 @@ class Pieces:
 
     def dense(self) -> Any:
         items = self.items
-        if any(type(g) is not ndarray and not isinstance(g, np.generic) for _, g in items):
+        if any(hasattr(type(g), "__traced_value__") for _, g in items):
             total = scatter(items[0][1], items[0][0], self.shape, self.dtype)
             for index, g in items[1:]:
                 total = total + scatter(g, index, self.shape, self.dtype)

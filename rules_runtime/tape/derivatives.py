@@ -65,14 +65,18 @@ def value_and_gradient(f: Callable[..., Any], *args: Any) -> tuple[Any, tuple[An
     trace = Trace(_config, f, args, {})
     y = trace.y
     plain = primal(y)
-    if np.shape(plain) != () or not isinstance(plain, (float, np.floating, ndarray, int, np.integer)):
+    if np.shape(plain) != () or not isinstance(
+        plain, (float, np.floating, ndarray, int, np.integer)
+    ):
         if not hasattr(plain, "__array_function__") or np.shape(plain) != ():
             raise TypeError(
                 f"gradient needs a function with one real number as result, not {_described(plain)}; "
                 "for anything else there is pullback(f, *args), for arrays jacobian(f, x)"
             )
     if np.iscomplexobj(plain):
-        raise TypeError("gradient needs a real result, not a complex number: take np.real(y) or np.abs(y)**2")
+        raise TypeError(
+            "gradient needs a real result, not a complex number: take np.real(y) or np.abs(y)**2"
+        )
     return y, trace.tangents(1.0, once=True, written_out=True)[1:]
 
 

@@ -9,7 +9,6 @@ updating them, or their base, while they are alive is an error.
 from __future__ import annotations
 
 import operator
-import weakref
 from collections.abc import Callable
 from typing import Any
 
@@ -59,7 +58,9 @@ def rebind(target: Tracer, new: Any) -> Tracer:
     if base is not None:
         parent, index = base
         if index is None:
-            raise TypeError("an update in place of a view (a transpose, a reshaped array) of a traced array; copy it first")
+            raise TypeError(
+                "an update in place of a view (a transpose, a reshaped array) of a traced array; copy it first"
+            )
         rebind(parent, apply(put, (parent, index, target), {}))
     return target
 
@@ -71,34 +72,15 @@ def _assign(target: Tracer, new: Tracer) -> None:
         return
     for reference in views:
         view = reference()
-        if view is None or getattr(view, "base", (None,))[0] is not target:
+        base = None if view is None else getattr(view, "base", None)
+        if view is None or base is None or base[0] is not target:
             continue
-        index = view.base[1]
+        index = base[1]
         if index is None:
-            raise TypeError("an update in place of a traced array of which a view (a transpose, say) is in use; copy it first")
-        again = operators.getitem(target, index)
-        again.base = None
-        _assign(view, again)
-
-
-def note_view(base: Tracer, view: Tracer) -> None:
-    """Remember a view of a traced array, so that updates in place reach it."""
-    try:
-        views = base.views
-    except AttributeError:
-        base.views = [weakref.ref(view)]
-        return
-    views.append(weakref.ref(view))
-    if len(views) > 64:
-        alive = [r for r in views if r() is not None]
-        base.views = alive if len(alive) < 48 else views
-
-
-def note_other_view(base: Tracer, view: Any) -> None:
-    """Remember a view that is not a slice."""
-    if type(view) is Tracer and type(view.value) is ndarray:
-        view.base = (base, None)
-        note_view(base, view)
+            raise TypeError(
+                "an update in place of a traced array of which a view (a transpose, say) is in use; copy it first"
+            )
+        _assign(view, operators.getitem(target, index))
 
 
 def _inplace(binary: Callable[[Any, Any], Any]) -> Callable[[Tracer, Any], Any]:
@@ -131,7 +113,6 @@ for _name, _binary in {
 }.items():
     setattr(Tracer, _name, _inplace(_binary))
 Tracer.__setitem__ = setitem  # type: ignore[attr-defined]
-operators.note_view = note_view
 operators.rebind = rebind  # type: ignore[attr-defined]
 operators.ufunc_at = ufunc_at  # type: ignore[attr-defined]
-__all__ = ["add_at", "note_other_view", "put", "rebind"]
+__all__ = ["add_at", "put", "rebind"]

@@ -25,10 +25,15 @@ from .structures import inner_tape
 from .tracer import OPEN
 
 _skipped = (
-    inspect.CO_GENERATOR | inspect.CO_COROUTINE | inspect.CO_ASYNC_GENERATOR | inspect.CO_ITERABLE_COROUTINE
+    inspect.CO_GENERATOR
+    | inspect.CO_COROUTINE
+    | inspect.CO_ASYNC_GENERATOR
+    | inspect.CO_ITERABLE_COROUTINE
 )
 _CALL = "<call that looks for a rule>"
-_built: dict[int, Any] = {}  # objects that the rule of a constructor has made and Python has not yet passed to __init__
+_built: dict[
+    int, Any
+] = {}  # objects that the rule of a constructor has made and Python has not yet passed to __init__
 _twins: dict[types.FunctionType, types.FunctionType] = {}
 
 
@@ -55,9 +60,7 @@ def intercept(function: Any, dispatch: Callable[..., Any]) -> bool:
     def call(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         if _built and args and _built.pop(id(args[0]), None) is not None:
             return None  # the constructor's rule has made the object; this is its __init__
-        if OPEN and (
-            inner_tape(args) is not None or (kwargs and inner_tape(kwargs) is not None)
-        ):
+        if OPEN and (inner_tape(args) is not None or (kwargs and inner_tape(kwargs) is not None)):
             y = dispatch(function, args, kwargs)
             if y is not NotImplemented:
                 return y
@@ -99,7 +102,9 @@ def _compiled(source: str) -> types.CodeType:
     import warnings
 
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", SyntaxWarning)  # a string is called; its place is filled in afterwards
+        warnings.simplefilter(
+            "ignore", SyntaxWarning
+        )  # a string is called; its place is filled in afterwards
         return compile(source, _CALL, "exec")
 
 
@@ -126,7 +131,11 @@ def intercept_class(cls: type, dispatch: Callable[..., Any]) -> bool:
             intercept(init, _no_rule)
 
     def __new__(kind: type, /, *args: Any, **kwargs: Any) -> Any:
-        if kind is cls and OPEN and (inner_tape(args) is not None or inner_tape(kwargs) is not None):
+        if (
+            kind is cls
+            and OPEN
+            and (inner_tape(args) is not None or inner_tape(kwargs) is not None)
+        ):
             y = dispatch(cls, args, kwargs)
             if y is not NotImplemented:
                 if isinstance(y, cls) and init is not object.__init__:

@@ -110,7 +110,16 @@ for _ufunc in (
     np.arctan, np.arcsin, np.arccos, np.square, np.exp2, np.arcsinh, np.arccosh, np.arctanh,
 ):  # fmt: skip
     setattr(Tracer, _ufunc.__name__, _method(_ufunc))
-for _name in ("argmax", "argmin", "argsort", "all", "any", "nonzero", "searchsorted", "argpartition"):
+for _name in (
+    "argmax",
+    "argmin",
+    "argsort",
+    "all",
+    "any",
+    "nonzero",
+    "searchsorted",
+    "argpartition",
+):
     setattr(Tracer, _name, _on_primal(_name))
 for _name, _instead in {
     "sort": "np.sort(x)",

@@ -28,7 +28,7 @@ from ..kernels.elementwise import (
 from ..kernels.products import matmul as fast_matmul
 from ..kernels.products import matmul_left_vjp, matmul_right_vjp, matmul_vjp
 from ..kernels.scatter import is_basic, scatter
-from .record import apply
+from .record import apply, note_view
 from .structures import inner_tape, untraced
 from .sweep import OVERWRITE, SCATTER, SHARED, takes_fill
 from .tracer import Tracer, primal
@@ -406,7 +406,7 @@ def getitem(self: Tracer, index: Any) -> Any:
         index = primal(index) if kind is Tracer else untraced_index(index)
     y = x[index]
     if kind is int or kind is slice or is_basic(index):
-        if type(y) is ndarray:
+        if type(y) is ndarray or (type(y) is Tracer and type(primal(y)) is ndarray):
             t = Tracer()
             t.value = y
             t.tape = tape
@@ -444,10 +444,6 @@ def untraced_index(index: Any) -> Any:
 def iterate(self: Tracer) -> Any:
     for k in range(len(self)):
         yield self[k]
-
-
-def note_view(base: Tracer, view: Tracer) -> None:
-    """Remember a view, for the sake of later updates in place."""
 
 
 def floordiv(self: Tracer, other: Any) -> Any:

@@ -8,14 +8,17 @@ from __future__ import annotations
 
 import functools
 import inspect
+import weakref
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
+from ..callees import call_of
 from ..errors import RulesError
 from ..forms import FORMS, Form, Spec
 from ..kernels.broadcast import unbroadcast
+from ..registry import rrule
 from ..tangents import AbstractZero, NoTangent, ZeroTangent
 from ..thunks import unthunk
 from .structures import inner_tape, is_leaf, leaves, rebuild, tangent_at, tangent_of, untraced
@@ -29,20 +32,29 @@ class MissingRuleError(RulesError, NotImplementedError):
     """A function was called with a traced value and there is no rule for it."""
 
 
-OVERRIDDEN: set[Any] = set()  # functions with a static form for which somebody registered a rule, too
+OVERRIDDEN: set[Any] = (
+    set()
+)  # functions with a static form for which somebody registered a rule, too
 
 
-def active_form(function: Any) -> Form | None:
-    """The static form of a function, where no rule of the user's may stand in its way."""
-    return None if OVERRIDDEN and function in OVERRIDDEN else FORMS.get(function)
+def active_form(function: Any, tape: Tape, args: Any, kwargs: Any) -> Form | None:
+    """The static form of a function, unless a rule of the user's comes before it."""
+    if function in OVERRIDDEN:
+        values = tuple([untraced(x, tape) for x in args])
+        if rrule._find(tape.config, call_of(function, values, rrule._tables), kwargs) is not None:
+            return None
+    form = FORMS.get(function)
+    if form is None:
+        load_areas()
+        form = FORMS.get(function)
+    return form
 
 
-def load_areas() -> bool:
+def load_areas() -> None:
     """Import areas of the rule library that wait for a module of scipy which is there by now."""
     from ..rules import import_waiting_areas
 
     import_waiting_areas()
-    return True
 
 
 # ---- the arguments -------------------------------------------------------------------
@@ -101,7 +113,9 @@ def by_position(function: Any, args: Any, kwargs: Any) -> tuple[Any, Any]:
             )
         positional.append(rest.pop(name) if name in rest else parameter.default)
     if last < 0:
-        raise TypeError(f"{name_of(function)}: a traced value within **kwargs cannot have a tangent")
+        raise TypeError(
+            f"{name_of(function)}: a traced value within **kwargs cannot have a tangent"
+        )
     return tuple(positional), rest
 
 
@@ -134,9 +148,7 @@ def apply(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str,
     tape = tape_of(args, kwargs)
     if tape is None:
         return function(*args, **kwargs)
-    form = active_form(function)
-    if form is None and load_areas() and function not in OVERRIDDEN:
-        form = FORMS.get(function)
+    form = active_form(function, tape, args, kwargs)
     if form is None:
         return apply_rule(tape, function, args, kwargs)
     if form.constant:
@@ -189,7 +201,9 @@ def record_form(tape: Tape, form: Form, args: tuple[Any, ...], kwargs: dict[str,
     y = form.forward(*values, **kwargs)
     if form.broadcasts and kwargs:
         if kwargs.get("where", True) is not True:
-            raise TypeError(f"{name_of(form.function)}(..., where=...) leaves elements unset; use np.where")
+            raise TypeError(
+                f"{name_of(form.function)}(..., where=...) leaves elements unset; use np.where"
+            )
         kwargs = {}
     keeps = form.keeps
     if keeps is None:
@@ -204,13 +218,36 @@ def record_form(tape: Tape, form: Form, args: tuple[Any, ...], kwargs: dict[str,
     else:
         entry = (places, form_vjp, saved, SHARED, None, None, None)
     if is_leaf(y):
-        t = Tracer()
-        t.value = y
-        t.tape = tape
-        t.index = len(tape)
+        t = tracer(y, tape, len(tape))
         tape.append(entry)
+        if len(places) == 1 and (type(y) is Tracer or (type(y) is ndarray and y.base is not None)):
+            note_if_view(args, numbers[0], t)
         return t
     return record_structure(tape, entry, y, as_tuple)
+
+
+def note_if_view(args: Any, number: Any, view: Tracer) -> None:
+    """Where a result is a view of the traced argument, remember so: an update in place of either would change both."""
+    if type(number) is int:
+        x, base = primal(args[number]), getattr(primal(view), "base", None)
+        if type(x) is ndarray and base is not None and (base is x or base is x.base):
+            view.base = (args[number], None)
+            note_view(args[number], view)
+
+
+def note_view(base: Tracer, view: Tracer) -> None:
+    """Remember a view of a traced array, so that updates in place reach it."""
+    try:
+        views = base.views
+    except AttributeError:
+        base.views = [weakref.ref(view)]
+        return
+    views.append(weakref.ref(view))
+    if len(views) > _VIEWS and len(views) & (len(views) - 1) == 0:
+        base.views = [r for r in views if r() is not None]
+
+
+_VIEWS = 32
 
 
 def _spec(x: Any) -> Any:
@@ -272,10 +309,7 @@ def fitted(dx: Any, fit: tuple[tuple[int, ...], bool]) -> Any:
 def as_tuple(y: Any, items: list[Any]) -> Any:
     """The cotangent that a static form is given for a tuple of results."""
     given = iter(items)
-    return tuple(
-        (NoTangent() if not is_leaf(part) else _zero_for_none(next(given)))
-        for part in y
-    )
+    return tuple((NoTangent() if not is_leaf(part) else _zero_for_none(next(given))) for part in y)
 
 
 def _zero_for_none(g: Any) -> Any:
@@ -288,9 +322,7 @@ def as_tangent(y: Any, items: list[Any]) -> Any:
     return tangent_of(y, lambda *_: _zero_for_none(next(given)))
 
 
-def record_structure(
-    tape: Tape, entry: Any, y: Any, build: Callable[[Any, list[Any]], Any]
-) -> Any:
+def record_structure(tape: Tape, entry: Any, y: Any, build: Callable[[Any, list[Any]], Any]) -> Any:
     """Record a call with a structured result: an entry for the call, and one for each leaf of the result.
 
     A leaf that is itself traced on this tape (a rule that calls a closure) gets its cotangent from both.
@@ -345,17 +377,12 @@ def missing(function: Any) -> MissingRuleError:
 
 def has_rule(f: Any) -> bool:
     """Whether there are rules for calls of `f`; whether one applies depends on the arguments."""
-    from ..callees import call_of
-    from ..registry import rrule
-
     tables = rrule._tables
     return call_of(f, (), tables).key in tables
 
 
 def try_rule(tape: Tape, function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """Like `apply_rule`, but NotImplemented where there is no rule."""
-    from ..registry import rrule
-
     if kwargs and any(inner_tape(v) is not None for v in kwargs.values()):
         kwargs_plain = {k: v for k, v in kwargs.items() if inner_tape(v) is None}
         if len(kwargs_plain) != len(kwargs):

@@ -37,7 +37,9 @@ def is_leaf(x: Any) -> bool:
         return False
     if isinstance(x, (ndarray, np.inexact, float, complex)):
         return not isinstance(x, ndarray) or x.dtype.kind in "fc"
-    return hasattr(kind, "__array_function__") and getattr(getattr(x, "dtype", None), "kind", "") in (
+    return hasattr(kind, "__array_function__") and getattr(
+        getattr(x, "dtype", None), "kind", ""
+    ) in (
         "f",
         "c",
     )
@@ -54,13 +56,17 @@ def parts(x: Any) -> dict[Any, Any] | None:
         return x  # type: ignore[no-any-return]
     if isinstance(x, ndarray):
         return {k: x[k] for k in np.ndindex(x.shape)} if x.dtype.kind == "O" else None
-    if isinstance(x, AbstractTangent) or not (kind.__flags__ & _HEAP_TYPE or isinstance(x, _walked)):
+    if isinstance(x, AbstractTangent) or not (
+        kind.__flags__ & _HEAP_TYPE or isinstance(x, _walked)
+    ):
         return None
     return parts_of(x)
 
 
-_HEAP_TYPE = 1 << 9  # a class written in Python, not an extension's, whose instances could not be copied anyhow
-_walked = (tuple, list, dict, functools.partial, types.MethodType, types.MappingProxyType, collections.deque)
+_HEAP_TYPE = (
+    1 << 9
+)  # a class written in Python, not an extension's, whose instances could not be copied anyhow
+_walked = (tuple, list, dict, functools.partial, types.MethodType, collections.deque)
 
 
 def rebuild(x: Any, leaf: Callable[[Any], Any], memo: dict[int, Any] | None = None) -> Any:
@@ -212,7 +218,9 @@ def untraced(x: Any, tape: Tape) -> Any:
     """`x` with the values of this tape's tracers in their places."""
     if type(x) is Tracer:
         return x.value if x.tape is tape else x
-    return rebuild(x, lambda leaf: leaf.value if type(leaf) is Tracer and leaf.tape is tape else leaf)
+    return rebuild(
+        x, lambda leaf: leaf.value if type(leaf) is Tracer and leaf.tape is tape else leaf
+    )
 
 
 def tangent_at(tangent: Any, path: Path) -> Any:

@@ -87,7 +87,12 @@ def sweep(entries: list[Any], grads: list[Any], shared: set[int], first: int) ->
                     _merge(grads, i, dx, shared)
             elif mode == 3:
                 old = grads[i]
-                if type(old) is ndarray and type(g) is not Tracer and vjp is None and i not in shared:
+                if (
+                    type(old) is ndarray
+                    and type(g) is not Tracer
+                    and vjp is None
+                    and i not in shared
+                ):
                     old[saved[0]] += g
                 else:
                     _scatter(grads, i, vjp, saved, g, shared)
@@ -189,7 +194,7 @@ def _merge(grads: list[Any], i: int, dx: Any, shared: set[int]) -> None:
         shared.add(i)
         return
     if type(old) is Pieces:
-        old = old.dense()
+        grads[i] = old = old.dense()
         shared.discard(i)
     if type(dx) is Pieces:
         dx = dx.dense()
@@ -215,9 +220,7 @@ def _merge(grads: list[Any], i: int, dx: Any, shared: set[int]) -> None:
     shared.discard(i)
 
 
-def _scatter(
-    grads: list[Any], i: int, add_at: Any, saved: Any, g: Any, shared: set[int]
-) -> None:
+def _scatter(grads: list[Any], i: int, add_at: Any, saved: Any, g: Any, shared: set[int]) -> None:
     """Add `g` to `x[index]` for the array at place `i`; slices wait as `Pieces`, numbers and gathers do not."""
     index, shape, dtype = saved
     old = grads[i]

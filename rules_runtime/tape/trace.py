@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..config import HasReverseMode, RuleConfig
-from ..tangents import AbstractZero, NotImplementedTangent, NoTangent, ZeroTangent
+from ..tangents import AbstractZero, NoTangent, NotImplementedTangent, ZeroTangent
 from ..thunks import unthunk
 from .cotangents import Fill, Pieces
 from .record import gather, has_rule, try_rule
@@ -27,7 +27,7 @@ class TapeConfig(RuleConfig[HasReverseMode]):
 class Trace:
     """A function that has run on traced arguments: its result, and the entries from which cotangents come."""
 
-    __slots__ = ("entries", "f", "args", "first", "outputs", "places", "tape", "y")
+    __slots__ = ("args", "entries", "f", "first", "outputs", "places", "tape", "y")
 
     def __init__(self, config: Any, f: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         self.tape = tape = Tape(config)
@@ -46,7 +46,7 @@ class Trace:
             traced.append(callee)
             for x in args:
                 kind = type(x)
-                if kind is ndarray and x.dtype.kind == "f" or kind is float64 or kind is float:
+                if (kind is ndarray and x.dtype.kind == "f") or kind is float64 or kind is float:
                     traced.append(leaf(x))
                 else:
                     traced.append(rebuild(x, leaf))
@@ -166,7 +166,9 @@ def finished(x: Any, g: Any, is_shared: bool, written_out: bool) -> Any:
     if kind is ndarray:
         if type(g) is ndarray:
             if g.dtype != x.dtype:
-                return (g.real if x.dtype.kind == "f" and g.dtype.kind == "c" else g).astype(x.dtype)
+                return (g.real if x.dtype.kind == "f" and g.dtype.kind == "c" else g).astype(
+                    x.dtype
+                )
             if is_shared or not g.flags.writeable:
                 return g.copy()
             return g

@@ -206,7 +206,9 @@ class Tracer:
         return out
 
     def __reduce__(self) -> NoReturn:
-        raise TypeError("a traced value cannot be pickled; take the plain value with ignore_derivatives(x)")
+        raise TypeError(
+            "a traced value cannot be pickled; take the plain value with ignore_derivatives(x)"
+        )
 
 
 def primal(x: Any) -> Any:

@@ -1,0 +1,153 @@
+"""Updates in place of traced arrays are functionally right, with views in step, or a clear error."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import numpy as np
+import pytest
+
+from rules_runtime import gradient
+from tests.runtime.tape.derivatives import assert_gradient, assert_second_order
+
+X = np.random.default_rng(1).normal(size=(3, 4))
+
+
+def augmented(x: Any) -> Any:
+    y = x * 1.0
+    alias = y
+    y += x
+    y *= x
+    y -= 0.5
+    y /= 2.0 + x * x
+    return np.sum(alias * y)
+
+
+def assigned(x: Any) -> Any:
+    y = x * 2.0
+    y[0] = x[1] * x[2]
+    y[1:, ::2] = 3.0
+    y[2, 1] = np.sum(y)
+    y[..., -1] *= y[0, 0]
+    y[np.array([0, 1])] = x[:2] * y[1]
+    return np.sum(y * y * x)
+
+
+def masked(x: Any) -> Any:
+    y = x + 0.0
+    y[x > 0] = 0.0
+    y[x < -1] *= 3.0
+    return np.sum(y**2 * x)
+
+
+def through_views(x: Any) -> Any:
+    y = x * 1.0
+    row = y[1]
+    row *= 2.0  # changes y, as numpy does
+    part = row[1:]
+    part[0] = x[0, 0]  # changes row and y
+    y[1, 2] = 5.0 * x[2, 2]  # changes row and part
+    return np.sum(y * x) + np.sum(row**2) + np.sum(part**3)
+
+
+def of_an_argument(x: Any) -> Any:
+    x += 1.0
+    x[0, 0] = 2.0
+    return np.sum(x * x)
+
+
+def recurrence(x: Any) -> Any:
+    y = x * 1.0
+    for k in range(1, 3):
+        y[k] = y[k - 1] * np.sin(x[k])
+    return np.sum(y)
+
+
+@pytest.mark.parametrize(
+    "f", [augmented, assigned, masked, through_views, recurrence], ids=lambda f: f.__name__
+)
+def test_updates(f: Any) -> None:
+    before = X.copy()
+    assert_gradient(f, X)
+    assert_second_order(f, X)
+    np.testing.assert_array_equal(X, before)
+
+
+def test_an_argument_updated_in_place_is_not_the_callers() -> None:
+    x = X.copy()
+    (g,) = gradient(of_an_argument, x)
+    np.testing.assert_array_equal(x, X)
+    want = 2 * (X + 1.0)
+    want[0, 0] = 0.0
+    np.testing.assert_allclose(g, want)
+
+
+def test_the_dtype_and_the_shape_stay() -> None:
+    def f(x: Any) -> Any:
+        x += np.ones((4,))
+        assert x.dtype == np.float32
+        return np.sum(x * x)
+
+    assert gradient(f, X.astype(np.float32))[0].dtype == np.float32
+    with pytest.raises(ValueError, match="shape"):
+        gradient(lambda x: np.sum(x.__iadd__(np.ones((2, 3, 4)))), X)
+
+
+def test_numbers_are_not_changed_by_augmented_assignment() -> None:
+    def f(x: Any) -> Any:
+        y = x
+        y *= 3.0
+        return x * y
+
+    assert gradient(f, 2.0) == (12.0,)
+    assert gradient(lambda v: f(v[0]), np.array([2.0]))[0][0] == 12.0
+
+
+def test_ufuncs_into_traced_arrays() -> None:
+    def f(x: Any) -> Any:
+        y = x * 1.0
+        np.multiply(y, x, out=y)
+        np.add.at(y, np.array([0, 0]), x[1])
+        return np.sum(y * y)
+
+    assert_gradient(f, X)
+
+
+@pytest.mark.parametrize(
+    "f",
+    [
+        lambda x, buffer: np.add(x, 1.0, out=buffer),
+        lambda x, buffer: np.sum(x, axis=0, out=buffer[0]),
+        lambda x, buffer: buffer.__setitem__((0, 0), x[0, 0]),
+        lambda x, buffer: buffer.__iadd__(x),
+        lambda x, buffer: x.sort(),
+        lambda x, buffer: x.fill(0.0),
+        lambda x, buffer: np.add.at(buffer, 0, x[0]),
+    ],
+)
+def test_what_would_lose_the_derivative_is_an_error(f: Any) -> None:
+    with pytest.raises((TypeError, ValueError)) as caught:
+        gradient(lambda x: f(x, np.zeros((3, 4))), X)
+    cause = caught.value if isinstance(caught.value, TypeError) else caught.value.__cause__
+    assert re.search("derivative|in place|use", str(cause))
+
+
+def test_views_that_are_not_slices_are_copies_or_errors() -> None:
+    def f(x: Any) -> Any:
+        y = x * 1.0
+        t = y.T
+        y += 1.0
+        return np.sum(t * t)
+
+    with pytest.raises(TypeError, match="view"):
+        gradient(f, X)
+
+    def g(x: Any) -> Any:
+        y = x * 1.0
+        t = y.reshape(-1)
+        t[0] = 7.0
+        return np.sum(y)
+
+    with pytest.raises(TypeError, match="view"):
+        gradient(g, X)

@@ -1,0 +1,142 @@
+"""Arguments and results with parts: lists, dicts, named tuples, dataclasses, plain objects; callables with fields."""
+
+from __future__ import annotations
+
+import functools
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+import pytest
+
+from rules_runtime import (
+    NoTangent,
+    Tangent,
+    TapeConfig,
+    gradient,
+    pullback,
+    rrule_via_ad,
+    value_and_gradient,
+)
+
+
+class Point(NamedTuple):
+    x: float
+    y: float
+
+
+@dataclass(frozen=True)
+class Frozen:
+    w: np.ndarray
+    name: str
+
+
+class Slotted:
+    __slots__ = ("a", "b")
+
+    def __init__(self, a: Any, b: Any) -> None:
+        self.a, self.b = a, b
+
+
+class Layer:
+    def __init__(self, W: Any, b: Any) -> None:
+        self.W, self.b, self.steps = W, b, 3
+
+    def __call__(self, x: Any) -> Any:
+        return np.tanh(self.W @ x + self.b)
+
+    def scaled(self, c: Any) -> Any:
+        return c * self.b
+
+
+def test_containers() -> None:
+    f = lambda p: p["a"][0] * p["b"] + np.sum(p["c"][1] ** 2)
+    (g,) = gradient(f, {"a": (2.0, "text"), "b": 3.0, "c": [1, np.array([1.0, 2.0])]})
+    assert isinstance(g, Tangent)
+    assert (g["a"][0], g["b"]) == (3.0, 2.0)
+    assert g["a"][1] == NoTangent()
+    np.testing.assert_array_equal(g["c"][1], [2.0, 4.0])
+
+
+def test_objects_with_fields() -> None:
+    (g,) = gradient(lambda p: p.x * p.y, Point(2.0, 5.0))
+    assert (g.x, g.y, g[0]) == (5.0, 2.0, 5.0)
+    (g,) = gradient(lambda m: np.sum(m.w**2), Frozen(np.ones(2), "n"))
+    np.testing.assert_array_equal(g.w, [2.0, 2.0])
+    (g,) = gradient(lambda s: s.a * s.b, Slotted(2.0, 5.0))
+    assert (g.a, g.b) == (5.0, 2.0)
+    layer = Layer(np.eye(2), np.zeros(2))
+    (g,) = gradient(lambda m: np.sum(m(np.ones(2))), layer)
+    assert isinstance(g, Tangent)
+    assert g.W.shape == (2, 2)
+    assert type(layer.W) is np.ndarray, "the caller's object is not touched"
+
+
+def test_nothing_comes_out_as_zeros_never_as_none() -> None:
+    a, b, c, d = gradient(lambda a, b, c, d: 2.0 * a, 1.0, np.ones((2, 2)), "text", 3)
+    assert (a, c, d) == (2.0, NoTangent(), NoTangent())
+    np.testing.assert_array_equal(b, np.zeros((2, 2)))
+    (g,) = gradient(lambda p: p["a"], {"a": 1.0, "b": np.ones(2)})
+    np.testing.assert_array_equal(g["b"], np.zeros(2))
+    assert gradient(lambda x: 3.0, 1.0) == (0.0,)
+
+
+def test_results_with_parts() -> None:
+    y, back = pullback(
+        lambda x: {"a": x * 2.0, "b": (x[0], "text"), "c": 5.0}, np.array([1.0, 2.0])
+    )
+    assert y["b"] == (1.0, "text")
+    assert type(y["a"]) is np.ndarray
+    np.testing.assert_array_equal(
+        back(Tangent[dict](a=np.ones(2), b=Tangent[tuple](10.0)))[0], [12.0, 2.0]
+    )
+    np.testing.assert_array_equal(back({"b": (10.0, None)})[0], [10.0, 0.0])
+
+
+def test_a_callable_with_fields_has_a_tangent_itself() -> None:
+    layer, x = Layer(np.eye(2), np.zeros(2)), np.array([0.1, 0.2])
+    y, back = rrule_via_ad(TapeConfig(), layer, x)
+    dlayer, dx = back(np.ones(2))
+    np.testing.assert_allclose(dlayer.b, 1 - y**2)
+    np.testing.assert_allclose(dx, 1 - y**2)
+    _, back = rrule_via_ad(TapeConfig(), layer.scaled, 2.0)
+    dlayer, dc = back(np.ones(2))
+    np.testing.assert_allclose(dlayer.b, [2.0, 2.0])
+    assert rrule_via_ad(TapeConfig(), lambda x: x * 2.0, 1.0)[1](1.0) == (NoTangent(), 2.0)
+
+
+def test_partials() -> None:
+    f = functools.partial(lambda a, x: a * x, 3.0)
+    assert gradient(f, 2.0) == (3.0,)
+
+
+def test_the_same_object_twice() -> None:
+    x = [2.0]
+    assert gradient(lambda p, q: p[0] * q[0] * q[0], x, x)[0][0] == 4.0
+    shared = np.array([1.0, 2.0])
+    (g,) = gradient(lambda p: np.sum(p[0] * p[1]), (shared, shared))
+    np.testing.assert_array_equal(g[0], shared)
+
+
+def test_wrong_results_and_cotangents_say_what_is_wrong() -> None:
+    with pytest.raises(TypeError, match=r"shape \(2,\)"):
+        gradient(lambda x: x, np.ones(2))
+    with pytest.raises(TypeError, match="complex"):
+        gradient(lambda x: x * 1j, 1.0)
+    with pytest.raises(TypeError, match="str"):
+        gradient(lambda x: "text", 1.0)
+    with pytest.raises(ValueError, match=r"shape \(3,\) for a result of shape \(2,\)"):
+        pullback(lambda x: x * 2.0, np.ones(2))[1](np.ones(3))
+
+
+def test_objects_made_of_traced_values_along_the_way() -> None:
+    def f(x: Any) -> Any:
+        p = Point(x[0] * 2, x[1])
+        m = Layer(np.stack([x, x]), x)
+        return p.x * p.y + np.sum(m(x))
+
+    value, (g,) = value_and_gradient(f, np.array([0.3, 0.4]))
+    eps = 1e-6
+    up = f(np.array([0.3 + eps, 0.4])) - f(np.array([0.3 - eps, 0.4]))
+    assert g[0] == pytest.approx(up / (2 * eps), rel=1e-6)
+    assert value == f(np.array([0.3, 0.4]))

@@ -25,6 +25,7 @@ from rules_runtime.structure import (
     zero_tangent,
 )
 from rules_runtime.tangents import NoTangent, Tangent, ZeroTangent, same
+from tests.support.names import stable
 
 
 @dataclass
@@ -85,7 +86,7 @@ def test_fields() -> None:
 @pytest.mark.parametrize(
     "x",
     [1.0, 1, "a", None, np.ones(2), np.float64(1), (1.0,), [1.0], {"a": 1.0}, plain, Foo, np.sin, object(), {1.0}],
-    ids=repr,
+    ids=stable,
 )
 def test_what_has_no_named_fields(x: Any) -> None:
     assert fields_of(x) is None
@@ -172,13 +173,13 @@ CANNOT = [
 ]
 
 
-@pytest.mark.parametrize("x", CAN, ids=repr)
+@pytest.mark.parametrize("x", CAN, ids=stable)
 def test_what_can_be_perturbed(x: Any) -> None:
     assert can_be_perturbed(x)
     assert zero_of(x) is ZeroTangent()
 
 
-@pytest.mark.parametrize("x", CANNOT, ids=repr)
+@pytest.mark.parametrize("x", CANNOT, ids=stable)
 def test_what_cannot_be_perturbed(x: Any) -> None:
     assert not can_be_perturbed(x)
     assert zero_of(x) is NoTangent()
@@ -238,7 +239,7 @@ def test_zero_tangents_of_object_arrays() -> None:
     assert found[1] == Tangent[tuple](0.0, NoTangent())
 
 
-@pytest.mark.parametrize("x", [x for x in CAN if getattr(x, "dtype", None) != object], ids=repr)
+@pytest.mark.parametrize("x", [x for x in CAN if getattr(x, "dtype", None) != object], ids=stable)
 def test_zero_tangents_are_zero(x: Any) -> None:
     assert same(zero_tangent((x,)), ZeroTangent())
 

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from migrate import __version__
 from migrate.help import GroupedCommand, GroupedOption
+
+if TYPE_CHECKING:
+    from migrate.request import Request
+    from migrate.terminal import Stream
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -33,12 +37,13 @@ def _option(group: str, *declarations: str, **attributes: Any) -> Callable[[F], 
     return click.option(*declarations, cls=GroupedOption, group=group, **attributes)
 
 
-_DO, _CONVERT, _FILES, _SAFETY, _REPORT = (
+_DO, _CONVERT, _FILES, _SAFETY, _REPORT, _HELP = (
     "What to do (default: rewrite in place)",
     "How to convert",
     "Which files",
     "Safety and speed",
     "What to report",
+    "Help",
 )
 
 
@@ -184,6 +189,8 @@ _DO, _CONVERT, _FILES, _SAFETY, _REPORT = (
     default="auto",
     help="Colours; auto: on a terminal, unless NO_COLOR is set.",
 )
+@_option(_HELP, "--explain", metavar="CODE", help="Say what a code means, with an example.")
+@_option(_HELP, "--list-codes", is_flag=True, help="List all codes.")
 @click.version_option(__version__, "-V", "--version", prog_name="rrule-migrate")
 @click.pass_context
 def main(context: click.Context, /, **options: Any) -> None:
@@ -198,10 +205,13 @@ def main(context: click.Context, /, **options: Any) -> None:
     from migrate.terminal import standard
 
     request = Request(**options)
-    _refuse_nonsense(context, request)
     out, err = standard(request.color)
     try:
-        code = run(request, out, err)
+        if request.explain or request.list_codes:
+            code = _tell(request, out)
+        else:
+            _refuse_nonsense(context, request)
+            code = run(request, out, err)
     except Stop as stop:
         err.line(f"{err.paint('error:', 'red bold')} {stop}")
         code = FAILED
@@ -210,7 +220,17 @@ def main(context: click.Context, /, **options: Any) -> None:
     context.exit(code)
 
 
-def _refuse_nonsense(context: click.Context, request: Any) -> None:
+def _tell(request: Request, out: Stream) -> int:
+    from migrate.explain import explain, list_codes
+
+    if request.explain:
+        explain(request.explain, out)
+    else:
+        list_codes(out)
+    return 0
+
+
+def _refuse_nonsense(context: click.Context, request: Request) -> None:
     if not request.paths and request.files_from is None and request.apply is None:
         raise click.UsageError(
             "Name a file or a folder, such as: rrule-migrate --diff src/", context

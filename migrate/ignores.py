@@ -26,7 +26,8 @@ class Patterns:
         base = self.folder if self.folder.endswith("/") else self.folder + "/"
         if not path.startswith(base):
             return None
-        return self.spec.check_file(path[len(base) :]).include
+        found: bool | None = self.spec.check_file(path[len(base) :]).include
+        return found
 
 
 @dataclass(frozen=True)
@@ -68,7 +69,8 @@ class Ignores:
 
     def reason(self, folder: str, name: str, is_folder: bool) -> str | None:
         path = f"{folder}/{name}/" if is_folder else f"{folder}/{name}"
-        for patterns in (*self.excludes, *((self.config_exclude,) if self.config_exclude else ())):
+        named = [*self.excludes, self.config_exclude] if self.config_exclude else self.excludes
+        for patterns in named:
             if patterns.verdict(path):
                 return patterns.reason
         for patterns in reversed(self.gitignores):

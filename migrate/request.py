@@ -45,6 +45,9 @@ class Request:
     quiet: bool = False
     verbose: bool = False
     color: str = "auto"
+    # help
+    explain: str | None = None
+    list_codes: bool = False
 
     @property
     def mode(self) -> str:

@@ -1,82 +1,94 @@
-"""The hooks for pre-commit: they name options that exist, and work in the real program."""
+"""The hooks, run by the real pre-commit program on a scratch repository."""
 
 from __future__ import annotations
 
-import importlib.util
 import os
 import re
 import shlex
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[3]
-HOOKS = (ROOT / ".pre-commit-hooks.yaml").read_text(encoding="utf-8")
-ENTRIES = [shlex.split(entry) for entry in re.findall(r"^  entry: (.*)$", HOOKS, flags=re.M)]
+from tests.support.command import PLAIN, PROGRAM, ROOT, RULE, environment
+
+HOOKS = (ROOT / ".pre-commit-hooks.yaml").read_text()
+PRE_COMMIT = shutil.which(
+    "pre-commit", path=f"{os.path.dirname(sys.executable)}{os.pathsep}{os.environ['PATH']}"
+)
+
+pytestmark = pytest.mark.skipif(PRE_COMMIT is None, reason="needs pre-commit")
 
 
-@pytest.mark.parametrize("entry", ENTRIES, ids=" ".join)
-def test_entries_are_commands_that_the_program_takes(entry: list[str], tmp_path: Path) -> None:
-    assert entry[0] == "rrule-migrate"
-    file = tmp_path / "x.py"
-    file.write_text("x = 1\n", encoding="utf-8")
-    subprocess.run(
-        [sys.executable, "-m", "migrate", *entry[1:], str(file)],
-        check=True,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
+@pytest.fixture
+def scratch(folder: Path, git: Callable[..., str], monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("PRE_COMMIT_HOME", str(folder.parent / "cache"))
+    (folder / "rules.py").write_bytes(RULE)
+    (folder / "plain.py").write_bytes(PLAIN)
+    (folder / "gen.py").write_bytes(RULE)
+    (folder / "page.txt").write_bytes(RULE)
+    (folder / "pyproject.toml").write_text('[tool.rrule-migrate]\nexclude = ["gen.py"]\n')
+    git("add", ".")
+    return folder
+
+
+def run(
+    scratch: Path, git: Callable[..., str], hook: str, *, local: bool = True
+) -> subprocess.CompletedProcess[str]:
+    """One hook on all files; `local` takes this program as it stands instead of installing it."""
+    assert PRE_COMMIT is not None
+    if not local:
+        command = [PRE_COMMIT, "try-repo", str(ROOT), hook, "--all-files"]
+    else:
+        entry = re.search(rf"- id: {hook}\n(?:  .*\n)*?  entry: rrule-migrate(.*)\n", HOOKS)
+        types = re.search(rf"- id: {hook}\n(?:  .*\n)*?  (types_or: .*)\n", HOOKS)
+        assert entry
+        assert types
+        text = f"""repos:
+- repo: local
+  hooks:
+  - id: {hook}
+    name: {hook}
+    entry: {shlex.join(PROGRAM)}{entry[1]}
+    language: system
+    {types[1]}
+"""
+        (scratch / ".pre-commit-config.yaml").write_text(text)
+        git("add", ".pre-commit-config.yaml")
+        command = [PRE_COMMIT, "run", hook, "--all-files", "--verbose"]
+    return subprocess.run(
+        command, cwd=scratch, env=environment(), capture_output=True, text=True, check=False
     )
+
+
+def test_the_hook_rewrites_and_fails_once(scratch: Path, git: Callable[..., str]) -> None:
+    done = run(scratch, git, "rrule-migrate")
+    assert done.returncode == 1, done.stdout
+    assert "files were modified by this hook" in done.stdout
+    assert "rewrote rules.py" in done.stdout
+    assert b"rrule" in (scratch / "rules.py").read_bytes()
+    assert (scratch / "gen.py").read_bytes() == RULE
+    assert (scratch / "page.txt").read_bytes() == RULE
+    git("add", ".")
+    done = run(scratch, git, "rrule-migrate")
+    assert done.returncode == 0, done.stdout
+
+
+def test_the_check_fails_and_changes_nothing(scratch: Path, git: Callable[..., str]) -> None:
+    done = run(scratch, git, "rrule-migrate-check")
+    assert done.returncode == 1
+    assert "would rewrite rules.py" in done.stdout
+    assert "modified" not in done.stdout
+    assert (scratch / "rules.py").read_bytes() == RULE
+    (scratch / "rules.py").unlink()
+    git("add", ".")
+    assert run(scratch, git, "rrule-migrate-check").returncode == 0
 
 
 @pytest.mark.nightly
-@pytest.mark.skipif(
-    not importlib.util.find_spec("pre_commit"), reason="pre-commit is not installed"
-)
-def test_pre_commit_runs_them(tmp_path: Path) -> None:
-    """Installs this project into an environment of pre-commit's own, so it takes a while."""
-    env = {
-        **os.environ,
-        "PRE_COMMIT_HOME": str(tmp_path / "cache"),
-        "GIT_CONFIG_GLOBAL": os.devnull,
-        "GIT_AUTHOR_NAME": "a",
-        "GIT_AUTHOR_EMAIL": "a@example.org",
-        "GIT_COMMITTER_NAME": "a",
-        "GIT_COMMITTER_EMAIL": "a@example.org",
-    }
-
-    def git(*arguments: str) -> str:
-        run = subprocess.run(
-            ["git", *arguments], cwd=project, env=env, check=True, capture_output=True, text=True
-        )
-        return run.stdout.strip()
-
-    project = tmp_path / "project"
-    project.mkdir()
-    git("init", "-q")
-    shutil.copytree(ROOT / "examples" / "optics", project / "optics")
-    revision = subprocess.run(
-        ["git", "rev-parse", "HEAD"], cwd=ROOT, check=True, capture_output=True, text=True
-    ).stdout.strip()
-    (project / ".pre-commit-config.yaml").write_text(
-        f"repos:\n- repo: {ROOT}\n  rev: {revision}\n  hooks:\n  - id: HOOK\n", encoding="utf-8"
-    )
-    config = (project / ".pre-commit-config.yaml").read_text(encoding="utf-8")
-    git("add", "-A")
-    git("commit", "-q", "-m", "legacy rules")
-
-    def hook(name: str) -> int:
-        (project / ".pre-commit-config.yaml").write_text(
-            config.replace("HOOK", name), encoding="utf-8"
-        )
-        git("add", "-A")
-        command = [sys.executable, "-m", "pre_commit", "run", "--all-files"]
-        return subprocess.run(command, cwd=project, env=env, check=False).returncode
-
-    assert hook("rrule-migrate-check") == 1
-    assert "optics" not in git("diff", "--name-only")
-    assert hook("rrule-migrate") == 1  # so that the new text is looked at, and added
-    assert "optics/vectors.py" in git("diff", "--name-only")
-    assert hook("rrule-migrate") == 0
-    assert hook("rrule-migrate-check") == 0
+def test_the_hook_installs(scratch: Path, git: Callable[..., str]) -> None:
+    done = run(scratch, git, "rrule-migrate", local=False)
+    assert "rewrote rules.py" in done.stdout, done.stdout + done.stderr

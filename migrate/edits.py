@@ -47,6 +47,16 @@ class Edits:
         self._openings.append((start, end, len(self._openings), before))
         self._closings.append((start, end, len(self._closings), after))
 
+    def snapshot(self) -> Edits:
+        """A copy to go back to."""
+        return Edits(dict(self._replaced), list(self._openings), list(self._closings))
+
+    def restore(self, saved: Edits) -> None:
+        """Forget what came after a snapshot."""
+        self._replaced = dict(saved._replaced)
+        self._openings = list(saved._openings)
+        self._closings = list(saved._closings)
+
     def merge(self, other: Edits) -> None:
         for (start, end), text in other._replaced.items():
             self.replace(start, end, text)

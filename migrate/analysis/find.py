@@ -350,13 +350,23 @@ def skip_marker(comment: str) -> str | None:
 
 
 def uses_elsewhere(function: DefNode, view: ModuleView) -> list[ast.Name]:
-    """Reads of the name of a targeted rule, outside the rule itself."""
-    variable = view.scopes.variable(function.name, view.scopes.around[function])
-    return [
-        use
-        for use in view.scopes.uses.get(variable, [])
-        if isinstance(use.ctx, ast.Load) and not view.scopes.inside(use, function)
-    ]
+    """Reads of the name of a targeted rule that mean this rule, outside the rule itself."""
+    scope = view.scopes.around[function]
+    variable = view.scopes.variable(function.name, scope)
+    later = sorted(
+        line for b in variable.bindings if (line := getattr(b, "lineno", 0)) > function.lineno
+    )
+    found = []
+    for use in view.scopes.uses.get(variable, []):
+        if not isinstance(use.ctx, ast.Load) or view.scopes.inside(use, function):
+            continue
+        at_once = view.scopes.around[use] is scope  # not in a function that runs later
+        if later and not (at_once and function.lineno < use.lineno <= later[0]):
+            continue
+        if not later and at_once and use.lineno < function.lineno:
+            continue
+        found.append(use)
+    return found
 
 
 def attribute_uses(function: DefNode, view: ModuleView) -> list[ast.Attribute]:

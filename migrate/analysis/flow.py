@@ -218,6 +218,8 @@ class Flow:
 
     def _pattern(self, pattern: ast.pattern, subject: Atoms) -> None:
         inner = subject | self.elements(subject)
+        if TANGENT in inner:  # patterns are matched against the tangent in the legacy language
+            inner = {UNKNOWN}
         for node in ast.walk(pattern):
             if isinstance(node, (ast.MatchAs, ast.MatchStar)) and node.name is not None:
                 variable = self.view.scopes.variable(node.name, self.view.scopes.around[node])
@@ -946,8 +948,6 @@ class Flow:
             site = self._site(node, "iterator")
             self._grow(site.rest, {TANGENT} if name == "values" else {ARRAY})
             return {Held(site)}
-        if name == "copy":
-            return {TANGENT}
         return {ARRAY} if name in ARRAY_METHODS else {UNKNOWN}
 
     def _container_method(

@@ -406,16 +406,20 @@ class CallRewriter:
                     self._function_given_away(atom)
             if not self.cluster.carries_tangents(atoms):
                 continue
-            if isinstance(argument, ast.Starred) or any(isinstance(a, Held) for a in atoms):
+            if any(isinstance(a, Held) and a.site.kind == "iterator" for a in atoms) or (
+                self._holds_functions(atoms)
+            ):
                 raise Undecided("tangents in a container go into a function that cannot be followed")
-            if isinstance(value, ast.Constant):
-                continue
-            self.edits.wrap(
-                self.sinks._with_parentheses(value), f"{self.names.use('to_legacy')}(", ")"
-            )
-            self.cluster.note(
-                "RM104", "the tangent is converted for a function that cannot be followed", node
-            )
+            if not isinstance(value, ast.Constant):
+                self.in_legacy(value)
+
+    def _holds_functions(self, atoms: Atoms) -> bool:
+        """Whether a container holds functions, which stay what they are."""
+        return any(
+            isinstance(a, Held)
+            and any(isinstance(e, (Function, Back, Bound, Held)) for e in a.site.elements())
+            for a in atoms
+        )
 
     def _function_given_away(self, function: Function) -> None:
         returned = self.flow.returns.get(function.node, set())
@@ -432,10 +436,10 @@ class CallRewriter:
             return self.view.is_numeric(imported[0]) or imported[0] in _TRANSPARENT_MODULES
         if isinstance(func, ast.Name) and self.view.scopes.of(func).scope is None:
             if func.id == "type":
-                return not any(
-                    TANGENT in self.flow.atoms(a) or COTANGENT_ARRAY in self.flow.atoms(a)
-                    for a in node.args
-                ) or self._refuse_type()
+                for argument in node.args:
+                    if TANGENT in self.flow.atoms(argument):
+                        self.in_legacy(argument)
+                return True
             return func.id in _TRANSPARENT
         if isinstance(func, ast.Attribute):
             base = self.flow.atoms(func.value)
@@ -460,8 +464,14 @@ class CallRewriter:
         if kinds == {"args"}:
             self.edits.wrap(self.view.source.span(function), "lambda *dys: (", ")(*dys)[1:]")
 
-    def _refuse_type(self) -> bool:
-        raise Undecided("it asks for the type of a tangent")
+    def in_legacy(self, node: ast.expr) -> None:
+        """Have a tangent in the legacy language for what is done with it here."""
+        self.edits.wrap(
+            self.sinks._with_parentheses(node), f"{self.names.use('to_legacy')}(", ")"
+        )
+        self.cluster.note(
+            "RM104", "the tangent is converted for code that only fits the legacy language", node
+        )
 
     def _method_of_tangent(self, node: ast.Call, func: ast.Attribute) -> None:
         if func.attr == "get":
@@ -472,7 +482,9 @@ class CallRewriter:
             return
         if func.attr in _TANGENT_METHODS or func.attr in ARRAY_METHODS:
             return
-        raise Undecided(f"it calls `.{func.attr}` of a tangent")
+        if any(isinstance(a, Held) for a in self.flow.atoms(func.value)):
+            raise Undecided(f"it calls `.{func.attr}` of what may be a tangent")
+        self.in_legacy(func.value)
 
 
 __all__ = ["CallRewriter", "context_parameter"]

@@ -62,7 +62,8 @@ class DefinitionRewriter:
         if function.name in scope.global_names:
             return True
         variable = self.view.scopes.variable(function.name, scope)
-        return any(isinstance(u.ctx, ast.Load) for u in self.view.scopes.uses.get(variable, []))
+        own = [u for u in self.view.scopes.uses.get(variable, []) if self.view.scopes.inside(u, function)]
+        return bool(uses_elsewhere(function, self.view)) or any(isinstance(u.ctx, ast.Load) for u in own)
 
     def check_decorators(self, rule: Rule, wants_config: bool) -> None:
         """Raise Undecided where a decorator below `adjoint` may depend on the rule's parameters."""

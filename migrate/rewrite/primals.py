@@ -22,10 +22,17 @@ class Primal:
     variable: Variable | None = None  # that the text starts with
     annotation: Annotation | None = None
     zero: str = ZERO
+    owner: ast.ClassDef | None = None  # the class of a method's instance, where no annotation says it
 
     def field(self, name: str, view: ModuleView) -> Primal:
         """The part with that field name or string key."""
         annotation = None
+        if self.annotation is None and self.owner is not None:
+            found = (view.annotations.fields(self.owner) or {}).get(name)
+            if found is not None:
+                annotation = view.annotations.read(found, view.scopes.around[self.owner])
+            text = None if self.text is None else f"{self.text}.{name}"
+            return Primal(text, self.variable, annotation)
         container = None  # whether the whole is a dict; None where that is not known
         if self.annotation is not None:
             definition = view.annotations.class_of(self.annotation)
@@ -95,6 +102,8 @@ def arguments_of(rule: Rule, view: ModuleView) -> Arguments:
     shift = len(all_positional) - len(function.args.defaults)
     defaults = dict(zip([a.arg for a in all_positional[shift:]], function.args.defaults, strict=True))
     fixed = [_argument(a, defaults.get(a.arg), function, view) for a in positional]
+    if fixed and fixed[0].annotation is None:
+        fixed[0] = replace(fixed[0], owner=_owner(rule, view))
     if rule.functor and fixed:
         fixed[0] = _callee(fixed[0], function, view)
     if rule.getter and len(fixed) > 1:
@@ -104,6 +113,41 @@ def arguments_of(rule: Rule, view: ModuleView) -> Arguments:
         arg = function.args.vararg
         rest = _argument(arg, None, function, view)
     return Arguments(tuple(fixed), rest, rule.functor)
+
+
+def _owner(rule: Rule, view: ModuleView) -> ast.ClassDef | None:
+    """The class in this module whose method the rule is for: its first argument is an instance."""
+    owners: set[ast.ClassDef | None] = set()
+    for registration in rule.registrations:
+        owner = None
+        name = rule.name
+        if registration.form == "bare" and rule.function is not None:
+            around = view.scopes.around[rule.function].node
+            owner = around if isinstance(around, ast.ClassDef) else None
+        elif isinstance(registration.target, ast.Attribute):
+            name = registration.target.attr
+            base = registration.target.value
+            bindings = view.scopes.of(base).bindings if isinstance(base, ast.Name) else []
+            if len(bindings) == 1 and isinstance(bindings[0], ast.ClassDef):
+                owner = bindings[0]
+        if owner is not None and not _is_method(owner, name):
+            owner = None
+        owners.add(owner)
+    return owners.pop() if len(owners) == 1 else None
+
+
+def _is_method(owner: ast.ClassDef, name: str) -> bool:
+    """Whether a class defines a plain method of that name."""
+    plain = [
+        n
+        for n in owner.body
+        if isinstance(n, ast.FunctionDef)
+        and n.name == name
+        and not any(ast.unparse(d) in ("staticmethod", "classmethod") for d in n.decorator_list)
+    ]
+    return bool(plain) and len(plain) == sum(
+        isinstance(n, ast.FunctionDef) and n.name == name for n in owner.body
+    )
 
 
 def _argument(
@@ -130,8 +174,7 @@ def _callee(primal: Primal, function: FunctionNode, view: ModuleView) -> Primal:
     if primal.annotation is not None:
         definition = view.annotations.class_of(primal.annotation)
     else:
-        around = view.scopes.around[function].node
-        definition = around if isinstance(around, ast.ClassDef) else None
+        definition = primal.owner
     if definition is not None and view.annotations.fields(definition) == {}:
         return replace(primal, zero=NO)
     return primal

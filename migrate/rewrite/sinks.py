@@ -26,7 +26,7 @@ from migrate.analysis.values import (
     Site,
 )
 from migrate.rewrite.primals import NO, ZERO, Arguments, Primal
-from migrate.rewrite.verdicts import Refused, Undecided
+from migrate.rewrite.verdicts import NoArgument, Refused, Undecided
 from migrate.scopes import FunctionNode, same_scope_nodes
 
 if TYPE_CHECKING:
@@ -646,7 +646,21 @@ class SinkRewriter:
         return all(a in _READY or isinstance(a, Nothing) for a in atoms)
 
     def entry(self, node: ast.expr, primal: Primal) -> None:
-        """One tangent, of `primal`."""
+        """One tangent, of `primal`; as a whole at run time where one of its parts cannot be converted alone."""
+        saved = self.edits.snapshot(), dict(self.cluster.marked), len(self.cluster.result.notes)
+        names = dict(self.names.local)
+        try:
+            self._entry(node, primal)
+        except NoArgument:
+            self.edits.restore(saved[0])
+            self.cluster.marked = saved[1]
+            del self.cluster.result.notes[saved[2] :]
+            self.names.local = names
+            if self.cluster.visible(primal, node) is None:
+                raise
+            self._from_legacy(node, primal)
+
+    def _entry(self, node: ast.expr, primal: Primal) -> None:
         match node:
             case ast.Constant(value=None):
                 self.cluster.mark({Nothing(node)}, primal.zero)
@@ -911,7 +925,7 @@ class SinkRewriter:
             if not self._could_be_structure(atoms):
                 text = "None"
             else:
-                raise Undecided("a tangent that could not be followed has no argument in sight")
+                raise NoArgument("a tangent that could not be followed has no argument in sight")
         if any(isinstance(a, (Function, Back, Bound)) for a in atoms):
             raise Undecided("a function stands where a tangent belongs")
         self.edits.wrap(self._with_parentheses(node), f"{self.names.use('from_legacy')}(", f", {text})")

@@ -17,6 +17,10 @@ class Undecided(Exception):
         self.rule = rule
 
 
+class NoArgument(Undecided):
+    """A tangent would have to be converted at run time, and what it is the tangent of is not in sight."""
+
+
 class Refused(Exception):
     """The rule's text shows that it could only raise an error, or that it has no counterpart."""
 

@@ -71,12 +71,12 @@ class ZeroTests:
                 self._none_in(node, right, isinstance(op, ast.NotIn))
             elif isinstance(right, (ast.Tuple, ast.List, ast.Set)) and any(map(_is_none, right.elts)):
                 if self.cluster.is_zero_like(self.flow.atoms(left)):
-                    raise Undecided("a tangent is looked for among values with None")
+                    self._in_legacy(left)
 
     def _must_be_primal(self, node: ast.Compare) -> None:
         for part in (node.left, *node.comparators):
             if not _is_none(part) and self.cluster.is_zero_like(self.flow.atoms(part)):
-                raise Undecided("a tangent is compared with None in a chain")
+                self._in_legacy(part)
 
     def _nested_nones(self, left: ast.expr, right: ast.expr) -> None:
         """`dy == (None, None)`."""
@@ -84,7 +84,7 @@ class ZeroTests:
             if isinstance(one, (ast.Tuple, ast.List, ast.Dict)):
                 if any(_is_none(n) for n in ast.walk(one) if isinstance(n, ast.expr)):
                     if self.cluster.carries_tangents(self.flow.atoms(other)):
-                        raise Undecided("a tangent is compared with a structure of Nones")
+                        self._in_legacy(other)
 
     def _none_test(self, node: ast.Compare, value: ast.expr, negative: bool) -> None:
         atoms = self.flow.atoms(value)
@@ -154,7 +154,7 @@ class ZeroTests:
         atoms = self.flow.atoms(value)
         if not (TANGENT in atoms or COTANGENT_ARRAY in atoms):
             if self.cluster.is_zero_like(atoms) and "None" in ast.unparse(classes):
-                raise Undecided("a tangent is tested for being NoneType")
+                self._in_legacy(value)
             return
         if self.view.scopes.variable("isinstance", self.view.scopes.around[node]).scope is not None:
             return
@@ -162,18 +162,17 @@ class ZeroTests:
         names = [m.id if isinstance(m, ast.Name) else None for m in members]
         shown = ast.unparse(classes)
         if "None" in shown:
-            raise Undecided("a tangent is tested for being NoneType")
+            self._in_legacy(value)
+            return
         structural = [n for n in names if n in _STRUCTURES]
         if not structural:
             if any(word in shown for word in _MAPPINGS) or isinstance(classes, ast.BinOp):
-                raise Undecided("a tangent is tested for a class that cannot be translated")
-            if isinstance(classes, ast.Name) and self._is_collection_alias(classes):
-                raise Undecided("a tangent is tested for a class that cannot be translated")
+                self._in_legacy(value)
+            elif isinstance(classes, ast.Name) and self._is_collection_alias(classes):
+                self._in_legacy(value)
             return
         if self._other_tests(node, value, set(structural)):
-            self.edits.wrap(
-                self.view.source.span(value), f"{self.names.use('to_legacy')}(", ")"
-            )
+            self._in_legacy(value)
             return
         others = [self.view.text(m) for m, n in zip(members, names, strict=True) if n not in _STRUCTURES]
         tangent = self.names.use("Tangent")
@@ -209,8 +208,16 @@ class ZeroTests:
         return len(seen) > 1
 
     def _match(self, node: ast.Match) -> None:
-        if self.cluster.carries_tangents(self.flow.atoms(node.subject)):
-            raise Undecided("it matches patterns against a tangent")
+        atoms = self.flow.atoms(node.subject)
+        if not self.cluster.carries_tangents(atoms):
+            return
+        if any(isinstance(a, Held) and a.site.kind == "iterator" for a in atoms):
+            raise Undecided("it matches patterns against tangents in a container")
+        self._in_legacy(node.subject)
+
+    def _in_legacy(self, node: ast.expr) -> None:
+        span = self.cluster.sinks._with_parentheses(node)
+        self.edits.wrap(span, f"{self.names.use('to_legacy')}(", ")")
 
     # ---- dicts by key --------------------------------------------------------------------
 

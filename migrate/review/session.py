@@ -1,0 +1,150 @@
+"""Asks about each planned conversion and passes on what was accepted.
+
+Nothing is written to the files here: the outcomes that come out hold the accepted rules alone, and go to the
+same writer as those of any other run. So everything is asked before anything is written.
+"""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
+from typing import TextIO
+
+from migrate.model import FileConverted, FileUnchanged, Options, Outcome, RuleConverted
+from migrate.plan import Job, plan_file
+from migrate.reports.tally import counted
+from migrate.review.answers import Accepted, Answer, Answers, Rejected, key_of
+from migrate.review.editor import BadEdit, edited_in_editor, with_text
+from migrate.review.side import shown
+from migrate.terminal import Stream, safe
+
+KEYS = "y,n,a,d,q,e,?"
+HELP = """\
+y - convert this rule
+n - leave this rule as it is
+a - convert this rule and all later ones in this file
+d - leave this rule and all later ones in this file
+q - ask no more: write what was accepted, leave the rest
+e - edit the new rule in $EDITOR, then look at it again
+? - print this help
+"""
+
+
+class Session:
+    """One review. `options_of` gives the options that a file was planned with."""
+
+    def __init__(
+        self,
+        out: Stream,
+        answers: Answers,
+        options_of: Callable[[str], Options],
+        *,
+        fresh: bool = False,
+        source: TextIO | None = None,
+    ) -> None:
+        self.out = out
+        self.answers = answers
+        self.options_of = options_of
+        self.fresh = fresh
+        self.source = source or sys.stdin
+        self.stopped = False
+        self.declined = 0
+
+    def reviewed(self, outcomes: Iterable[Outcome]) -> Iterator[Outcome]:
+        planned = list(outcomes)
+        rules = [
+            (outcome, rule)
+            for outcome in planned
+            if isinstance(outcome, FileConverted)
+            for rule in outcome.converted
+        ]
+        keys = {key_of(outcome.path, rule) for outcome, rule in rules}
+        if self.fresh:
+            self.answers.forget(keys)
+        if known := sum(key in self.answers for key in keys):
+            self.out.line(f"Taking up an earlier review: {counted(known, 'answer')} kept (--fresh asks again).")
+        for number, (outcome, rule) in enumerate(rules, 1):
+            if not self.stopped and key_of(outcome.path, rule) not in self.answers:
+                self._ask(outcome, rule, f"{number}/{len(rules)}")
+        for one in planned:
+            yield self._narrowed(one) if isinstance(one, FileConverted) else one
+        if not self.stopped:
+            self.answers.forget(keys)
+
+    def _ask(self, outcome: FileConverted, rule: RuleConverted, position: str) -> None:
+        text = rule.after
+        self._show(outcome.path, rule, text, position)
+        while True:
+            answer = self._prompt()
+            edited = None if text == rule.after else text
+            if answer == "q":
+                self.stopped = True
+                return
+            if answer in ("y", "n"):
+                return self._give(outcome, (rule,), Accepted(edited) if answer == "y" else Rejected())
+            if answer in ("a", "d"):
+                if answer == "a" and edited is not None:
+                    self._give(outcome, (rule,), Accepted(edited))
+                later = outcome.converted[outcome.converted.index(rule) :]
+                return self._give(outcome, later, Accepted() if answer == "a" else Rejected())
+            if answer == "e":
+                try:
+                    changed = edited_in_editor(text)
+                    with_text(outcome, rule, changed)
+                except BadEdit as problem:
+                    self.out.line(self.out.paint(str(problem), "red"))
+                else:
+                    text = changed
+                    self._show(outcome.path, rule, text, position)
+            else:
+                self.out.text(HELP)
+
+    def _prompt(self) -> str:
+        """One letter; the end of the input is a q."""
+        self.out.text(self.out.paint(f"Convert this rule [{KEYS}]? ", "bold"))
+        self.out.flush()
+        line = self.source.readline()
+        if not line:
+            self.out.line()
+            return "q"
+        return line.strip().lower()[:1] or "?"
+
+    def _give(self, outcome: FileConverted, rules: Iterable[RuleConverted], answer: Answer) -> None:
+        for rule in rules:
+            key = key_of(outcome.path, rule)
+            if key not in self.answers:
+                self.answers.give(key, answer)
+
+    def _show(self, path: str, rule: RuleConverted, text: str, position: str) -> None:
+        columns = shutil.get_terminal_size().columns
+        place = f"{safe(path)}:{rule.line}: {safe(rule.name)}, the rule for {safe(rule.target)} ({position})"
+        self.out.line()
+        self.out.line(self.out.paint(place, "bold"))
+        for line in shown(rule.before, text, columns, self.out):
+            self.out.line(line)
+        for note in rule.notes:
+            self.out.line(f"{self.out.paint(note.code, 'cyan')} line {note.line}: {safe(note.message)}")
+
+    def _narrowed(self, outcome: FileConverted) -> Outcome:
+        """The outcome with the accepted rules alone."""
+        accepted: dict[str, Accepted] = {}
+        for rule in outcome.converted:
+            key = key_of(outcome.path, rule)
+            if key in self.answers and isinstance(answer := self.answers[key], Accepted):
+                accepted[rule.id] = answer
+        self.declined += len(outcome.converted) - len(accepted)
+        if not accepted:
+            return FileUnchanged(outcome.path, outcome.left, outcome.notes, "nothing in it was accepted")
+        if len(accepted) < len(outcome.converted):
+            options = replace(self.options_of(outcome.path), only=frozenset(accepted))
+            again = plan_file(Job(outcome.path, outcome.before, options))
+            if not isinstance(again, FileConverted):
+                return again
+            outcome = again
+        for rule in reversed(outcome.converted):  # from below: what is above keeps its line
+            text = accepted[rule.id].text if rule.id in accepted else None
+            if text is not None:
+                outcome = replace(outcome, after=with_text(outcome, rule, text))
+        return outcome

@@ -223,16 +223,20 @@ def untraced(x: Any, tape: Tape) -> Any:
     )
 
 
-def tangent_at(tangent: Any, path: Path) -> Any:
-    """The part of a tangent that belongs to the leaf at `path`; zeros have zero parts."""
+def tangent_at(tangent: Any, path: Path, x: Any = None) -> Any:
+    """The part of a tangent of `x` that belongs to the leaf at `path`; zeros have zero parts. The tangent of a
+    named tuple may be that of a tuple, by position."""
     for key in path:
         if isinstance(tangent, AbstractZero) or tangent is None:
             return ZeroTangent()
         tangent = unthunk(tangent)
         if isinstance(tangent, dict):
             tangent = tangent.get(key)
+        elif is_namedtuple(x) and isinstance(tangent, Tangent) and tangent.primal_type is tuple:
+            tangent = tangent[type(x)._fields.index(key)]
         else:
             tangent = tangent[key]
+        x = None if x is None else (parts(x) or {}).get(key)
     return ZeroTangent() if tangent is None else tangent
 
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from types import FunctionType
 from typing import Any
 
 import numpy as np
 
 from ..config import HasReverseMode, RuleConfig
+from ..registry import rrule
 from ..tangents import AbstractZero, NoTangent, NotImplementedTangent, ZeroTangent
 from ..thunks import unthunk
 from .cotangents import Fill, Pieces
@@ -18,6 +20,7 @@ from .tracer import Tape, Tracer, primal, tracer
 
 ndarray = np.ndarray
 float64 = np.float64
+F8 = np.dtype(float)
 
 
 class TapeConfig(RuleConfig[HasReverseMode]):
@@ -27,39 +30,38 @@ class TapeConfig(RuleConfig[HasReverseMode]):
 class Trace:
     """A function that has run on traced arguments: its result, and the entries from which cotangents come."""
 
-    __slots__ = ("args", "entries", "f", "first", "outputs", "places", "tape", "y")
+    __slots__ = ("args", "callee_places", "f", "first", "outputs", "places", "tape", "y")
 
     def __init__(self, config: Any, f: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         self.tape = tape = Tape(config)
         self.f, self.args = f, args
-        traced: list[Any] = []
-
-        def leaf(x: Any) -> Any:
-            t = tracer(x, tape, len(tape))
-            tape.append(None)
-            return t
-
         try:
-            callee = f
-            if parts(f):
-                callee = rebuild(f, leaf)
-            traced.append(callee)
+            callee, self.callee_places = f, nowhere
+            is_function = type(f) is FunctionType
+            if not is_function and parts(f):
+                callee, self.callee_places = _traced(f, tape)
+            traced = []
+            self.places: list[int | dict[Path, int]] = []
             for x in args:
                 kind = type(x)
-                if (kind is ndarray and x.dtype.kind == "f") or kind is float64 or kind is float:
-                    traced.append(leaf(x))
+                if (kind is ndarray and x.dtype is F8) or kind is float64 or kind is float:
+                    t = Tracer()
+                    t.value = x
+                    t.tape = tape
+                    t.index = len(tape)
+                    tape.append(None)
+                    self.places.append(t.index)
+                    traced.append(t)
                 else:
-                    traced.append(rebuild(x, leaf))
+                    x, places = _traced(x, tape)
+                    self.places.append(places)
+                    traced.append(x)
             self.first = len(tape)
-            # The tracers themselves hold values that nobody may need; their places are enough.
-            self.places = [
-                x.index if type(x) is Tracer and x.tape is tape else _places(x) for x in traced
-            ]
             y = NotImplemented
-            if has_rule(f):
-                y = try_rule(tape, callee, tuple(traced[1:]), kwargs)
+            if id(f) in _rules if is_function else has_rule(f):
+                y = try_rule(tape, callee, tuple(traced), kwargs)
             if y is NotImplemented:
-                y = callee(*traced[1:], **kwargs)
+                y = callee(*traced, **kwargs)
             if type(y) is ndarray and y.dtype.kind == "O" and y.size:
                 y = gather(y)
             if type(y) is Tracer:
@@ -83,7 +85,7 @@ class Trace:
         shared: set[int] = set()
         dy = unthunk(dy)
         for path, place, value in self.outputs:
-            g = seed(tangent_at(dy, path), value)
+            g = seed(tangent_at(dy, path, self.y) if path else dy, value)
             if g is not None:
                 _merge(grads, place, g, shared)
                 shared.add(place)
@@ -100,25 +102,64 @@ class Trace:
     ) -> tuple[Any, ...]:
         """The tangents of the function and its arguments; `written_out` has arrays of zeros for nothing."""
         grads, shared = self.cotangents(dy, once)
-        out = []
-        for x, place in zip((self.f, *self.args), self.places, strict=True):
+        out = [_structured(self.f, self.callee_places, grads, shared, written_out)]
+        for x, place in zip(self.args, self.places):
             if type(place) is int:
                 out.append(finished(x, grads[place], place in shared, written_out))
-            elif not place:
-                out.append(NoTangent())
             else:
                 out.append(_structured(x, place, grads, shared, written_out))
         return tuple(out)
 
+    def gradients_of_number(self) -> tuple[Any, ...]:
+        """The gradients of the arguments where the result is one real number; the tape is empty afterwards."""
+        tape = self.tape
+        grads: list[Any] = [None] * len(tape)
+        shared: set[int] = set()
+        for _, place, value in self.outputs:
+            grads[place] = _one if type(value) is float64 else seed(1.0, value)
+        before = tape.sweeping()
+        try:
+            sweep(tape, grads, shared, self.first)
+        finally:
+            tape.swept(before)
+        return tuple(
+            [
+                finished(x, grads[place], place in shared, True)
+                if type(place) is int
+                else _structured(x, place, grads, shared, True)
+                for x, place in zip(self.args, self.places)
+            ]
+        )
 
-def _places(x: Any) -> dict[Path, int]:
-    """The places of the tracers within a structured argument, by path."""
-    return {path: t.index for path, t in leaves(x, lambda t: type(t) is Tracer)} if parts(x) else {}
+
+nowhere: dict[Path, int] = {}
+_one = float64(1.0)
+_rules = rrule._tables
+
+
+def _traced(x: Any, tape: Tape) -> tuple[Any, int | dict[Path, int]]:
+    """An argument with tracers for its leaves, and their places."""
+    if type(x) is not Tracer and not is_leaf(x) and not parts(x):
+        return x, nowhere
+
+    def leaf(value: Any) -> Any:
+        t = tracer(value, tape, len(tape))
+        tape.append(None)
+        return t
+
+    made = rebuild(x, leaf)
+    if type(made) is Tracer:
+        return made, made.index
+    # The tracers themselves hold values that nobody may need; their places are enough.
+    return made, {path: t.index for path, t in leaves(made, lambda t: type(t) is Tracer)}
 
 
 def _structured(
     x: Any, places: dict[Path, int], grads: list[Any], shared: set[int], written_out: bool
 ) -> Any:
+    if not places:
+        return NoTangent()
+
     def leaf(value: Any, path: Path) -> Any:
         place = places.get(path)
         if place is None:  # a second way to an object that was met before
@@ -150,12 +191,16 @@ def seed(dy: Any, value: Any) -> Any:
 def finished(x: Any, g: Any, is_shared: bool, written_out: bool) -> Any:
     """The gradient of an argument as the user expects it: an array for an array, its dtype, real for real."""
     kind = type(x)
+    if kind is float64 and type(g) is float64:
+        return g
     if g is None:
         if not written_out:
             return ZeroTangent()
         if kind is ndarray:
             return np.zeros(x.shape, x.dtype)
         return x * 0.0 if kind is Tracer else np.zeros_like(x) if np.shape(x) else type(x)(0)
+    if kind is float and type(g) is float64:
+        return float(g)
     if type(g) is Pieces:
         g = g.dense()
     elif type(g) is Fill:
@@ -165,7 +210,7 @@ def finished(x: Any, g: Any, is_shared: bool, written_out: bool) -> Any:
         return np.real(g) if np.iscomplexobj(g) and not np.iscomplexobj(x) else g
     if kind is ndarray:
         if type(g) is ndarray:
-            if g.dtype != x.dtype:
+            if g.dtype is not x.dtype and g.dtype != x.dtype:
                 return (g.real if x.dtype.kind == "f" and g.dtype.kind == "c" else g).astype(
                     x.dtype
                 )

@@ -14,12 +14,14 @@ from migrate.analysis.module import ModuleView
 from migrate.analysis.numeric import (
     ARRAY_ATTRIBUTES,
     ARRAY_METHODS,
+    CONSTANTS,
     SCALAR_BUILTINS,
     SEVERAL_RESULTS,
 )
 from migrate.analysis.values import (
     ARRAY,
     COTANGENT_ARRAY,
+    NUMERIC,
     PLAIN,
     TANGENT,
     UNKNOWN,
@@ -337,6 +339,8 @@ class Flow:
             case ast.Attribute(value=base, attr=attr):
                 if self.view.legacy.meaning(node) is not None:
                     return {PLAIN}
+                if self._is_numeric_function(node):
+                    return {NUMERIC}
                 return self._attribute(self.value(base), attr)
             case ast.Subscript(value=base, slice=index):
                 if not isinstance(index, ast.Slice):
@@ -405,6 +409,8 @@ class Flow:
     def _name(self, node: ast.Name) -> Atoms:
         if self.view.legacy.meaning(node) is not None:
             return {PLAIN}
+        if self._is_numeric_function(node):
+            return {NUMERIC}
         variable = self.view.scopes.of(node)
         known = self.variables.get(variable)
         if variable.scope is None:
@@ -415,6 +421,13 @@ class Flow:
         if definition is not None and definition not in self.opaque:
             return {Function(definition)}
         return {PLAIN}
+
+    def _is_numeric_function(self, node: ast.expr) -> bool:
+        imported = self.view.imported_name(node)
+        if imported is None or not self.view.is_numeric(imported[0]):
+            return False
+        last = imported[1].rpartition(".")[2]
+        return last not in SEVERAL_RESULTS and last not in CONSTANTS and last.islower()
 
     def _in_comprehension(self, variable: Variable) -> bool:
         return variable.scope is not None and variable.scope.kind == "comprehension"
@@ -644,7 +657,9 @@ class Flow:
                 site.gradients = callee.kind
                 self._grow(site.rest, {TANGENT})
                 found.add(Held(site))
-            else:
+            elif callee is NUMERIC:
+                found.add(ARRAY)
+            elif not isinstance(callee, Nothing):  # None cannot be called
                 found.add(UNKNOWN)
         return found
 

@@ -12,6 +12,9 @@ SEVERAL_RESULTS = frozenset(
     errstate object_ asarray_chkfinite minimize root quad solve_ivp""".split()
 )
 
+#: What else these modules hold that is no function.
+CONSTANTS = frozenset("pi e inf nan newaxis euler_gamma tau NINF PINF".split())
+
 #: Methods whose result on an array is an array or a number.
 ARRAY_METHODS = frozenset(
     """all any argmax argmin argsort astype choose clip compress conj conjugate cumprod cumsum diagonal dot

@@ -5,6 +5,7 @@ An expression's value is a set of atoms, an over-approximation of what it can be
 ======================  ==================================================================================================
 `ARRAY`                 a number or an array, or another value that no tangent type looks like; the same in both languages
 `PLAIN`                 a value of the primal program, of any type (a tuple, an object, None)
+`NUMERIC`               a function of numpy that gives arrays or numbers
 `UNKNOWN`               the result of a call that cannot be followed, in the legacy language
 `TANGENT`               a tangent of the target language: the cotangent, a part of it, what a `back` gave
 `COTANGENT_ARRAY`       the cotangent of a function that is seen to return an array or a number
@@ -31,6 +32,7 @@ from migrate.scopes import FunctionNode
 class Simple(Enum):
     ARRAY = auto()
     PLAIN = auto()
+    NUMERIC = auto()
     UNKNOWN = auto()
     TANGENT = auto()
     COTANGENT_ARRAY = auto()
@@ -41,6 +43,7 @@ class Simple(Enum):
 
 ARRAY = Simple.ARRAY
 PLAIN = Simple.PLAIN
+NUMERIC = Simple.NUMERIC
 UNKNOWN = Simple.UNKNOWN
 TANGENT = Simple.TANGENT
 COTANGENT_ARRAY = Simple.COTANGENT_ARRAY

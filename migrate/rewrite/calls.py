@@ -59,7 +59,7 @@ class CallRewriter:
         elif meaning == "hook" and len(node.args) == 2:
             self._hook_sink(node)
         elif meaning is None:
-            called = self.flow.atoms(node.func)
+            called = self._callees(node)
             backs = [a for a in called if isinstance(a, Back)]
             if backs:
                 if len(backs) != len(called):
@@ -69,6 +69,10 @@ class CallRewriter:
                         raise Undecided("a pullback of the AD is given unpacked arguments")
                     self._given_to_back(argument, backs[0])
             self._map_sinks(node)
+
+    def _callees(self, node: ast.Call) -> Atoms:
+        """What may be called; a None among it cannot."""
+        return {a for a in self.flow.atoms(node.func) if not isinstance(a, Nothing)}
 
     def _given_to_back(self, argument: ast.expr, back: Back) -> None:
         text, variable = self._value_of(back)
@@ -146,7 +150,7 @@ class CallRewriter:
         if meaning is not None:
             self._legacy_call(meaning, node)
             return
-        called = self.flow.atoms(node.func)
+        called = self._callees(node)
         if any(isinstance(a, Back) for a in called):
             self._back_call(node, {a.kind for a in called if isinstance(a, Back)})
             return
@@ -154,7 +158,7 @@ class CallRewriter:
         if handed:
             self._pullback_call(node, called, handed)
             return
-        if any(isinstance(a, (Function, Bound)) for a in called) and not called & {UNKNOWN, PLAIN}:
+        if called and not called & {UNKNOWN, PLAIN}:
             return
         self._foreign_call(node, called)
 

@@ -183,7 +183,7 @@ class SinkRewriter:
             case ast.NamedExpr(value=value):
                 self._pullback_value(value, rule)
                 return
-        atoms = self.flow.atoms(node)
+        atoms = {a for a in self.flow.atoms(node) if not isinstance(a, Nothing)}
         if not atoms:
             raise Undecided("its pullback cannot be followed", rule)
         backs = {a.kind for a in atoms if isinstance(a, Back)}
@@ -536,7 +536,7 @@ class SinkRewriter:
         rule = pullback.rules[0]
         atoms = self.flow.atoms(node)
         if isinstance(node, ast.Call):
-            called = self.flow.atoms(node.func)
+            called = {a for a in self.flow.atoms(node.func) if not isinstance(a, Nothing)}
             handed = [a for a in called if isinstance(a, Function) and a.node in self.cluster.pullbacks]
             if handed:
                 if len(handed) != len(called) or any(
@@ -574,9 +574,9 @@ class SinkRewriter:
         self._wrap_with_callee(node, pullback, "[1:]")
 
     def _tuple_sites(self, node: ast.expr, sites: list[Site], pullback: Pullback) -> None:
-        for site in sites:
-            if site.exact is not None and not site.rest and not site.gradients:
-                self._check_count(len(site.exact), pullback)
+        if all(s.exact is not None and not s.rest and not s.gradients for s in sites):
+            for site in sites:
+                self._check_count(len(site.exact or ()), pullback)
         elements: Atoms = set()
         for site in sites:
             elements |= site.elements()

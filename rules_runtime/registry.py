@@ -48,7 +48,7 @@ from .signatures import (
     pattern_of,
     signature_of,
 )
-from .structure import can_be_perturbed
+from .structure import can_be_perturbed, zero_of
 from .tangents import NoTangent, ZeroTangent
 from .thunks import unthunk
 
@@ -625,7 +625,7 @@ def signature_from(annotations: Iterable[Any], frame: types.FrameType | None = N
     >>> print(signature_from((str, int)))
     (arg1: str, arg2: int)
     """
-    scope = Scope(_never, frame)
+    scope = Scope.of_frame(frame) if frame is not None else Scope(_never, None)
     patterns = []
     for annotation in annotations:
         try:
@@ -668,7 +668,7 @@ def rrule_via_ad(config: RuleConfig[Any], f: Any, /, *args: Any, **kwargs: Any) 
         return result
     n = 1 + len(args)
     name = f"{type(config).__name__}.rrule_via_ad of {name_of(f)}"
-    return y, Pullback(pullback, name, NoTangent(), 0, n, n, n)
+    return y, Pullback(pullback, name, zero_of(f), 0, n, n, n)
 
 
 def _differentiate(config: Any, f: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:

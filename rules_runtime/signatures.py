@@ -264,13 +264,15 @@ class Scope:
                 self.own[name] = cell.cell_contents
             except ValueError:
                 continue
-        self.frames: list[types.FrameType] = []
-        while frame is not None:
-            if defined_in(code, frame.f_code):
-                code = frame.f_code
-                if frame.f_locals is not self.globals:
-                    self.frames.append(frame)
-            frame = frame.f_back
+        self.frames = _enclosing(code, frame, self.globals)
+
+    @classmethod
+    def of_frame(cls, frame: types.FrameType) -> Scope:
+        """The names that an expression in a frame sees."""
+        self = cls.__new__(cls)
+        self.globals, self.own = frame.f_globals, {}
+        self.frames = [frame, *_enclosing(frame.f_code, frame.f_back, self.globals)]
+        return self
 
     def evaluate(self, text: str) -> Any:
         """The value of an expression; raises whatever evaluating it raises."""
@@ -280,6 +282,20 @@ class Scope:
     def forget(self) -> None:
         """Let go of the frames: nothing is to be looked up any more."""
         self.frames.clear()
+
+
+def _enclosing(
+    code: Any, frame: types.FrameType | None, module: dict[str, Any]
+) -> list[types.FrameType]:
+    """The frames of the functions and class bodies around some code, innermost first, as far as they are running."""
+    found = []
+    while frame is not None:
+        if code in frame.f_code.co_consts:
+            code = frame.f_code
+            if frame.f_locals is not module:
+                found.append(frame)
+        frame = frame.f_back
+    return found
 
 
 # The heads of subscripts whose arguments matter for dispatch; of all others only the origin does.

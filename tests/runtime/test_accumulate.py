@@ -45,7 +45,10 @@ class Pair(NamedTuple):
         ((Tangent[dict](a=1.0), {"a": 1.0, "b": 2.0}), Tangent[dict](a=2.0, b=2.0)),
         (((1.0, 2.0), Tangent[tuple](1.0, ZERO)), Tangent[tuple](2.0, 2.0)),
         ((Tangent[Pair](a=1.0), {"b": 2.0}), Tangent[Pair](1.0, 2.0)),
-        ((Tangent[tuple](1.0, ZERO), Tangent[tuple](1.0, Thunk(lambda: 2.0))), Tangent[tuple](2.0, 2.0)),
+        (
+            (Tangent[tuple](1.0, ZERO), Tangent[tuple](1.0, Thunk(lambda: 2.0))),
+            Tangent[tuple](2.0, 2.0),
+        ),
         ((1.0, NotImplementedTangent("x")), NotImplementedTangent("x")),
     ],
     ids=repr,

@@ -63,7 +63,9 @@ def test_numbers(x: Any, dx: Any, expected: Any) -> None:
     assert found == expected
 
 
-@pytest.mark.parametrize("x", [True, np.bool_(True), "a", b"a", None, len, int, slice(1), (), (True, "a"), object()])
+@pytest.mark.parametrize(
+    "x", [True, np.bool_(True), "a", b"a", None, len, int, slice(1), (), (True, "a"), object()]
+)
 def test_what_has_no_tangents(x: Any) -> None:
     project = ProjectTo(x)
     assert project(1.0) is NONE
@@ -157,8 +159,16 @@ def test_shapes_that_do_not_fit(x: Any, dx: Any) -> None:
 @pytest.mark.parametrize(
     ("x", "dx", "text"),
     [
-        (Foo(1.0, w=np.ones(1)), Tangent[Foo](a=1j, w=np.array([2j])), "Tangent[Foo](a=0.0, w=array([0.]))"),
-        (Foo(1.0), Tangent[Foo](a=1.0, n=2, name=3), "Tangent[Foo](a=1.0, n=2.0, name=NoTangent())"),
+        (
+            Foo(1.0, w=np.ones(1)),
+            Tangent[Foo](a=1j, w=np.array([2j])),
+            "Tangent[Foo](a=0.0, w=array([0.]))",
+        ),
+        (
+            Foo(1.0),
+            Tangent[Foo](a=1.0, n=2, name=3),
+            "Tangent[Foo](a=1.0, n=2.0, name=NoTangent())",
+        ),
         (Foo(1.0), Tangent[Foo](zz=1j), "Tangent[Foo](zz=1j)"),
         ((1.0, "a"), Tangent[tuple](1j, 2.0), "Tangent[tuple](0.0, NoTangent())"),
         ((1.0, 2.0), (1j, 2.0), "Tangent[tuple](0.0, 2.0)"),
@@ -169,7 +179,11 @@ def test_shapes_that_do_not_fit(x: Any, dx: Any) -> None:
         ({"a": 1.0, 2: 1j}, {"a": 1j, 2: 1j}, "Tangent[dict]({'a': 0.0, 2: 1j})"),
         ({"a": 1.0}, Tangent[dict](a=1j), "Tangent[dict]({'a': 0.0})"),
         (OrderedDict(a=1.0), {"a": 1.0}, "Tangent[OrderedDict]({'a': 1.0})"),
-        (((1.0,), "a"), (Tangent[tuple](1j), ZERO), "Tangent[tuple](Tangent[tuple](0.0), ZeroTangent())"),
+        (
+            ((1.0,), "a"),
+            (Tangent[tuple](1j), ZERO),
+            "Tangent[tuple](Tangent[tuple](0.0), ZeroTangent())",
+        ),
     ],
 )
 def test_structures_go_by_part(x: Any, dx: Any, text: str) -> None:
@@ -178,6 +192,17 @@ def test_structures_go_by_part(x: Any, dx: Any, text: str) -> None:
 
 def test_a_structure_of_nothing_is_nothing() -> None:
     assert ProjectTo((1.0, "a"))(Tangent[tuple](NONE, 1.0)) is NONE
+
+
+def test_a_bound_method_has_the_tangents_of_its_instance() -> None:
+    class Layer:
+        def __init__(self) -> None:
+            self.w = 1.0
+
+        def apply(self) -> None: ...
+
+    assert ProjectTo(Layer().apply)(Tangent[Layer](w=1j)) == Tangent[Layer](w=0.0)
+    assert repr(ProjectTo(Layer().apply)(Tangent[Layer](w=2 + 1j))) == "Tangent[Layer](w=2.0)"
 
 
 def test_what_it_does_not_know_passes() -> None:

@@ -78,14 +78,33 @@ def test_fields() -> None:
     assert fields_of(State(1.0, 2)) == {"h": 1.0, "n": 2}
     assert fields_of(Slotted()) == {"_kept": "x", "step": 0.5, "_Slotted__private": 1.0}
     assert fields_of(Below()) == {"_kept": "x", "step": 0.5, "_Slotted__private": 1.0, "extra": 2.0}
-    assert fields_of(functools.partial(plain, 1.0, k=2)) == {"func": plain, "args": (1.0,), "keywords": {"k": 2}}
+    assert fields_of(functools.partial(plain, 1.0, k=2)) == {
+        "func": plain,
+        "args": (1.0,),
+        "keywords": {"k": 2},
+    }
     layer = Layer(1.0)
     assert fields_of(layer.apply) == {"__self__": layer}
 
 
 @pytest.mark.parametrize(
     "x",
-    [1.0, 1, "a", None, np.ones(2), np.float64(1), (1.0,), [1.0], {"a": 1.0}, plain, Foo, np.sin, object(), {1.0}],
+    [
+        1.0,
+        1,
+        "a",
+        None,
+        np.ones(2),
+        np.float64(1),
+        (1.0,),
+        [1.0],
+        {"a": 1.0},
+        plain,
+        Foo,
+        np.sin,
+        object(),
+        {1.0},
+    ],
     ids=stable,
 )
 def test_what_has_no_named_fields(x: Any) -> None:
@@ -217,7 +236,10 @@ def test_zero_tangents_have_the_structure_written_out() -> None:
     assert type(found) is Tangent[Foo]
     assert list(found) == ["a", "w"]
     assert found.w.tolist() == [0.0, 0.0]
-    assert repr(zero_tangent((1.0, "a", [2.0]))) == "Tangent[tuple](0.0, NoTangent(), Tangent[list](0.0))"
+    assert (
+        repr(zero_tangent((1.0, "a", [2.0])))
+        == "Tangent[tuple](0.0, NoTangent(), Tangent[list](0.0))"
+    )
     assert repr(zero_tangent(State(1.0))) == "Tangent[State](h=0.0, n=NoTangent())"
     assert repr(zero_tangent({"k": 1.0, "s": "x"})) == "Tangent[dict]({'k': 0.0})"
     assert zero_tangent(Layer(1.0).apply) == Tangent[Layer](w=0.0)

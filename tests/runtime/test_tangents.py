@@ -18,8 +18,8 @@ from hypothesis import strategies as st
 from rules_runtime.errors import NotImplementedTangentError, TangentError
 from rules_runtime.tangents import (
     AbstractZero,
-    NotImplementedTangent,
     NoTangent,
+    NotImplementedTangent,
     Tangent,
     ZeroTangent,
     same,
@@ -130,10 +130,10 @@ def test_the_two_zeros_are_not_equal_to_each_other() -> None:
 def test_zero_equals_what_is_zero() -> None:
     assert ZERO == 0.0
     assert np.zeros(3) == ZERO  # one bool, not three
-    assert (ZERO == np.zeros(3)) is True
-    assert (ZERO == np.array([0.0, 1.0])) is False
-    assert ZERO == Tangent[Foo](a=0.0, b=NONE)
-    assert ZERO != Tangent[Foo](a=1.0)
+    assert (np.zeros(3) == ZERO) is True
+    assert (np.array([0.0, 1.0]) == ZERO) is False
+    assert Tangent[Foo](a=0.0, b=NONE) == ZERO
+    assert Tangent[Foo](a=1.0) != ZERO
     assert ZERO != "a"
     assert hash(ZERO) == hash(0.0)
 
@@ -199,7 +199,8 @@ def test_not_implemented_goes_through_sums_and_products() -> None:
 
 
 @pytest.mark.parametrize(
-    "use", [float, np.asarray, bool, list, len, lambda t: t - 1.0, lambda t: 1.0 - t, lambda t: np.exp(t)]
+    "use",
+    [float, np.asarray, bool, list, len, lambda t: t - 1.0, lambda t: 1.0 - t, lambda t: np.exp(t)],
 )
 def test_not_implemented_says_why_where_a_number_is_needed(use: Any) -> None:
     with pytest.raises(NotImplementedTangentError, match="the order of a Bessel function"):
@@ -212,7 +213,7 @@ def test_not_implemented_says_why_where_a_number_is_needed(use: Any) -> None:
 def test_each_primal_type_has_one_tangent_type() -> None:
     assert Tangent[Foo] is Tangent[Foo]
     assert Tangent[list[float]] is Tangent[list]
-    assert Tangent[Optional[Foo]] is Tangent[Foo]
+    assert Tangent[Optional[Foo]] is Tangent[Foo]  # noqa: UP045
     assert Tangent[Foo | None] is Tangent[Foo]
     assert Tangent[Annotated[Foo, "x"]] is Tangent[Foo]
     assert Tangent[Any] is Tangent[object]
@@ -297,7 +298,13 @@ def test_a_tangent_cannot_be_changed() -> None:
 
 
 @pytest.mark.parametrize(
-    "t", [Tangent[Foo](a=1.0), Tangent[tuple](1.0, ZERO), Tangent[State](h=1.0), Tangent[dict]({1: 2.0})]
+    "t",
+    [
+        Tangent[Foo](a=1.0),
+        Tangent[tuple](1.0, ZERO),
+        Tangent[State](h=1.0),
+        Tangent[dict]({1: 2.0}),
+    ],
 )
 def test_tangents_can_be_pickled_and_copied(t: Any) -> None:
     for other in (pickle.loads(pickle.dumps(t)), copy.deepcopy(t)):
@@ -494,13 +501,19 @@ def test_missing_parts_are_zero_in_sums() -> None:
 
 
 def test_tangents_of_a_class_and_a_subclass_add() -> None:
-    for total in (Tangent[Foo](a=1.0) + Tangent[SubFoo](extra=2.0), Tangent[SubFoo](extra=2.0) + Tangent[Foo](a=1.0)):
+    for total in (
+        Tangent[Foo](a=1.0) + Tangent[SubFoo](extra=2.0),
+        Tangent[SubFoo](extra=2.0) + Tangent[Foo](a=1.0),
+    ):
         assert type(total) is Tangent[SubFoo]
         assert total == Tangent[SubFoo](a=1.0, extra=2.0)
 
 
 def test_a_tuple_may_stand_for_a_named_tuple() -> None:
-    for total in (Tangent[State](c=1.0) + Tangent[tuple](1.0, 2.0), Tangent[tuple](1.0, 2.0) + Tangent[State](c=1.0)):
+    for total in (
+        Tangent[State](c=1.0) + Tangent[tuple](1.0, 2.0),
+        Tangent[tuple](1.0, 2.0) + Tangent[State](c=1.0),
+    ):
         assert type(total) is Tangent[State]
         assert total == Tangent[State](h=1.0, c=3.0)
     assert Tangent[tuple](1.0, 2.0) == Tangent[State](1.0, 2.0)
@@ -589,7 +602,8 @@ def test_products_with_scalars_distribute(a: Any, b: Any, k: float, m: float) ->
 def test_every_tangent_has_a_negative(a: Any, b: Any) -> None:
     assert same(a - a, ZERO)
     assert same(a + (-a), ZERO)
-    assert same(-(-a), a)
+    minus = -a
+    assert same(-minus, a)
     assert same(a - b, -(b - a))
     assert same(0.0 * a, ZERO)
 

@@ -63,7 +63,9 @@ def test_parts_of_tangents_are_computed_and_everything_else_passes() -> None:
         assert unthunk(x) is x
 
 
-@pytest.mark.parametrize("other", [3.0, np.array([1.0, 2.0]), Thunk(lambda: 3.0), np.float64(3)], ids=repr)
+@pytest.mark.parametrize(
+    "other", [3.0, np.array([1.0, 2.0]), Thunk(lambda: 3.0), np.float64(3)], ids=repr
+)
 def test_arithmetic_computes(other: Any) -> None:
     value = np.array([5.0, 7.0])
 

@@ -1,0 +1,1016 @@
+"""rrule: which rule a call has, what it is called with, and what is handed out."""
+
+from __future__ import annotations
+
+import gc
+import math
+import threading
+import weakref
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, Optional, Union
+
+import numpy as np
+import pytest
+
+from rules_runtime import rrule as default_rrule
+from rules_runtime.config import HasForwardMode, HasReverseMode, NoReverseMode, RuleConfig
+from rules_runtime.errors import AmbiguousRuleError, ConfigError, RuleError, RulesError
+from rules_runtime.registry import OptOuts, Registry, rrule_via_ad, signature_from
+from rules_runtime.tangents import NoTangent, Tangent, ZeroTangent
+from rules_runtime.thunks import Thunk
+
+ZERO, NONE = ZeroTangent(), NoTangent()
+
+
+class MyAD(RuleConfig[HasReverseMode]): ...
+
+
+class OtherAD(RuleConfig[HasReverseMode]): ...
+
+
+class ChildAD(MyAD): ...
+
+
+class Forward(RuleConfig[HasForwardMode]): ...
+
+
+class BothModes(RuleConfig[HasReverseMode, HasForwardMode]): ...
+
+
+@dataclass
+class Foo:
+    a: float
+
+    def scaled(self, k: float) -> float:
+        return self.a * k
+
+    @classmethod
+    def make(cls, a: float) -> Foo:
+        return cls(a)
+
+    @staticmethod
+    def free(x: float) -> float:
+        return x
+
+    def __call__(self, x: float) -> float:
+        return self.a * x
+
+
+class Child(Foo): ...
+
+
+class Overriding(Foo):
+    def __call__(self, x: float) -> float:
+        return 7.0
+
+
+def f(*args: Any, **kwargs: Any) -> Any:
+    return args
+
+
+@pytest.fixture
+def rrule() -> Registry:
+    return Registry()
+
+
+def says(word: str) -> Any:
+    """A rule function's body: the value is a word that says which rule it was."""
+    return word, lambda dy: pytest.fail("nobody pulls")
+
+
+def chosen(rrule: Registry, *args: Any, **kwargs: Any) -> Any:
+    found = rrule(*args, **kwargs)
+    return None if found is None else found[0]
+
+
+# -- asking ------------------------------------------------------------------------------------------
+
+
+def test_without_a_rule_there_is_none(rrule: Registry) -> None:
+    assert rrule(f, 1.0) is None
+    assert rrule(MyAD(), f, 1.0) is None
+
+
+def test_a_rule_gives_the_value_and_the_pullback(rrule: Registry) -> None:
+    @rrule.register(f)
+    def rule(callee: Any, x: Any, *, k: float = 2.0) -> Any:
+        assert callee is f
+        return k * x, lambda dy: (NONE, k * dy)
+
+    y, pullback = rrule(f, 3.0)
+    assert y == 6.0
+    assert pullback(1.0) == (NONE, 2.0)
+    y, pullback = rrule(f, 3.0, k=5.0)
+    assert (y, pullback(1.0)) == (15.0, (NONE, 5.0))
+
+
+def test_the_rule_function_is_returned_as_it_is(rrule: Registry) -> None:
+    def rule(_: Any, x: Any) -> Any: ...
+
+    assert rrule.register(f)(rule) is rule
+
+
+def test_a_call_without_a_function(rrule: Registry) -> None:
+    with pytest.raises(TypeError, match="no f"):
+        rrule()
+    with pytest.raises(TypeError, match="no f"):
+        rrule(MyAD())
+
+
+def test_a_rule_may_decline(rrule: Registry) -> None:
+    rrule.register(f)(lambda _, x: None)
+    assert rrule(f, 1.0) is None
+
+
+def test_arguments_named_like_the_parameters_of_rrule(rrule: Registry) -> None:
+    rrule.register(f)(lambda _, **kwargs: (kwargs, lambda dy: (NONE,)))
+    assert rrule(f, self=1, config=2, f=3, call=4)[0] == {"self": 1, "config": 2, "f": 3, "call": 4}
+
+
+# -- targets -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "target", [f, np.sin, np.sum, math.sin, len, Foo, np.add.reduce, Foo.free, Foo.make]
+)
+def test_targets_without_an_instance(rrule: Registry, target: Any) -> None:
+    @rrule.register(target)
+    def rule(callee: Any, x: Any) -> Any:
+        assert callee == target
+        return "y", lambda dy: (NONE, dy)
+
+    y, pullback = rrule(target, 1.0)
+    assert y == "y"
+    assert pullback(2.0) == (NONE, 2.0)
+    assert pullback(ZERO) == (NONE, ZERO)
+
+
+def test_a_method_has_the_instance_first(rrule: Registry) -> None:
+    @rrule.register(Foo.scaled)
+    def rule(_: Any, self: Foo, k: float) -> Any:
+        assert _ is Foo.scaled
+        return self.a * k, lambda dy: (NONE, Tangent[Foo](a=dy * k), dy * self.a)
+
+    for obj in (Foo(2.0), Child(2.0)):
+        y, pullback = rrule(obj.scaled, 3.0)
+        assert y == 6.0
+        assert pullback(1.0) == (Tangent[Foo](a=3.0), 2.0)
+        assert pullback(NONE) == (ZERO, ZERO)
+        y, pullback = rrule(Foo.scaled, obj, 3.0)
+        assert pullback(1.0) == (NONE, Tangent[Foo](a=3.0), 2.0)
+        assert pullback(ZERO) == (NONE, ZERO, ZERO)
+
+
+def test_a_functor_rule_has_the_instance_as_its_callee(rrule: Registry) -> None:
+    @rrule.register(Foo.__call__)
+    def rule(foo: Foo, x: float) -> Any:
+        return foo.a * x, lambda dy: (Tangent[Foo](a=dy * x), dy * foo.a)
+
+    for obj in (Foo(2.0), Child(2.0)):
+        for call in ((obj, 3.0), (obj.__call__, 3.0)):
+            y, pullback = rrule(*call)
+            assert y == 6.0
+            assert pullback(1.0) == (Tangent[Foo](a=3.0), 2.0)
+            assert pullback(ZERO) == (ZERO, ZERO)
+        y, pullback = rrule(Foo.__call__, obj, 3.0)
+        assert pullback(1.0) == (NONE, Tangent[Foo](a=3.0), 2.0)
+        assert pullback(ZERO) == (NONE, ZERO, ZERO)
+
+
+def test_a_subclass_that_overrides_call_is_not_covered(rrule: Registry) -> None:
+    rrule.register(Foo.__call__)(lambda foo, x: says("base"))
+    assert rrule(Overriding(1.0), 1.0) is None
+    assert (
+        chosen(rrule, Foo.__call__, Overriding(1.0), 1.0) == "base"
+    )  # that very function was asked for
+
+
+def test_functor_rules_dispatch_on_the_instance(rrule: Registry) -> None:
+    @rrule.register(Foo.__call__)
+    def general(foo: Foo, x: Any) -> Any:
+        return says("Foo")
+
+    @rrule.register(Foo.__call__)
+    def special(foo: Child, x: Any) -> Any:
+        return says("Child")
+
+    assert chosen(rrule, Foo(1.0), 1.0) == "Foo"
+    assert chosen(rrule, Child(1.0), 1.0) == "Child"
+
+
+def test_a_call_under_another_name_is_a_function_with_the_instance_first(rrule: Registry) -> None:
+    def helper(self: Any, x: Any) -> Any:
+        return x
+
+    class Odd:
+        __call__ = helper
+
+    rrule.register(helper)(lambda _, self, x: ("y", lambda dy: (NONE, "dself", dy)))
+    assert rrule(Odd(), 1.0)[1](2.0) == ("dself", 2.0)
+    assert rrule(Odd.__call__, Odd(), 1.0)[1](2.0) == (NONE, "dself", 2.0)
+
+
+def test_a_subclass_has_its_own_constructor_and_class_methods(rrule: Registry) -> None:
+    rrule.register(Foo)(lambda _, a: says("Foo"))
+    rrule.register(Foo.make)(lambda _, a: says("make"))
+    assert rrule(Child, 1.0) is None
+    assert rrule(Child.make, 1.0) is None
+    assert chosen(rrule, Foo(1.0).make, 1.0) == "make"
+
+
+def test_one_instance_may_have_a_rule(rrule: Registry) -> None:
+    obj, other = Foo(1.0), Foo(1.0)
+
+    @rrule.register(obj)
+    def rule(callee: Any, x: Any) -> Any:
+        assert callee is obj
+        return "own", lambda dy: (Tangent[Foo](a=dy), dy)
+
+    assert rrule(obj, 1.0)[1](1.0) == (Tangent[Foo](a=1.0), 1.0)
+    assert rrule(other, 1.0) is None
+
+
+def test_rules_in_a_class_body(rrule: Registry) -> None:
+    class Line:
+        def __init__(self, k: float) -> None:
+            self.k = k
+
+        def __call__(self, x: float) -> float:
+            return self.k * x
+
+        @rrule.register(__call__)
+        def rule(line: Line, x: float) -> Any:
+            return line.k * x, lambda dy: (Tangent[Line](k=dy * x), dy * line.k)
+
+        def at(self, x: float) -> float:
+            return self.k * x
+
+        @rrule.register(at)
+        def rule_at(_, self: Line, x: float) -> Any:
+            return self.k * x, lambda dy: (NONE, Tangent[Line](k=dy * x), dy * self.k)
+
+        @classmethod
+        def make(cls, k: float) -> Line:
+            return cls(k)
+
+        @rrule.register(make)
+        def rule_make(_, k: float) -> Any:
+            return Line(k), lambda dy: (NONE, dy.k)
+
+        @staticmethod
+        def free(x: float) -> float:
+            return x
+
+        @rrule.register(free)
+        def rule_free(_, x: float) -> Any:
+            return x, lambda dy: (NONE, dy)
+
+    class Steep(Line): ...
+
+    line = Line(2.0)
+    assert rrule(line, 3.0)[1](1.0) == (Tangent[Line](k=3.0), 2.0)
+    assert rrule(line.at, 3.0)[1](1.0) == (Tangent[Line](k=3.0), 2.0)
+    assert rrule(Line.at, line, 3.0)[1](1.0) == (NONE, Tangent[Line](k=3.0), 2.0)
+    assert rrule(Line.make, 3.0)[1](Tangent[Line](k=1.0)) == (NONE, 1.0)
+    assert rrule(Steep.make, 3.0) is None
+    assert rrule(Line.free, 3.0)[1](1.0) == (NONE, 1.0)
+    assert rrule(line, "not a float") is None
+
+
+def test_a_call_of_another_name_in_a_class_body(rrule: Registry) -> None:
+    class Line:
+        __call__ = lambda self, x: x
+
+        @rrule.register(__call__)
+        def rule(line, x: Any) -> Any:
+            return x, lambda dy: ("dline", dy)
+
+    assert rrule(Line(), 1.0)[1](2.0) == ("dline", 2.0)
+
+
+def test_objects_that_cannot_be_compared_are_fine(rrule: Registry) -> None:
+    class Awkward:
+        __hash__ = None  # type: ignore[assignment]
+
+        def __eq__(self, other: object) -> bool:
+            raise AssertionError
+
+        def __call__(self, x: Any) -> Any:
+            return x
+
+    obj = Awkward()
+    assert rrule(obj, 1.0) is None
+    rrule.register(obj)(lambda _, x: says("own"))
+    assert chosen(rrule, obj, 1.0) == "own"
+    assert chosen(rrule, obj, obj) == "own"
+
+
+@pytest.mark.parametrize("target", [3, "sin", None])
+def test_what_cannot_be_called_has_no_rules(rrule: Registry, target: Any) -> None:
+    with pytest.raises(RuleError, match="can be called"):
+        rrule.register(target)
+
+
+def test_a_rule_has_a_callee(rrule: Registry) -> None:
+    with pytest.raises(RuleError, match="the callee"):
+        rrule.register(f)(lambda: None)
+    with pytest.raises(RuleError, match="the instance"):
+        rrule.register(Foo.__call__)(lambda: None)
+
+    def only_config(config: RuleConfig[HasReverseMode]) -> None: ...
+
+    with pytest.raises(RuleError, match="the callee"):
+        rrule.register(f)(only_config)
+
+
+def test_a_rule_of_rest_arguments_only(rrule: Registry) -> None:
+    rrule.register(f)(lambda *args: (len(args), lambda dy: (NONE,) + (dy,) * (len(args) - 1)))
+    assert rrule(f, 1, 2, 3)[0] == 4
+    assert rrule(f, 1, 2)[1](1.0) == (NONE, 1.0, 1.0)
+
+
+# -- dispatch ----------------------------------------------------------------------------------------
+
+
+def test_the_number_of_arguments_decides(rrule: Registry) -> None:
+    rrule.register(f)(lambda _, x: says("one"))
+    rrule.register(f)(lambda _, x, y: says("two"))
+    rrule.register(f)(lambda _, x, y, z, w=1: says("three or four"))
+    assert [chosen(rrule, f, *(1.0,) * n) for n in range(6)] == [
+        None,
+        "one",
+        "two",
+        "three or four",
+        "three or four",
+        None,
+    ]
+
+
+def test_the_most_specific_wins_in_any_order(rrule: Registry) -> None:
+    @rrule.register(f)
+    def child(_: Any, x: Child) -> Any:
+        return says("Child")
+
+    @rrule.register(f)
+    def anything(_: Any, x: Any) -> Any:
+        return says("Any")
+
+    @rrule.register(f)
+    def foo(_: Any, x: Foo) -> Any:
+        return says("Foo")
+
+    @rrule.register(f)
+    def sequence(_: Any, x: Sequence[float]) -> Any:
+        return says("Sequence")
+
+    @rrule.register(f)
+    def tuples(_: Any, x: tuple[float, ...]) -> Any:
+        return says("tuple")
+
+    @rrule.register(f)
+    def optional(_: Any, x: Optional[np.ndarray]) -> Any:  # noqa: UP045
+        return says("ndarray or None")
+
+    @rrule.register(f)
+    def call(_: Any, x: Callable[..., Any], y: int | str) -> Any:
+        return says("function and int or str")
+
+    for x, word in [
+        (Child(1.0), "Child"),
+        (Foo(1.0), "Foo"),
+        ((1.0,), "tuple"),
+        ([1.0], "Sequence"),
+        (np.ones(1), "ndarray or None"),
+        (None, "ndarray or None"),
+        (1.0, "Any"),
+    ]:
+        assert chosen(rrule, f, x) == word
+        assert chosen(rrule, f, x) == word  # from the cache
+    assert chosen(rrule, f, len, 1) == "function and int or str"
+    assert chosen(rrule, f, len, 1.0) is None
+
+
+def test_of_two_with_one_signature_the_later_wins(rrule: Registry) -> None:
+    @rrule.register(f)
+    def first(_: Any, x: int | str) -> Any:
+        return says("first")
+
+    assert chosen(rrule, f, 1) == "first"
+
+    @rrule.register(f)
+    def second(_: Any, y: Union[str, int]) -> Any:  # noqa: UP007
+        return says("second")
+
+    assert chosen(rrule, f, 1) == "second"  # registering forgets what was found before
+
+
+def test_an_ambiguity_is_an_error_that_lists_the_rules(rrule: Registry) -> None:
+    @rrule.register(f)
+    def left(_: Any, x: int, y: Any) -> Any: ...
+
+    @rrule.register(f)
+    def right(_: Any, x: Any, y: int) -> Any: ...
+
+    @rrule.register(f)
+    def other(_: Any, x: Any, y: Any) -> Any: ...
+
+    for _ in range(2):
+        with pytest.raises(AmbiguousRuleError) as caught:
+            rrule(f, 1, 2)
+    text = str(caught.value)
+    for rule in (left, right):
+        assert f"{__file__}:{rule.__code__.co_firstlineno}" in text
+    assert f":{other.__code__.co_firstlineno}" not in text
+    assert "(x: int, y: Any)" in text
+    assert isinstance(caught.value, RulesError)
+    assert isinstance(caught.value, TypeError)
+
+    @rrule.register(f)
+    def both(_: Any, x: int, y: int) -> Any:
+        return says("both")
+
+    assert chosen(rrule, f, 1, 2) == "both"
+
+
+def test_a_number_stands_for_a_wider_one_where_nothing_else_matches(rrule: Registry) -> None:
+    @rrule.register(f)
+    def real(_: Any, x: float) -> Any:
+        return says("float")
+
+    assert [chosen(rrule, f, x) for x in (1.0, 1, True, np.float32(1), np.int8(1))] == ["float"] * 5
+    assert rrule(f, 1j) is None
+    assert rrule(f, "a") is None
+
+    @rrule.register(f)
+    def imaginary(_: Any, x: complex) -> Any:
+        return says("complex")
+
+    assert chosen(rrule, f, 1j) == "complex"
+    assert chosen(rrule, f, 1) == "float"  # the narrower of the two
+
+    @rrule.register(f)
+    def integer(_: Any, x: int) -> Any:
+        return says("int")
+
+    assert chosen(rrule, f, 1) == "int"
+    assert chosen(rrule, f, 1.0) == "float"
+
+    @rrule.register(f)
+    def anything(_: Any, x: Any) -> Any:
+        return says("Any")
+
+    assert chosen(rrule, f, np.float32(1)) == "Any"
+    assert chosen(rrule, f, np.float64(1)) == "float"
+
+
+def test_keywords_do_not_dispatch(rrule: Registry) -> None:
+    @rrule.register(f)
+    def rule(_: Any, x: Any, *, mode: int = 0) -> Any:
+        return says("rule")
+
+    assert chosen(rrule, f, 1.0, mode="a string") == "rule"
+    with pytest.raises(TypeError, match="unknown"):
+        rrule(f, 1.0, unknown=1)
+
+
+def test_a_parameter_passed_by_keyword_counts_as_not_passed_by_position(rrule: Registry) -> None:
+    @rrule.register(f)
+    def rule(_: Any, x: Any, y: int, z: int = 0) -> Any:
+        return (x, y, z), lambda dy: (NONE, dy, "dy", "dz")
+
+    y, pullback = rrule(f, 1.0, y="any type")
+    assert y == (1.0, "any type", 0)
+    assert pullback(2.0) == (NONE, 2.0)
+    assert rrule(f, 1.0, z=1) is None  # y is missing
+    assert rrule(f, 1.0, y=1, z=2)[1](2.0) == (NONE, 2.0)
+
+
+def test_literals_dispatch_by_value(rrule: Registry) -> None:
+    @rrule.register(f)
+    def total(_: Any, x: Any, how: Literal["sum"]) -> Any:
+        return says("sum")
+
+    @rrule.register(f)
+    def mean(_: Any, x: Any, how: Literal["mean"]) -> Any:
+        return says("mean")
+
+    for _ in range(2):
+        assert chosen(rrule, f, 1.0, "sum") == "sum"
+        assert chosen(rrule, f, 1.0, "mean") == "mean"
+
+    @rrule.register(f)
+    def other(_: Any, x: Any, how: str) -> Any:
+        return says("str")
+
+    assert chosen(rrule, f, 1.0, "max") == "str"
+    assert chosen(rrule, f, 1.0, "sum") == "sum"
+
+
+def test_classes_as_arguments_dispatch_by_value(rrule: Registry) -> None:
+    @rrule.register(f)
+    def foo(_: Any, cls: type[Foo]) -> Any:
+        return says("Foo")
+
+    @rrule.register(f)
+    def child(_: Any, cls: type[Child]) -> Any:
+        return says("Child")
+
+    for _ in range(2):
+        assert chosen(rrule, f, Foo) == "Foo"
+        assert chosen(rrule, f, Child) == "Child"
+        assert rrule(f, int) is None
+
+
+def test_string_annotations_of_names_that_come_later(rrule: Registry) -> None:
+    def rule(_: Any, x: DefinedBelow) -> Any:
+        return says("later")
+
+    rrule.register(f)(rule)
+    assert rrule(f, 1.0) is None
+    assert chosen(rrule, f, DefinedBelow()) == "later"
+
+
+def test_annotations_that_cannot_be_resolved_match_everything(rrule: Registry) -> None:
+    def rule(_: Any, x: NeverDefined, y: int) -> Any:  # type: ignore[name-defined]  # noqa: F821
+        return says("rule")
+
+    rrule.register(f)(rule)
+    assert chosen(rrule, f, object(), 1) == "rule"
+    assert rrule(f, object(), "a") is None
+
+
+def test_a_registration_keeps_no_frame_alive(rrule: Registry) -> None:
+    def register() -> Any:
+        local = Foo(1.0)
+        rrule.register(f)(lambda _, x: None)
+        return weakref.ref(local)
+
+    alive = register()
+    gc.collect()
+    assert alive() is None
+
+
+def test_the_rule_of_a_wrapper_is_read_through_functools_wraps(rrule: Registry) -> None:
+    import functools
+
+    def timed(rule: Any) -> Any:
+        @functools.wraps(rule)
+        def wrapper(*args: Any, **kwargs: Any) -> Any:
+            return rule(*args, **kwargs)
+
+        return wrapper
+
+    @rrule.register(f)
+    @timed
+    def rule(_: Any, x: int) -> Any:
+        return says("int")
+
+    assert chosen(rrule, f, 1) == "int"
+    assert rrule(f, "a") is None
+
+
+def test_many_kinds_of_calls_are_not_all_remembered(rrule: Registry, monkeypatch: Any) -> None:
+    monkeypatch.setattr("rules_runtime.registry._MOST_FOUND", 4)
+    rrule.register(f)(lambda _, x: says("rule"))
+    for i in range(20):
+        kind = type(f"Kind{i}", (), {})
+        assert chosen(rrule, f, kind()) == "rule"
+    (table,) = rrule._tables.values()
+    assert len(table.found) <= 4
+
+
+# -- configs -----------------------------------------------------------------------------------------
+
+
+def test_a_rule_with_a_config_is_for_those_who_have_one(rrule: Registry) -> None:
+    @rrule.register(f)
+    def rule(config: RuleConfig[HasReverseMode], _: Any, x: Any) -> Any:
+        assert isinstance(config, RuleConfig)
+        return config, lambda dy: (NONE, dy)
+
+    assert rrule(f, 1.0) is None
+    assert rrule(Forward(), f, 1.0) is None
+    config = MyAD()
+    y, pullback = rrule(config, f, 1.0)
+    assert y is config
+    assert pullback(1.0) == (NONE, 1.0)
+    assert rrule(BothModes(), f, 1.0) is not None
+
+
+def test_rules_with_a_config_come_first_then_the_more_specific_config(rrule: Registry) -> None:
+    @rrule.register(f)
+    def own(config: MyAD, _: Any, x: Any) -> Any:
+        return says("MyAD")
+
+    @rrule.register(f)
+    def both(config: RuleConfig[HasReverseMode, HasForwardMode], _: Any, x: Any) -> Any:
+        return says("both modes")
+
+    @rrule.register(f)
+    def reverse(config: RuleConfig[HasReverseMode], _: Any, x: Any) -> Any:
+        return says("reverse")
+
+    @rrule.register(f)
+    def any_config(config: RuleConfig, _: Any, x: Any) -> Any:  # type: ignore[type-arg]
+        return says("any config")
+
+    @rrule.register(f)
+    def special(_: Any, x: int) -> Any:
+        return says("int")
+
+    assert chosen(rrule, f, 1) == "int"
+    assert rrule(f, 1.0) is None
+    assert chosen(rrule, MyAD(), f, 1) == "MyAD"
+    assert chosen(rrule, ChildAD(), f, 1) == "MyAD"
+    assert chosen(rrule, OtherAD(), f, 1) == "reverse"
+    assert chosen(rrule, BothModes(), f, 1) == "both modes"
+    assert chosen(rrule, Forward(), f, 1) == "any config"
+
+
+def test_the_config_decides_before_the_arguments(rrule: Registry) -> None:
+    @rrule.register(f)
+    def own(config: MyAD, _: Any, x: Any) -> Any:
+        return says("MyAD, Any")
+
+    @rrule.register(f)
+    def general(config: RuleConfig[HasReverseMode], _: Any, x: int) -> Any:
+        return says("reverse, int")
+
+    @rrule.register(f)
+    def general_too(config: RuleConfig[HasReverseMode], _: Any, x: Any) -> Any:
+        return says("reverse, Any")
+
+    assert chosen(rrule, MyAD(), f, 1) == "MyAD, Any"
+    assert chosen(rrule, OtherAD(), f, 1) == "reverse, int"
+    assert chosen(rrule, OtherAD(), f, 1.0) == "reverse, Any"
+
+
+def test_one_rule_for_two_ads(rrule: Registry) -> None:
+    @rrule.register(f)
+    def rule(config: MyAD | Forward, _: Any, x: Any) -> Any:
+        return says("rule")
+
+    assert chosen(rrule, MyAD(), f, 1) == "rule"
+    assert chosen(rrule, Forward(), f, 1) == "rule"
+    assert rrule(OtherAD(), f, 1) is None
+
+
+def test_functor_rules_with_a_config(rrule: Registry) -> None:
+    @rrule.register(Foo.__call__)
+    def rule(config: RuleConfig[HasReverseMode], foo: Foo, x: Any) -> Any:
+        return "y", lambda dy: (Tangent[Foo](a=dy), dy)
+
+    assert rrule(MyAD(), Foo(1.0), 2.0)[1](1.0) == (Tangent[Foo](a=1.0), 1.0)
+
+
+# -- opting out --------------------------------------------------------------------------------------
+
+
+def test_opting_out_of_a_signature(rrule: Registry) -> None:
+    no_rrule = OptOuts(rrule)
+
+    @rrule.register(f)
+    def anything(_: Any, x: Any) -> Any:
+        return says("Any")
+
+    @rrule.register(f)
+    def child(_: Any, x: Child) -> Any:
+        return says("Child")
+
+    @no_rrule.register(f)
+    def opt_out(_: Any, x: Foo) -> None:
+        raise AssertionError("never called")
+
+    assert rrule(f, Foo(1.0)) is None
+    assert chosen(rrule, f, Child(1.0)) == "Child"  # more specific
+    assert chosen(rrule, f, 1.0) == "Any"
+    assert rrule.find(None, f, (Foo(1.0),), {}) is None
+
+    no_rrule.register(f, Child)
+    assert rrule(f, Child(1.0)) is None  # as specific
+
+
+def test_an_opt_out_stands_whatever_is_registered_later(rrule: Registry) -> None:
+    OptOuts(rrule).register(f, int)
+
+    @rrule.register(f)
+    def rule(_: Any, x: int) -> Any:
+        return says("int")
+
+    assert rrule(f, 1) is None
+    assert chosen(rrule, f, 1) is None
+
+
+def test_opting_out_altogether(rrule: Registry) -> None:
+    rrule.register(f)(lambda _, *args: says("rule"))
+    OptOuts(rrule).register(f)
+    assert rrule(f, 1.0) is None
+    assert rrule(f) is None
+
+
+def test_an_opt_out_without_a_config_is_for_rules_with_one_too(rrule: Registry) -> None:
+    @rrule.register(f)
+    def rule(config: RuleConfig[HasReverseMode], _: Any, x: Any) -> Any:
+        return says("rule")
+
+    OptOuts(rrule).register(f, int)
+    assert rrule(MyAD(), f, 1) is None
+    assert chosen(rrule, MyAD(), f, 1.0) == "rule"
+
+
+def test_opting_out_for_one_ad(rrule: Registry) -> None:
+    rrule.register(f)(lambda _, x: says("rule"))
+
+    @OptOuts(rrule).register(f)
+    def opt_out(config: MyAD, _: Any, x: Any) -> None: ...
+
+    assert rrule(MyAD(), f, 1) is None
+    assert chosen(rrule, OtherAD(), f, 1) == "rule"
+    assert chosen(rrule, f, 1) == "rule"
+
+
+def test_types_of_an_opt_out_may_be_strings(rrule: Registry) -> None:
+    rrule.register(f)(lambda _, x: says("rule"))
+    OptOuts(rrule).register(f, "Foo | None")
+    assert rrule(f, Foo(1.0)) is None
+    assert rrule(f, None) is None
+    assert chosen(rrule, f, 1) == "rule"
+    with pytest.raises(RuleError, match="not known"):
+        signature_from(("NeverDefined",))
+
+
+# -- what is handed out ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("result", [3.0, (1.0,), (1.0, 2.0), [1.0, abs], (1.0, abs, abs)], ids=repr)
+def test_a_rule_returns_a_value_and_a_pullback(rrule: Registry, result: Any) -> None:
+    def rule(_: Any, x: Any) -> Any:
+        return result
+
+    rrule.register(f)(rule)
+    with pytest.raises(RuleError, match=r"\(y, pullback\)") as caught:
+        rrule(f, 1.0)
+    assert f"{__file__}:{rule.__code__.co_firstlineno}" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "tangents", [(NONE,), (NONE, 1.0), (NONE, 1.0, 2.0, 3.0), [NONE, 1.0, 2.0], None, 1.0]
+)
+def test_a_pullback_gives_one_tangent_for_each(rrule: Registry, tangents: Any) -> None:
+    def rule(_: Any, x: Any, y: Any) -> Any:
+        return x, lambda dy: tangents
+
+    rrule.register(f)(rule)
+    _, pullback = rrule(f, 1.0, 2.0)
+    with pytest.raises(RuleError) as caught:
+        pullback(1.0)
+    assert f"{__file__}:{rule.__code__.co_firstlineno}" in str(caught.value)
+    assert isinstance(caught.value, RulesError)
+    assert isinstance(caught.value, TypeError)
+
+
+def test_entries_of_arguments_not_passed_are_cut_off(rrule: Registry) -> None:
+    rrule.register(f)(lambda _, x, y=1, z=2: (x, lambda dy: (NONE, dy, 2 * dy, 3 * dy)))
+    assert rrule(f, 1.0)[1](1.0) == (NONE, 1.0)
+    assert rrule(f, 1.0, 1.0)[1](1.0) == (NONE, 1.0, 2.0)
+    assert rrule(f, 1.0, 1.0, 1.0)[1](1.0) == (NONE, 1.0, 2.0, 3.0)
+    assert rrule(f, 1.0)[1](ZERO) == (NONE, ZERO)
+    rrule.register(f)(lambda _, x, y=1, z=2: (x, lambda dy: (NONE, dy)))
+    assert rrule(f, 1.0)[1](1.0) == (NONE, 1.0)
+    with pytest.raises(RuleError, match="returned 2 tangents, not 3 to 4"):
+        rrule(f, 1.0, 1.0)[1](1.0)
+
+
+def test_rest_arguments_have_a_tangent_each(rrule: Registry) -> None:
+    rrule.register(f)(lambda _, x, *rest: (x, lambda dy: (NONE, dy, *(dy for _ in rest))))
+    assert rrule(f, 1.0, 2.0, 3.0)[1](1.0) == (NONE, 1.0, 1.0, 1.0)
+
+
+def test_a_pullback_receives_what_is_computed_and_not_zero(rrule: Registry) -> None:
+    received: list[Any] = []
+
+    @rrule.register(f)
+    def rule(_: Any, x: Any) -> Any:
+        def pullback(dy: Any) -> Any:
+            received.append(dy)
+            return NONE, dy
+
+        return x, pullback
+
+    _, pullback = rrule(f, 1.0)
+    assert pullback(Thunk(lambda: 2.0)) == (NONE, 2.0)
+    assert type(received.pop()) is float
+    for zero in (ZERO, NONE, Thunk(lambda: ZERO)):
+        assert pullback(zero) == (NONE, ZERO)
+    assert received == []
+    parts = Tangent[tuple](Thunk(lambda: 1.0), ZERO)
+    pullback(parts)
+    assert not isinstance(received[0]._parts[0], Thunk)
+    assert received[0] == Tangent[tuple](1.0, ZERO)
+    pullback(Tangent[tuple](ZERO, ZERO))  # parts may be zero, all of them too
+    assert len(received) == 2
+
+
+def test_a_pullback_can_be_called_again(rrule: Registry) -> None:
+    rrule.register(f)(lambda _, x: (x, lambda dy: (NONE, 2 * dy)))
+    _, pullback = rrule(f, 1.0)
+    assert pullback(1.0) == pullback(1.0) == (NONE, 2.0)
+
+
+def test_a_named_tuple_of_tangents_is_a_tuple(rrule: Registry) -> None:
+    from typing import NamedTuple
+
+    class Tangents(NamedTuple):
+        callee: Any
+        x: Any
+
+    rrule.register(f)(lambda _, x: (x, lambda dy: Tangents(NONE, dy)))
+    assert rrule(f, 1.0)[1](1.0) == (NONE, 1.0)
+
+
+# -- looking at the table ----------------------------------------------------------------------------
+
+
+def test_what_is_registered_can_be_listed_found_and_removed(rrule: Registry) -> None:
+    rule = rrule.add_rule(f, lambda _, x: says("rule"))
+    assert rrule.rules_for(f) == (rule,)
+    assert rrule.find(None, f, (1.0,), {}) is rule
+    assert rrule.find(None, f, (), {}) is None
+    assert "rule for f" in repr(rule)
+    rrule.remove_rule(rule)
+    rrule.remove_rule(rule)
+    assert rrule.rules_for(f) == ()
+    assert rrule(f, 1.0) is None
+
+
+def test_listeners_hear_of_all_rules(rrule: Registry) -> None:
+    heard: list[Any] = []
+    rrule.register(f)(lambda _, x: None)
+    rrule.on_register(lambda target, rule: heard.append((target, rule.name)))
+    rrule.register(Foo.scaled)(lambda _, self, k: None)
+    assert heard == [(f, "f"), (Foo.scaled, "Foo.scaled")]
+
+
+def test_registries_know_nothing_of_each_other(rrule: Registry) -> None:
+    rrule.register(f)(lambda _, x: says("rule"))
+    assert Registry()(f, 1.0) is None
+    assert rrule(np.sin, 1.0) is None  # the library belongs to the default one
+
+
+def test_registering_from_several_threads(rrule: Registry) -> None:
+    def work(i: int) -> None:
+        for k in range(50):
+            rrule.register(f)(
+                eval(f"lambda _, {', '.join(f'x{j}' for j in range(i + 1))}: ({i}, abs)")
+            )
+            assert rrule(f, *range(i + 1))[0] == i, k
+
+    threads = [threading.Thread(target=work, args=(i,)) for i in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(rrule.rules_for(f)) == 200
+    assert [rrule(f, *range(i + 1))[0] for i in range(4)] == list(range(4))
+
+
+# -- the rule library --------------------------------------------------------------------------------
+
+
+def test_the_library_gives_way_to_a_rule_of_the_program() -> None:
+    assert default_rrule(np.cbrt, 8.0)[1](12.0) == (NONE, 1.0)
+    rule = default_rrule.add_rule(np.cbrt, lambda _, x: ("own", lambda dy: (NONE, 5.0)))
+    try:
+        for x in (8.0, np.ones(2), 8):
+            assert default_rrule(np.cbrt, x)[0] == "own"
+        assert default_rrule(MyAD(), np.cbrt, 8.0)[0] == "own"
+    finally:
+        default_rrule.remove_rule(rule)
+    assert default_rrule(np.cbrt, 8.0)[1](12.0) == (NONE, 1.0)
+
+
+def test_rules_of_the_library_module_come_last_whatever_they_match(rrule: Registry) -> None:
+    def built_in(_: Any, x: np.ndarray) -> Any:
+        return says("library")
+
+    built_in.__module__ = "rules_runtime.rules.elementwise"
+    rrule.register(f)(built_in)
+    assert chosen(rrule, f, np.ones(2)) == "library"
+    rrule.register(f)(lambda _, x: says("own"))
+    assert chosen(rrule, f, np.ones(2)) == "own"
+
+
+def test_the_library_has_a_rule_for_functions_of_any_kind_of_argument() -> None:
+    _, pullback = default_rrule(np.multiply, np.float32(2), np.array([1.0, 2.0]))
+    _, da, db = pullback(np.array([1.0, 1.0]))
+    assert (type(da), da) == (np.float32, 3.0)
+    assert db.tolist() == [2.0, 2.0]
+    _, pullback = default_rrule(np.multiply, 2, 3.0)
+    assert pullback(1.0) == (NONE, NONE, 2.0)  # an integer cannot be perturbed
+    assert pullback(ZERO) == (NONE, ZERO, ZERO)
+    _, pullback = default_rrule(np.stack, [np.ones(2), np.ones(2)])
+    assert pullback(np.array([[1.0, 2.0], [3.0, 4.0]]))[1] == Tangent[list](
+        np.array([1.0, 2.0]), np.array([3.0, 4.0])
+    )
+
+
+def test_opting_out_of_a_rule_of_the_library() -> None:
+    rule = default_rrule.add_rule(np.cbrt, lambda *args: None, signature_from((str,)), opt_out=True)
+    try:
+        assert default_rrule(np.cbrt, "a") is None
+        assert default_rrule(np.cbrt, 8.0) is not None
+    finally:
+        default_rrule.remove_rule(rule)
+
+
+# -- calling back into the AD ------------------------------------------------------------------------
+
+
+def test_an_ad_with_a_reverse_mode_of_its_own_is_asked() -> None:
+    class Own(RuleConfig[HasReverseMode]):
+        def rrule_via_ad(self, g: Any, *args: Any, **kwargs: Any) -> Any:
+            return ("own", args, kwargs), lambda dy: (NONE, *(dy for _ in args))
+
+    y, pullback = rrule_via_ad(Own(), abs, 1.0, 2.0, k=3)
+    assert y == ("own", (1.0, 2.0), {"k": 3})
+    assert pullback(1.0) == (NONE, 1.0, 1.0)
+    assert pullback(ZERO) == (NONE, ZERO, ZERO)
+    assert pullback(Thunk(lambda: 2.0)) == (NONE, 2.0, 2.0)
+
+
+@pytest.mark.parametrize("result", [None, 3, (1.0,)])
+def test_an_ad_that_gives_no_pullback(result: Any) -> None:
+    class Broken(RuleConfig[HasReverseMode]):
+        def rrule_via_ad(self, g: Any, *args: Any, **kwargs: Any) -> Any:
+            return result
+
+    with pytest.raises(ConfigError, match=r"Broken.rrule_via_ad returned no \(y, pullback\)"):
+        rrule_via_ad(Broken(), abs, 1.0)
+
+
+def test_an_ad_that_gives_the_wrong_number_of_tangents() -> None:
+    class Short(RuleConfig[HasReverseMode]):
+        def rrule_via_ad(self, g: Any, *args: Any, **kwargs: Any) -> Any:
+            return 1.0, lambda dy: (dy,)
+
+    with pytest.raises(RuleError, match=r"Short\.rrule_via_ad of abs returned 1 tangents, not 2"):
+        rrule_via_ad(Short(), abs, 1.0)[1](1.0)
+
+
+@pytest.mark.parametrize("config", [Forward(), RuleConfig[NoReverseMode](), RuleConfig()])
+def test_an_ad_without_a_reverse_mode(config: Any) -> None:
+    with pytest.raises(ConfigError, match="no reverse mode"):
+        rrule_via_ad(config, abs, 1.0)
+    with pytest.raises(ConfigError, match="no reverse mode"):
+        config.rrule_via_ad(abs, 1.0)
+
+
+def test_the_config_comes_first() -> None:
+    with pytest.raises(ConfigError, match="config first"):
+        rrule_via_ad(abs, 1.0)  # type: ignore[arg-type]
+
+
+def test_rules_first_then_the_built_in_reverse_mode() -> None:
+    def g(x: Any) -> Any:
+        return x * x
+
+    y, pullback = rrule_via_ad(MyAD(), g, 3.0)
+    assert (y, pullback(1.0)) == (9.0, (NONE, 6.0))
+    default_rrule.register(g)(lambda _, x: ("rule", lambda dy: (NONE, "dx")))
+    assert rrule_via_ad(MyAD(), g, 3.0)[0] == "rule"
+    assert MyAD().rrule_via_ad(g, 3.0)[0] == "rule"
+
+
+def test_the_rules_of_the_config_are_used_further_inside() -> None:
+    def inner(x: Any) -> Any:
+        return x * x
+
+    @default_rrule.register(inner)
+    def rule(config: MyAD, _: Any, x: Any) -> Any:
+        return 100.0 * x, lambda dy: (NONE, 100.0 * dy)
+
+    def outer(x: Any) -> Any:
+        return inner(x) + 1.0
+
+    y, pullback = rrule_via_ad(MyAD(), outer, 3.0)
+    assert (float(y), pullback(1.0)[1]) == (301.0, 100.0)
+    y, pullback = rrule_via_ad(OtherAD(), outer, 3.0)
+    assert (float(y), pullback(1.0)[1]) == (10.0, 6.0)
+
+
+def test_a_bound_method_has_the_tangent_of_its_instance_first() -> None:
+    for method in (Foo(2.0).scaled, Child(2.0).scaled):
+        y, pullback = rrule_via_ad(MyAD(), method, 3.0)
+        assert y == 6.0
+        assert pullback(1.0) == (Tangent[type(method.__self__)](a=3.0), 2.0)
+        assert pullback(ZERO) == (ZERO, ZERO)
+
+
+def test_an_instance_has_its_own_tangent_first() -> None:
+    y, pullback = rrule_via_ad(MyAD(), Foo(2.0), 3.0)
+    assert y == 6.0
+    assert pullback(1.0) == (Tangent[Foo](a=3.0), 2.0)
+
+
+class DefinedBelow: ...

@@ -64,20 +64,22 @@ def value_and_gradient(f: Callable[..., Any], *args: Any) -> tuple[Any, tuple[An
     """
     trace = Trace(_config, f, args, {})
     y = trace.y
-    plain = primal(y)
-    if np.shape(plain) != () or not isinstance(
-        plain, (float, np.floating, ndarray, int, np.integer)
-    ):
-        if not hasattr(plain, "__array_function__") or np.shape(plain) != ():
-            raise TypeError(
-                f"gradient needs a function with one real number as result, not {_described(plain)}; "
-                "for anything else there is pullback(f, *args), for arrays jacobian(f, x)"
-            )
-    if np.iscomplexobj(plain):
+    if type(y) is not np.float64 and type(y) is not float:
+        _check_real_number(primal(y))
+    return y, trace.gradients_of_number()
+
+
+def _check_real_number(y: Any) -> None:
+    numbers = (float, np.floating, ndarray, int, np.integer)
+    if np.iscomplexobj(y) and np.shape(y) == ():
         raise TypeError(
             "gradient needs a real result, not a complex number: take np.real(y) or np.abs(y)**2"
         )
-    return y, trace.tangents(1.0, once=True, written_out=True)[1:]
+    if np.shape(y) != () or not (isinstance(y, numbers) or hasattr(y, "__array_function__")):
+        raise TypeError(
+            f"gradient needs a function with one real number as result, not {_described(y)}; "
+            "for anything else there is pullback(f, *args), for arrays jacobian(f, x)"
+        )
 
 
 def _described(y: Any) -> str:

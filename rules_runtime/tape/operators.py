@@ -402,6 +402,15 @@ def getitem(self: Tracer, index: Any) -> Any:
     x = self.value
     tape = self.tape
     kind = type(index)
+    if kind is int and type(x) is ndarray:
+        y = x[index]
+        if type(y) is float64:
+            t = Tracer()
+            t.value = y
+            t.tape = tape
+            t.index = len(tape)
+            tape.append((self.index, None, (index, x.shape, F8), 3))
+            return t
     if kind is Tracer or ((kind is tuple or kind is list) and inner_tape(index) is not None):
         index = primal(index) if kind is Tracer else untraced_index(index)
     y = x[index]

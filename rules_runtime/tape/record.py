@@ -252,7 +252,8 @@ _VIEWS = 32
 
 def _spec(x: Any) -> Any:
     kind = type(x)
-    if kind is ndarray or kind is Tracer:
+    # arrays of integers and of booleans stay: they may be axes, widths, masks
+    if kind is Tracer or (kind is ndarray and x.dtype.kind in "fc"):
         return Spec(x.shape, x.dtype)
     if kind is list or kind is tuple:
         return kind(map(_spec, x)) if not hasattr(kind, "_fields") else tuple(map(_spec, x))

@@ -22,8 +22,6 @@ _ATOMS: tuple[type, ...] = (
     np.generic,
     np.dtype,
     np.ufunc,
-    np.random.Generator,
-    np.random.RandomState,
     AbstractZero,
     type(None),
     type(Ellipsis),

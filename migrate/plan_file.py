@@ -228,9 +228,7 @@ class _File:
                     owner = clustered[rule].rule_around(note.node) or rule
                     attempt.notes[owner].append(note)
                 self._helper_signatures(clustered[rule], result, definitions)
-            for decorator in getattr(rule.function, "decorator_list", []):
-                definitions.check_decorators(rule, rule in configured)
-                del decorator
+            definitions.check_decorators(rule, rule in configured)
             name = clustered[rule].config_names.get(rule.function or ast.Pass(), "")
             if rule in configured and not name:
                 name = self._config_name(rule)
@@ -238,17 +236,15 @@ class _File:
             attempt.done.append(rule)
         for rule in self.found.rules:
             if self.verdicts[rule].code == "RM103":
-                before = len(definitions.notes)
                 definitions.bridge(rule)
-                del before
                 attempt.notes[rule].append(
                     RuleNote("RM103", self.verdicts[rule].reason, rule.node)
                 )
                 attempt.done.append(rule)
         for note in definitions.notes:
-            owner = next((r for r in attempt.done if any(x.node is note.node for x in r.registrations)), None)
-            if owner is not None:
-                attempt.notes[owner].append(note)
+            for rule in attempt.done:
+                if any(r.node is note.node for r in rule.registrations):
+                    attempt.notes[rule].append(note)
         attempt.consumed |= definitions.consumed
         return attempt
 
@@ -315,9 +311,9 @@ class _File:
             others, refused = self._outside(attempt, outside)
             left += refused
         consumed = attempt.consumed | outside.consumed
-        wanted_at = [r.node for r in attempt.done] + [node for node, _, _ in others]
-        for rule in attempt.done:
-            wanted_at += list(self.view.owned) if rule.function is not None else []
+        wanted_at: list[ast.AST] = [r.node for r in attempt.done]
+        wanted_at += [node for node, _, _ in others]
+        wanted_at += self.view.owned if attempt.done else ()
         if attempt.edits:
             imports = ImportRewriter(self.view, attempt.names, attempt.edits, consumed)
             imports.rewrite(dict.fromkeys(wanted_at))

@@ -78,7 +78,7 @@ def find(view: ModuleView) -> Found:
     """The candidates of a module, in the order of the text."""
     found = Found()
     by_function: dict[ast.AST, Rule] = {}
-    positions = [n for n in view.scopes.around if hasattr(n, "lineno")]
+    positions = [n for n in view.scopes.around if isinstance(n, (ast.expr, ast.stmt))]
     for node in sorted(positions, key=lambda n: (n.lineno, n.col_offset)):
         if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
             _decorated(node, view, found, by_function)
@@ -300,9 +300,9 @@ def _made_by(factory: ast.FunctionDef, view: ModuleView) -> FunctionNode | None:
             case ast.Lambda() as function:
                 made.add(function)
             case ast.Name() as name:
-                function = _defined(view.scopes.of(name), view)
-                inside = function is not None and view.scopes.inside(function, factory)
-                made.add(function if inside else None)
+                named = _defined(view.scopes.of(name), view)
+                inside = named is not None and view.scopes.inside(named, factory)
+                made.add(named if inside else None)
             case _:
                 made.add(None)
     return made.pop() if len(made) == 1 else None

@@ -346,9 +346,7 @@ class Flow:
                 if not isinstance(index, ast.Slice):
                     self.value(index)
                 else:
-                    for part in (index.lower, index.upper, index.step):
-                        if part is not None:
-                            self.value(part)
+                    self._bounds(index)
                 return self._subscript(self.value(base), index, node)
             case ast.BinOp(left=left, op=op, right=right):
                 return self._arithmetic(node, op, self.value(left), self.value(right))
@@ -386,14 +384,17 @@ class Flow:
             case ast.Yield() | ast.YieldFrom():
                 return self._yield(node)
             case ast.Slice():
-                for part in (node.lower, node.upper, node.step):
-                    if part is not None:
-                        self.value(part)
+                self._bounds(node)
                 return {ARRAY}
         for child in ast.iter_child_nodes(node):
             if isinstance(child, ast.expr):
                 self.value(child)
         return {UNKNOWN}
+
+    def _bounds(self, node: ast.Slice) -> None:
+        for part in (node.lower, node.upper, node.step):
+            if part is not None:
+                self.value(part)
 
     def _yield(self, node: ast.Yield | ast.YieldFrom) -> Atoms:
         function = self.view.scopes.enclosing(node, ast.FunctionDef, ast.Lambda)
@@ -800,11 +801,17 @@ class Flow:
 
     def _zip(self, node: ast.Call, arguments: list[Atoms], extra: Atoms) -> Atoms:
         outer = self._site(node, "iterator")
-        if any(isinstance(a, ast.Starred) for a in node.args):
-            rows: Atoms = set()
-            for given, atoms in zip(node.args, arguments, strict=True):
+        starred = [isinstance(a, ast.Starred) for a in node.args]
+        if any(starred) and len(starred) > 1:
+            mixed = self._site(node, "tuple", "row")
+            for star, atoms in zip(starred, arguments, strict=True):
                 inner = self.elements(atoms)
-                rows |= inner
+                self._grow(mixed.rest, self.elements(inner) if star else inner)
+            self._grow(mixed.rest, extra)
+            self._grow(outer.rest, {Held(mixed)})
+            return {Held(outer)}
+        if any(starred):
+            rows = self.elements(arguments[0])
             widths = {
                 len(r.site.exact)
                 for r in rows

@@ -26,9 +26,9 @@ def owned_helpers(view: ModuleView, rules: Iterable[Rule]) -> dict[ast.AST, set[
     while changed:
         changed = False
         helpers = set(candidates.values())
-        for variable, definition in list(candidates.items()):
+        for variable in list(candidates):
             for use in view.scopes.uses[variable]:
-                around = _body_around(use, {**dict.fromkeys(helpers), **dict.fromkeys(functions)}, view)
+                around = _body_around(use, {*helpers, *functions}, view)
                 if around is None or not isinstance(use.ctx, ast.Load):
                     del candidates[variable]
                     changed = True
@@ -37,12 +37,14 @@ def owned_helpers(view: ModuleView, rules: Iterable[Rule]) -> dict[ast.AST, set[
     changed = True
     while changed:
         changed = False
-        for variable, definition in candidates.items():
+        for variable, helper in candidates.items():
             for use in view.scopes.uses[variable]:
-                around = _body_around(use, {**dict.fromkeys(users), **dict.fromkeys(functions)}, view)
-                more = {functions[around]} if around in functions else users.get(around, set()) if around else set()
-                if not more <= users[definition]:
-                    users[definition] |= more
+                around = _body_around(use, {*users, *functions}, view)
+                more = users.get(around, set()) if around is not None else set()
+                if around in functions:
+                    more = {functions[around]}
+                if not more <= users[helper]:
+                    users[helper] |= more
                     changed = True
     return {d: r for d, r in users.items() if r}
 
@@ -74,7 +76,7 @@ def _inside_any(node: ast.AST, functions: dict[ast.AST, Rule], view: ModuleView)
     return next((f for f in functions if view.scopes.inside(node, f)), None)
 
 
-def _body_around(node: ast.AST, functions: dict[ast.AST, None], view: ModuleView) -> ast.AST | None:
+def _body_around(node: ast.AST, functions: set[ast.AST], view: ModuleView) -> ast.AST | None:
     """The function in whose body (not decorators, not defaults) a node stands."""
     inner: ast.AST = node
     for ancestor in view.scopes.ancestors(node):

@@ -139,9 +139,9 @@ class Cluster:
             annotation = self.view.annotations.of(arg, function)
             numeric = annotation is not None and self.view.annotations.is_array_or_number(annotation)
             self.flow.give(self.flow.parameter(function, arg), {ARRAY if numeric else PLAIN})
-        for arg in (*function.args.kwonlyargs, function.args.vararg, function.args.kwarg):
-            if arg is not None:
-                self.flow.give(self.flow.parameter(function, arg), {PLAIN})
+        for other in (*function.args.kwonlyargs, function.args.vararg, function.args.kwarg):
+            if other is not None:
+                self.flow.give(self.flow.parameter(function, other), {PLAIN})
 
     def _find_pullbacks(self) -> None:
         """Which functions the rules hand out; they are given a cotangent."""

@@ -220,7 +220,9 @@ class DefinitionRewriter:
             self.edits.replace(*source.span(node), f"{register}({target})")
             self._consume_inside(node)
             return
-        call = node.func if registration.form == "call" else node
+        call: ast.expr = node
+        if registration.form == "call" and isinstance(node, ast.Call):
+            call = node.func
         assert isinstance(call, ast.Call)
         self.edits.replace(*source.span(call.func), register)
         self._consume_inside(call.func)

@@ -91,9 +91,8 @@ class ImportRewriter:
 
     def _remove_line(self, statement: ast.stmt) -> None:
         source = self.view.source
-        start, end = source.span(statement)
         first = source.line_starts[statement.lineno - 1]
-        stop = source.text.find("\n", end)
+        stop = source.text.find("\n", source.span(statement)[1])
         self.edits.replace(first, stop + 1 if stop >= 0 else len(source.text), "")
 
     def _unused_imports(self, dropped: set[ast.AST]) -> list[LegacyImport]:
@@ -240,7 +239,7 @@ class ImportRewriter:
             if alias not in aliases:
                 continue
             start, end = source.span(alias)
-            later = [a for a in names[number + 1 :]]
+            later = names[number + 1 :]
             if later:
                 stop = source.span(later[0])[0]
                 if any(start <= at < stop for at, _ in source.comments):

@@ -877,7 +877,7 @@ class SinkRewriter:
             after = colon + 1
             while source.text[after] in " \t":
                 after += 1
-            self.edits.replace(key_start, after, f"{key.value}=")
+            self.edits.replace(key_start, after, f"{key.value!s}=")
             self.entry(value, primal.field(str(key.value), self.view))
 
     def _drop(self, spans: list[tuple[int, int]], number: int, kept: list[bool]) -> bool:
@@ -955,4 +955,4 @@ def _keyword(name: str) -> bool:
     return keyword.iskeyword(name)
 
 
-__all__ = ["SinkRewriter", "returned_expressions", "ZERO"]
+__all__ = ["ZERO", "SinkRewriter", "returned_expressions"]

@@ -13,6 +13,7 @@ from migrate.analysis.values import (
     Atoms,
     Held,
     Nothing,
+    Simple,
 )
 from migrate.edits import Edits
 from migrate.rewrite.verdicts import Undecided
@@ -166,9 +167,7 @@ class ZeroTests:
             return
         structural = [n for n in names if n in _STRUCTURES]
         if not structural:
-            if any(word in shown for word in _MAPPINGS) or isinstance(classes, ast.BinOp):
-                self._in_legacy(value)
-            elif isinstance(classes, ast.Name) and self._is_collection_alias(classes):
+            if any(word in shown for word in _MAPPINGS) or isinstance(classes, ast.BinOp) or (isinstance(classes, ast.Name) and self._is_collection_alias(classes)):
                 self._in_legacy(value)
             return
         if self._other_tests(node, value, set(structural)):
@@ -280,9 +279,7 @@ class ZeroTests:
         return False
 
 
-_SIMPLE = frozenset({PLAIN, UNKNOWN, COTANGENT_ARRAY, TANGENT}) | frozenset(
-    {member for member in type(PLAIN)}
-)
+_SIMPLE = frozenset(Simple)
 
 
 def _is_none(node: ast.expr) -> bool:

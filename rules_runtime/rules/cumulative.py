@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from rules_runtime.forms import derivative, primal
+from rules_runtime.forms import Spec, derivative, primal
 
 
 def _running_sum_back(g: Any, axis: int) -> Any:
@@ -18,6 +18,8 @@ def _running_product_adjoint(g: Any, y: Any, x: Any, axis: int) -> Any:
     """The first zero of a row stops what is before it, and gets what would be there without it."""
     is_zero = primal(x) == 0
     zeros = np.cumsum(is_zero, axis=axis)
+    if hasattr(type(x), "__traced_value__") and np.any(is_zero):
+        return _one_left_out(g, x, axis)
     found = _running_sum_back(g * np.conj(y), axis) / np.conj(np.where(is_zero, 1.0, x))
     if not np.any(is_zero):
         return found
@@ -25,6 +27,15 @@ def _running_product_adjoint(g: Any, y: Any, x: Any, axis: int) -> Any:
     without = np.cumprod(np.where(first, 1.0, x), axis=axis)
     of_first = _running_sum_back(g * np.conj(without), axis)
     return np.where(first, of_first, np.where(zeros == 0, found, 0.0))
+
+
+def _one_left_out(g: Any, x: Any, axis: int) -> Any:
+    """The same for higher orders: every product without one of its factors, written out."""
+    g, x = np.moveaxis(g, axis, -1), np.moveaxis(x, axis, -1)
+    n = x.shape[-1]
+    without = np.cumprod(np.where(np.eye(n, dtype=bool), 1.0, x[..., None, :]), axis=-1)
+    found = np.sum(np.triu(np.conj(without)) * g[..., None, :], axis=-1)
+    return np.moveaxis(found, -1, axis)
 
 
 def _flattened(adjoint: Any) -> Any:
@@ -76,7 +87,8 @@ def _cumulative(adjoint: Any) -> Any:
         axis = 0 if axis is None else axis % x.ndim
         if include_initial:
             rest = (slice(None),) * axis + (slice(1, None),)
-            g, y = g[rest], y[rest]
+            g = g[rest]
+            y = None if isinstance(y, Spec) else y[rest]
         return adjoint(g, y, x, axis)
 
     return vjp

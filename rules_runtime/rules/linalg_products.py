@@ -125,7 +125,7 @@ def _tensorsolve_vjp(which: int) -> Any:
         if which == 1:
             return np.reshape(solved, np.shape(b))
         found = -np.reshape(solved[:, None] * np.conj(np.reshape(y, (1, n))), moved.shape)
-        return np.transpose(found, np.argsort(order))
+        return np.transpose(found, tuple(np.argsort(order)))
 
     return vjp
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from rules_runtime.forms import derivative, primal
 from rules_runtime.kernels.broadcast import expand, normal_axes
+from rules_runtime.rules.reductions import prod_vjp
 
 _DEFAULT: Any = getattr(np, "_NoValue", None)
 
@@ -37,8 +38,8 @@ class _Rows:
         return np.sum(x, axis=self.axes, keepdims=True)
 
 
-def _reduction(adjoint: Callable[..., Any]) -> Callable[..., Any]:
-    """The rule of a reduction from ``adjoint(g, y, rows)``, in which g and y are repeated."""
+def _reduction(adjoint: Callable[[Any, _Rows], Any]) -> Callable[..., Any]:
+    """The rule of a reduction from ``adjoint(g, rows)``, in which g is repeated."""
 
     def vjp(
         g: Any,
@@ -52,24 +53,32 @@ def _reduction(adjoint: Callable[..., Any]) -> Callable[..., Any]:
         where: Any = _DEFAULT,
     ) -> Any:
         rows = _Rows(a, axis, where)
-        return np.where(rows.mask, adjoint(rows.back(g), rows.back(y), rows), 0.0)
+        return np.where(rows.mask, adjoint(rows.back(g), rows), 0.0)
 
     return vjp
 
 
-def _product_adjoint(g: Any, y: Any, rows: _Rows) -> Any:
-    """The product of all the others: what is left where one of them is zero, nothing where two are."""
-    is_zero = rows.mask & (primal(rows.values) == 0)
-    zeros = np.sum(is_zero, axis=rows.axes, keepdims=True)
-    values = np.where(rows.mask & ~is_zero, rows.values, 1.0)
-    product = np.prod(values, axis=rows.axes, keepdims=True)
-    others = np.where(is_zero, product, product / values)
-    return g * np.conj(np.where(zeros - is_zero == 0, others, 0.0))
+def nanprod_vjp(
+    g: Any,
+    y: Any,
+    a: Any,
+    axis: Any = None,
+    dtype: Any = None,
+    out: Any = None,
+    keepdims: Any = False,
+    initial: Any = _DEFAULT,
+    where: Any = _DEFAULT,
+) -> Any:
+    """Not-a-numbers count as ones."""
+    mask = _is_number(a, where)
+    start = 1 if initial is _DEFAULT else initial
+    ones = np.where(mask, a, 1.0)
+    return np.where(mask, prod_vjp(g, y, ones, axis, initial=start), 0.0)
 
 
-derivative(np.nansum, _reduction(lambda g, y, rows: g), needs="0")
-derivative(np.nanmean, _reduction(lambda g, y, rows: g / np.maximum(rows.count, 1)), needs="0")
-derivative(np.nanprod, _reduction(_product_adjoint))
+derivative(np.nansum, _reduction(lambda g, rows: g), needs="0")
+derivative(np.nanmean, _reduction(lambda g, rows: g / np.maximum(rows.count, 1)), needs="0")
+derivative(np.nanprod, nanprod_vjp)
 
 
 # -- spread --------------------------------------------------------------------------------------------------------
@@ -94,15 +103,16 @@ def _spread_vjp(adjoint: Callable[..., Any]) -> Callable[..., Any]:
         freedom = rows.count - (ddof if correction is _DEFAULT else correction)
         middle = rows.total(rows.values) / np.maximum(rows.count, 1)
         apart = np.where(rows.mask, rows.values - middle, 0.0) / np.where(freedom > 0, freedom, 1)
-        return adjoint(rows.back(g), rows.back(y), apart)
+        return adjoint(rows.back(g), y, rows, apart)
 
     return vjp
 
 
-def _std_adjoint(g: Any, y: Any, apart: Any) -> Any:
+def _std_adjoint(g: Any, y: Any, rows: _Rows, apart: Any) -> Any:
+    y = rows.back(y)
     still = primal(y) == 0
     return np.where(still, 0.0, g / np.where(still, 1.0, y)) * apart
 
 
-derivative(np.nanvar, _spread_vjp(lambda g, y, apart: 2 * g * apart), needs="0")
+derivative(np.nanvar, _spread_vjp(lambda g, y, rows, apart: 2 * g * apart), needs="0")
 derivative(np.nanstd, _spread_vjp(_std_adjoint))

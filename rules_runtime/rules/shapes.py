@@ -12,7 +12,7 @@ from ..kernels.scatter import scatter
 
 
 def reshape_vjp(g: Any, y: Any, x: Any, shape: Any = None, order: str = "C", **kwargs: Any) -> Any:
-    return np.reshape(g, x.shape, order=order)  # type: ignore[call-overload]
+    return np.reshape(g, np.shape(x), order=order)  # type: ignore[call-overload]
 
 
 derivative(np.reshape, reshape_vjp, needs="")

@@ -61,21 +61,53 @@ derivative(np.sort_complex, lambda g, y, a: _permuted_back(g, y, a, -1), needs="
 # -- quantiles -----------------------------------------------------------------------------------------------------
 
 
-def _positions(q: Any, count: int, method: Any) -> Any:
-    """Where among `count` sorted values the quantiles `q` lie, between two of them maybe."""
-    return np.quantile(np.arange(count, dtype=float), q, method=method)
+# How fast the place of a quantile among n sorted values moves with q, where it moves steadily.
+_SPEEDS: dict[str, Callable[[float], float]] = {
+    "linear": lambda n: n - 1,
+    "hazen": lambda n: n,
+    "weibull": lambda n: n + 1,
+    "median_unbiased": lambda n: n + 1 / 3,
+    "normal_unbiased": lambda n: n + 1 / 4,
+}
 
 
-def _weights(q: Any, counts: Any, n: int, method: Any) -> Any:
-    """The weight of every sorted value, of shape ``q.shape + counts.shape + (n,)``."""
-    at = np.zeros(q.shape + counts.shape)
-    for count in np.unique(counts[counts > 0]):
-        at[..., counts == count] = np.expand_dims(_positions(q, int(count), method), -1)
-    lower = np.floor(at)
-    t = (at - lower)[..., None]
-    places = np.arange(n)
-    found = (1 - t) * (places == lower[..., None]) + t * (places == lower[..., None] + 1)
-    return found * (counts > 0)[..., None]
+class _Places:
+    """Where the quantiles `q` lie in rows of sorted values, of which `counts` are numbers.
+
+    `lower` is the place below, `t` how far it is from there to the next, `speed` how that changes with q; all of
+    shape ``q.shape + counts.shape``.
+    """
+
+    def __init__(self, q: Any, counts: Any, method: Any) -> None:
+        at = np.zeros(q.shape + counts.shape)
+        self.speed = np.zeros(at.shape)
+        self.steady = method in _SPEEDS
+        for count in np.unique(counts[counts > 0]):
+            numbers = np.arange(int(count), dtype=float)
+            of_count = np.quantile(numbers, q, method=method)
+            at[..., counts == count] = of_count[..., None]
+            if self.steady and count > 1:
+                moves = (of_count > 0) & (of_count < count - 1) | (method == "linear")
+                speed = _SPEEDS[method](float(count)) * moves
+                self.speed[..., counts == count] = speed[..., None]
+        self.lower = np.clip(np.floor(at), 0, np.maximum(counts - 2, 0))
+        self.t = at - self.lower
+        self.filled = counts > 0
+
+    def weights(self, q: Any, n: int) -> Any:
+        """The weight of each of n sorted values, a function of q where that is traced."""
+        t = self.t
+        if hasattr(type(q), "__traced_value__"):
+            change = q - primal(q)
+            t = t + self.speed * np.reshape(change, np.shape(q) + (1,) * self.filled.ndim)
+        places, lower, t = np.arange(n), self.lower[..., None], t[..., None]
+        found = (1 - t) * (places == lower) + t * (places == lower + 1)
+        return found * self.filled[..., None]
+
+    def slopes(self, n: int) -> Any:
+        """How fast the weights change with q."""
+        places, lower = np.arange(n), self.lower[..., None]
+        return self.speed[..., None] * ((places == lower + 1) * 1.0 - (places == lower))
 
 
 class _Sorted:
@@ -98,45 +130,31 @@ class _Sorted:
         """A cotangent of the sorted rows as one of the array."""
         g = np.take_along_axis(g, _inverse(self.order, -1), -1)
         g = np.reshape(g, self.rows + tuple(self.shape[k] for k in self.axes))
-        return np.transpose(g, np.argsort(self.kept + self.axes))
+        return np.transpose(g, tuple(np.argsort(self.kept + self.axes)))
 
     def of_result(self, g: Any, q: Any) -> Any:
         """The cotangent of the result, without the axes that `keepdims` keeps."""
-        return np.reshape(g, q.shape + self.rows)
+        return np.reshape(g, np.shape(q) + self.rows)
 
 
 def _quantile_adjoint(g: Any, a: Any, q: Any, axis: Any, method: Any, skip_nan: bool) -> Any:
     rows = _Sorted(a, axis, skip_nan)
-    g = rows.of_result(g, q)[..., None] * _weights(q, rows.counts, rows.n, method)
-    return rows.back(np.sum(g, axis=tuple(range(q.ndim))) if q.ndim else g)
-
-
-_CONTINUOUS: dict[str, Callable[[float], float]] = {
-    "linear": lambda n: n - 1.0,
-    "hazen": float,
-    "weibull": lambda n: n + 1.0,
-}
+    places = _Places(np.asarray(primal(q)), rows.counts, method)
+    g = rows.of_result(g, q)[..., None] * places.weights(q, rows.n)
+    return rows.back(np.sum(g, axis=tuple(range(np.ndim(q)))) if np.ndim(q) else g)
 
 
 def _position_adjoint(g: Any, a: Any, q: Any, axis: Any, method: Any, skip_nan: bool) -> Any:
     """The cotangent of `q`: how fast the quantile moves from one sorted value to the next."""
-    if method not in _CONTINUOUS:
-        raise NotImplementedError(f"the quantile by method {method!r} has no derivative by q")
     rows = _Sorted(a, axis, skip_nan)
+    places = _Places(np.asarray(primal(q)), rows.counts, method)
+    if not places.steady:
+        raise NotImplementedError(f"the quantile by method {method!r} has no derivative by q")
+    slopes = places.slopes(rows.n)
     values = np.take_along_axis(rows.flat(a), rows.order, -1)
-    found = []
-    for g_of_one, one in zip(np.reshape(rows.of_result(g, q), (-1, *rows.rows)), q.ravel()):
-        slopes = np.zeros((*rows.rows, rows.n))
-        for count in np.unique(rows.counts[rows.counts > 1]):
-            at = _positions(one, int(count), method)
-            lower = min(int(np.floor(at)), int(count) - 2)
-            speed = (
-                _CONTINUOUS[method](int(count)) if 0 < at < count - 1 or method == "linear" else 0.0
-            )
-            slopes[rows.counts == count, lower + 1] = speed
-            slopes[rows.counts == count, lower] = -speed
-        found.append(np.sum(g_of_one * np.sum(np.where(slopes != 0, values, 0.0) * slopes, -1)))
-    return np.reshape(np.stack(found), q.shape) if found else np.zeros(q.shape)
+    used = np.where(slopes != 0, values, 0.0)
+    found = rows.of_result(g, q) * np.sum(used * slopes, -1)
+    return np.sum(found, axis=tuple(range(np.ndim(q), found.ndim)))
 
 
 def _quantile_vjp(adjoint: Any, percent: float, skip_nan: bool) -> Any:
@@ -156,7 +174,7 @@ def _quantile_vjp(adjoint: Any, percent: float, skip_nan: bool) -> Any:
     ) -> Any:
         if weights is not None:
             raise NotImplementedError("quantiles with weights have no rule")
-        scaled = np.asarray(primal(q)) / percent
+        scaled = (q if hasattr(q, "shape") else np.asarray(q)) / percent
         found = adjoint(g, a, scaled, axis, interpolation or method, skip_nan)
         return found / percent if adjoint is _position_adjoint else found
 

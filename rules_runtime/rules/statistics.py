@@ -24,7 +24,7 @@ def _spread_weights(weights: Any, shape: tuple[int, ...], axes: tuple[int, ...],
     if np.shape(weights) == shape:
         return weights
     given = axes if isinstance(axis, tuple) else (axis,)
-    weights = np.transpose(weights, np.argsort(given))
+    weights = np.transpose(weights, tuple(np.argsort(given)))
     return np.reshape(weights, tuple(n if k in axes else 1 for k, n in enumerate(shape)))
 
 
@@ -63,7 +63,7 @@ def _summed_to_weights(found: Any, weights: Any, axes: tuple[int, ...], axis: An
         return found
     found = np.sum(found, axis=tuple(k for k in range(found.ndim) if k not in axes))
     if isinstance(axis, tuple):
-        found = np.transpose(found, np.argsort(np.argsort(axes)))
+        found = np.transpose(found, tuple(np.argsort(np.argsort(axes))))
     return found
 
 
@@ -165,6 +165,10 @@ def _corrcoef_vjp(which: int) -> Any:
     return vjp
 
 
-derivative(np.cov, _cov_vjp(0), _cov_vjp(1), needs="01")
+def _no_weights(*args: Any, **kwargs: Any) -> Any:
+    raise NotImplementedError("np.cov has no rule for its weights")
+
+
+derivative(np.cov, _cov_vjp(0), _cov_vjp(1), *(None,) * 3, _no_weights, _no_weights, needs="01")
 derivative(np.corrcoef, _corrcoef_vjp(0), _corrcoef_vjp(1))
 constant(np.histogram, np.histogram2d, np.histogram_bin_edges)

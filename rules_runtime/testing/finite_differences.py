@@ -5,7 +5,8 @@ extrapolating to h = 0 (Richardson's deferred approach to the limit, in the tabl
 Ridders, *Adv. Eng. Software* 4 (1982), uses for derivatives) removes one term of it per step, until
 rounding takes over. Every entry of the tableau is compared with its neighbours, and the entry that
 differs least is kept, for each component of f by itself: so a large step serves where rounding
-matters and a small one where a kink or a pole is near.
+matters and a small one where a kink or a pole is near. What two steps agree on by chance, on both sides
+of a kink or a jump, is found by the second difference and forgotten.
 
 Steps are powers of two, so that ``x + h`` is exact for all but enormous x.
 """
@@ -78,43 +79,71 @@ def _extrapolated(
     """The best entry of one tableau, and whether it is as good as rounding lets it be."""
     rounding = 4 * epsilon * np.abs(np.where(np.isfinite(at_zero), at_zero, 0.0))
     row: list[Vector] = []
-    value = np.zeros_like(at_zero)
-    error = np.full_like(at_zero, np.inf)
+    bend: Vector | None = None
+    best = smooth = Estimate(np.zeros_like(at_zero), np.full_like(at_zero, np.inf))
     for _ in range(LEVELS):
-        quotient = _central(f, at_zero, step)
-        if quotient is None:  # beyond the domain: begin again, closer
-            row, step = [], step / 8
+        found = _central(f, at_zero, step)
+        if found is None:  # beyond the domain: begin again, closer
+            row, bend, step = [], None, step / 8
             continue
+        quotient, new_bend = found
         above, row = row, [quotient]
+        entries = []
         for k, old in enumerate(above):
             new = row[k] + (row[k] - old) / (4.0 ** (k + 1) - 1)
-            change = np.maximum(np.abs(new - row[k]), np.abs(new - old))
-            better = change < error
-            value = np.where(better, new, value)
-            error = np.where(better, change, error)
+            entries.append(Estimate(new, np.maximum(np.abs(new - row[k]), np.abs(new - old))))
             row.append(new)
+        for entry in entries:
+            best, smooth = _better(best, entry), _better(smooth, entry)
+        if bend is not None:
+            slight = 1e-7 * np.abs(quotient) + 25 * rounding / step
+            smooth = _forgotten(smooth, bend, new_bend, slight / step)
+        bend = new_bend
         floor = rounding / step
-        if np.all(error <= RELATIVE_GOAL * np.abs(value) + floor):
-            return Estimate(value, error + floor), True
+        if np.all(smooth.error <= RELATIVE_GOAL * np.abs(smooth.value) + floor):
+            return Estimate(smooth.value, smooth.error + floor), True
         step /= 2
-    if at_zero.size and not np.all(np.isfinite(error)):
+    if at_zero.size and not np.all(np.isfinite(best.error)):
         return None, False
-    return Estimate(value, error), False
+    known = np.isfinite(smooth.error)
+    return Estimate(
+        np.where(known, smooth.value, best.value), np.where(known, smooth.error, best.error)
+    ), False
 
 
-def _central(f: Callable[[float], Vector | None], at_zero: Vector, step: float) -> Vector | None:
-    """One central quotient, or `None` where f has no finite value that it has at zero."""
+def _better(a: Estimate, b: Estimate) -> Estimate:
+    """Of two estimates the one with the smaller error, component by component."""
+    closer = b.error < a.error
+    return Estimate(np.where(closer, b.value, a.value), np.where(closer, b.error, a.error))
+
+
+def _forgotten(estimate: Estimate, bend: Vector, new_bend: Vector, slight: Vector) -> Estimate:
+    """The estimate without the components that turned out not to be smooth at this step.
+
+    The second difference over h² tends to f'' where f is smooth. Where there is a kink or a jump between the
+    points, it doubles or quadruples as the step is halved, and what agreed did so by chance.
+    """
+    grew = np.abs(new_bend) > 1.5 * np.abs(bend) + slight
+    return Estimate(estimate.value, np.where(grew, np.inf, estimate.error))
+
+
+def _central(
+    f: Callable[[float], Vector | None], at_zero: Vector, step: float
+) -> tuple[Vector, Vector] | None:
+    """The first and the second central quotient, or `None` where f has no finite value that it has at zero."""
     up, down = f(step), f(-step)
     if up is None or down is None or up.shape != at_zero.shape or down.shape != at_zero.shape:
         return None
     with np.errstate(invalid="ignore"):
         difference = up - down
-    if np.all(np.isfinite(difference)):
-        return difference / (2 * step)
+        second = (up - at_zero) + (down - at_zero)
     same = _same(up, at_zero) & _same(down, at_zero)
     if not np.all(np.isfinite(difference) | same):
         return None
-    return np.where(same, 0.0, difference) / (2 * step)
+    return (
+        np.where(same, 0.0, difference) / (2 * step),
+        np.where(same, 0.0, second) / (step * step),
+    )
 
 
 def _same(a: Vector, b: Vector) -> NDArray[np.bool_]:

@@ -1,6 +1,6 @@
 """Writes docs/codes.md, the page of all message codes, from migrate/codes.py.
 
-    python -m tools.codes_page
+python -m tools.codes_page
 """
 
 from __future__ import annotations
@@ -12,8 +12,14 @@ from migrate.codes import CODES, Code
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "codes.md"
 
 FAMILIES = {
-    "RM1": ("Converted, and worth a look", "The gradient is the old one. A person may know better."),
-    "RM2": ("Left as it was", "The rule stays byte for byte as it was, and keeps running through the legacy import."),
+    "RM1": (
+        "Converted, and worth a look",
+        "The gradient is the old one. A person may know better.",
+    ),
+    "RM2": (
+        "Left as it was",
+        "The rule stays byte for byte as it was, and keeps running through the legacy import.",
+    ),
     "RM4": ("Advice", "Shown under `--advise`; `--fix-style` applies what is safe."),
     "RM9": ("The file could not be done", "It is left as it was; the other files are done."),
 }
@@ -23,8 +29,10 @@ def page() -> str:
     """The text of docs/codes.md."""
     parts = [
         "# Message codes\n",
-        "Made from `migrate/codes.py` by `python -m tools.codes_page`. A code keeps its meaning for ever. `--select` and "
-        "`--ignore` take codes or the beginnings of them.\n",
+        (
+            "Made from `migrate/codes.py` by `python -m tools.codes_page`. A code keeps its meaning for ever. `--select` and "
+            "`--ignore` take codes or the beginnings of them.\n"
+        ),
     ]
     for family, (title, meaning) in FAMILIES.items():
         parts.append(f"## {family}xx: {title}\n\n{meaning}\n")
@@ -34,7 +42,10 @@ def page() -> str:
 
 def entry(code: Code) -> str:
     """The part of the page about one code."""
-    parts = [f"### {code.code}\n", f"**{code.title[0].upper()}{code.title[1:]}.** {code.explanation}\n"]
+    parts = [
+        f"### {code.code}\n",
+        f"**{code.title[0].upper()}{code.title[1:]}.** {code.explanation}\n",
+    ]
     if code.example_before:
         parts.append(f"```python\n{code.example_before}\n```\n")
     if code.example_after:

@@ -223,8 +223,10 @@ VALUES: dict[str, tuple[str, tuple[str, ...]]] = {
             "first, *rest = dy\nd = or_zero(first) + sum(or_zero(g) for g in rest)",
             "d = sum(filter(lambda g: g is not None, dy))",
             "if isinstance(dy, tuple):\n    d = or_zero(dy[0])\nelse:\n    d = 0.0",
-            "if None is dy[0]:\n    d = or_zero(dy[1])\nelif dy[1] == None:\n    d = dy[0]\nelse:\n"
-            "    d = dy[0] + dy[1]",
+            (
+                "if None is dy[0]:\n    d = or_zero(dy[1])\nelif dy[1] == None:\n    d = dy[0]\nelse:\n"
+                "    d = dy[0] + dy[1]"
+            ),
             "def part(i):\n    g = dy[i]\n    return 0.0 if g is None else g\nd = part(0) + part(1)",
             "d = (lambda a, b: or_zero(a) + or_zero(b))(*dy)",
         ),
@@ -256,8 +258,10 @@ VALUES: dict[str, tuple[str, tuple[str, ...]]] = {
         'P(s, np.array([s, s]), "o")',
         (
             'd = or_zero(dy["u"]) + np.sum(or_zero(dy["v"]))',
-            'd = 0.0\nif dy["u"] is not None:\n    d = d + dy["u"]\n'
-            'if dy.get("v") is not None:\n    d = d + np.sum(dy["v"])',
+            (
+                'd = 0.0\nif dy["u"] is not None:\n    d = d + dy["u"]\n'
+                'if dy.get("v") is not None:\n    d = d + np.sum(dy["v"])'
+            ),
             (
                 'du, dv = dy["u"], dy["v"]\nif du is None and dv is None:\n    return None\n'
                 "d = or_zero(du) + (0.0 if dv is None else dv[0])"

@@ -100,7 +100,7 @@ def test_a_callable_with_fields_has_a_tangent_itself() -> None:
     np.testing.assert_allclose(dlayer.b, 1 - y**2)
     np.testing.assert_allclose(dx, 1 - y**2)
     _, back = rrule_via_ad(TapeConfig(), layer.scaled, 2.0)
-    dlayer, dc = back(np.ones(2))
+    dlayer, _dc = back(np.ones(2))
     np.testing.assert_allclose(dlayer.b, [2.0, 2.0])
     assert rrule_via_ad(TapeConfig(), lambda x: x * 2.0, 1.0)[1](1.0) == (NoTangent(), 2.0)
 

@@ -197,6 +197,18 @@ def table_of(tangent: Any, primal: Any = None, path: Path = ()) -> Table:
     return out
 
 
+def foreign(tangent: Any, where: str = "") -> Iterator[tuple[str, str]]:
+    """Where a tangent holds what the target language has no place for, and what it is: `None`, a raw structure."""
+    from rules_runtime import AbstractZero, Tangent, unthunk
+
+    tangent = unthunk(tangent)
+    if isinstance(tangent, Tangent):
+        for key in tangent.keys():  # noqa: SIM118
+            yield from foreign(tangent[key], f"{where}.{key}")
+    elif not isinstance(tangent, (AbstractZero, np.ndarray, *NUMBERS)) or isinstance(tangent, bool):
+        yield where, type(tangent).__name__
+
+
 def value_table(value: Any, path: Path = ()) -> dict[Path, Any]:
     """A primal value as a flat table; leaves that are no numbers by their type and text."""
     if isinstance(value, (bool, np.bool_, np.ndarray, *NUMBERS)):

@@ -36,6 +36,7 @@ class CaseRun:
     gradients: dict[str, list[Any]] = field(default_factory=dict)
     numeric: dict[str, list[Any]] = field(default_factory=dict)
     shim: dict[str, list[Any]] = field(default_factory=dict)
+    untidy: list[str] = field(default_factory=list)
     error: str | None = None
     test_rrule: str | None = None
 
@@ -154,7 +155,14 @@ def _run_case(f: Any, args: Any, kwargs: Any, numeric: bool, shim: bool, check: 
         primals = (callee, *args)
         for label, dy in structured.legacy_cotangents(y, np.random.default_rng(5)).items():
             tangents = back(from_legacy(dy, y))
-            run.gradients[label] = [_plain(structured.table_of(t, p)) for t, p in zip(tangents, primals)]
+            run.gradients[label] = [
+                _plain(structured.table_of(t, p)) for t, p in zip(tangents, primals)
+            ]
+            run.untidy += [
+                f"[{label}] argument {i}{where}: {kind} is no tangent"
+                for i, tangent in enumerate(tangents)
+                for where, kind in structured.foreign(tangent)
+            ]
             if len(tangents) != len(primals):
                 raise AssertionError(f"{len(tangents)} tangents for {len(primals)} primals")
             if shim:
@@ -162,9 +170,13 @@ def _run_case(f: Any, args: Any, kwargs: Any, numeric: bool, shim: bool, check: 
 
                 grads = legacy._pullback(None, f, *args, **kwargs)[1](dy)
                 grads = (None,) * len(primals) if grads is None else grads
-                run.shim[label] = [_plain(structured.table_of(t, p)) for t, p in zip(grads, primals)]
+                run.shim[label] = [
+                    _plain(structured.table_of(t, p)) for t, p in zip(grads, primals)
+                ]
             if numeric:
-                run.numeric[label] = [_plain(t) for t in structured.finite_differences(f, args, kwargs, dy)]
+                run.numeric[label] = [
+                    _plain(t) for t in structured.finite_differences(f, args, kwargs, dy)
+                ]
     except BaseException:
         run.error = _traceback()
         return run
@@ -180,7 +192,10 @@ def _run_case(f: Any, args: Any, kwargs: Any, numeric: bool, shim: bool, check: 
 
 def _plain(table: dict[Any, Any]) -> dict[Any, Any]:
     """A table whose paths can be pickled: keys that are neither text nor numbers by their text."""
-    return {tuple(k if isinstance(k, (str, int)) else repr(k) for k in path): v for path, v in table.items()}
+    return {
+        tuple(k if isinstance(k, (str, int)) else repr(k) for k in path): v
+        for path, v in table.items()
+    }
 
 
 def _traceback() -> str:
@@ -214,6 +229,7 @@ def compare_runs(legacy: ModuleRun, converted: ModuleRun, rtol: float = 1e-6) ->
         out += [
             f"{label}: value {d}" for d in structured.differences(new.value, old.value, rtol, 1e-9)
         ]
+        out += [f"{label} {what}" for what in new.untidy]
         for cotangent, grads in old.gradients.items():
             for i, (a, b) in enumerate(zip(new.gradients[cotangent], grads)):
                 who = f"argument {i}" if i else "callee"

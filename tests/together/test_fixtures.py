@@ -36,7 +36,9 @@ RUNNABLE = [stem for stem in STEMS if runnable(stem)]
 def outcome_of(stem: str) -> Outcome:
     path = LEGACY / f"{stem}.py"
     extra = tuple(EXPECTED.get(stem, {}).get("legacy_modules", ()))
-    return convert_source(path.read_bytes(), str(path), Options(legacy_modules=LEGACY_MODULES + extra))
+    return convert_source(
+        path.read_bytes(), str(path), Options(legacy_modules=LEGACY_MODULES + extra)
+    )
 
 
 @cache

@@ -11,7 +11,6 @@ import pytest
 
 from rules_runtime.callees import call_of, look_up, name_of, target_of
 from rules_runtime.errors import RuleError
-from tests.support.names import stable
 
 
 def plain(x: Any) -> Any:
@@ -85,7 +84,7 @@ def key(f: Any, *args: Any, known: Any = ()) -> Any:
         Base.__call__,
         functools.partial(plain, 1),
     ],
-    ids=lambda f: stable(name_of(f)),
+    ids=name_of,
 )
 def test_a_rule_is_found_by_what_it_was_registered_for(f: Any) -> None:
     target = target_of(f)

@@ -25,7 +25,6 @@ from rules_runtime.structure import (
     zero_tangent,
 )
 from rules_runtime.tangents import NoTangent, Tangent, ZeroTangent, same
-from tests.support.names import stable
 
 
 @dataclass
@@ -105,7 +104,7 @@ def test_fields() -> None:
         object(),
         {1.0},
     ],
-    ids=stable,
+    ids=repr,
 )
 def test_what_has_no_named_fields(x: Any) -> None:
     assert fields_of(x) is None
@@ -192,13 +191,13 @@ CANNOT = [
 ]
 
 
-@pytest.mark.parametrize("x", CAN, ids=stable)
+@pytest.mark.parametrize("x", CAN, ids=repr)
 def test_what_can_be_perturbed(x: Any) -> None:
     assert can_be_perturbed(x)
     assert zero_of(x) is ZeroTangent()
 
 
-@pytest.mark.parametrize("x", CANNOT, ids=stable)
+@pytest.mark.parametrize("x", CANNOT, ids=repr)
 def test_what_cannot_be_perturbed(x: Any) -> None:
     assert not can_be_perturbed(x)
     assert zero_of(x) is NoTangent()
@@ -261,7 +260,7 @@ def test_zero_tangents_of_object_arrays() -> None:
     assert found[1] == Tangent[tuple](0.0, NoTangent())
 
 
-@pytest.mark.parametrize("x", [x for x in CAN if getattr(x, "dtype", None) != object], ids=stable)
+@pytest.mark.parametrize("x", [x for x in CAN if getattr(x, "dtype", None) != object], ids=repr)
 def test_zero_tangents_are_zero(x: Any) -> None:
     assert same(zero_tangent((x,)), ZeroTangent())
 

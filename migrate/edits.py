@@ -79,11 +79,17 @@ class Edits:
             outer.append((start, end))
             pieces.append((start, end, 2, 0, self._replaced[start, end]))
 
-        def swallowed(at: int) -> bool:
-            return any(start < at < end for start, end in outer)
+        def swallowed(first: int, last: int) -> bool:
+            """Whether a wrap or an insertion lies inside a range that is replaced."""
+            if first == last:
+                return any(start < first < end for start, end in outer)
+            return any(
+                start <= first and last <= end and (first, last) != (start, end)
+                for start, end in outer
+            )
 
-        closings = [c for c in self._closings if not swallowed(c[1])]
-        openings = [o for o in self._openings if not swallowed(o[0])]
+        closings = [c for c in self._closings if not swallowed(c[0], c[1])]
+        openings = [o for o in self._openings if not swallowed(o[0], o[1])]
         closings.sort(key=lambda c: (c[1], -c[0], c[2]))
         openings.sort(key=lambda o: (o[0], -o[1], -o[2] if o[1] > o[0] else o[2]))
         for order, (_, end, _, text) in enumerate(closings):

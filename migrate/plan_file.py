@@ -30,6 +30,7 @@ from migrate.model import (
     RuleConverted,
     RuleLeft,
 )
+from migrate.rewrite.advice import advise, name_pullback
 from migrate.rewrite.cluster import Cluster, ClusterResult
 from migrate.rewrite.definitions import DefinitionRewriter
 from migrate.rewrite.imports import ImportRewriter
@@ -63,6 +64,7 @@ class Attempt:
     notes: dict[Rule, list[RuleNote]] = field(default_factory=lambda: defaultdict(list))
     consumed: set[ast.AST] = field(default_factory=set)
     done: list[Rule] = field(default_factory=list)
+    unnamed: list[tuple[Rule, ast.AST]] = field(default_factory=list)  # lambdas to be given a name
 
 
 def plan_file(
@@ -234,6 +236,8 @@ class _File:
                 name = self._config_name(rule)
             definitions.rewrite(rule, rule in configured, name)
             attempt.done.append(rule)
+            if self.options.advise or self.options.fix_style:
+                self._advise(attempt, rule, clustered[rule])
         for rule in self.found.rules:
             if self.verdicts[rule].code == "RM103":
                 definitions.bridge(rule)
@@ -248,6 +252,16 @@ class _File:
         attempt.consumed |= definitions.consumed
         return attempt
 
+    def _advise(self, attempt: Attempt, rule: Rule, cluster: Cluster) -> None:
+        """What the guide recommends beyond what is needed; the safe part of it is applied where asked for."""
+        pullbacks: list[ast.AST] = [
+            p.function for p in cluster.pullbacks.values() if p.rules == [rule] and p.local
+        ]
+        for note in advise(rule, pullbacks, self.view):
+            if note.code == "RM401" and self.options.fix_style:
+                attempt.unnamed.append((rule, note.node))
+            elif self.options.advise:
+                attempt.notes[rule].append(note)
     def _config_name(self, rule: Rule) -> str:
         assert rule.function is not None
         for name in ("config", "config_", "rule_config"):
@@ -317,6 +331,8 @@ class _File:
         if attempt.edits:
             imports = ImportRewriter(self.view, attempt.names, attempt.edits, consumed)
             imports.rewrite(dict.fromkeys(wanted_at))
+        for rule, pullback in attempt.unnamed:
+            name_pullback(rule, pullback, self.view, attempt.names, attempt.edits)
         if self.options.mark:
             self._mark(left, attempt.edits)
         notes = tuple(

@@ -308,8 +308,19 @@ class SinkRewriter:
                 first = source.next_token(at)[2]
                 at = first
             self.edits.wrap((at, end), f"{callee}, " if node.elts else f"{callee},", "")
+            if len(node.elts) == 1:
+                self._drop_trailing_comma(node)
         else:
             self.edits.wrap((start, end), f"{callee}, ", "")
+
+    def _drop_trailing_comma(self, node: ast.Tuple) -> None:
+        """`(dx,)` -> `(NoTangent(), dx)`, where both stand on one line."""
+        source = self.view.source
+        last = self._with_parentheses(node.elts[0])[1]
+        end = source.span(node)[1]
+        comma = source.next_token(last)
+        if comma[1] == "," and source.text[comma[3] : end - 1].strip(" ") == "":
+            self.edits.replace(comma[2], end - 1, "")
 
     def _parenthesised(self, node: ast.Tuple) -> bool:
         start, end = self.view.source.span(node)

@@ -107,7 +107,6 @@ class Rule:
     def __init__(
         self, function: Any, target: Any, functor: bool, frame: types.FrameType | None
     ) -> None:
-        check_rule(function)
         self.function = function
         self.name = name_of(target)
         self.functor = functor
@@ -126,6 +125,7 @@ class Rule:
             self.functor = functor or form.functor
             self.runs_on_zero = form.runs_on_zero
         else:
+            check_rule(function)
             parameters, self._scope = _parameters(function), Scope(function, frame)
             configs = configs_of(parameters[0], self._scope) if parameters else ()
             self.needs_config = bool(configs)

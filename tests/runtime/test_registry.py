@@ -20,6 +20,8 @@ from rules_runtime.registry import OptOuts, Registry, rrule_via_ad, signature_fr
 from rules_runtime.tangents import NoTangent, Tangent, ZeroTangent
 from rules_runtime.thunks import Thunk
 
+pytestmark = pytest.mark.usefixtures("forget_rules")
+
 ZERO, NONE = ZeroTangent(), NoTangent()
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import importlib
 import inspect
 import json
@@ -46,6 +47,11 @@ def sources(package: str) -> list[Path]:
     return sorted((ROOT / package).rglob("*.py"))
 
 
+@functools.cache
+def tree_of(path: Path) -> ast.Module:
+    return ast.parse(path.read_bytes())
+
+
 def module_name(path: Path) -> str:
     parts = path.relative_to(ROOT).with_suffix("").parts
     return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
@@ -59,9 +65,10 @@ def type_checking_blocks(tree: ast.Module) -> set[ast.AST]:
     return inside
 
 
+@functools.cache
 def imports(path: Path, *, at_run_time: bool = False) -> list[tuple[int, str, bool]]:
     """`(line, absolute module, deferred)` of each import in a file; deferred ones stand in a function."""
-    tree = ast.parse(path.read_bytes())
+    tree = tree_of(path)
     skipped = type_checking_blocks(tree) if at_run_time else set()
     deferred = {
         sub
@@ -134,7 +141,7 @@ def test_the_runtime_needs_only_numpy() -> None:
 
 def is_optional(path: Path, line: int) -> bool:
     """Whether a line stands in a `try` that survives a missing module."""
-    for node in ast.walk(ast.parse(path.read_bytes())):
+    for node in ast.walk(tree_of(path)):
         if isinstance(node, ast.Try) and node.body[0].lineno <= line <= (
             node.body[-1].end_lineno or 0
         ):
@@ -250,6 +257,6 @@ def test_every_file_says_first_what_it_is_for() -> None:
         str(path.relative_to(ROOT))
         for package in PACKAGES
         for path in sources(package)
-        if not ast.get_docstring(ast.parse(path.read_bytes()))
+        if not ast.get_docstring(tree_of(path))
     ]
     assert not wrong

@@ -13,6 +13,9 @@ from typing import Any
 
 import numpy as np
 
+from .broadcast import product_sum, unbroadcast
+from .fill import Fill
+
 ndarray = np.ndarray
 multiply, subtract, divide, negative = np.multiply, np.subtract, np.divide, np.negative
 ONE, TWO, HALF = np.array(1.0), np.array(2.0), np.array(0.5)
@@ -22,8 +25,11 @@ for _c in (ONE, TWO, HALF):
 
 def _times(g: Any, d: Any) -> Any:
     """`g * d` into `d`, which is the caller's own."""
-    if type(d) is ndarray and type(g) is ndarray:
-        return multiply(d, g, d)
+    if type(d) is ndarray:
+        if type(g) is ndarray:
+            return multiply(d, g, d)
+        if type(g) is Fill and g.shape == d.shape:
+            return d if g.value == 1.0 else multiply(d, g.value, d)
     return g * d
 
 
@@ -47,9 +53,7 @@ def tanh_vjp(g: Any, y: Any) -> Any:
     d = y * y
     if type(d) is ndarray:
         subtract(ONE, d, d)
-        if type(g) is ndarray:
-            return multiply(d, g, d)
-        return g * d
+        return multiply(d, g, d) if type(g) is ndarray else _times(g, d)
     return g * (1.0 - d)
 
 
@@ -90,6 +94,8 @@ def cbrt_vjp(g: Any, y: Any) -> Any:
 
 
 def square_vjp(g: Any, x: Any) -> Any:
+    if type(g) is Fill and type(x) is ndarray:
+        return x * (2.0 * g.value)
     return _times(g, x + x)
 
 
@@ -250,3 +256,103 @@ def power_vjp(g: Any, saved: Any) -> Any:
         multiply(d, g, d)
         return multiply(d, n, d)
     return g * (n * d)
+
+
+# ---- two arguments that broadcast: saved is (x, y, their shapes, the result) -----------------
+
+
+def wide_sum_vjp(g: Any, saved: Any, mine: bool) -> Any:
+    """The cotangents of `x + y`."""
+    _, _, xs, ys, _ = saved
+    return unbroadcast(g, xs), unbroadcast(g, ys)
+
+
+def wide_difference_vjp(g: Any, saved: Any, mine: bool) -> Any:
+    """The cotangents of `x - y`."""
+    _, _, xs, ys, _ = saved
+    dy = unbroadcast(g, ys)
+    return unbroadcast(g, xs), -dy
+
+
+def wide_times_vjp(g: Any, saved: Any, mine: bool) -> Any:
+    """The cotangents of `x * y`; the one of g's own shape last, into g."""
+    x, y, xs, ys, _ = saved
+    if np.shape(g) == ys:
+        dx = product_sum(g, y, xs)
+        return dx, _into(g, x, ys, mine)
+    dy = product_sum(g, x, ys)
+    return _into(g, y, xs, mine), dy
+
+
+def _into(g: Any, factor: Any, shape: tuple[int, ...], mine: bool) -> Any:
+    if mine and type(g) is ndarray and g.shape == shape and type(factor) in _plain:
+        return multiply(g, factor, g)
+    return product_sum(g, factor, shape)
+
+
+def wide_over_vjp(g: Any, saved: Any, mine: bool) -> Any:
+    """The cotangents of `x / y`."""
+    x, y, xs, ys, z = saved
+    d = divide(g, y, g) if mine and type(g) is ndarray and type(y) in _plain else g / y
+    dy = -product_sum(d, z, ys)
+    return unbroadcast(d, xs), dy
+
+
+_plain = (ndarray, float, np.float64)
+def _sum_left(g: Any, saved: Any, mine: bool) -> Any:
+    return unbroadcast(g, saved[2])
+
+
+def _sum_right(g: Any, saved: Any, mine: bool) -> Any:
+    return unbroadcast(g, saved[3])
+
+
+def _difference_right(g: Any, saved: Any, mine: bool) -> Any:
+    return -unbroadcast(g, saved[3])
+
+
+def _times_left(g: Any, saved: Any, mine: bool) -> Any:
+    return _into(g, saved[1], saved[2], mine)
+
+
+def _times_right(g: Any, saved: Any, mine: bool) -> Any:
+    return _into(g, saved[0], saved[3], mine)
+
+
+def _over_left(g: Any, saved: Any, mine: bool) -> Any:
+    y = saved[1]
+    d = divide(g, y, g) if mine and type(g) is ndarray and type(y) in _plain else g / y
+    return unbroadcast(d, saved[2])
+
+
+def _over_right(g: Any, saved: Any, mine: bool) -> Any:
+    return -product_sum(g / saved[1], saved[4], saved[3])
+
+
+# for both -> for the left one alone, for the right one alone, what is saved of (x, y, z) for both, left, right
+WIDE: dict[Any, tuple[Any, Any, str, str, str]] = {
+    wide_sum_vjp: (_sum_left, _sum_right, "", "", ""),
+    wide_difference_vjp: (_sum_left, _difference_right, "", "", ""),
+    wide_times_vjp: (_times_left, _times_right, "xy", "y", "x"),
+    wide_over_vjp: (_over_left, _over_right, "yz", "y", "yz"),
+}
+
+
+def maximum_vjp(g: Any, saved: Any, mine: bool) -> Any:
+    """The cotangent of `np.maximum(x, c)` for a constant; where both are equal, half."""
+    x, c = saved
+    return _masked(g, x > c, x == c, mine)
+
+
+def minimum_vjp(g: Any, saved: Any, mine: bool) -> Any:
+    """The cotangent of `np.minimum(x, c)` for a constant."""
+    x, c = saved
+    return _masked(g, x < c, x == c, mine)
+
+
+def _masked(g: Any, mask: Any, ties: Any, mine: bool) -> Any:
+    if np.any(ties):
+        mask = mask + 0.5 * ties
+    if mine and type(g) is ndarray and g.shape == mask.shape:
+        return multiply(g, mask, g)
+    return g * mask

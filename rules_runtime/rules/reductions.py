@@ -8,6 +8,7 @@ import numpy as np
 
 from ..forms import constant, derivative, primal
 from ..kernels.broadcast import expand, normal_axes
+from ..kernels.extrema import extremum_cotangent
 from ..kernels.products import conj
 
 
@@ -73,17 +74,10 @@ derivative(np.prod, prod_vjp)
 
 
 def extremum_vjp(g: Any, y: Any, x: Any, axis: Any = None, out: Any = None, keepdims: Any = False, initial: Any = None, where: Any = True) -> Any:  # fmt: skip
-    """To the elements that are the extremum, in equal shares."""
-    shape = x.shape
-    hits = primal(x) == _keep(primal(y), shape, axis)
+    axes = normal_axes(axis, len(x.shape))
     if where is not True:
-        hits = hits & where
-    g = _keep(g, shape, axis)
-    n = np.count_nonzero(hits)
-    if n == g.size:
-        return g * hits
-    counts = np.sum(hits, axis=normal_axes(axis, len(shape)), keepdims=True)
-    return g * (hits / np.maximum(counts, 1))
+        x = np.where(where, primal(x), np.nan)
+    return extremum_cotangent(g, x, y, axes)
 
 
 for _function in (np.max, np.min, np.nanmax, np.nanmin):

@@ -1,4 +1,4 @@
-"""Cotangents that are not written out yet: one number for a whole shape, slices of an array, parts of a result."""
+"""Cotangents that are not written out yet: slices of an array, parts of a result (and `kernels.fill`: one number for all)."""
 
 from __future__ import annotations
 
@@ -7,46 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from ..kernels.broadcast import full_view
+from ..kernels.fill import Fill
 from ..kernels.scatter import is_basic, scatter
 
 ndarray = np.ndarray
-
-
-class Fill:
-    """The cotangent of a sum: `value` in every place of `shape`. Products with arrays take one pass."""
-
-    __slots__ = ("shape", "value")
-    __array_ufunc__ = None
-
-    def __init__(self, value: Any, shape: tuple[int, ...]) -> None:
-        self.value = value
-        self.shape = shape
-
-    def dense(self) -> Any:
-        """A read-only array of stride zero."""
-        return full_view(self.value, self.shape)
-
-    def __mul__(self, other: Any) -> Any:
-        if type(other) is ndarray and other.ndim:
-            if other.shape == self.shape:
-                return other * self.value
-            return self.dense() * other
-        if type(other) is Fill:
-            return Fill(self.value * other.value, self.shape)
-        if np.ndim(other) == 0 and not hasattr(type(other), "__traced_value__"):
-            return Fill(self.value * other, self.shape)
-        return self.dense() * other
-
-    __rmul__ = __mul__
-
-    def __truediv__(self, other: Any) -> Any:
-        if type(other) is ndarray and other.shape == self.shape:
-            return self.value / other
-        return self.dense() / other
-
-    def __neg__(self) -> Fill:
-        return Fill(-self.value, self.shape)
 
 
 class Pieces:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..kernels.scatter import astype
+from .protocols import FAST_FUNCTIONS
 from .record import apply
 from .tracer import Tracer, primal, tracer
 
@@ -20,16 +21,36 @@ def _method(function: Any) -> Callable[..., Any]:
     return method
 
 
+def _fast_method(function: Any) -> Callable[..., Any]:
+    """As `_method`, without the way through numpy's protocol where the function has a path of its own."""
+
+    def method(self: Tracer, *args: Any, **kwargs: Any) -> Any:
+        fast = FAST_FUNCTIONS.get(function)
+        if fast is not None:
+            y = fast((self, *args), kwargs)
+            if y is not NotImplemented:
+                return y
+        return function(self, *args, **kwargs)
+
+    method.__name__ = function.__name__
+    return method
+
+
 def _shape_of(shape: tuple[Any, ...]) -> Any:
     return shape[0] if len(shape) == 1 else shape
 
 
 def _reshape(self: Tracer, *shape: Any, order: str = "C") -> Any:
+    if order == "C":
+        fast = FAST_FUNCTIONS.get(np.reshape)
+        y = NotImplemented if fast is None else fast((self, _shape_of(shape)), {})
+        if y is not NotImplemented:
+            return y
     return np.reshape(self, _shape_of(shape), order=order)  # type: ignore[call-overload]
 
 
 def _transpose(self: Tracer, *axes: Any) -> Any:
-    return np.transpose(self, _shape_of(axes) if axes else None)
+    return _long_transpose(self, _shape_of(axes) if axes else None)
 
 
 def _flatten(self: Tracer, order: str = "C") -> Any:
@@ -57,8 +78,8 @@ def _real(self: Tracer) -> Any:
     return np.real(self) if np.iscomplexobj(primal(self)) else self
 
 
-def _swapaxes(self: Tracer, a: int, b: int) -> Any:
-    return np.swapaxes(self, a, b)
+_long_transpose = _fast_method(np.transpose)
+_swapaxes = _fast_method(np.swapaxes)
 
 
 def _on_primal(name: str) -> Callable[..., Any]:
@@ -103,7 +124,7 @@ _FUNCTIONS: dict[str, Any] = {
     "choose": np.choose,
 }
 for _name, _function in _FUNCTIONS.items():
-    setattr(Tracer, _name, _method(_function))
+    setattr(Tracer, _name, (_fast_method if _function in FAST_FUNCTIONS else _method)(_function))
 # what numpy calls on the elements of an object array
 for _ufunc in (
     np.sin, np.cos, np.tan, np.exp, np.log, np.sqrt, np.tanh, np.sinh, np.cosh, np.log1p, np.expm1, np.log2, np.log10,
@@ -134,7 +155,7 @@ for _name, _instead in {
     setattr(Tracer, _name, _refuse(_name, _instead))
 
 for _name, _property in {
-    "T": lambda self: np.transpose(self),
+    "T": lambda self: _long_transpose(self),
     "mT": lambda self: np.swapaxes(self, -1, -2),
     "real": _real,
     "imag": lambda self: np.imag(self),

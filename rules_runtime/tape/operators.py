@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from ..kernels.elementwise import (
+    WIDE,
     difference_vjp,
     divide_vjp,
     minus_vjp,
@@ -24,19 +25,22 @@ from ..kernels.elementwise import (
     scale_vjp,
     square_vjp,
     times_vjp,
+    wide_difference_vjp,
+    wide_over_vjp,
+    wide_sum_vjp,
+    wide_times_vjp,
 )
 from ..kernels.products import matmul as fast_matmul
 from ..kernels.products import matmul_left_vjp, matmul_right_vjp, matmul_vjp
 from ..kernels.scatter import is_basic, scatter
 from .record import apply, note_view
 from .structures import inner_tape, untraced
-from .sweep import OVERWRITE, SCATTER, SHARED, takes_fill
+from .sweep import OVERWRITE, SCATTER, SHARED, VIEW_OR_NEW, takes_fill, times
 from .tracer import Tracer, primal
 
 ndarray = np.ndarray
 float64 = np.float64
 F8 = np.dtype(float)
-times = operator.mul
 _zero_d: dict[float, Any] = {}
 _KEPT = 4096
 
@@ -51,6 +55,48 @@ def zero_d(c: float) -> Any:
                 _zero_d.clear()
             _zero_d[c] = array
     return array
+
+
+def wide(a: Any, b: Any, x: Any, y: Any, z: Any, both: Any, ufunc: Any) -> Any:
+    """An operation that broadcasts: `a` and `b` are the operands, `x` and `y` their values, `z` the result if known.
+
+    For real float64 results; all else goes by `apply`.
+    """
+    if type(x) in _plain and type(y) in _plain:
+        if z is None:
+            z = ufunc(x, y)
+        if (type(z) is ndarray and z.dtype is F8) or type(z) is float64:
+            left, right, save_both, save_left, save_right = WIDE[both]
+            xs = x.shape if type(x) is ndarray else ()
+            ys = y.shape if type(y) is ndarray else ()
+            if type(a) is not Tracer:
+                tape, saves, entry_of = b.tape, save_right, right
+            elif type(b) is not Tracer:
+                tape, saves, entry_of = a.tape, save_left, left
+            else:
+                tape, saves, entry_of = a.tape, save_both, both
+            saved = (
+                x if "x" in saves else None,
+                y if "y" in saves else None,
+                xs,
+                ys,
+                z if "z" in saves else None,
+            )
+            t = Tracer()
+            t.value = z
+            t.tape = tape
+            t.index = len(tape)
+            mode = VIEW_OR_NEW if both in _sums else OVERWRITE
+            if entry_of is both:
+                tape.append((a.index, b.index, both, saved, mode, None))
+            else:
+                tape.append(((a if entry_of is left else b).index, entry_of, saved, mode))
+            return t
+    return apply(ufunc, (a, b), {})
+
+
+_plain = (ndarray, float64, float, int)
+_sums = (wide_sum_vjp, wide_difference_vjp)
 
 
 def add(self: Tracer, other: Any) -> Any:
@@ -72,7 +118,7 @@ def add(self: Tracer, other: Any) -> Any:
             t.index = len(tape)
             tape.append((self.index, other.index))
             return t
-        return apply(np.add, (self, other), {})
+        return wide(self, other, x, y, z, wide_sum_vjp, np.add)
     kind = type(x)
     if kind is ndarray and x.dtype is F8:
         okind = type(other)
@@ -81,11 +127,11 @@ def add(self: Tracer, other: Any) -> Any:
         elif okind is ndarray and other.shape == x.shape and other.dtype is F8:
             z = x + other
         else:
-            return apply(np.add, (self, other), {})
+            return wide(self, other, x, other, None, wide_sum_vjp, np.add)
     elif kind is float64 or kind is float:
         z = x + other
         if type(z) is not float64 and type(z) is not float:
-            return NotImplemented if z is NotImplemented else apply(np.add, (self, other), {})
+            return wide(self, other, x, other, z, wide_sum_vjp, np.add)
     else:
         return apply(np.add, (self, other), {})
     t = Tracer()
@@ -112,7 +158,7 @@ def sub(self: Tracer, other: Any) -> Any:
         ):  # fmt: skip
             entry = (self.index, other.index, difference_vjp, None, SHARED, None)
         else:
-            return apply(np.subtract, (self, other), {})
+            return wide(self, other, x, y, z, wide_difference_vjp, np.subtract)
         t = Tracer()
         t.value = z
         t.tape = tape
@@ -127,11 +173,11 @@ def sub(self: Tracer, other: Any) -> Any:
         elif okind is ndarray and other.shape == x.shape and other.dtype is F8:
             z = x - other
         else:
-            return apply(np.subtract, (self, other), {})
+            return wide(self, other, x, other, None, wide_difference_vjp, np.subtract)
     elif kind is float64 or kind is float:
         z = x - other
         if type(z) is not float64 and type(z) is not float:
-            return apply(np.subtract, (self, other), {})
+            return wide(self, other, x, other, z, wide_difference_vjp, np.subtract)
     else:
         return apply(np.subtract, (self, other), {})
     t = Tracer()
@@ -147,7 +193,7 @@ def rsub(self: Tracer, other: Any) -> Any:
     if kind is float64 or kind is float:
         z = other - x
         if type(z) is not float64 and type(z) is not float:
-            return apply(np.subtract, (other, self), {})
+            return wide(other, self, other, x, z, wide_difference_vjp, np.subtract)
         entry: Any = (self.index, times, -1.0)
     elif kind is ndarray and x.dtype is F8:
         okind = type(other)
@@ -156,7 +202,7 @@ def rsub(self: Tracer, other: Any) -> Any:
         elif okind is ndarray and other.shape == x.shape and other.dtype is F8:
             z = other - x
         else:
-            return apply(np.subtract, (other, self), {})
+            return wide(other, self, other, x, None, wide_difference_vjp, np.subtract)
         entry = (self.index, minus_vjp, None, OVERWRITE)
     else:
         return apply(np.subtract, (other, self), {})
@@ -186,7 +232,7 @@ def mul(self: Tracer, other: Any) -> Any:
         ):  # fmt: skip
             entry = (self.index, other.index, times_vjp, (x, y), OVERWRITE, None)
         else:
-            return apply(np.multiply, (self, other), {})
+            return wide(self, other, x, y, z, wide_times_vjp, np.multiply)
     else:
         kind = type(x)
         if kind is ndarray and x.dtype is F8:
@@ -194,13 +240,13 @@ def mul(self: Tracer, other: Any) -> Any:
             if okind is float or okind is int or okind is float64:
                 other = zero_d(other)
             elif okind is not ndarray or other.shape != x.shape or other.dtype is not F8:
-                return apply(np.multiply, (self, other), {})
+                return wide(self, other, x, other, None, wide_times_vjp, np.multiply)
             z = x * other
             entry = (self.index, scale_vjp, other, OVERWRITE)
         elif kind is float64 or kind is float:
             z = x * other
             if type(z) is not float64 and type(z) is not float:
-                return apply(np.multiply, (self, other), {})
+                return wide(self, other, x, other, z, wide_times_vjp, np.multiply)
             entry = (self.index, times, other)
         else:
             return apply(np.multiply, (self, other), {})
@@ -229,7 +275,7 @@ def truediv(self: Tracer, other: Any) -> Any:
         ):  # fmt: skip
             entry = (self.index, other.index, over_vjp, (y, z), OVERWRITE, None)
         else:
-            return apply(np.divide, (self, other), {})
+            return wide(self, other, x, y, z, wide_over_vjp, np.divide)
     else:
         kind = type(x)
         if kind is ndarray and x.dtype is F8:
@@ -237,13 +283,13 @@ def truediv(self: Tracer, other: Any) -> Any:
             if okind is float or okind is int or okind is float64:
                 other = zero_d(other)
             elif okind is not ndarray or other.shape != x.shape or other.dtype is not F8:
-                return apply(np.divide, (self, other), {})
+                return wide(self, other, x, other, None, wide_over_vjp, np.divide)
             z = x / other
             entry = (self.index, divide_vjp, other, OVERWRITE)
         elif kind is float64 or kind is float:
             z = x / other
             if type(z) is not float64 and type(z) is not float:
-                return apply(np.divide, (self, other), {})
+                return wide(self, other, x, other, z, wide_over_vjp, np.divide)
             entry = (self.index, operator.truediv, other)
         else:
             return apply(np.divide, (self, other), {})
@@ -261,7 +307,7 @@ def rtruediv(self: Tracer, other: Any) -> Any:
     if kind is float64 or kind is float:
         z = other / x
         if type(z) is not float64 and type(z) is not float:
-            return apply(np.divide, (other, self), {})
+            return wide(other, self, other, x, z, wide_over_vjp, np.divide)
         entry: Any = (self.index, times, -z / x)
     elif kind is ndarray and x.dtype is F8:
         okind = type(other)
@@ -275,7 +321,7 @@ def rtruediv(self: Tracer, other: Any) -> Any:
             z = other / x
             entry = (self.index, ratio_vjp, (x, z))
         else:
-            return apply(np.divide, (other, self), {})
+            return wide(other, self, other, x, None, wide_over_vjp, np.divide)
     else:
         return apply(np.divide, (other, self), {})
     tape = self.tape

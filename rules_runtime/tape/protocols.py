@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 
 from ..kernels.elementwise import UNARY
-from . import operators
-from .record import apply, inner_tape, name_of, out_error
+from . import fast, operators
+from .record import OVERRIDDEN, apply, inner_tape, name_of, out_error
 from .sweep import takes_fill
 from .tracer import Tracer, primal
 
@@ -37,7 +37,7 @@ FAST_BINARY: dict[Any, tuple[Callable[..., Any], Callable[..., Any]]] = {
     np.power: (operators.power, operators.rpower),
 }
 # functions with a path of their own: function -> f(args, kwargs)
-FAST_FUNCTIONS: dict[Any, Callable[..., Any]] = {}
+FAST_FUNCTIONS: dict[Any, Callable[..., Any]] = dict(fast.FUNCTIONS)
 
 
 def array_ufunc(self: Tracer, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:
@@ -64,6 +64,10 @@ def array_ufunc(self: Tracer, ufunc: Any, method: str, *inputs: Any, **kwargs: A
                     return pair[0](x, y)
                 if type(x) is not ndarray or x.dtype.kind != "O":
                     return pair[1](y, x)
+            elif len(inputs) == 2 and ufunc not in OVERRIDDEN:
+                z = fast.binary(ufunc, *inputs)
+                if z is not NotImplemented:
+                    return z
         return apply(ufunc, inputs, {})
     return _ufunc_method(self, ufunc, method, inputs, kwargs)
 

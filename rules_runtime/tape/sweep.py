@@ -12,6 +12,7 @@ An entry is a tuple; its length says what it is (`i`, `j` are places on the tape
     SHARED      what vjp gives may be held by others, too
     VIEW        it is g, or a view of g: as shared as g is
     OVERWRITE   vjp(g, saved, mine); where `mine` is true it may use g's memory for the result, which nobody else has
+    VIEW_OR_NEW vjp(g, saved, mine); what it gives is g itself, or an array that nobody else has
     SCATTER     saved is (index, shape, dtype): g goes to x[index]
     PART        saved is (number, count, build): g is one leaf of the structured result at place i
 
@@ -22,6 +23,7 @@ an entry as soon as it is passed, so the arrays saved by the forward pass die on
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable
 from typing import Any
 
@@ -30,13 +32,13 @@ import numpy as np
 from .cotangents import Fill, Parts, Pieces
 from .tracer import Tracer
 
-SHARED, VIEW, OVERWRITE, SCATTER, PART = range(5)
+SHARED, VIEW, OVERWRITE, SCATTER, PART, VIEW_OR_NEW = range(6)
 TAKES_FILL: set[Callable[..., Any]] = set()  # functions that know what to do with a `Fill`
 
 ndarray = np.ndarray
 float64 = np.float64
 _add = np.add
-_basic_single = (int, np.int64)
+times = operator.mul  # the entry of a number times a constant: (i, times, c)
 
 
 def takes_fill(vjp: Any) -> Any:
@@ -46,11 +48,11 @@ def takes_fill(vjp: Any) -> Any:
 
 
 def sweep(entries: list[Any], grads: list[Any], shared: set[int], first: int) -> None:
-    """Empty `entries` down to place `first`; afterwards `grads[:first]` holds the cotangents of the inputs."""
-    take_entry, take = entries.pop, grads.pop
+    """Empty the list `entries` down to place `first`; afterwards `grads[:first]` holds the cotangents of the inputs."""
     for k in range(len(entries) - 1, first - 1, -1):
-        entry = take_entry()
-        g = take()
+        entry = entries[k]
+        g = grads[k]
+        entries[k] = grads[k] = None
         kind = type(g)
         if kind is not ndarray and kind is not float64:
             if g is None:
@@ -66,7 +68,7 @@ def sweep(entries: list[Any], grads: list[Any], shared: set[int], first: int) ->
         n = len(entry)
         if n == 3:
             i, vjp, saved = entry
-            dx = vjp(g, saved)
+            dx = g * saved if vjp is times else vjp(g, saved)
             old = grads[i]
             if old is None:
                 grads[i] = dx
@@ -74,17 +76,22 @@ def sweep(entries: list[Any], grads: list[Any], shared: set[int], first: int) ->
                 _add(old, dx, old)
             else:
                 _merge(grads, i, dx, shared)
+            dx = None
         elif n == 4:
             i, vjp, saved, mode = entry
-            if mode == 2:
-                dx = vjp(g, saved, k not in shared)
+            if mode == 2 or mode == 5:
+                mine = k not in shared
+                dx = vjp(g, saved, mine)
                 old = grads[i]
                 if old is None:
                     grads[i] = dx
+                    if mode == 5 and dx is g and not mine:
+                        shared.add(i)
                 elif type(old) is ndarray and i not in shared and type(dx) is ndarray:
                     _add(old, dx, old)
                 else:
                     _merge(grads, i, dx, shared)
+                dx = None
             elif mode == 3:
                 old = grads[i]
                 if (
@@ -109,6 +116,7 @@ def sweep(entries: list[Any], grads: list[Any], shared: set[int], first: int) ->
                         shared.add(i)
                 else:
                     _merge(grads, i, dx, shared)
+                dx = None
         elif n == 2:
             i, j = entry
             if i == j:
@@ -150,15 +158,21 @@ def sweep(entries: list[Any], grads: list[Any], shared: set[int], first: int) ->
                 _merge(grads, j, g * q, shared)
         elif n == 6:
             i, j, vjp, saved, mode, _ = entry
+            shares_x = shares_y = mode == 0
             if mode == 2:
                 dx, dy = vjp(g, saved, k not in shared)
+            elif mode == 5:
+                mine = k not in shared
+                dx, dy = vjp(g, saved, mine)
+                if not mine or dx is dy:
+                    shares_x, shares_y = dx is g, dy is g
             else:
                 dx, dy = vjp(g, saved)
-            g = None
+            g = entry = saved = None
             old = grads[i]
             if old is None:
                 grads[i] = dx
-                if mode == 0:
+                if shares_x:
                     shared.add(i)
             elif type(old) is ndarray and i not in shared and type(dx) is ndarray:
                 _add(old, dx, old)
@@ -168,7 +182,7 @@ def sweep(entries: list[Any], grads: list[Any], shared: set[int], first: int) ->
             old = grads[j]
             if old is None:
                 grads[j] = dy
-                if mode == 0:
+                if shares_y:
                     shared.add(j)
             elif type(old) is ndarray and j not in shared and type(dy) is ndarray:
                 _add(old, dy, old)

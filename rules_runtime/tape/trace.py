@@ -89,12 +89,14 @@ class Trace:
             if g is not None:
                 _merge(grads, place, g, shared)
                 shared.add(place)
-        entries: Any = tape if once else list(tape)
-        before = tape.sweeping()
+        entries = list(tape)
+        if once:
+            tape.clear()
+        before, tape.swept = tape.swept, True
         try:
             sweep(entries, grads, shared, self.first)
         finally:
-            tape.swept(before)
+            tape.swept = before
         return grads, shared
 
     def tangents(
@@ -117,11 +119,13 @@ class Trace:
         shared: set[int] = set()
         for _, place, value in self.outputs:
             grads[place] = _one if type(value) is float64 else seed(1.0, value)
-        before = tape.sweeping()
+        entries = list(tape)
+        tape.clear()
+        tape.swept = True
         try:
-            sweep(tape, grads, shared, self.first)
+            sweep(entries, grads, shared, self.first)
         finally:
-            tape.swept(before)
+            tape.swept = False
         return tuple(
             [
                 finished(x, grads[place], place in shared, True)
@@ -214,7 +218,7 @@ def finished(x: Any, g: Any, is_shared: bool, written_out: bool) -> Any:
                 return (g.real if x.dtype.kind == "f" and g.dtype.kind == "c" else g).astype(
                     x.dtype
                 )
-            if is_shared or not g.flags.writeable:
+            if is_shared or (g.base is not None and not g.flags.writeable):
                 return g.copy()
             return g
         return np.asarray(g, x.dtype) if isinstance(g, np.generic) else g

@@ -27,45 +27,32 @@ class FinishedTrace(RuntimeError):
 class Tape(list[Any]):
     """Entries of one trace, with the config whose rules it uses."""
 
-    __slots__ = ("config", "level")
+    __slots__ = ("config", "level", "swept")
 
     def __init__(self, config: Any) -> None:
         self.config = config
-        self.level = next(_levels)
-        OPEN[self.level] = self
+        self.level = level = next(_levels)
+        OPEN[level] = self
 
     def close(self) -> None:
-        """No more entries: what still holds a tracer of this tape gets an error when it computes with it."""
+        """No more entries: what still holds a tracer of this tape gets an error when it computes with it.
+
+        While it is `swept` nothing is recorded and nothing is wrong: closures of pullbacks may hold tracers, constants by now.
+        """
         OPEN.pop(self.level, None)
+        self.swept = False
         self.__class__ = _ClosedTape
-
-    def sweeping(self) -> Any:
-        """From here on its tracers are constants; the state before, for `swept`."""
-        before, self.__class__ = type(self), _SweptTape
-        return before
-
-    def swept(self, before: Any) -> None:
-        """The backward sweep is over."""
-        self.__class__ = before
-
-
-class _SweptTape(Tape):
-    """During the backward sweep nothing is recorded: closures of pullbacks may hold tracers, which are constants now."""
-
-    __slots__ = ()
-
-    def append(self, entry: Any) -> None:
-        pass
 
 
 class _ClosedTape(Tape):
     __slots__ = ()
 
-    def append(self, entry: Any) -> NoReturn:
-        raise FinishedTrace(
-            "a traced value was kept beyond the call of the function it was traced in, and used afterwards. "
-            "Keep `ignore_derivatives(x)` instead, or return the value from the function."
-        )
+    def append(self, entry: Any) -> None:
+        if not self.swept:
+            raise FinishedTrace(
+                "a traced value was kept beyond the call of the function it was traced in, and used afterwards. "
+                "Keep `ignore_derivatives(x)` instead, or return the value from the function."
+            )
 
 
 class Tracer:

@@ -1,0 +1,318 @@
+"""Numpy functions with a path of their own: reductions, shapes, extrema and the commonest functions of two arguments.
+
+Each takes `(args, kwargs)` as numpy's protocol hands them over and returns NotImplemented for whatever is not the common case: one
+trace, plain float64 arrays, arguments by position or the keywords `axis` and `keepdims`. Then `apply` does it, with the same result.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from ..forms import FORMS
+from ..kernels.broadcast import expand, full_view, normal_axes, unbroadcast
+from ..kernels.elementwise import maximum_vjp, minimum_vjp
+from ..kernels.extrema import extremum_cotangent
+from . import operators
+from .cotangents import Fill
+from .record import note_view
+from .sweep import OVERWRITE, SHARED, VIEW, takes_fill
+from .tracer import Tracer
+
+ndarray = np.ndarray
+float64 = np.float64
+F8 = np.dtype(float)
+add_reduce = np.add.reduce
+
+
+# ---- sums ------------------------------------------------------------------------------
+
+
+@takes_fill
+def total_vjp(g: Any, shape: tuple[int, ...]) -> Any:
+    """One number for all elements."""
+    if type(g) is float64 or type(g) is float:
+        return Fill(g, shape)
+    return np.broadcast_to(g, shape) if type(g) is Tracer else full_view(g, shape)
+
+
+@takes_fill
+def mean_vjp(g: Any, saved: Any) -> Any:
+    shape, n = saved
+    return total_vjp(g / n, shape)
+
+
+def spread_vjp(g: Any, saved: Any) -> Any:
+    shape, axes = saved
+    return expand(g, shape, axes)
+
+
+def mean_spread_vjp(g: Any, saved: Any) -> Any:
+    shape, axes, n = saved
+    return expand(g / n, shape, axes)
+
+
+def _reduction(args: Any, kwargs: Any) -> Any:
+    """`(tracer, axis, keepdims)` of a reduction in the common case; None otherwise."""
+    x = args[0]
+    if type(x) is not Tracer:
+        return None
+    v = x.value
+    if type(v) is not ndarray or v.dtype is not F8:
+        return None
+    axis = args[1] if len(args) == 2 else None
+    keepdims = False
+    if len(args) > 2:
+        return None
+    for name, value in kwargs.items():
+        if name == "axis":
+            axis = value
+        elif name == "keepdims":
+            keepdims = value
+        elif value is not None:
+            return None
+    if axis is not None and type(axis) is not int and type(axis) is not tuple:
+        return None
+    return x, v, axis, keepdims
+
+
+def _record(x: Tracer, y: Any, *entry: Any) -> Tracer:
+    tape = x.tape
+    t = Tracer()
+    t.value = y
+    t.tape = tape
+    t.index = len(tape)
+    tape.append((x.index, *entry))
+    return t
+
+
+def fast_sum(args: Any, kwargs: Any) -> Any:
+    found = _reduction(args, kwargs)
+    if found is None:
+        return NotImplemented
+    x, v, axis, keepdims = found
+    if axis is None and not keepdims:
+        return _record(x, add_reduce(v, axis=None), total_vjp, v.shape, SHARED)
+    y = add_reduce(v, axis=axis, keepdims=keepdims)
+    return _record(x, y, spread_vjp, (v.shape, normal_axes(axis, v.ndim)), SHARED)
+
+
+def fast_mean(args: Any, kwargs: Any) -> Any:
+    found = _reduction(args, kwargs)
+    if found is None or found[1].size == 0:
+        return NotImplemented
+    x, v, axis, keepdims = found
+    if axis is None and not keepdims:
+        n = v.size
+        return _record(x, add_reduce(v, axis=None) / n, mean_vjp, (v.shape, n), SHARED)
+    axes = normal_axes(axis, v.ndim)
+    y = add_reduce(v, axis=axis, keepdims=keepdims)
+    n = v.size // max(y.size, 1)
+    y /= n
+    return _record(x, y, mean_spread_vjp, (v.shape, axes, n), SHARED)
+
+
+# ---- extrema ---------------------------------------------------------------------------
+
+
+def extremum_vjp(g: Any, saved: Any) -> Any:
+    v, y, axes = saved
+    return extremum_cotangent(g, v, y, axes)
+
+
+def _fast_extremum(function: Callable[..., Any]) -> Callable[[Any, Any], Any]:
+    reduce = {np.max: np.maximum.reduce, np.min: np.minimum.reduce}[function]
+
+    def fast_extremum(args: Any, kwargs: Any) -> Any:
+        found = _reduction(args, kwargs)
+        if found is None:
+            return NotImplemented
+        x, v, axis, keepdims = found
+        y = reduce(v, axis=axis, keepdims=keepdims)
+        return _record(x, y, extremum_vjp, (v, y, normal_axes(axis, v.ndim)))
+
+    return fast_extremum
+
+
+# ---- shapes ----------------------------------------------------------------------------
+
+
+@takes_fill
+def reshape_vjp(g: Any, shape: tuple[int, ...]) -> Any:
+    if type(g) is Fill:
+        return Fill(g.value, shape)
+    return g.reshape(shape)
+
+
+@takes_fill
+def transpose_vjp(g: Any, inverse: Any) -> Any:
+    if type(g) is Fill:
+        order = inverse or range(len(g.shape))[::-1]
+        return Fill(g.value, tuple(g.shape[k] for k in order))
+    return g.transpose(inverse) if inverse is not None else g.T
+
+
+def swapaxes_vjp(g: Any, axes: Any) -> Any:
+    return g.swapaxes(*axes)
+
+
+def _viewed(x: Tracer, v: Any, y: Any, vjp: Any, saved: Any) -> Tracer:
+    t = _record(x, y, vjp, saved, VIEW)
+    base = y.base
+    if base is not None and (base is v or base is v.base):
+        t.base = (x, None)
+        note_view(x, t)
+    return t
+
+
+def fast_reshape(args: Any, kwargs: Any) -> Any:
+    if kwargs or len(args) != 2:
+        return NotImplemented
+    x = args[0]
+    v = x.value if type(x) is Tracer else None
+    if type(v) is not ndarray:
+        return NotImplemented
+    return _viewed(x, v, v.reshape(args[1]), reshape_vjp, v.shape)
+
+
+def fast_transpose(args: Any, kwargs: Any) -> Any:
+    if kwargs or not 1 <= len(args) <= 2:
+        return NotImplemented
+    x = args[0]
+    v = x.value if type(x) is Tracer else None
+    if type(v) is not ndarray:
+        return NotImplemented
+    axes = args[1] if len(args) == 2 else None
+    if axes is None:
+        return _viewed(x, v, v.T, transpose_vjp, None)
+    y = v.transpose(axes)
+    inverse = [0] * v.ndim
+    for k, axis in enumerate(axes):
+        inverse[axis] = k
+    return _viewed(x, v, y, transpose_vjp, inverse)
+
+
+def fast_swapaxes(args: Any, kwargs: Any) -> Any:
+    if kwargs or len(args) != 3:
+        return NotImplemented
+    x = args[0]
+    v = x.value if type(x) is Tracer else None
+    if type(v) is not ndarray:
+        return NotImplemented
+    return _viewed(x, v, v.swapaxes(args[1], args[2]), swapaxes_vjp, args[1:])
+
+
+# ---- products --------------------------------------------------------------------------
+
+
+def fast_dot(args: Any, kwargs: Any) -> Any:
+    if kwargs or len(args) != 2:
+        return NotImplemented
+    a, b = args
+    x = a.value if type(a) is Tracer else a
+    y = b.value if type(b) is Tracer else b
+    if type(x) is not ndarray or type(y) is not ndarray:
+        return NotImplemented
+    if not (1 <= x.ndim <= 2 and 1 <= y.ndim <= 2):
+        return NotImplemented
+    return operators.matmul(a, b) if type(a) is Tracer else operators.rmatmul(b, a)
+
+
+FUNCTIONS: dict[Any, Callable[[Any, Any], Any]] = {
+    np.sum: fast_sum,
+    np.mean: fast_mean,
+    np.max: _fast_extremum(np.max),
+    np.min: _fast_extremum(np.min),
+    np.reshape: fast_reshape,
+    np.transpose: fast_transpose,
+    np.swapaxes: fast_swapaxes,
+    np.dot: fast_dot,
+}
+
+
+# ---- functions of two arguments by their static forms --------------------------------------
+
+
+def one_side_vjp(g: Any, saved: Any) -> Any:
+    vjp, z, x, y, shape = saved
+    dx = vjp(g, z, x, y)
+    return dx if shape is None or np.shape(dx) == shape else unbroadcast(dx, shape)
+
+
+def both_sides_vjp(g: Any, saved: Any) -> Any:
+    left, right, z, x, y, xs, ys = saved
+    dx, dy = left(g, z, x, y), right(g, z, x, y)
+    if np.shape(dx) != xs:
+        dx = unbroadcast(dx, xs)
+    if np.shape(dy) != ys:
+        dy = unbroadcast(dy, ys)
+    return dx, dy
+
+
+_plain = (ndarray, float64, float, int)
+_by_constant = {np.maximum: maximum_vjp, np.minimum: minimum_vjp}
+
+
+def binary(ufunc: Any, a: Any, b: Any) -> Any:
+    """A function of two arguments with a static form, on plain real values of one trace; else NotImplemented."""
+    form = FORMS.get(ufunc)
+    if form is None or len(form.vjps) != 2 or not form.broadcasts:
+        return NotImplemented
+    if type(a) is Tracer:
+        x, tape = a.value, a.tape
+        if type(b) is Tracer:
+            if b.tape is not tape:
+                return NotImplemented
+            y = b.value
+        else:
+            y = b
+    else:
+        x, y, tape = a, b.value, b.tape
+    if type(x) not in _plain or type(y) not in _plain:
+        return NotImplemented
+    z = ufunc(x, y)
+    if type(z) is ndarray:
+        if z.dtype is not F8:
+            return NotImplemented
+    elif type(z) is not float64:
+        return NotImplemented
+    xs = x.shape if type(x) is ndarray else ()
+    ys = y.shape if type(y) is ndarray else ()
+    keeps = form.keeps
+    if keeps is None:
+        kx, ky, kz = x, y, z
+    else:
+        kx, ky = x if 0 in keeps else None, y if 1 in keeps else None
+        kz = z if form.keeps_result else None
+    left, right = form.vjps
+    if type(a) is not Tracer:
+        if right is None:
+            return NotImplemented
+        entry: Any = (b.index, one_side_vjp, (right, kz, kx, ky, ys), SHARED)
+    elif type(b) is not Tracer:
+        if left is None:
+            return NotImplemented
+        special = _by_constant.get(ufunc)
+        if special is not None and type(z) is ndarray and xs == z.shape:
+            entry = (a.index, special, (x, y), OVERWRITE)
+        else:
+            entry = (a.index, one_side_vjp, (left, kz, kx, ky, xs), SHARED)
+    else:
+        if left is None or right is None:
+            return NotImplemented
+        entry = (
+            a.index,
+            b.index,
+            both_sides_vjp,
+            (left, right, kz, kx, ky, xs, ys),
+            SHARED,
+            None,
+        )
+    t = Tracer()
+    t.value = z
+    t.tape = tape
+    t.index = len(tape)
+    tape.append(entry)
+    return t

@@ -233,39 +233,25 @@ class ImportRewriter:
     def _drop_names(
         self, statement: ImportStatement, aliases: list[ast.alias], kept: list[ast.alias]
     ) -> None:
+        """Take some names out of an import; comments stay, also those beside a name that goes."""
         source = self.view.source
-        names = statement.names
-        for number, alias in enumerate(names):
-            if alias not in aliases:
-                continue
+        first, last = source.span(statement.names[0])[0], source.span(statement.names[-1])[1]
+        parenthesised = source.segment(statement).rstrip().endswith(")")
+        if "\n" not in source.text[first:last] or not parenthesised:
+            self.edits.replace(first, last, ", ".join(source.segment(a) for a in kept))
+            return
+        for alias in aliases:
             start, end = source.span(alias)
-            later = names[number + 1 :]
-            if later:
-                stop = source.span(later[0])[0]
-                if any(start <= at < stop for at, _ in source.comments):
-                    comma = source.next_token(end)
-                    stop = comma[3] if comma[1] == "," else end
-                self.edits.replace(start, stop, "")
-            else:
-                previous = [a for a in names[:number] if a in kept]
-                begin = source.span(previous[-1])[1] if previous else start
-                if any(begin <= at < start for at, _ in source.comments):
-                    begin = start
-                # dropped names in between have given up their own text
-                dropped = [a for a in names[:number] if a not in kept]
-                if previous and dropped and source.span(dropped[-1])[0] > begin:
-                    comma = source.next_token(begin)
-                    self.edits.replace(comma[2], comma[3], "") if self._must_drop_comma(
-                        statement
-                    ) else None
-                    token = source.next_token(end)
-                    self.edits.replace(start, token[3] if token[1] == "," else end, "")
-                else:
-                    self.edits.replace(begin, end, "")
-
-    def _must_drop_comma(self, statement: ImportStatement) -> bool:
-        """A trailing comma is only legal between parentheses."""
-        return not self.view.source.segment(statement).rstrip().endswith(")")
+            comma = source.next_token(end)
+            stop = comma[3] if comma[1] == "," else end
+            line = source.line_starts[alias.lineno - 1]
+            line_end = source.text.index("\n", stop)
+            if source.text[line:start].strip() == "" and source.text[stop:line_end].strip() == "":
+                self.edits.replace(line, line_end + 1, "")
+                continue
+            while source.text[stop] in " \t":
+                stop += 1
+            self.edits.replace(start, stop, "")
 
     def _insert_at_top(self, needed: dict[str, str]) -> None:
         """After the docstring and the `__future__` imports."""

@@ -25,6 +25,7 @@ from migrate.analysis.values import (
     Nothing,
     Site,
 )
+from migrate.edits import Edits
 from migrate.rewrite.primals import NO, ZERO, Arguments, Primal
 from migrate.rewrite.verdicts import NoArgument, Refused, Undecided
 from migrate.scopes import FunctionNode, same_scope_nodes
@@ -258,8 +259,15 @@ class SinkRewriter:
                 return
             case ast.Tuple():
                 self._check_number(node, pullback)
-                self._prepend_callee(node, pullback)
-                self._entries(node.elts, pullback.arguments, node)
+                saved = self._save()
+                try:
+                    self._prepend_callee(node, pullback)
+                    self._entries(node.elts, pullback.arguments, node)
+                except Undecided:
+                    self._restore(saved)
+                    if not any(isinstance(e, ast.Starred) for e in node.elts):
+                        raise
+                    self._bridge(node, pullback)
                 return
             case ast.Call(func=ast.Name(id="tuple"), args=[inner], keywords=[]) if not isinstance(
                 inner, ast.Starred
@@ -336,7 +344,10 @@ class SinkRewriter:
         position: int | None = 0
         for number, elt in enumerate(elts):
             if isinstance(elt, ast.Starred):
-                self._starred(elt.value, arguments, position)
+                if number + 1 < len(elts) and self._length(elt.value) is None:
+                    self._starred(elt.value, arguments, None)
+                else:
+                    self._starred(elt.value, arguments, position)
                 length = self._length(elt.value)
                 position = position + length if position is not None and length is not None else None
                 continue
@@ -642,8 +653,11 @@ class SinkRewriter:
         if primals is None:
             raise Undecided("its pullback's result cannot be followed", pullback.rules[0])
         bridge = self.names.use("entries_from_legacy")
-        before = f"{bridge}("
-        self.edits.wrap(self._with_parentheses(node), before, f", {primals})")
+        loose = isinstance(node, ast.Tuple) and not self._parenthesised(node)
+        before, after = ("(", ")") if loose else ("", "")
+        self.edits.wrap(
+            self._with_parentheses(node), f"{bridge}({before}", f"{after}, {primals})"
+        )
         if not pullback.functor:
             self.edits.wrap(self._with_parentheses(node), f"({self.names.use(NO)}(), *", ")")
         self.cluster.note(
@@ -658,18 +672,24 @@ class SinkRewriter:
 
     def entry(self, node: ast.expr, primal: Primal) -> None:
         """One tangent, of `primal`; as a whole at run time where one of its parts cannot be converted alone."""
-        saved = self.edits.snapshot(), dict(self.cluster.marked), len(self.cluster.result.notes)
-        names = dict(self.names.local)
+        saved = self._save()
         try:
             self._entry(node, primal)
         except NoArgument:
-            self.edits.restore(saved[0])
-            self.cluster.marked = saved[1]
-            del self.cluster.result.notes[saved[2] :]
-            self.names.local = names
+            self._restore(saved)
             if self.cluster.visible(primal, node) is None:
                 raise
             self._from_legacy(node, primal)
+
+    def _save(self) -> tuple[Edits, dict[Nothing, str], int, dict[str, str]]:
+        notes = len(self.cluster.result.notes)
+        return self.edits.snapshot(), dict(self.cluster.marked), notes, dict(self.names.local)
+
+    def _restore(self, saved: tuple[Edits, dict[Nothing, str], int, dict[str, str]]) -> None:
+        self.edits.restore(saved[0])
+        self.cluster.marked = saved[1]
+        del self.cluster.result.notes[saved[2] :]
+        self.names.local = saved[3]
 
     def _entry(self, node: ast.expr, primal: Primal) -> None:
         match node:

@@ -880,7 +880,7 @@ class SinkRewriter:
             if key is None:
                 inner = self.flow.elements_of_mapping(value)
                 if not self._ready(inner):
-                    raise Undecided("a dict that is unpacked cannot be followed")
+                    raise NoArgument("a dict that is unpacked cannot be followed")
                 self.cluster.mark(inner)
             else:
                 name = key.value if isinstance(key, ast.Constant) else None
@@ -915,17 +915,15 @@ class SinkRewriter:
         """Leave out one item of a comma-separated list, unless a comment stands beside it."""
         source = self.view.source
         start, end = spans[number]
-        if number + 1 < len(spans):
-            stop = spans[number + 1][0]
-            span = (start, stop)
+        before = max((i for i in range(number) if kept[i]), default=None)
+        if any(kept[number + 1 :]) or (before is None and number + 1 < len(spans)):
+            span = (start, spans[number + 1][0])
+        elif before is not None:
+            # the last ones go with the comma before them
+            span = (spans[number - 1][1], end)
         else:
-            before = spans[number - 1][1] if number else start
-            # the last one goes with the comma before it, if that one stays
-            if number and kept[number - 1]:
-                span = (before, end)
-            else:
-                token = source.next_token(end)
-                span = (start, token[3] if token[1] == "," else end)
+            token = source.next_token(end)
+            span = (start, token[3] if token[1] == "," else end)
         if any(span[0] <= at < span[1] for at, _ in source.comments):
             return False
         line_end = source.text.find("\n", end)

@@ -175,7 +175,7 @@ MUTATIONS = [
     Mutation("an overload is dropped", ("overload_annotations",), rewriting(_DropOverload)),
     Mutation(
         "tests for None stay",
-        ("real_simulation", "real_containers"),
+        ("none_tests_methods",),
         deciding(zero_tests.ZeroTests, "_compare", None),
     ),
     Mutation(

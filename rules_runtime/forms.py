@@ -74,7 +74,9 @@ class Form:
     def fit(self, dx: Any, x: Any) -> Any:
         """The tangent of the argument `x` from what its function gave: its shape, real for real, lists as tangents."""
         if isinstance(x, (list, tuple)) and isinstance(dx, (list, tuple)):
-            return Tangent[type(x)](*[self.fit(d, part) for d, part in zip(dx, x, strict=True)])
+            return Tangent.__class_getitem__(type(x))(
+                *[self.fit(d, part) for d, part in zip(dx, x, strict=True)]
+            )
         if dx is None:
             return NoTangent()
         if isinstance(dx, AbstractZero):

@@ -112,7 +112,7 @@ for _name, _binary in {
     "__imod__": operator.mod,
 }.items():
     setattr(Tracer, _name, _inplace(_binary))
-Tracer.__setitem__ = setitem  # type: ignore[attr-defined]
-operators.rebind = rebind  # type: ignore[attr-defined]
-operators.ufunc_at = ufunc_at  # type: ignore[attr-defined]
+Tracer.__setitem__ = setitem  # type: ignore[method-assign]
+operators.rebind = rebind
+operators.ufunc_at = ufunc_at
 __all__ = ["add_at", "put", "rebind"]

@@ -91,7 +91,7 @@ def _trampoline(code: types.CodeType, call: Any) -> types.CodeType:
         co_name=code.co_name,
         co_filename=code.co_filename,
         co_firstlineno=code.co_firstlineno,
-        **({"co_qualname": code.co_qualname} if hasattr(code, "co_qualname") else {}),
+        co_qualname=code.co_qualname,
     )
 
 
@@ -121,7 +121,8 @@ def intercept_class(cls: type, dispatch: Callable[..., Any]) -> bool:
     Python calls `__new__` and then, with the same arguments, `__init__`. The first asks for the rule, and where there was one
     the second is left out. A subclass is another class, and has no part in it.
     """
-    init, new = cls.__init__, cls.__new__
+    kind: Any = cls
+    init, new = kind.__init__, kind.__new__
     if "__new__" in cls.__dict__ and hasattr(new, "__constructor_hook__"):
         return False
     if init is not object.__init__:

@@ -41,6 +41,8 @@ from .tracer import Tracer, primal
 ndarray = np.ndarray
 float64 = np.float64
 F8 = np.dtype(float)
+rebind: Any  # set by inplace.py
+ufunc_at: Any
 _zero_d: dict[float, Any] = {}
 _KEPT = 4096
 

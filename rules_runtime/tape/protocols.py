@@ -12,7 +12,8 @@ import numpy as np
 
 from ..kernels.elementwise import UNARY
 from . import fast, operators
-from .record import OVERRIDDEN, apply, inner_tape, name_of, out_error
+from .record import OVERRIDDEN, apply, name_of, out_error
+from .structures import inner_tape
 from .sweep import takes_fill
 from .tracer import Tracer, primal
 
@@ -89,7 +90,12 @@ def _ufunc_method(self: Tracer, ufunc: Any, method: str, inputs: Any, kwargs: An
     return apply(getattr(ufunc, method), inputs, kwargs)
 
 
-REDUCTIONS = {np.add: np.sum, np.multiply: np.prod, np.maximum: np.max, np.minimum: np.min}
+REDUCTIONS: dict[Any, Any] = {
+    np.add: np.sum,
+    np.multiply: np.prod,
+    np.maximum: np.max,
+    np.minimum: np.min,
+}
 
 
 def array_function(self: Tracer, function: Any, types: Any, args: Any, kwargs: Any) -> Any:

@@ -90,6 +90,8 @@ def _is_objects(x: Any) -> bool:
 
 def by_position(function: Any, args: Any, kwargs: Any) -> tuple[Any, Any]:
     """The call with its traced keyword arguments moved to their positions, for keywords have no tangent."""
+    signature: inspect.Signature | None
+    bound: inspect.BoundArguments | None
     try:
         signature = _signature(function)
         bound = signature.bind(*args, **kwargs)

@@ -60,7 +60,8 @@ def parts(x: Any) -> dict[Any, Any] | None:
         kind.__flags__ & _HEAP_TYPE or isinstance(x, _walked)
     ):
         return None
-    return parts_of(x)
+    found: dict[Any, Any] | None = parts_of(x)
+    return found
 
 
 _HEAP_TYPE = (
@@ -155,7 +156,7 @@ def _shallow(x: Any) -> Any:
     """A copy of an object with the same parts; without running its own code where that is possible."""
     if isinstance(x, ndarray):
         return x.copy()
-    cls = type(x)
+    cls: Any = type(x)
     if cls.__reduce_ex__ is object.__reduce_ex__ and not isinstance(x, (dict, list)):
         try:
             new = object.__new__(cls)
@@ -198,7 +199,7 @@ def inner_tape(x: Any, best: Tape | None = None, depth: int = 4) -> Tape | None:
     """The innermost tape of the tracers within `x`, looked for to a small depth."""
     kind = type(x)
     if kind is Tracer:
-        return x.tape if best is None or x.tape.level > best.level else best  # type: ignore[no-any-return]
+        return x.tape if best is None or x.tape.level > best.level else best
     if kind is ndarray:
         if x.dtype.kind != "O" or depth == 0:
             return best
@@ -260,10 +261,11 @@ def tangent_of(
         return out
     if all(isinstance(t, AbstractZero) for t in made.values()):
         return ZeroTangent()
+    typed = Tangent.__class_getitem__(type(x))
     if isinstance(x, (tuple, list)) and not is_namedtuple(x):
-        return Tangent[type(x)](*made.values())
+        return typed(*made.values())
     given = {key: t for key, t in made.items() if not isinstance(t, AbstractZero)}
-    return Tangent[type(x)](given) if not is_namedtuple(x) else Tangent[type(x)](**given)
+    return typed(given) if not is_namedtuple(x) else typed(**given)
 
 
 __all__ = [

@@ -35,13 +35,14 @@ class Trace:
     def __init__(self, config: Any, f: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         self.tape = tape = Tape(config)
         self.f, self.args = f, args
+        self.callee_places: Any
         try:
             callee, self.callee_places = f, nowhere
             is_function = type(f) is FunctionType
             if not is_function and parts(f):
                 callee, self.callee_places = _traced(f, tape)
             traced = []
-            self.places: list[int | dict[Path, int]] = []
+            self.places: list[Any] = []  # an index, or a dict of them by path
             for x in args:
                 kind = type(x)
                 if (kind is ndarray and x.dtype is F8) or kind is float64 or kind is float:

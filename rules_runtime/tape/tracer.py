@@ -11,7 +11,8 @@ Operators are attached by `operators.py`, protocols by `protocols.py`, in-place 
 from __future__ import annotations
 
 import itertools
-from typing import Any, NoReturn
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
 
@@ -63,13 +64,23 @@ class Tracer:
     value: Any
     tape: Tape
     index: int
+    base: Any
+    views: list[Any]
+
+    if TYPE_CHECKING:  # attached by operators.py, methods.py and inplace.py
+
+        def __getattr__(self, name: str) -> Any: ...
+        def __getitem__(self, index: Any) -> Any: ...
+        def __setitem__(self, index: Any, value: Any) -> None: ...
+        def __iter__(self) -> Iterator[Any]: ...
+        def __mul__(self, other: Any) -> Any: ...
 
     def __traced_value__(self) -> Any:
         return self.value
 
     # -- what it looks like: all of this is the primal's ---------------------------------
 
-    @property
+    @property  # type: ignore[misc]
     def __class__(self) -> Any:  # isinstance(x, np.ndarray) is True in a traced function too
         return self.value.__class__
 

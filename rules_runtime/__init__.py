@@ -17,7 +17,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 from .accumulate import add, add_inplace
-from .bridge import entries_from_legacy, from_legacy, from_legacy_rule, to_legacy
+from .bridge import entries_from_legacy, from_legacy, to_legacy
 from .config import (
     HasForwardMode,
     HasReverseMode,
@@ -35,11 +35,13 @@ from .errors import (
     RulesError,
     TangentError,
 )
+from .legacy_rules import from_legacy_rule
 from .projection import ProjectTo
-from .registry import no_rrule, rrule, rrule_via_ad
+from .registry import no_rrule, rrule
 from .structure import zero_tangent
 from .tangents import AbstractZero, NoTangent, NotImplementedTangent, Tangent, ZeroTangent
 from .thunks import InplaceableThunk, Thunk, unthunk
+from .via_ad import rrule_via_ad
 
 if TYPE_CHECKING:
     from .tape import TapeConfig, gradient, hessian, jacobian, pullback, value_and_gradient

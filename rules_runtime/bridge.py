@@ -1,33 +1,25 @@
-"""Between the two languages at run time: legacy tangents, and whole legacy rules, as what the target
-language has.
+"""Between the two languages at run time: legacy tangents as what the target language has, and back.
 
-In the legacy language `None` is zero, and a tangent of a structure is a plain tuple, list or dict. A legacy
-rule's pullback gives no tangent for the function, unless the rule is in functor form.
-
-While a legacy rule runs, and while its pullback does, the config of the AD that asked for it is the active
-one: that is what the shim's `pullback`, called inside the rule, goes back to.
+In the legacy language `None` is zero, and a tangent of a structure is a plain tuple, list or dict.
 """
 
 from __future__ import annotations
 
-import inspect
-import sys
 import types
-from collections.abc import Callable, Iterator, Mapping
-from contextvars import ContextVar
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
 
-from .config import RuleConfig
 from .errors import RuleError, TangentError
-from .registry import RuleForm
-from .signatures import Scope, location_of, parameters_of
 from .structure import field_names, is_namedtuple, zero_of
-from .tangents import AbstractTangent, AbstractZero, NoTangent, Tangent, ZeroTangent, tangent_type
+from .tangents import AbstractTangent, AbstractZero, Tangent, ZeroTangent, tangent_type
 from .thunks import unthunk
 
 _NOT_KNOWN: Any = type("_NotKnown", (), {"__repr__": lambda self: "<primal not known>"})()
+
+
+_PLAIN = frozenset((float, np.ndarray, np.float64))  # most tangents are one of these, and pass
 
 
 # -- one tangent -----------------------------------------------------------------------------------
@@ -46,6 +38,8 @@ def from_legacy(value: Any, primal: Any) -> Any:
     >>> from_legacy(({"a": 1.0, "b": None}, None), ({"a": 0.5, "b": 0.5}, "name"))
     Tangent[tuple](Tangent[dict]({'a': 1.0}), NoTangent())
     """
+    if type(value) in _PLAIN:
+        return value
     if value is None:
         return ZeroTangent() if primal is _NOT_KNOWN else zero_of(primal)
     primal = _owner(primal)
@@ -192,6 +186,8 @@ def to_legacy(tangent: Any, primal: Any = None) -> Any:
     >>> to_legacy(Tangent[tuple](1.0, ZeroTangent(), Tangent[dict](a=2.0)))
     (1.0, None, {'a': 2.0})
     """
+    if type(tangent) in _PLAIN:
+        return tangent
     tangent = unthunk(tangent)
     if isinstance(tangent, AbstractZero):
         return None
@@ -241,13 +237,17 @@ def entries_from_legacy(result: Any, *primals: Any) -> tuple[Any, ...]:
     >>> entries_from_legacy((1.0, None), 2.0, "name")
     (1.0, NoTangent())
     """
-    _check_entries(result, len(primals), "")
+    check_entries(result, len(primals))
     if result is None:
         return tuple(map(zero_of, primals))
     return tuple(map(from_legacy, result, primals))
 
 
-def _check_entries(result: Any, n: int, of: str) -> None:
+def check_entries(result: Any, n: int, of: str = "") -> None:
+    """Raise `RuleError` where a legacy pullback returned neither `None` nor a tuple of `n` entries.
+
+    >>> check_entries((1.0, None), 2)
+    """
     if result is None:
         return
     if not isinstance(result, tuple):
@@ -257,154 +257,3 @@ def _check_entries(result: Any, n: int, of: str) -> None:
             f"Gradient {result!r} should be a tuple of {n}, one entry for each parameter of the rule; "
             f"it has {len(result)}{of}"
         )
-
-
-# -- whole rules -----------------------------------------------------------------------------------
-
-_active: ContextVar[Any] = ContextVar("active_config", default=None)
-
-
-def active_config() -> RuleConfig[Any]:
-    """The config of the AD that asked for the legacy rule that is running; `TapeConfig()` where none is.
-
-    >>> active_config()
-    TapeConfig()
-    """
-    found = _active.get()
-    if found is None:
-        from .tape import TapeConfig
-
-        found = TapeConfig()
-    return found  # type: ignore[no-any-return]
-
-
-class Context:
-    """What a legacy rule gets for its `__context__` parameter; it knows the config that asked for the rule.
-
-    >>> Context().config
-    TapeConfig()
-    """
-
-    __slots__ = ("_config",)
-
-    def __init__(self, config: Any = None) -> None:
-        self._config = config
-
-    @property
-    def config(self) -> RuleConfig[Any]:
-        """The config that the rule is to call back into."""
-        return active_config() if self._config is None else self._config
-
-    def __repr__(self) -> str:
-        return "Context()"
-
-
-class LegacyRule:
-    """A legacy rule as an rrule function `(config, callee, *args, **kwargs)`; `from_legacy_rule` makes it.
-
-    `rule` is the legacy function.
-    """
-
-    def __init__(
-        self,
-        rule: Callable[..., Any],
-        *,
-        functor: bool = False,
-        mutating: bool = False,
-        frame: Any = None,
-        parameters: list[inspect.Parameter] | None = None,
-    ) -> None:
-        if not callable(rule):
-            raise RuleError(f"a legacy rule is a function, not {rule!r}")
-        self.rule = rule
-        self.functor = functor
-        self.mutating = mutating
-        own = parameters_of(rule)
-        if own is None:
-            own = [inspect.Parameter("args", inspect.Parameter.VAR_POSITIONAL)]
-        self._takes_context = any(p.name == "__context__" for p in own)
-        if parameters is None:
-            parameters = [p for p in own if p.name != "__context__"]
-        positional = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
-        self._fixed = sum(p.kind in positional for p in parameters)
-        self.rule_form = RuleForm(
-            parameters,
-            Scope(rule, frame),
-            functor=functor,
-            runs_on_zero=mutating,
-            as_functor=lambda: LegacyRule(
-                rule, functor=True, mutating=mutating, frame=frame, parameters=parameters
-            ),
-        )
-        self.__wrapped__ = rule
-        self.__name__ = getattr(rule, "__name__", "rule")
-        self.__qualname__ = getattr(rule, "__qualname__", self.__name__)
-        self.__module__ = getattr(rule, "__module__", None) or __name__
-        self.__doc__ = rule.__doc__
-
-    def __call__(self, config: Any, /, *call: Any, **kwargs: Any) -> Any:
-        args = call if self.functor else call[1:]
-        if config is None:
-            config = _active.get()
-        result = self._run(config, args, kwargs)
-        try:
-            y, back = result
-        except (TypeError, ValueError):
-            raise RuleError(
-                f"a legacy rule returns (y, pullback); {location_of(self.rule)} returned {result!r}"
-            ) from None
-
-        def legacy_pullback(dy: Any) -> tuple[Any, ...]:
-            return self._pull(config, back, dy, y, args)
-
-        return y, legacy_pullback
-
-    def _run(self, config: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        if self._takes_context:
-            kwargs = {**kwargs, "__context__": Context(config)}
-        token = _active.set(config)
-        try:
-            return self.rule(*args, **kwargs)
-        finally:
-            _active.reset(token)
-
-    def _pull(
-        self, config: Any, back: Any, dy: Any, y: Any, args: tuple[Any, ...]
-    ) -> tuple[Any, ...]:
-        token = _active.set(config)
-        try:
-            result = back(to_legacy(dy, y))
-        finally:
-            _active.reset(token)
-        _check_entries(
-            result, max(self._fixed, len(args)), f" (the rule at {location_of(self.rule)})"
-        )
-        if result is None:
-            entries = tuple(map(zero_of, args))
-        else:
-            entries = tuple(from_legacy(entry, x) for entry, x in zip(result, args))
-        return entries if self.functor else (NoTangent(), *entries)
-
-    def __repr__(self) -> str:
-        return f"<legacy rule {self.__qualname__} at {location_of(self.rule)}>"
-
-
-def from_legacy_rule(rule: Callable[..., Any], functor: bool = False) -> LegacyRule:
-    """A whole legacy rule as an rrule function, to be registered: `rrule.register(f)(from_legacy_rule(rule))`.
-
-    It dispatches on the annotations of the legacy rule and counts as a rule with a config that has
-    `HasReverseMode`. The cotangent that the legacy pullback receives is a legacy one; what it returns is
-    checked and converted. In functor form, for `Cls.__call__`, nothing is inserted: the legacy pullback
-    gives the tangent of the instance first.
-
-    Raises `RuleError` where `rule` cannot be a rule.
-
-    >>> def cube(x): return x ** 3
-    >>> from rules_runtime import rrule
-    >>> _ = rrule.register(cube)(from_legacy_rule(lambda x: (x ** 3, lambda d: (3 * x ** 2 * d,))))
-    >>> rrule(cube, 2.0)[1](1.0)
-    (NoTangent(), 12.0)
-    """
-    if isinstance(rule, LegacyRule):
-        return rule
-    return LegacyRule(rule, functor=functor, frame=sys._getframe(1))

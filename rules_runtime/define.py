@@ -9,19 +9,13 @@ from typing import Any, TypeVar
 
 import numpy as np
 
+from .annotations import Scope, Unresolved
 from .errors import RuleError
 from .kernels.broadcast import unbroadcast
+from .patterns import ANYTHING
 from .projection import ProjectTo
 from .registry import rrule, signature_from
-from .signatures import (
-    ANYTHING,
-    Scope,
-    Signature,
-    Unresolved,
-    location_of,
-    parameters_of,
-    signature_of,
-)
+from .signatures import Signature, location_of, parameters_of, signature_of
 from .tangents import AbstractZero, NoTangent, NotImplementedTangent
 from .thunks import unthunk
 

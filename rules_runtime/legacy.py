@@ -17,15 +17,18 @@ import types
 from collections.abc import Callable
 from typing import Any
 
-from .bridge import Context, Fields, LegacyRule, NamedParts, active_config, from_legacy, to_legacy
+from .annotations import defined_in
+from .bridge import Fields, NamedParts, from_legacy, to_legacy
 from .callees import target_of
 from .config import HasReverseMode, RuleConfig
 from .define import ignore_derivatives, non_differentiable
 from .errors import RuleError
-from .registry import rrule, rrule_via_ad
-from .signatures import defined_in, parameters_of
+from .legacy_rules import Context, LegacyRule, active_config
+from .registry import rrule
+from .signatures import parameters_of
 from .structure import zero_of
 from .tangents import AbstractTangent, NoTangent, ZeroTangent, tangent_type
+from .via_ad import rrule_via_ad
 
 __all__ = [
     "Context",

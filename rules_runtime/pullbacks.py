@@ -1,8 +1,7 @@
 """The pullback that is handed out, around the one that a rule returned.
 
-A rule's pullback is simple because this one is not: it computes a thunked cotangent, answers a zero
-cotangent itself, and sees to it that there is exactly one tangent for the callee and one for each argument
-that was passed by position.
+A rule's pullback is simple because this one is not: it computes a thunked cotangent, answers a zero cotangent itself, and
+sees to it that there is exactly one tangent for the callee and one for each argument that was passed by position.
 """
 
 from __future__ import annotations
@@ -11,70 +10,87 @@ from collections.abc import Callable
 from typing import Any
 
 from .errors import RuleError
-from .tangents import AbstractZero, NoTangent, Tangent, ZeroTangent
-from .thunks import Thunk, unthunk
+from .tangents import AbstractTangent, AbstractZero, NoTangent, ZeroTangent
+from .thunks import unthunk
 
 
-class Pullback:
-    """`pullback(dy)` gives the tangents of the callee and of the positional arguments.
+class Handover:
+    """What is the same for all calls of a rule with so many arguments: which tangents it gives and which are handed out.
 
-    `inner` is the rule's own pullback; it must return `at_least` to `at_most` tangents, of which the first
-    `count` are used. `lead` says what becomes of them: 1 drops the first, which is a function's where the
-    callee is an instance; -1 puts `NoTangent()` before them; 0 leaves them. `head` is the zero of the
-    callee.
+    A rule's pullback must return `at_least` to `at_most` tangents, of which the first `count` are used. `lead` says what
+    becomes of them: 1 drops the first, which is a function's where the callee is an instance; -1 puts `NoTangent()`
+    before them; 0 leaves them. `head` is the zero of the callee, `rule` is what messages name.
     """
 
-    __slots__ = ("at_least", "at_most", "count", "head", "inner", "lead", "rule", "runs_on_zero")
+    __slots__ = ("at_least", "at_most", "count", "lead", "rule", "runs_on_zero", "zeros")
 
     def __init__(
         self,
-        inner: Callable[[Any], Any],
         rule: Any,
         head: AbstractZero,
         lead: int,
         count: int,
-        at_least: int,
         at_most: int,
         runs_on_zero: bool = False,
     ) -> None:
-        self.inner = inner
         self.rule = rule
-        self.head = head
         self.lead = lead
         self.count = count
-        self.at_least = at_least
+        self.at_least = count
         self.at_most = at_most
         self.runs_on_zero = runs_on_zero
+        self.zeros: tuple[Any, ...] = (head,) + (ZeroTangent(),) * (count - lead - 1)
 
-    def __call__(self, dy: Any) -> tuple[Any, ...]:
-        if isinstance(dy, (Thunk, Tangent)):
-            dy = unthunk(dy)
-        if isinstance(dy, AbstractZero) and not self.runs_on_zero:
-            return self._zeros()
-        tangents = self.inner(dy)
-        if not isinstance(tangents, tuple):
-            raise RuleError(
-                self._complaint(f"returned a {type(tangents).__name__}, not a tuple of tangents")
-            )
-        n = len(tangents)
-        if not self.at_least <= n <= self.at_most:
-            raise RuleError(self._complaint(self._wrong_number(n)))
-        if n > self.count:
-            tangents = tangents[: self.count]
-        if self.lead == 0:
-            return tangents
-        return tangents[1:] if self.lead == 1 else (NoTangent(), *tangents)
+    def complaint(self, what: str) -> RuleError:
+        """The error that says what the pullback returned."""
+        return RuleError(f"the pullback of {self.rule} returned {what}")
 
-    def _zeros(self) -> tuple[Any, ...]:
-        return (self.head,) + (ZeroTangent(),) * (self.count - self.lead - 1)
-
-    def _complaint(self, what: str) -> str:
-        return f"the pullback of {self.rule} {what}"
-
-    def _wrong_number(self, n: int) -> str:
+    def wrong_number(self, n: int) -> RuleError:
+        """The error for another number of tangents."""
         low, high = self.at_least, self.at_most
         wanted = str(high) if low == high else f"{low} to {high}"
-        return f"returned {n} tangents, not {wanted}: one for the callee and one for each positional argument"
+        return self.complaint(
+            f"{n} tangents, not {wanted}: one for the callee and one for each positional argument"
+        )
+
+
+class Pullback:
+    """`pullback(dy)` gives the tangents of the callee and of the positional arguments; `inner` is the rule's own."""
+
+    __slots__ = ("handover", "inner")
+
+    def __init__(self, inner: Callable[[Any], Any], handover: Handover) -> None:
+        self.inner = inner
+        self.handover = handover
+
+    def __call__(self, dy: Any) -> tuple[Any, ...]:
+        handover = self.handover
+        if isinstance(dy, AbstractTangent):
+            dy = unthunk(dy)
+            if isinstance(dy, AbstractZero) and not handover.runs_on_zero:
+                return handover.zeros
+        tangents = self.inner(dy)
+        if not isinstance(tangents, tuple):
+            raise handover.complaint(f"a {type(tangents).__name__}, not a tuple of tangents")
+        n, count = len(tangents), handover.count
+        if n != count:
+            if not count <= n <= handover.at_most:
+                raise handover.wrong_number(n)
+            tangents = tangents[:count]
+        lead = handover.lead
+        if lead == 0:
+            return tangents
+        return tangents[1:] if lead == 1 else (NoTangent(), *tangents)
+
+    @property
+    def at_least(self) -> int:
+        """How many tangents the rule's pullback must return."""
+        return self.handover.at_least
+
+    @property
+    def at_most(self) -> int:
+        """How many tangents the rule's pullback may return: those of parameters that were not passed too."""
+        return self.handover.at_most
 
     def __repr__(self) -> str:
-        return f"<pullback of {self.rule}>"
+        return f"<pullback of {self.handover.rule}>"

@@ -1,17 +1,12 @@
 """Tangents: the vector space in which derivatives live.
 
-A tangent of a number or an array is a number or an array. This module has the rest:
+A tangent of a number or an array is a number or an array. The rest is:
 
-* `ZeroTangent()` and `NoTangent()`, the zeros. `ZeroTangent` says that nothing depends on the value,
-  `NoTangent`
-  that the value cannot be perturbed at all: a string, an index, a plain function.
-* `Tangent[P](...)`, the structural tangent of a `P`: one part for each field, position or key, where what
-  is not
+* `ZeroTangent()` and `NoTangent()`, the zeros (`zeros.py`). `ZeroTangent` says that nothing depends on the value,
+  `NoTangent` that the value cannot be perturbed at all: a string, an index, a plain function.
+* `Tangent[P](...)`, the structural tangent of a `P`: one part for each field, position or key, where what is not
   named is zero.
 * `NotImplementedTangent(why)`, a derivative that exists but that nobody has written.
-
-The zeros are neutral for `+` and absorbing for `*`, whatever stands on the other side, numpy arrays
-included. As in ChainRulesCore, `NoTangent` wins against `ZeroTangent` in sums and loses in products.
 """
 
 from __future__ import annotations
@@ -27,214 +22,39 @@ from weakref import WeakValueDictionary
 import numpy as np
 
 from .errors import NotImplementedTangentError, TangentError
+from .zeros import AbstractTangent, AbstractZero, NoTangent, ZeroTangent, is_zero
+
+__all__ = [
+    "AbstractTangent",
+    "AbstractThunk",
+    "AbstractZero",
+    "NoTangent",
+    "NotImplementedTangent",
+    "Tangent",
+    "ZeroTangent",
+    "is_zero",
+    "plus",
+    "same",
+    "tangent_type",
+]
 
 P = TypeVar("P")
 
-
-class AbstractTangent:
-    """Base of the types of tangents of this package; arrays and numbers are tangents too, without it."""
-
-    __slots__ = ()
+_zero: Any = ZeroTangent()
 
 
-# -- zeros ---------------------------------------------------------------------------------------
-
-
-class AbstractZero(AbstractTangent):
-    """A tangent that is zero whatever its primal is: `ZeroTangent()` or `NoTangent()`.
-
-    Every part of a zero is a zero, so `z.a`, `z["a"]` and `z[0]` are `ZeroTangent()`. A zero is false, has no
-    length and cannot be iterated, since it does not know of how many parts it is made.
-
-    >>> isinstance(NoTangent(), AbstractZero), bool(NoTangent())
-    (True, False)
-    """
-
-    __slots__ = ()
-    _instance: ClassVar[Any] = None
-
-    def __new__(cls) -> Any:
-        if cls._instance is None or type(cls._instance) is not cls:
-            cls._instance = super().__new__(cls)
-        return cls._instance
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return type(self), ()
-
-    def __repr__(self) -> str:
-        return f"{type(self).__name__}()"
-
-    def __bool__(self) -> bool:
-        return False
-
-    # arithmetic: neutral for +, absorbing for *
-
-    def __add__(self, other: Any) -> Any:
-        if isinstance(other, AbstractZero):
-            return _no_tangent if self is _no_tangent or other is _no_tangent else _zero_tangent
-        return other
-
-    def __radd__(self, other: Any) -> Any:
-        return other
-
-    def __sub__(self, other: Any) -> Any:
-        return self + (-other)
-
-    def __rsub__(self, other: Any) -> Any:
-        return other
-
-    def __mul__(self, other: Any) -> Any:
-        if isinstance(other, AbstractZero):
-            return _zero_tangent if self is not other else self
-        return self
-
-    def __rmul__(self, other: Any) -> Any:
-        return self
-
-    __matmul__ = __mul__
-    __rmatmul__ = __rmul__
-
-    def __truediv__(self, other: Any) -> Any:
-        return self
-
-    def __neg__(self) -> Any:
-        return self
-
-    __pos__ = __neg__
-
-    # parts
-
-    def __getitem__(self, key: Any) -> Any:
-        return _zero_tangent
-
-    def __getattr__(self, name: str) -> Any:
-        if name.startswith("_") or name in _ARRAY_ATTRIBUTES:
-            raise AttributeError(f"{type(self).__name__} has no attribute {name!r}")
-        return _zero_tangent
-
-    __iter__ = None
-
-    def __contains__(self, key: Any) -> bool:
-        return False
-
-    def get(self, key: Any, default: Any = ...) -> Any:
-        """The default: no part of a zero was given. Without a default it is `ZeroTangent()`."""
-        return _zero_tangent if default is ... else default
-
-    def keys(self) -> tuple[()]:
-        """No key: none was given."""
-        return ()
-
-    values = items = keys
-
-    # numpy
-
-    @property
-    def real(self) -> Any:
-        """The zero itself."""
-        return self
-
-    imag = T = real
-
-    def conj(self) -> Any:
-        """The zero itself."""
-        return self
-
-    conjugate = copy = conj
-
-    def sum(self, *args: Any, **kwargs: Any) -> Any:
-        """The zero itself, as for every linear map: `sum`, `reshape`, `transpose`, `astype` ..."""
-        return self
-
-    mean = reshape = transpose = ravel = squeeze = astype = sum
-
-    def __float__(self) -> float:
-        return 0.0
-
-    def __complex__(self) -> complex:
-        return 0j
-
-    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any:
-        return np.zeros((), dtype=dtype)
-
-    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:
-        result = self._ufunc(ufunc, inputs) if method == "__call__" else NotImplemented
-        out = kwargs.get("out")
-        if out is None or result is NotImplemented:
-            return result
-        out[0][...] = 0 if isinstance(result, AbstractZero) else result
-        return out[0]
-
-    def _ufunc(self, ufunc: Any, inputs: Sequence[Any]) -> Any:
-        name = ufunc.__name__
-        if name in _LINEAR:
-            return self
-        if len(inputs) == 2:
-            a, b = inputs
-            if name == "add":
-                return a + b if isinstance(a, AbstractZero) else a
-            if name == "subtract":
-                return a - b if isinstance(a, AbstractZero) else a
-            if name in ("multiply", "matmul", "vecdot"):
-                return a * b if isinstance(a, AbstractZero) else b
-            if name in ("divide", "true_divide") and isinstance(a, AbstractZero):
-                return a
-            if name == "equal":
-                return same(a, b)
-            if name == "not_equal":
-                return not same(a, b)
-        return NotImplemented
-
-    def __array_function__(self, func: Any, types: Any, args: Any, kwargs: Any) -> Any:
-        if args and args[0] is self and func.__name__ in _LINEAR_FUNCTIONS:
-            return self
-        return func._implementation(*args, **kwargs)
-
-
-_LINEAR = frozenset(("negative", "positive", "conjugate"))
-_LINEAR_FUNCTIONS = frozenset(
-    ("real", "imag", "sum", "mean", "reshape", "transpose", "ravel", "squeeze", "expand_dims")
-)
-_ARRAY_ATTRIBUTES = frozenset(("shape", "dtype", "ndim", "size", "strides", "flags"))
-
-
-class ZeroTangent(AbstractZero):
-    """The zero of every tangent space: the result does not depend on this value.
-
-    >>> ZeroTangent() + 3.0, 3.0 * ZeroTangent(), ZeroTangent() == 0.0
-    (3.0, ZeroTangent(), True)
-    """
+class AbstractThunk(AbstractTangent):
+    """A cotangent that has not been computed, as parts of a `Tangent` may be; `thunks.Thunk` is the class of these."""
 
     __slots__ = ()
 
-    def __eq__(self, other: Any) -> Any:
-        return self is other or (other is not _no_tangent and same(self, other))
+    def unthunk(self) -> Any:
+        """The cotangent."""
+        raise NotImplementedError
 
-    def __hash__(self) -> int:
-        return 0
-
-
-class NoTangent(AbstractZero):
-    """The tangent of what cannot be perturbed: a string, an index, a boolean, a function without fields.
-
-    >>> NoTangent() + 3.0, NoTangent() + ZeroTangent(), NoTangent() == ZeroTangent()
-    (3.0, NoTangent(), False)
-    """
-
-    __slots__ = ()
-
-    def __eq__(self, other: Any) -> Any:
-        return self is other
-
-    def __hash__(self) -> int:
-        return 1
-
-
-_zero_tangent: Any = ZeroTangent()
-_no_tangent: Any = NoTangent()
-
-
-# -- what nobody has written -----------------------------------------------------------------------
+    def is_zero(self) -> bool:
+        """Whether what it computes is zero."""
+        return is_zero(self.unthunk())
 
 
 class NotImplementedTangent(AbstractTangent):
@@ -297,8 +117,6 @@ class NotImplementedTangent(AbstractTangent):
         return self._use()
 
 
-# -- structural tangents ---------------------------------------------------------------------------
-
 # How the parts of a Tangent are named, by its primal type.
 _POSITIONS, _NAMED, _KEYS, _FIELDS = "positions", "named", "keys", "fields"
 
@@ -352,7 +170,9 @@ class Tangent(AbstractTangent, Generic[P]):
             raise TangentError(
                 "a Tangent has a primal type: Tangent[Foo](a=...), Tangent[tuple](...)"
             )
-        return cls._of(cls._parts_from(args, kwargs))
+        if cls._kind != _POSITIONS or kwargs:
+            args = cls._parts_from(args, kwargs)
+        return cls._of(args)
 
     @classmethod
     def _parts_from(cls, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
@@ -388,9 +208,9 @@ class Tangent(AbstractTangent, Generic[P]):
     @classmethod
     def _of(cls, parts: Any) -> Any:
         if cls.primal_type is types.MethodType:
-            return parts.get("__self__", _zero_tangent)
+            return parts.get("__self__", _zero)
         self = object.__new__(cls)
-        object.__setattr__(self, "_parts", parts)
+        _set_parts(self, parts)
         return self
 
     @classmethod
@@ -438,40 +258,41 @@ class Tangent(AbstractTangent, Generic[P]):
             if part is not _missing:
                 return _read(part)
             if name in self._names or not (name.startswith("_") or self._kind == _NAMED):
-                return _zero_tangent
+                return _zero
         raise AttributeError(f"{type(self).__name__} has no part {name!r}")
 
     def __getitem__(self, key: Any) -> Any:
-        kind, parts = self._kind, self._parts
-        if kind in (_KEYS, _FIELDS) or isinstance(key, str):
-            if kind == _FIELDS and not isinstance(key, str):
-                raise TangentError(f"{type(self).__name__} has named parts, no part {key!r}")
-            if kind == _POSITIONS and key == "__self__":
-                return self
-            if kind == _POSITIONS:
-                raise TangentError(
-                    f"{type(self).__name__} has its parts by position, no part {key!r}"
-                )
-            if kind == _NAMED and key not in self._names and key != "__self__":
-                raise KeyError(key)
-            part = parts.get(key, _missing)
-            if part is _missing:
-                return self if key == "__self__" else _zero_tangent
+        kind = self._kind
+        if kind == _POSITIONS:
+            return self._at(self._parts, key)
+        if kind == _NAMED and not isinstance(key, str):
+            return self._at(tuple(self), key)
+        part = self._parts.get(key, _missing)
+        if part is not _missing:
             return _read(part)
-        if kind == _NAMED:
-            parts = tuple(self)
+        if key == "__self__":
+            return self  # of a bound method, whose tangent this is
+        if kind == _NAMED and key not in self._names:
+            raise KeyError(key)
+        if kind == _FIELDS and not isinstance(key, str):
+            raise TangentError(f"{type(self).__name__} has named parts, no part {key!r}")
+        return _zero
+
+    def _at(self, parts: tuple[Any, ...], key: Any) -> Any:
+        """The part at a position, or those of a slice."""
         if isinstance(key, slice):
-            return tuple(_read(part) for part in parts[key])
+            return tuple(map(_read, parts[key]))
+        if isinstance(key, str):
+            if key == "__self__":
+                return self
+            raise TangentError(f"{type(self).__name__} has its parts by position, no part {key!r}")
         try:
             return _read(parts[key])
         except IndexError:
-            if kind == _POSITIONS and key >= 0:
-                return (
-                    _zero_tangent  # what was not given; how long the primal is, nobody knows here
-                )
-            raise IndexError(
-                f"{type(self).__name__} of {len(parts)} parts has no part {key}"
-            ) from None
+            if self._kind == _POSITIONS and key >= 0:
+                return _zero  # not given; how long the primal is, nobody knows here
+            name, n = type(self).__name__, len(parts)
+            raise IndexError(f"{name} of {n} parts has no part {key}") from None
 
     def __len__(self) -> int:
         return len(self._names) if self._kind == _NAMED else len(self._parts)
@@ -507,7 +328,7 @@ class Tangent(AbstractTangent, Generic[P]):
             return _missing
         return self._parts.get(key, _missing)
 
-    def get(self, key: Any, default: Any = _zero_tangent) -> Any:
+    def get(self, key: Any, default: Any = _zero) -> Any:
         """The part with that key or position, the default where it was not given.
 
         >>> Tangent[dict](a=1.0).get("b"), Tangent[dict](a=1.0).get("b", 0.0)
@@ -584,6 +405,11 @@ class Tangent(AbstractTangent, Generic[P]):
         """The tangent of the complex conjugates."""
         return self.map(_conjugate)
 
+    def is_zero(self) -> bool:
+        """Whether all parts are."""
+        parts = self._parts
+        return all(map(is_zero, parts if isinstance(parts, tuple) else parts.values()))
+
     def __eq__(self, other: Any) -> bool:
         return same(self, other)
 
@@ -608,6 +434,8 @@ class Tangent(AbstractTangent, Generic[P]):
         plain = [np.asarray(x) if isinstance(x, Tangent) else x for x in inputs]
         return getattr(ufunc, method)(*plain, **kwargs)
 
+
+_set_parts = Tangent.__dict__["_parts"].__set__  # the slot, past the __setattr__ that forbids it
 
 _missing: Any = type("_Missing", (), {"__slots__": (), "__repr__": lambda self: "<missing>"})()
 
@@ -713,9 +541,8 @@ def _with_names(name: str, parts: dict[Any, Any]) -> dict[str, Any]:
 
 
 def _read(part: Any) -> Any:
-    """A part as a reader sees it: thunks, of a higher layer, are run."""
-    run = getattr(type(part), "_run_thunk", None)
-    return part if run is None else run(part)
+    """A part as a reader sees it: thunks are run."""
+    return part.unthunk() if isinstance(part, AbstractThunk) else part
 
 
 def _is_scalar(x: Any) -> bool:
@@ -826,9 +653,9 @@ def same(a: Any, b: Any) -> bool:
         return True
     a, b = _read(a), _read(b)
     if isinstance(a, AbstractZero):
-        return _is_zero(b)
+        return is_zero(b)
     if isinstance(b, AbstractZero):
-        return _is_zero(a)
+        return is_zero(a)
     if isinstance(a, Tangent) and isinstance(b, Tangent):
         return _same_parts(a, b)
     if isinstance(a, Tangent) or isinstance(b, Tangent):
@@ -849,16 +676,6 @@ def _same_parts(a: Tangent[Any], b: Tangent[Any]) -> bool:
     x, y = kind._aligned(a), kind._aligned(b)
     if kind._kind == _POSITIONS:
         n = max(len(x), len(y))
-        x, y = (parts + (_zero_tangent,) * (n - len(parts)) for parts in (x, y))
+        x, y = (parts + (_zero,) * (n - len(parts)) for parts in (x, y))
         return all(map(same, x, y))
-    return all(same(x.get(key, _zero_tangent), y.get(key, _zero_tangent)) for key in {**x, **y})
-
-
-def _is_zero(x: Any) -> bool:
-    if isinstance(x, AbstractZero):
-        return True
-    if isinstance(x, Tangent):
-        return all(map(_is_zero, x._mapping().values()))
-    if isinstance(x, (np.ndarray, np.generic)):
-        return x.dtype.kind in "biufc" and not np.any(x)
-    return isinstance(x, (int, float, complex)) and x == 0
+    return all(same(x.get(key, _zero), y.get(key, _zero)) for key in {**x, **y})

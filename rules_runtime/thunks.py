@@ -7,12 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from .tangents import AbstractTangent, Tangent
+from .tangents import AbstractThunk, Tangent
 
 _NOT_RUN: Any = object()
 
 
-class Thunk(AbstractTangent):
+class Thunk(AbstractThunk):
     """A cotangent that has not been computed: `f()` gives it, and is called at most once.
 
     Arithmetic computes it; `unthunk` gives the value. What is returned is shared by all who ask, so it must not
@@ -35,8 +35,6 @@ class Thunk(AbstractTangent):
             self._value = unthunk(self._f())
             self._f = None  # what the computation held on to can go
         return self._value
-
-    _run_thunk = unthunk  # what reading a part of a Tangent calls
 
     def __call__(self) -> Any:
         return self.unthunk()

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from rules_runtime.errors import RuleError
-from rules_runtime.pullbacks import Pullback
+from rules_runtime.pullbacks import Handover, Pullback
 from rules_runtime.tangents import NoTangent, ZeroTangent
 
 ZERO, NONE = ZeroTangent(), NoTangent()
@@ -17,9 +17,8 @@ def made(
     tangents: Any, lead: int, count: int, at_most: int | None = None, **kwargs: Any
 ) -> Pullback:
     head = NONE if lead == -1 else ZERO
-    return Pullback(
-        lambda dy: tangents, "the rule for f", head, lead, count, count, at_most or count, **kwargs
-    )
+    handover = Handover("the rule for f", head, lead, count, at_most or count, **kwargs)
+    return Pullback(lambda dy: tangents, handover)
 
 
 @pytest.mark.parametrize(
@@ -49,7 +48,12 @@ def test_a_wrong_result_is_named(tangents: Any, message: str) -> None:
 
 def test_a_pullback_with_side_effects_runs_on_zeros_too() -> None:
     seen: list[Any] = []
-    pullback = Pullback(lambda dy: seen.append(dy) or (NONE, dy), "f", NONE, 0, 2, 2, 2, True)  # type: ignore[func-returns-value]
+
+    def inner(dy: Any) -> Any:
+        seen.append(dy)
+        return NONE, dy
+
+    pullback = Pullback(inner, Handover("f", NONE, 0, 2, 2, runs_on_zero=True))
     assert pullback(ZERO) == (NONE, ZERO)
     assert seen == [ZERO]
 

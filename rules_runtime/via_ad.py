@@ -1,0 +1,65 @@
+"""`rrule_via_ad`: rules that call back into the AD that asked for them."""
+
+from __future__ import annotations
+
+import types
+from typing import Any
+
+from .callees import name_of
+from .config import HasReverseMode, RuleConfig, set_default_ad
+from .errors import ConfigError
+from .pullbacks import Handover, Pullback
+from .registry import rrule
+from .structure import zero_of
+
+
+def rrule_via_ad(config: RuleConfig[Any], f: Any, /, *args: Any, **kwargs: Any) -> Any:
+    """`(y, pullback)` of any call, by the AD that `config` belongs to; the shape is that of `rrule`.
+
+    A rule for a function that calls functions it was given uses this: it takes the config as its first
+    parameter and asks the AD that called it. The pullback gives the tangent of `f` first, then one for each
+    of `args`.
+
+    Raises `ConfigError` where the AD has no reverse mode.
+
+    >>> from rules_runtime import TapeConfig
+    >>> y, pullback = rrule_via_ad(TapeConfig(), lambda x: x * x, 3.0)
+    >>> y, pullback(1.0)
+    (9.0, (NoTangent(), 6.0))
+    """
+    if not isinstance(config, RuleConfig):
+        raise ConfigError(
+            f"rrule_via_ad(config, f, *args) takes the rule's config first, not {config!r}"
+        )
+    if not config.has(HasReverseMode):
+        raise ConfigError(
+            f"{type(config).__name__} has no reverse mode to call back into (HasReverseMode)"
+        )
+    result = config.rrule_via_ad(f, *args, **kwargs)
+    if type(result) is not tuple or len(result) != 2 or not callable(result[1]):
+        raise ConfigError(f"{type(config).__name__}.rrule_via_ad returned no (y, pullback)")
+    y, pullback = result
+    if isinstance(pullback, Pullback):
+        return result
+    n = 1 + len(args)
+    name = f"{type(config).__name__}.rrule_via_ad of {name_of(f)}"
+    return y, Pullback(pullback, Handover(name, zero_of(f), 0, n, n))
+
+
+def _differentiate(config: Any, f: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    if not config.has(HasReverseMode):
+        raise ConfigError(
+            f"{type(config).__name__} has no reverse mode to call back into (HasReverseMode)"
+        )
+    found = rrule.apply(config, f, args, kwargs)
+    if found is not None:
+        return found
+    from .tape import trace_pullback
+
+    if type(f) is types.MethodType and not isinstance(f.__self__, type):
+        y, pullback = trace_pullback(config, f.__func__, (f.__self__, *args), kwargs)
+        return y, lambda dy: pullback(dy)[1:]
+    return trace_pullback(config, f, args, kwargs)
+
+
+set_default_ad(_differentiate)

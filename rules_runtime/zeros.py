@@ -1,0 +1,233 @@
+"""The zeros, `ZeroTangent()` and `NoTangent()`, and the base of all types of tangents.
+
+They are neutral for `+` and absorbing for `*`, whatever stands on the other side, numpy arrays included. As in
+ChainRulesCore, `NoTangent` wins against `ZeroTangent` in sums and loses in products.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+import numpy as np
+
+
+class AbstractTangent:
+    """Base of the types of tangents of this package; arrays and numbers are tangents too, without it."""
+
+    __slots__ = ()
+
+    def is_zero(self) -> bool:
+        """Whether this is a zero of its tangent space."""
+        return False
+
+
+def is_zero(x: Any) -> bool:
+    """Whether a tangent is zero: `ZeroTangent()` and `NoTangent()`, numbers and arrays, structures of these.
+
+    >>> is_zero(NoTangent()), is_zero(np.zeros(2)), is_zero(1.0)
+    (True, True, False)
+    """
+    if isinstance(x, AbstractTangent):
+        return x.is_zero()
+    if isinstance(x, (np.ndarray, np.generic)):
+        return x.dtype.kind in "biufc" and not np.any(x)
+    return isinstance(x, (int, float, complex)) and x == 0
+
+
+class AbstractZero(AbstractTangent):
+    """A tangent that is zero whatever its primal is: `ZeroTangent()` or `NoTangent()`.
+
+    Every part of a zero is a zero, so `z.a`, `z["a"]` and `z[0]` are `ZeroTangent()`. A zero is false, has no
+    length and cannot be iterated, since it does not know of how many parts it is made.
+
+    >>> isinstance(NoTangent(), AbstractZero), bool(NoTangent())
+    (True, False)
+    """
+
+    __slots__ = ()
+    _instance: ClassVar[Any] = None
+
+    def __new__(cls) -> Any:
+        if cls._instance is None or type(cls._instance) is not cls:
+            cls._instance = super().__new__(cls)
+        return cls._instance
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), ()
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}()"
+
+    def __bool__(self) -> bool:
+        return False
+
+    def is_zero(self) -> bool:
+        """True."""
+        return True
+
+    # arithmetic: neutral for +, absorbing for *
+
+    def __add__(self, other: Any) -> Any:
+        if isinstance(other, AbstractZero):
+            return _no_tangent if self is _no_tangent or other is _no_tangent else _zero_tangent
+        return other
+
+    def __radd__(self, other: Any) -> Any:
+        return other
+
+    def __sub__(self, other: Any) -> Any:
+        return self + (-other)
+
+    def __rsub__(self, other: Any) -> Any:
+        return other
+
+    def __mul__(self, other: Any) -> Any:
+        if isinstance(other, AbstractZero):
+            return _zero_tangent if self is not other else self
+        return self
+
+    def __rmul__(self, other: Any) -> Any:
+        return self
+
+    __matmul__ = __mul__
+    __rmatmul__ = __rmul__
+
+    def __truediv__(self, other: Any) -> Any:
+        return self
+
+    def __neg__(self) -> Any:
+        return self
+
+    __pos__ = __neg__
+
+    # parts
+
+    def __getitem__(self, key: Any) -> Any:
+        return _zero_tangent
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("_") or name in _ARRAY_ATTRIBUTES:
+            raise AttributeError(f"{type(self).__name__} has no attribute {name!r}")
+        return _zero_tangent
+
+    __iter__ = None
+
+    def __contains__(self, key: Any) -> bool:
+        return False
+
+    def get(self, key: Any, default: Any = ...) -> Any:
+        """The default: no part of a zero was given. Without a default it is `ZeroTangent()`."""
+        return _zero_tangent if default is ... else default
+
+    def keys(self) -> tuple[()]:
+        """No key: none was given."""
+        return ()
+
+    values = items = keys
+
+    # numpy
+
+    @property
+    def real(self) -> Any:
+        """The zero itself."""
+        return self
+
+    imag = T = real
+
+    def conj(self) -> Any:
+        """The zero itself."""
+        return self
+
+    conjugate = copy = conj
+
+    def sum(self, *args: Any, **kwargs: Any) -> Any:
+        """The zero itself, as for every linear map: `sum`, `reshape`, `transpose`, `astype` ..."""
+        return self
+
+    mean = reshape = transpose = ravel = squeeze = astype = sum
+
+    def __float__(self) -> float:
+        return 0.0
+
+    def __complex__(self) -> complex:
+        return 0j
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any:
+        return np.zeros((), dtype=dtype)
+
+    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:
+        result = self._ufunc(ufunc, inputs) if method == "__call__" else NotImplemented
+        out = kwargs.get("out")
+        if out is None or result is NotImplemented:
+            return result
+        out[0][...] = 0 if isinstance(result, AbstractZero) else result
+        return out[0]
+
+    def _ufunc(self, ufunc: Any, inputs: Sequence[Any]) -> Any:
+        name = ufunc.__name__
+        if name in _LINEAR:
+            return self
+        if len(inputs) == 2:
+            a, b = inputs
+            if name == "add":
+                return a + b if isinstance(a, AbstractZero) else a
+            if name == "subtract":
+                return a - b if isinstance(a, AbstractZero) else a
+            if name in ("multiply", "matmul", "vecdot"):
+                return a * b if isinstance(a, AbstractZero) else b
+            if name in ("divide", "true_divide") and isinstance(a, AbstractZero):
+                return a
+            if name == "equal":
+                return is_zero(a) and is_zero(b)
+            if name == "not_equal":
+                return not (is_zero(a) and is_zero(b))
+        return NotImplemented
+
+    def __array_function__(self, func: Any, types: Any, args: Any, kwargs: Any) -> Any:
+        if args and args[0] is self and func.__name__ in _LINEAR_FUNCTIONS:
+            return self
+        return func._implementation(*args, **kwargs)
+
+
+_LINEAR = frozenset(("negative", "positive", "conjugate"))
+_LINEAR_FUNCTIONS = frozenset(
+    ("real", "imag", "sum", "mean", "reshape", "transpose", "ravel", "squeeze", "expand_dims")
+)
+_ARRAY_ATTRIBUTES = frozenset(("shape", "dtype", "ndim", "size", "strides", "flags"))
+
+
+class ZeroTangent(AbstractZero):
+    """The zero of every tangent space: the result does not depend on this value.
+
+    >>> ZeroTangent() + 3.0, 3.0 * ZeroTangent(), ZeroTangent() == 0.0
+    (3.0, ZeroTangent(), True)
+    """
+
+    __slots__ = ()
+
+    def __eq__(self, other: Any) -> Any:
+        return self is other or (other is not _no_tangent and is_zero(other))
+
+    def __hash__(self) -> int:
+        return 0
+
+
+class NoTangent(AbstractZero):
+    """The tangent of what cannot be perturbed: a string, an index, a boolean, a function without fields.
+
+    >>> NoTangent() + 3.0, NoTangent() + ZeroTangent(), NoTangent() == ZeroTangent()
+    (3.0, NoTangent(), False)
+    """
+
+    __slots__ = ()
+
+    def __eq__(self, other: Any) -> Any:
+        return self is other
+
+    def __hash__(self) -> int:
+        return 1
+
+
+_zero_tangent: Any = ZeroTangent()
+_no_tangent: Any = NoTangent()

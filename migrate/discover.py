@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 SUFFIXES = (".py", ".pyi", ".ipynb")
 _PACKAGE_FOLDERS = frozenset({"__pycache__", "__pypackages__", "node_modules", "site-packages"})
 _ENVIRONMENT_MARKS = frozenset({"pyvenv.cfg", "conda-meta"})
+_MARKS = _ENVIRONMENT_MARKS | CONFIG_FILES | {".gitignore"}
 
 
 class Skipped(NamedTuple):
@@ -134,46 +135,58 @@ class Discovery:
         *,
         is_top: bool,
     ) -> tuple[Batch, list[tuple[str, str, Config, Ignores | None]]]:
+        files: list[tuple[str, bool]] = []  # name, whether it is a link
+        folders: list[str] = []
+        others: list[str] = []
+        marks: set[str] = set()
         try:
             with os.scandir(folder) as found:
-                entries = sorted(found, key=_name_of)
+                for entry in found:
+                    name = entry.name
+                    if name in _MARKS:
+                        marks.add(name)
+                    if entry.is_dir(follow_symlinks=False):
+                        folders.append(name)
+                    elif name.endswith(SUFFIXES):
+                        files.append((name, entry.is_symlink()))
+                    else:
+                        others.append(name)
         except OSError as error:
             from migrate import faults
 
             batch = Batch(config)
             batch.failed.append(faults.unreadable(prefix or ".", error))
             return batch, []
-        names = {entry.name for entry in entries}
-        if not is_top and not _ENVIRONMENT_MARKS.isdisjoint(names):
+        if not is_top and not _ENVIRONMENT_MARKS.isdisjoint(marks):
             batch = Batch(config)
             batch.skipped.append(Skipped(prefix, "a virtual environment"))
             return batch, []
         if not is_top:
-            config = self.finder.below(config, folder, not CONFIG_FILES.isdisjoint(names))
-        if ignores is not None or ".gitignore" in names or config.exclude:
+            config = self.finder.below(config, folder, not CONFIG_FILES.isdisjoint(marks))
+        if ignores is not None or ".gitignore" in marks or config.exclude:
             ignores = self._ignores_below(
-                ignores, config, folder, ".gitignore" in names, is_top=is_top
+                ignores, config, folder, ".gitignore" in marks, is_top=is_top
             )
         batch = Batch(config)
-        folders: list[tuple[str, str, Config, Ignores | None]] = []
-        for entry in entries:
-            name = entry.name
-            if entry.is_dir(follow_symlinks=False):
-                reason = _why_not_entered(name) or (ignores and ignores.reason(folder, name, True))
-                if reason:
-                    batch.skipped.append(Skipped(prefix + name, reason))
-                else:
-                    folders.append((f"{prefix}{name}/", f"{folder}/{name}", config, ignores))
-            elif not name.endswith(SUFFIXES):
-                if self.explain:
-                    batch.skipped.append(Skipped(prefix + name, "not a .py, .pyi or .ipynb file"))
-            elif ignores and (reason := ignores.reason(folder, name, False)):
+        entered: list[tuple[str, str, Config, Ignores | None]] = []
+        for name in sorted(folders):
+            reason = _why_not_entered(name) or (ignores and ignores.reason(folder, name, True))
+            if reason:
                 batch.skipped.append(Skipped(prefix + name, reason))
-            elif entry.is_symlink():
+            else:
+                entered.append((f"{prefix}{name}/", f"{folder}/{name}", config, ignores))
+        if self.explain:
+            batch.skipped += [
+                Skipped(prefix + name, "not a .py, .pyi or .ipynb file") for name in sorted(others)
+            ]
+        for name, is_link in sorted(files):
+            if ignores and (reason := ignores.reason(folder, name, False)):
+                batch.skipped.append(Skipped(prefix + name, reason))
+            elif is_link:
                 links.append((prefix + name, config))
             elif self._first_time(f"{folder}/{name}"):
                 batch.paths.append(prefix + name)  # a FIFO or a device is found out when it is read
-        return batch, folders
+        return batch, entered
 
     def _link(self, path: str, top: str, config: Config) -> Batch:
         """A link to a file is looked at only now: the file itself may have been met in the walk."""
@@ -222,10 +235,6 @@ class Discovery:
 def _real_place(path: str) -> tuple[str, str]:
     folder, name = os.path.split(os.path.abspath(path))
     return os.path.realpath(folder), name
-
-
-def _name_of(entry: os.DirEntry[str]) -> str:
-    return entry.name
 
 
 def _why_not_entered(name: str) -> str | None:

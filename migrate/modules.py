@@ -15,6 +15,11 @@ class NearbyModules:
     path: str
 
     def __call__(self, level: int, name: str) -> bytes | None:
+        found = self.locate(level, name)
+        return found[1] if found else None
+
+    def locate(self, level: int, name: str) -> tuple[str, bytes] | None:
+        """Where the module is, and its source."""
         folder = os.path.dirname(os.path.realpath(self.path))
         parts = name.split(".") if name else []
         if level:
@@ -48,7 +53,7 @@ def _roots(folder: str) -> list[str]:
     return roots
 
 
-def _source(folder: str, parts: list[str]) -> bytes | None:
+def _source(folder: str, parts: list[str]) -> tuple[str, bytes] | None:
     place = os.path.join(folder, *parts)
     candidates = [os.path.join(place, "__init__.py"), os.path.join(place, "__init__.pyi")]
     if parts:
@@ -56,7 +61,7 @@ def _source(folder: str, parts: list[str]) -> bytes | None:
     for candidate in candidates:
         try:
             with open(candidate, "rb") as file:
-                return file.read()
+                return candidate, file.read()
         except OSError:
             continue
     return None

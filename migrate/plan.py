@@ -45,5 +45,11 @@ def plan_chunk(jobs: tuple[Job, ...]) -> tuple[Outcome, ...]:
 def _convert(job: Job) -> Outcome:
     from migrate.convert import convert_source
 
-    outcome = convert_source(job.source, job.path, job.options, NearbyModules(job.path))
+    modules = NearbyModules(job.path)
+    if job.path.endswith(".ipynb"):
+        from migrate.notebooks import convert_notebook
+
+        outcome = convert_notebook(job.source, job.path, job.options, modules, convert_source)
+    else:
+        outcome = convert_source(job.source, job.path, job.options, modules)
     return selected(outcome, job.options.select, job.options.ignore)

@@ -11,12 +11,13 @@ from migrate.config import Finder
 from migrate.discover import Discovery, Skipped
 from migrate.errors import Stop
 from migrate.files import read_bytes, why_unreadable
-from migrate.scan import may_hold_rules
+from migrate.scan import may_hold_rules, names_a_module
 
 if TYPE_CHECKING:
     from migrate.config import Config
     from migrate.model import Options, Outcome
     from migrate.plan import Job
+    from migrate.reexports import Reexports
     from migrate.request import Request
 
 LEGACY_MODULES = ("zygote_rules", "zygote", "rules_runtime.legacy")
@@ -43,6 +44,7 @@ class Search:
         self.skip = skip
         self.tell = tell
         self.looked_at = 0
+        self._reexports: dict[tuple[str, ...], Reexports] = {}
 
     def candidates(self) -> Iterator[Candidate]:
         request = self.request
@@ -66,12 +68,22 @@ class Search:
                 except OSError as error:
                     self.tell(why_unreadable(path, error))
                     continue
-                if may_hold_rules(source, legacy):
+                if may_hold_rules(source, legacy) and self._can_hold(path, source, legacy):
                     yield Candidate(path, len(source), batch.config)
                 elif request.verbose:
                     from migrate.model import FileUnchanged
 
                     self.tell(FileUnchanged(path))
+
+    def _can_hold(self, path: str, source: bytes, legacy: tuple[str, ...]) -> bool:
+        """The second, dearer test, for the few files that pass the first."""
+        if names_a_module(source, legacy):
+            return True
+        from migrate.reexports import Reexports
+
+        if legacy not in self._reexports:
+            self._reexports[legacy] = Reexports(legacy)
+        return self._reexports[legacy].lead_to_legacy(path, source)
 
     def jobs(self, candidates: list[Candidate]) -> Iterator[Job]:
         for path, _, config in candidates:

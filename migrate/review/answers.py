@@ -47,7 +47,9 @@ class Answers:
     def _read(self, line: str) -> None:
         try:
             entry = json.loads(line)
-            self._given[entry["rule"]] = Accepted(entry["text"]) if entry["accepted"] else Rejected()
+            self._given[entry["rule"]] = (
+                Accepted(entry["text"]) if entry["accepted"] else Rejected()
+            )
         except (ValueError, KeyError, TypeError):
             pass  # a line that was being written when the machine stopped: the question is asked again
 
@@ -80,5 +82,7 @@ class Answers:
 
 
 def default_file() -> str:
-    state = os.environ.get("XDG_STATE_HOME") or os.path.join(os.path.expanduser("~"), ".local", "state")
+    state = os.environ.get("XDG_STATE_HOME") or os.path.join(
+        os.path.expanduser("~"), ".local", "state"
+    )
     return os.path.join(state, "rrule-migrate", "answers.jsonl")

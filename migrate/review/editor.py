@@ -20,7 +20,9 @@ def edited_in_editor(text: str) -> str:
     """What the user makes of the text in $VISUAL or $EDITOR."""
     editor = os.environ.get("VISUAL") or os.environ.get("EDITOR")
     if not editor:
-        raise BadEdit("no editor is known: set EDITOR (for example: export EDITOR=nano) and answer again")
+        raise BadEdit(
+            "no editor is known: set EDITOR (for example: export EDITOR=nano) and answer again"
+        )
     descriptor, path = tempfile.mkstemp(prefix="rrule-migrate-", suffix=".py")
     try:
         with open(descriptor, "w", encoding="utf-8", newline="") as file:
@@ -28,7 +30,9 @@ def edited_in_editor(text: str) -> str:
         try:
             done = subprocess.run([*shlex.split(editor), path], check=False)
         except OSError as error:
-            raise BadEdit(f"{editor} could not be started ({error.strerror}); set EDITOR to another") from None
+            raise BadEdit(
+                f"{editor} could not be started ({error.strerror}); set EDITOR to another"
+            ) from None
         if done.returncode:
             raise BadEdit(f"{editor} ended with {done.returncode}; nothing was taken over")
         with open(path, encoding="utf-8", newline="") as file:
@@ -63,7 +67,9 @@ def _place(whole: str, text: str, line: int, end: str) -> int:
         places.append(at)
         at = whole.find(text, at + 1)
     if not places:
-        raise BadEdit("the rule's lines have mixed ends, so it cannot be edited here; accept it and edit the file")
+        raise BadEdit(
+            "the rule's lines have mixed ends, so it cannot be edited here; accept it and edit the file"
+        )
     return min(places, key=lambda place: abs(whole.count(end, 0, place) + 1 - line))
 
 

@@ -64,7 +64,9 @@ class Session:
         if self.fresh:
             self.answers.forget(keys)
         if known := sum(key in self.answers for key in keys):
-            self.out.line(f"Taking up an earlier review: {counted(known, 'answer')} kept (--fresh asks again).")
+            self.out.line(
+                f"Taking up an earlier review: {counted(known, 'answer')} kept (--fresh asks again)."
+            )
         for number, (outcome, rule) in enumerate(rules, 1):
             if not self.stopped and key_of(outcome.path, rule) not in self.answers:
                 self._ask(outcome, rule, f"{number}/{len(rules)}")
@@ -83,7 +85,9 @@ class Session:
                 self.stopped = True
                 return
             if answer in ("y", "n"):
-                return self._give(outcome, (rule,), Accepted(edited) if answer == "y" else Rejected())
+                return self._give(
+                    outcome, (rule,), Accepted(edited) if answer == "y" else Rejected()
+                )
             if answer in ("a", "d"):
                 if answer == "a" and edited is not None:
                     self._give(outcome, (rule,), Accepted(edited))
@@ -125,7 +129,9 @@ class Session:
         for line in shown(rule.before, text, columns, self.out):
             self.out.line(line)
         for note in rule.notes:
-            self.out.line(f"{self.out.paint(note.code, 'cyan')} line {note.line}: {safe(note.message)}")
+            self.out.line(
+                f"{self.out.paint(note.code, 'cyan')} line {note.line}: {safe(note.message)}"
+            )
 
     def _narrowed(self, outcome: FileConverted) -> Outcome:
         """The outcome with the accepted rules alone."""
@@ -136,7 +142,9 @@ class Session:
                 accepted[rule.id] = answer
         self.declined += len(outcome.converted) - len(accepted)
         if not accepted:
-            return FileUnchanged(outcome.path, outcome.left, outcome.notes, "nothing in it was accepted")
+            return FileUnchanged(
+                outcome.path, outcome.left, outcome.notes, "nothing in it was accepted"
+            )
         if len(accepted) < len(outcome.converted):
             options = replace(self.options_of(outcome.path), only=frozenset(accepted))
             again = plan_file(Job(outcome.path, outcome.before, options))

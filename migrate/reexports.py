@@ -1,0 +1,54 @@
+"""Whether a file that names no legacy module can have a legacy name through the modules that it imports from.
+
+Many files import something called `adjoint` that is no legacy rule (sympy's, say). To follow their imports by
+text costs a few reads; to convert them would cost a parse each.
+"""
+
+from __future__ import annotations
+
+import re
+
+from migrate.modules import NearbyModules
+from migrate.scan import names_a_module
+
+_FROM = re.compile(rb"from\s+(\.*)\s*([\w.]*)\s+import\s+(\([^)]*|(?:[^\n(\\]|\\\r?\n)*)")
+_CARRIES = re.compile(rb"\badjoint\b|\*")
+
+
+class Reexports:
+    """Follows imports; what it found out about a module it keeps, so one serves for a whole run."""
+
+    def __init__(self, legacy_modules: tuple[str, ...]) -> None:
+        self.legacy_modules = legacy_modules
+        self._known: dict[str, bool | list[tuple[str, bytes]]] = {}
+
+    def lead_to_legacy(self, path: str, source: bytes) -> bool:
+        """Whether the file, or a module that it imports `adjoint` or everything from, names a legacy module."""
+        pending = [(path, source)]
+        seen = {path}
+        while pending:
+            found = self._step(*pending.pop())
+            if isinstance(found, bool):
+                return found
+            for module in found:
+                if module[0] not in seen:
+                    seen.add(module[0])
+                    pending.append(module)
+        return False
+
+    def _step(self, path: str, source: bytes) -> bool | list[tuple[str, bytes]]:
+        """True, or the modules that the names may come from."""
+        if path not in self._known:
+            self._known[path] = names_a_module(source, self.legacy_modules) or self._modules(
+                path, source
+            )
+        return self._known[path]
+
+    def _modules(self, path: str, source: bytes) -> list[tuple[str, bytes]]:
+        nearby = NearbyModules(path)
+        wanted = {
+            (len(dots), name.decode())
+            for dots, name, imported in _FROM.findall(source)
+            if _CARRIES.search(imported)
+        }
+        return [found for level, name in sorted(wanted) if (found := nearby.locate(level, name))]

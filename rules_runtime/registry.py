@@ -62,6 +62,7 @@ _unknown: Any = object()
 class Registry:
     """A table of rules, called as `rrule` is. There is one default instance; tests make their own.
 
+    >>> from rules_runtime import NoTangent
     >>> registry = Registry()
     >>> @registry.register(abs)
     ... def rrule_abs(_, x: float):

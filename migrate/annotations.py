@@ -15,7 +15,8 @@ _FIXED = frozenset(
     RandomState Random Logger Val date datetime timedelta""".split()
 )
 #: Containers that cannot be perturbed where their elements cannot.
-_OF_ELEMENTS = frozenset(
+_MAPPINGS = frozenset("dict Dict Mapping MutableMapping DefaultDict OrderedDict".split())
+_OF_ELEMENTS = _MAPPINGS | frozenset(
     """Tuple tuple List list Sequence Iterable Set set FrozenSet frozenset Collection Optional Union Annotated Final
     ReadOnly""".split()
 )
@@ -246,7 +247,9 @@ class Annotations:
         if isinstance(member, ast.Subscript) and name in _OF_ELEMENTS:
             items = member.slice.elts if isinstance(member.slice, ast.Tuple) else [member.slice]
             inner = [i for i in items if not (isinstance(i, ast.Constant) and i.value is ...)]
-            return all(self.cannot_be_perturbed(self.read(i, scope)) for i in inner)
+            if name in _MAPPINGS:
+                inner = inner[1:]
+            return bool(inner) and all(self.cannot_be_perturbed(self.read(i, scope)) for i in inner)
         if name in _FIXED:
             return not isinstance(head, ast.Name) or not isinstance(
                 next(iter(self._variable(head, scope).bindings), None), ast.ClassDef

@@ -94,6 +94,15 @@ _ALL = (
         "Write as a rrule(::typeof(f), ...)",
     ),
     Code(
+        "RM108",
+        "a legacy name is used as a value",
+        "Outside of rules a legacy name that is not called (kept in a table, handed to a function, chosen by a condition) stays on the "
+        "legacy import: what becomes of it cannot be seen.",
+        "RULES = {'sum': accum}",
+        "RULES = {'sum': accum}  # unchanged",
+        "",
+    ),
+    Code(
         "RM201",
         "a rule that mutates its arguments is left",
         "`mutating=True` is Julia's `@adjoint!`: its pullback has side effects and runs even where there is no cotangent. Nothing in "

@@ -54,6 +54,7 @@ class LegacyNames:
     module_variables: dict[Variable, str] = field(default_factory=dict)  # -> dotted module
     imports: list[LegacyImport] = field(default_factory=list)
     star: ast.ImportFrom | None = None
+    hidden: frozenset[str] = frozenset()  # names that a later star import brings too
     aliases: dict[Variable, ast.Assign | ast.AnnAssign] = field(default_factory=dict)
 
     def __bool__(self) -> bool:
@@ -65,7 +66,7 @@ class LegacyNames:
             variable = self.scopes.of(node)
             found = self.names.get(variable)
             if found is None and variable.scope is None and self.star is not None:
-                return node.id if node.id in STAR else None
+                return node.id if node.id in STAR - self.hidden else None
             return found
         if isinstance(node, ast.Attribute) and node.attr in LEGACY:
             return node.attr if self._is_module(node.value) else None
@@ -105,6 +106,8 @@ def find_legacy_names(
             _plain_import(node, found)
         elif isinstance(node, ast.ImportFrom):
             _from_import(node, found, candidates, module_source, depth)
+    if found.star is not None:
+        found.hidden = _hidden_by_later_stars(found.star, scopes)
     _keep_unambiguous(candidates, found)
     _follow_assignments(found)
     return found
@@ -199,6 +202,16 @@ def _reexported(
     return exported
 
 
+def _hidden_by_later_stars(star: ast.ImportFrom, scopes: Scopes) -> frozenset[str]:
+    """Names that mean something else after `from numpy import *`; of other modules nothing is known."""
+    hidden: set[str] = set()
+    for node in scopes.around:
+        if isinstance(node, ast.ImportFrom) and node.lineno > star.lineno:
+            if any(a.name == "*" for a in node.names) and node.module in ("numpy", "pylab"):
+                hidden.add("gradient")
+    return frozenset(hidden)
+
+
 def _keep_unambiguous(
     candidates: dict[Variable, list[tuple[ast.AST, str]]], found: LegacyNames
 ) -> None:
@@ -244,6 +257,8 @@ def _follow_assignments(found: LegacyNames) -> None:
             if not all(_is_fallback(n, found.scopes) for n in others):
                 continue
             if isinstance(value, ast.IfExp):  # zr.adjoint if zr else None
+                if not (isinstance(value.orelse, ast.Constant) and value.orelse.value is None):
+                    continue
                 value = value.body
             meaning = found.meaning(value)
             if meaning is not None:

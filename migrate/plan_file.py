@@ -156,6 +156,7 @@ class _File:
         """Rewrite everything by the verdicts so far; None where one of them had to change."""
         attempt = Attempt(Edits(), NameChooser(self.scopes, self.options.runtime))
         rules = [r for r in self.found.rules if self.verdicts[r] == Verdict()]
+        self._take_over_hook(attempt)
         users = owned_helpers(self.view, rules)
         self.view.owned = set(users)
         definitions = DefinitionRewriter(self.view, attempt.names, attempt.edits)
@@ -183,6 +184,22 @@ class _File:
             return None
         except Overlap as overlap:
             raise GateFailure(f"two changes meet: {overlap}") from None
+
+    def _take_over_hook(self, attempt: Attempt) -> None:
+        """`hook` has the same name in both languages: where no legacy code goes on using it, only its import changes."""
+        uses = [n for n, meaning in self.legacy.uses() if meaning == "hook"]
+        names = [n for n in uses if isinstance(n, ast.Name) and n.id == "hook"]
+        if not names or self.options.only is not None:
+            return
+        kept = self._legacy_functions([r for r in self.found.rules if self.verdicts[r] == Verdict()])
+        for node in names:
+            parent = self.scopes.parents.get(node)
+            called = isinstance(parent, ast.Call) and parent.func is node
+            if not called or any(self.scopes.inside(node, f) for f in kept):
+                return
+        variable = self.scopes.of(names[0])
+        if all(isinstance(b, ast.alias) for b in variable.bindings):
+            attempt.names.take_over("hook")
 
     def _blame(self, verdict: Undecided | Refused, members: list[Rule]) -> None:
         """Find the rules of a cluster that fail on their own; all of them, where none does."""
@@ -367,7 +384,7 @@ class _File:
         """`nograd` and the legacy calls in code that is no rule."""
         refused = []
         others: list[tuple[ast.expr, str, str]] = []
-        kept = self._legacy_functions(attempt)
+        kept = self._legacy_functions([r for r in attempt.done if not self.verdicts[r].code])
         for item in self.found.nograds:
             if self._comment_skips(item.node):
                 refused.append(self._left_nograd(item, "RM205", "`# rrule-migrate: skip` stands beside it"))
@@ -389,11 +406,11 @@ class _File:
         others += [(call, meaning, meaning) for call, meaning in outside.converted]
         return others, refused
 
-    def _legacy_functions(self, attempt: Attempt) -> set[ast.AST]:
+    def _legacy_functions(self, rewritten: list[Rule]) -> set[ast.AST]:
         """Functions that stay in the legacy language: rules that are left or bridged, and what they call."""
         kept: set[ast.AST] = set(self.found.bridged)
         for rule in self.found.rules:
-            if rule.function is not None and (rule not in attempt.done or self.verdicts[rule].code):
+            if rule.function is not None and rule not in rewritten:
                 kept.add(rule.function)
         pending = list(kept)
         while pending:

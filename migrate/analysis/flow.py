@@ -34,7 +34,7 @@ from migrate.analysis.values import (
     Nothing,
     Site,
 )
-from migrate.scopes import FunctionNode, Variable, all_parameters, positional_parameters
+from migrate.scopes import FunctionNode, Scopes, Variable, all_parameters, positional_parameters
 
 _MAX_ROUNDS = 60
 
@@ -961,15 +961,17 @@ class Flow:
     def _tangent_method(self, name: str, node: ast.Call, arguments: list[Atoms]) -> Atoms:
         if name == "get":
             return {TANGENT} | (arguments[1] if len(arguments) > 1 else set())
-        if name == "items":
-            outer, row = self._site(node, "iterator"), self._site(node, "tuple", "row")
-            self._set_exact(row, [{ARRAY}, {TANGENT}])
-            self._grow(outer.rest, {Held(row)})
+        if name in ("items", "values", "keys"):
+            # Only the keys that were given are there: fine one by one, not where positions count.
+            part: Atoms = {TANGENT} if iterated_alone(node, self.view.scopes) else {UNKNOWN}
+            outer = self._site(node, "iterator")
+            if name == "items":
+                row = self._site(node, "tuple", "row")
+                self._set_exact(row, [{ARRAY}, part])
+                self._grow(outer.rest, {Held(row)})
+            else:
+                self._grow(outer.rest, part if name == "values" else {ARRAY})
             return {Held(outer)}
-        if name in ("values", "keys"):
-            site = self._site(node, "iterator")
-            self._grow(site.rest, {TANGENT} if name == "values" else {ARRAY})
-            return {Held(site)}
         return {ARRAY} if name in ARRAY_METHODS else {UNKNOWN}
 
     def _container_method(
@@ -1040,6 +1042,22 @@ class Flow:
             for atoms in site.exact:
                 self._grow(site.rest, atoms)
             site.exact = None
+
+
+_BY_KEY = frozenset("dict sum any all max min set frozenset filter".split())
+
+
+def iterated_alone(node: ast.expr, scopes: Scopes) -> bool:
+    """Whether `dy.items()` is gone through for its own sake, and not beside something else by position."""
+    parent = scopes.parents.get(node)
+    match parent:
+        case ast.For() | ast.AsyncFor() | ast.comprehension():
+            return parent.iter is node
+        case ast.Call(func=ast.Name(id=name)):
+            return name in _BY_KEY
+        case ast.Compare():
+            return True
+    return False
 
 
 def constant_index(node: ast.expr) -> int | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from typing import TYPE_CHECKING
 
-from migrate.analysis.flow import constant_index
+from migrate.analysis.flow import constant_index, iterated_alone
 from migrate.analysis.numeric import ARRAY_METHODS, SCALAR_BUILTINS
 from migrate.analysis.values import (
     ARRAY,
@@ -484,7 +484,9 @@ class CallRewriter:
                 comma = "" if self.view.source.text[:end].rstrip().endswith(",") else ", "
                 self.edits.insert(end, f"{comma}{self.names.use('ZeroTangent')}()")
             return
-        if func.attr in _TANGENT_METHODS or func.attr in ARRAY_METHODS:
+        if func.attr in ARRAY_METHODS:
+            return
+        if func.attr in _TANGENT_METHODS and iterated_alone(node, self.view.scopes):
             return
         if any(isinstance(a, Held) for a in self.flow.atoms(func.value)):
             raise Undecided(f"it calls `.{func.attr}` of what may be a tangent")

@@ -110,13 +110,17 @@ class ImportRewriter:
                 continue  # it was never used here: perhaps somebody imports it from here
             rules = self.view.rule_functions  # `@adjoint def literal_getproperty` has another name now
             others = [b for b in variable.bindings if b is not item.alias and b not in rules]
-            if any(not isinstance(b, ast.alias) for b in others):
-                continue  # `except ImportError: zr = None`: the pair belongs together
+            if not all(isinstance(b, ast.alias) or self._is_fallback(b) for b in others):
+                continue
             doomed.append(item)
         star = self.view.legacy.star
         if star_gone and star is not None:
             doomed.append(LegacyImport(star, star.names[0], None))
         return doomed
+
+    def _is_fallback(self, binding: ast.AST) -> bool:
+        """`except ImportError: adjoint = None`, which nothing reads any more."""
+        return any(isinstance(a, (ast.ExceptHandler, ast.If)) for a in self.scopes.ancestors(binding))
 
     def _star_is_unused(self) -> bool:
         star = self.view.legacy.star
@@ -204,7 +208,9 @@ class ImportRewriter:
             self._drop_names(statement, aliases, kept)
         if new:
             self.edits.wrap((start, end), "", f"; {new}" if shares else "")
-            if not shares:
+            if not shares and isinstance(self.scopes.parents[statement], ast.Try):
+                self.edits.insert(start, f"{new}\n{indent}")  # the legacy module may be missing
+            elif not shares:
                 stop = source.text.find("\n", end)
                 self.edits.insert(len(source.text) if stop < 0 else stop, f"\n{indent}{new}")
 
@@ -220,6 +226,9 @@ class ImportRewriter:
             return
         block = _block_of(statement, self.scopes.parents[statement])
         others = [s for s in block or [] if s is not statement and s not in self.gone]
+        if others and not comments and shares and self._remove_from_line(start, end):
+            self.gone.add(statement)
+            return
         if comments or not others or not self._alone_on_line(statement):
             above = "".join(f"{c}\n{indent}" for c in comments)
             if others and comments and self._alone_on_line(statement):
@@ -229,6 +238,26 @@ class ImportRewriter:
             return
         self.gone.add(statement)
         self._remove_line(statement)
+
+    def _remove_from_line(self, start: int, end: int) -> bool:
+        """Take a statement out of a line that it shares with others."""
+        text = self.view.source.text
+        after = end
+        while text[after : after + 1] in (" ", "\t"):
+            after += 1
+        if text[after : after + 1] == ";":
+            after += 1
+            while text[after : after + 1] in (" ", "\t"):
+                after += 1
+            self.edits.replace(start, after, "")
+            return True
+        before = start
+        while text[before - 1] in " \t":
+            before -= 1
+        if text[before - 1] == ";":
+            self.edits.replace(before - 1, end, "")
+            return True
+        return False
 
     def _drop_names(
         self, statement: ImportStatement, aliases: list[ast.alias], kept: list[ast.alias]

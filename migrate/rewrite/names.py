@@ -23,6 +23,10 @@ class NameChooser:
         self._loose = {v.name for v in scopes.uses if v.scope is None}
         self._taken: set[str] = set()
 
+    def take_over(self, target: str) -> None:
+        """Use a name that the file has from the legacy module now, and will have from the runtime."""
+        self.local[target] = target
+
     def use(self, target: str) -> str:
         """The name for a runtime function, importable under it; asks for the import."""
         if target not in self.local:

@@ -114,6 +114,9 @@ class OutsideRewriter:
                 self.notes.append(RuleNote("RM105", f"`{meaning}`: {_KEPT[meaning]}", node))
             return
         if call is None:
+            if meaning not in ("Val", "Context"):
+                text = f"`{meaning}` is used as a value, and stays on the legacy import"
+                self.notes.append(RuleNote("RM108", text, node))
             return
         source = self.view.source
         if meaning == "accum":

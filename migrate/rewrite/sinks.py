@@ -64,7 +64,11 @@ class SinkRewriter:
     def rule_results(self, rule: Rule) -> None:
         """The `return value, pullback` of a rule."""
         assert rule.function is not None
-        for result in returned_expressions(rule.function):
+        results = returned_expressions(rule.function)
+        nodes = same_scope_nodes(rule.function)
+        if not results and not any(isinstance(n, ast.Raise) for n in nodes):
+            raise Refused("RM202", "it does not return a value and a pullback", rule)
+        for result in results:
             self._rule_result(result, rule)
 
     def _rule_result(self, node: ast.expr, rule: Rule) -> None:
@@ -776,7 +780,7 @@ class SinkRewriter:
         if primal.annotation is not None:
             head = self.view.annotations.single_class(primal.annotation)
         if head is None or not self._class_visible(head, primal, node):
-            return False
+            return self._held_fields(node, held, elements, primal)
         if isinstance(head, ast.Name) and head.id == "dict":
             self.cluster.mark(elements)
             self._splat(node, self._tangent("dict"), "")
@@ -787,6 +791,21 @@ class SinkRewriter:
         self._splat(node, self._tangent(ast.unparse(head)), "**")
         for site in held:
             self._check_fields({k for k in site.by_key if isinstance(k, str)}, primal, node)
+        return True
+
+    def _held_fields(
+        self, node: ast.expr, held: list[Site], elements: Atoms, primal: Primal
+    ) -> bool:
+        """A dict in a variable whose keys are seen to be names, for an argument without a class in its annotation."""
+        text = self.cluster.visible(primal, node)
+        named = all(
+            not s.rest and s.by_key and all(isinstance(k, str) and k.isidentifier() for k in s.by_key)
+            for s in held
+        )
+        if text is None or not (named or primal.owner is not None):
+            return False
+        self.cluster.mark(elements)
+        self._splat(node, self._tangent(f"type({text})"), "**")
         return True
 
     def _class_visible(self, head: ast.expr, primal: Primal, where: ast.AST) -> bool:

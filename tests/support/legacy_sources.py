@@ -7,6 +7,7 @@ varies; hypothesis shrinks towards the first of each list, which is the plainest
 
 from __future__ import annotations
 
+import ast
 import re
 from dataclasses import dataclass, field
 
@@ -55,25 +56,49 @@ def packed(*entries):
     return entries
 
 
+def put(g, key, value):
+    g[key] = value
+
+
+def forward(f, x):
+    y, back = pullback(f, x)
+    return y, back
+
+
+def only_first(back, d):
+    return back(d)[0]
+
+
+def logged(back):
+    @functools.wraps(back)
+    def wrapped(d):
+        return back(d)
+    return wrapped
+
+
 '''
 
 IMPORTS = {
-    "from": ("from zygote_rules import _pullback, accum, adjoint, pullback", "adjoint", ""),
+    "from": (
+        "from zygote_rules import _pullback, accum, adjoint, gradient, pullback",
+        "adjoint",
+        "",
+    ),
     "as": (
-        "from zygote_rules import _pullback, accum, pullback\nfrom zygote_rules import adjoint as adj",
+        "from zygote_rules import _pullback, accum, gradient, pullback\nfrom zygote_rules import adjoint as adj",
         "adj",
         "",
     ),
     "module": ("import zygote_rules", "zygote_rules.adjoint", "zygote_rules."),
     "module as": ("import zygote_rules as zr", "zr.adjoint", "zr."),
     "assigned": (
-        "import zygote_rules as zr\nfrom zygote_rules import _pullback, accum, pullback\n\n_rule = zr.adjoint",
+        "import zygote_rules as zr\nfrom zygote_rules import _pullback, accum, gradient, pullback\n\n_rule = zr.adjoint",
         "_rule",
         "",
     ),
     "try": (
         (
-            "try:\n    from zygote_rules import _pullback, accum, adjoint, pullback\n"
+            "try:\n    from zygote_rules import _pullback, accum, adjoint, gradient, pullback\n"
             "except ImportError:\n    adjoint = None"
         ),
         "adjoint",
@@ -143,6 +168,16 @@ KINDS = {
             '{g} = {{"u": None}}\n{g}["u"] = accum({g}["u"], {k} * d)',
             '{g} = None\n{g} = accum({g}, {{"u": {k} * d, "v": None}})',
             '{g} = {{}}\n{g}.setdefault("u", {k} * d)',
+            '{g} = {{}}\nput({g}, "u", {k} * d)',
+            '{g} = {{}}\n_h = {g}\n_h["u"] = {k} * d\n_h["v"] = None',
+            '{g} = dict.fromkeys(vars({x}))\n{g}["v"] = {k} * d * {x}.v',
+            '{g} = {{}}\nfor _n in ("u", "v"):\n    {g}[_n] = {k} * d * getattr({x}, _n) if _n == "v" else None',
+            '{g} = dict(zip(("u", "v"), ({k} * d, None)))',
+            '{g} = {{"u": None}}\nif {x}.u > 0:\n    {g} = {{**{g}, "u": {k} * d}}\nelse:\n    {g} = None',
+            "def _make{g}(u, v=None):\n    return dict(u=u, v=v)\n{g} = _make{g}({k} * d)",
+            '{g} = {{"u": {k} * d}} if d != 0 else {{}}\n{g} = {g} or None',
+            '{g} = {{"u": {k} * d, "w": None}}\ndel {g}["w"]',
+            '{g} = {{"u": {k} * d}} | {{"tag": None}}',
         ),
     ),
     "N": Kind(
@@ -320,6 +355,93 @@ AD_BACKWARD = (
     "g = back_f(None if d == 0 else d * np.ones(2))\ngx = None if g is None else g[0]",
     "[gx] = [g for g in back_f(d * np.ones(2))]",
 )
+AD_PAIRS = (
+    (
+        "backs = []\nz = x\nfor _ in range(2):\n    z, b = pullback(f, z)\n    backs.append(b)",
+        "gx = d * np.ones(2)\nfor b in reversed(backs):\n    gx = b(gx)[0]",
+    ),
+    (
+        "backs, z = (), x\nfor _ in range(2):\n    z, b = pullback(f, z)\n    backs = (b, *backs)",
+        "gx = d * np.ones(2)\nfor b in backs:\n    gx, = b(gx)",
+    ),
+    (
+        "z, b1 = pullback(f, x)\nw, back_f = pullback(f, z)",
+        "gx = b1(*back_f(d * np.ones(2)))[0]",
+    ),
+    (
+        'pairs = {k: pullback(f, x) for k in "ab"}\nz = pairs["a"][0]',
+        "gx = accum(*[b(d * np.ones(2))[0] for _, b in pairs.values()])",
+    ),
+    (
+        "runs = list(map(lambda v: pullback(f, v), [x, x]))\nz = runs[0][0]",
+        "gs = [b(d * np.ones(2)) for _, b in runs]\ngx = accum(*[g[0] for g in gs])",
+    ),
+    (
+        "zs, bs = zip(*[pullback(f, v) for v in (x, 2 * x)])\nz = zs[0]",
+        "gx = None\nfor b in bs:\n    g, = b(d * np.ones(2))\n"
+        "    gx = g if gx is None else (gx if g is None else gx + g)",
+    ),
+    ("z, back_f = forward(f, x)", "gx = back_f(d * np.ones(2))[0]"),
+    ("z, back_f = forward(f, x)", "gx = only_first(back_f, d * np.ones(2))"),
+    ("z, back_f = pullback(f, x)\nagain = lambda t: back_f(t)", "gx = again(d * np.ones(2))[0]"),
+    (
+        "z, back_f = pullback(f, x)\nagain = functools.partial(back_f)",
+        "gx = again(d * np.ones(2))[-1]",
+    ),
+    ("z, back_f = pullback(f, x)", "gx = [*map(back_f, [d * np.ones(2)])][0][0]"),
+    (
+        "(z, same), back_f = pullback(lambda v: (f(v), v), x)",
+        "gx = back_f((d * np.ones(2), None))[0]",
+    ),
+    (
+        "(z, same), back_f = pullback(lambda v: (f(v), v), x)",
+        "cot = [None, None]\ncot[1] = d * np.ones(2)\ngx = back_f(tuple(cot))[0]",
+    ),
+    (
+        'out, back_f = pullback(lambda v: {{"a": f(v), "b": v}}, x)\nz = out["a"]'.replace(
+            "{{", "{"
+        ).replace("}}", "}"),
+        'cot = dict.fromkeys(out)\ncot["a"] = d * np.ones(2)\ngx = back_f(cot)[0]',
+    ),
+    (
+        "out, back_f = pullback(lambda v: P(f(v), v), x)\nz = out.u",
+        'gx = back_f({"u": d * np.ones(2), "v": None})[0]',
+    ),
+    (
+        "out, back_f = pullback(lambda v: P(f(v), v), x)\nz = out.u",
+        "gx, = back_f(p_grad(v=d * np.ones(2)))",
+    ),
+    (
+        "out, back_f = pullback(lambda v: N(f(v), v), x)\nz = out.a",
+        "gx, = back_f((d * np.ones(2), None))",
+    ),
+    (
+        "out, back_f = pullback(lambda v: N(f(v), v), x)\nz = out.a",
+        'gx, = back_f({"a": None, "b": d * np.ones(2)})',
+    ),
+    (
+        "out, back_f = pullback(lambda v: [f(v), v, 2 * v], x)\nz = out[0]",
+        "gx, = back_f([None] * 2 + [d * np.ones(2)])",
+    ),
+    (
+        "state = {}\nstate['z'], state['b'] = pullback(f, x)\nz = state['z']",
+        "gx = state['b'](d * np.ones(2))[0]",
+    ),
+    (
+        "z, back_f = pullback(lambda v, w: f(v) + w, x, 2 * x)",
+        "g1, g2 = back_f(d * np.ones(2))\ngx = accum(g1, None if g2 is None else 2 * g2)",
+    ),
+    (
+        "z, back_f = pullback(lambda v, w: f(w), x, x)",
+        "g1, g2 = back_f(d * np.ones(2))\nif g1 is None and g2 is None:\n    gx = None\n"
+        "elif g1 is None:\n    gx = g2\nelse:\n    gx = accum(g1, g2)",
+    ),
+    (
+        "z = f(x)",
+        "gx = gradient(lambda v: np.sum(f(v)), x)[0]\ngx = None if gx is None else d * gx",
+    ),
+    ("z = f(x)", "(gx,) = gradient(lambda v: np.sum(d * f(v)), x)"),
+)
 AD_FUNCTIONAL = (
     ("z, back_f = _pullback(__context__, f, x)", "df, gx = back_f(d * np.ones(2))"),
     ("z, back_f = _pullback(__context__, f, x)", "df, *r = back_f(d * np.ones(2))\ngx = r[0]"),
@@ -340,6 +462,17 @@ RETURNS = (
     "return ({first}) + ({others})",
     "return None if d == 0 else ({entries})",
     "with np.errstate(all='ignore'):\n    return {entries}",
+    "def finish():\n    return {entries}\nreturn finish()",
+    "out = [None] * len(({entries}))\nfor i, e in enumerate(({entries})):\n    out[i] = e\nreturn tuple(out)",
+    "named = dict(enumerate(({entries})))\nreturn tuple(named[i] for i in sorted(named))",
+    "head, *tail = ({entries})\nreturn (head, *tail)",
+    "out = ()\nfor e in ({entries}):\n    out += (e,)\nreturn out",
+    "result = None\nif d != 0:\n    result = ({entries})\nreturn result",
+    "match d != 0:\n    case True:\n        return {entries}\n    case _:\n        return None",
+    "while True:\n    if d == 0:\n        return\n    return {entries}",
+    "if d != 0:\n    return {entries}",
+    "return (lambda *es: es)({entries})",
+    "return functools.reduce(lambda a, b: a + (b,), ({entries}), ())",
 )
 
 
@@ -353,6 +486,15 @@ class _Rule:
     forward: list[str] = field(default_factory=list)
     backward: list[str] = field(default_factory=list)
     entries: list[str] = field(default_factory=list)
+
+
+def _assigned(forward: list[str]) -> list[str]:
+    """The names that the statements of a rule bind and its pullback may use."""
+    found: list[str] = []
+    for node in ast.walk(ast.parse("\n".join(forward))):
+        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store) and node.id not in found:
+            found.append(node.id)
+    return [name for name in found if name not in ("k", "v", "_", "w")]
 
 
 def _indent(text: str, by: int) -> str:
@@ -380,10 +522,10 @@ def rules(draw: st.DrawFn, name: str, prefix: str, adjoint: str) -> str:
     form = draw(st.sampled_from(RETURNS))
     rule.backward.append(form.format(entries=entries, first=f"{rule.entries[0]},", others=rest))
     keyword = draw(st.sampled_from(["", "", "opt: float = 1.0", "**kw"]))
-    pull = draw(st.sampled_from(["nested", "nested", "factory", "partial", "lambda"]))
+    pull = draw(st.sampled_from(["nested", "nested", "factory", "partial", "lambda", "decorated"]))
     before, body = _rule_body(name, rule, value, pull, entries)
     if prefix:
-        for legacy in ("accum", "pullback", "_pullback"):
+        for legacy in ("accum", "gradient", "pullback", "_pullback"):
             before, body = _qualified(before, legacy, prefix), _qualified(body, legacy, prefix)
     return before + _definition(
         draw, name, adjoint, style, rule, value, body, keyword, ad == "_pullback"
@@ -397,8 +539,15 @@ def _add_callback(draw: st.DrawFn, rule: _Rule, ad: str) -> None:
     rule.values += [draw(st.sampled_from(functions)), "np.array([0.3, -0.4])"]
     rule.scalars.append("np.sum(z)")
     if ad == "pullback":
-        rule.forward.append(draw(st.sampled_from(AD_FORWARD)))
-        rule.backward.append(draw(st.sampled_from(AD_BACKWARD)))
+        if draw(st.booleans()):
+            forward, backward = (
+                draw(st.sampled_from(AD_FORWARD)),
+                draw(st.sampled_from(AD_BACKWARD)),
+            )
+        else:
+            forward, backward = draw(st.sampled_from(AD_PAIRS))
+        rule.forward.append(forward)
+        rule.backward.append(backward)
         rule.entries += ["None", "gx"]
     else:
         forward, backward = draw(st.sampled_from(AD_FUNCTIONAL))
@@ -430,7 +579,7 @@ def _add_argument(draw: st.DrawFn, rule: _Rule, kind: Kind, i: int) -> None:
 def _rule_body(name: str, rule: _Rule, value: str, pull: str, entries: str) -> tuple[str, str]:
     """What stands before the rule (a function that makes its pullback), and the rule's body."""
     back = "\n".join(rule.backward)
-    captured = [p.split(":")[0] for p in rule.params] + ["back_f"] * bool(rule.forward)
+    captured = [p.split(":")[0] for p in rule.params] + _assigned(rule.forward)
     body = [*rule.forward, f"s = {' + '.join(rule.scalars) or '1.0'}"]
     before = ""
     if pull == "factory":
@@ -444,7 +593,10 @@ def _rule_body(name: str, rule: _Rule, value: str, pull: str, entries: str) -> t
         reduction = rule.backward[0].removeprefix("d = ")
         body.append(f"return {value}, lambda dy: (lambda d: ({entries}))({reduction})")
     else:
-        body.append(f"def {name}_back(dy):\n{_indent(back, 4)}\nreturn {value}, {name}_back")
+        decorator = "@logged\n" if pull == "decorated" else ""
+        body.append(
+            f"{decorator}def {name}_back(dy):\n{_indent(back, 4)}\nreturn {value}, {name}_back"
+        )
     return before, "\n".join(body)
 
 
@@ -504,6 +656,12 @@ def modules(draw: st.DrawFn) -> str:
     """The text of a module of one to three legacy rules that ends with `cases()`."""
     imports, adjoint, prefix = IMPORTS[draw(st.sampled_from(list(IMPORTS)))]
     names = ["alpha", "beta", "gamma"][: draw(st.integers(1, 3))]
-    prelude = PRELUDE.format(imports=imports) + "CASES = []\n\n\n"
+    prelude = PRELUDE.format(imports=imports)
+    if prefix:
+        prelude = _qualified(prelude, "pullback", prefix)
+    if draw(st.booleans()):
+        # others use the helpers too
+        prelude += "CHECK = [or_zero(None), scaled(1.0, 2), p_grad(1.0), packed(1, None), put({}, 1, None)]\n"
+    prelude += "CASES = []\n\n\n"
     parts = [draw(rules(name, prefix, adjoint)) for name in names]
     return prelude + "".join(parts) + "def cases():\n    return CASES\n"

@@ -378,8 +378,10 @@ AD_PAIRS = (
     ),
     (
         "zs, bs = zip(*[pullback(f, v) for v in (x, 2 * x)])\nz = zs[0]",
-        "gx = None\nfor b in bs:\n    g, = b(d * np.ones(2))\n"
-        "    gx = g if gx is None else (gx if g is None else gx + g)",
+        (
+            "gx = None\nfor b in bs:\n    g, = b(d * np.ones(2))\n"
+            "    gx = g if gx is None else (gx if g is None else gx + g)"
+        ),
     ),
     ("z, back_f = forward(f, x)", "gx = back_f(d * np.ones(2))[0]"),
     ("z, back_f = forward(f, x)", "gx = only_first(back_f, d * np.ones(2))"),
@@ -433,8 +435,10 @@ AD_PAIRS = (
     ),
     (
         "z, back_f = pullback(lambda v, w: f(w), x, x)",
-        "g1, g2 = back_f(d * np.ones(2))\nif g1 is None and g2 is None:\n    gx = None\n"
-        "elif g1 is None:\n    gx = g2\nelse:\n    gx = accum(g1, g2)",
+        (
+            "g1, g2 = back_f(d * np.ones(2))\nif g1 is None and g2 is None:\n    gx = None\n"
+            "elif g1 is None:\n    gx = g2\nelse:\n    gx = accum(g1, g2)"
+        ),
     ),
     (
         "z = f(x)",

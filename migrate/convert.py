@@ -27,11 +27,11 @@ def convert_source(
     """
     if not may_hold_rules(source, options.legacy_modules):
         return FileUnchanged(path)
-    from migrate.plan_file import GateFailure, plan_file  # the rest of the tool, only where needed
+    from migrate.rewrite.whole_file import GateFailure, rewrite_file  # the rest of the tool, only where needed
     from migrate.source import SourceError
 
     try:
-        outcome = plan_file(source, path, options, module_source)
+        outcome = rewrite_file(source, path, options, module_source)
         if isinstance(outcome, FileConverted):
             _check_idempotent(outcome, options, module_source)
         return outcome
@@ -39,7 +39,10 @@ def convert_source(
         return FileFailed(path, "RM901", error.reason, error.remedy, error.line)
     except GateFailure as error:
         return FileFailed(
-            path, "RM210", str(error), "please report this with the file: it is a bug of rrule-migrate"
+            path,
+            "RM210",
+            str(error),
+            "please report this with the file: it is a bug of rrule-migrate",
         )
     except RecursionError:
         return FileFailed(
@@ -59,10 +62,10 @@ def _check_idempotent(
 ) -> None:
     from dataclasses import replace
 
-    from migrate.plan_file import GateFailure, plan_file
+    from migrate.rewrite.whole_file import GateFailure, rewrite_file
 
     if options.only is not None:
         return  # what was not chosen is still there to be converted
-    again = plan_file(outcome.after, outcome.path, replace(options), module_source)
+    again = rewrite_file(outcome.after, outcome.path, replace(options), module_source)
     if isinstance(again, FileConverted):
         raise GateFailure("converting the result again would change it")

@@ -62,7 +62,9 @@ def _statements_stay(old: Source, new: Source) -> None:
 def _statements(tree: ast.Module) -> Counter[str]:
     moved = (ast.Import, ast.ImportFrom, ast.Expr, ast.Pass, ast.Assign)
     return Counter(
-        type(n).__name__ for n in ast.walk(tree) if isinstance(n, ast.stmt) and not isinstance(n, moved)
+        type(n).__name__
+        for n in ast.walk(tree)
+        if isinstance(n, ast.stmt) and not isinstance(n, moved)
     )
 
 

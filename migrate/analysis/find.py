@@ -71,7 +71,9 @@ class Found:
     rules: list[Rule] = field(default_factory=list)
     nograds: list[NoGrad] = field(default_factory=list)
     handled: set[ast.AST] = field(default_factory=set)  # uses of legacy names that belong to these
-    bridged: set[ast.AST] = field(default_factory=set)  # functions in the legacy language, registered by the runtime
+    bridged: set[ast.AST] = field(
+        default_factory=set
+    )  # functions in the legacy language, registered by the runtime
 
 
 def find(view: ModuleView) -> Found:

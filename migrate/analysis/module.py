@@ -37,7 +37,9 @@ class ModuleView:
             if node.decorator_list or node in self.rule_functions:
                 continue
             variable = self.scopes.variable(node.name, self.scopes.around[node])
-            others = [b for b in variable.bindings if b is not node and b not in self.rule_functions]
+            others = [
+                b for b in variable.bindings if b is not node and b not in self.rule_functions
+            ]
             if not others and isinstance(node, ast.FunctionDef):
                 found[variable] = node
         return found

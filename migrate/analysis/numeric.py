@@ -21,7 +21,9 @@ ARRAY_METHODS = frozenset(
     flatten item max mean min prod ravel repeat reshape round searchsorted squeeze std sum swapaxes take trace transpose
     var view tobytes nonzero fill partition ptp real imag hex bit_length is_integer as_integer_ratio""".split()
 )
-ARRAY_ATTRIBUTES = frozenset("T mT real imag shape size ndim dtype flat strides nbytes itemsize H".split())
+ARRAY_ATTRIBUTES = frozenset(
+    "T mT real imag shape size ndim dtype flat strides nbytes itemsize H".split()
+)
 
 #: Builtins whose result is a number, a string or a truth value whatever they are given.
 SCALAR_BUILTINS = frozenset(

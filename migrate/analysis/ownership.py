@@ -80,7 +80,9 @@ def _body_around(node: ast.AST, functions: set[ast.AST], view: ModuleView) -> as
     """The function in whose body (not decorators, not defaults) a node stands."""
     inner: ast.AST = node
     for ancestor in view.scopes.ancestors(node):
-        if ancestor in functions and isinstance(ancestor, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)):
+        if ancestor in functions and isinstance(
+            ancestor, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
+        ):
             if _in_body(inner, ancestor):
                 return ancestor
         inner = ancestor

@@ -9,8 +9,8 @@ from migrate.analysis.find import Rule
 from migrate.analysis.module import ModuleView
 from migrate.annotations import last_part
 from migrate.edits import Edits
+from migrate.rewrite.layout import returned_expressions
 from migrate.rewrite.names import NameChooser
-from migrate.rewrite.sinks import returned_expressions
 from migrate.rewrite.verdicts import RuleNote
 
 _COSTLY = frozenset(
@@ -164,4 +164,3 @@ def name_pullback(
         f"{indent}return {edits.apply(source.text, *value)}, {name}",
     )
     return True
-

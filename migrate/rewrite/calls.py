@@ -5,8 +5,8 @@ from __future__ import annotations
 import ast
 from typing import TYPE_CHECKING
 
-from migrate.analysis.flow import constant_index, iterated_alone
 from migrate.analysis.numeric import ARRAY_METHODS, SCALAR_BUILTINS
+from migrate.analysis.syntax import constant_index, iterated_alone
 from migrate.analysis.values import (
     ARRAY,
     COTANGENT_ARRAY,
@@ -21,6 +21,7 @@ from migrate.analysis.values import (
     Nothing,
 )
 from migrate.edits import Edits
+from migrate.rewrite.layout import returned_expressions, with_parentheses
 from migrate.rewrite.legacy_calls import rewrite_getter_call, rewrite_ignore
 from migrate.rewrite.primals import Primal, context_parameter
 from migrate.rewrite.verdicts import Undecided
@@ -35,7 +36,9 @@ _TRANSPARENT = frozenset(
     """.split()
 ) | (SCALAR_BUILTINS - {"super"})
 _TANGENT_METHODS = frozenset({"get", "items", "keys", "values"})
-_TRANSPARENT_MODULES = frozenset({"functools", "itertools", "operator", "copy", "collections", "types"})
+_TRANSPARENT_MODULES = frozenset(
+    {"functools", "itertools", "operator", "copy", "collections", "types"}
+)
 
 
 class CallRewriter:
@@ -46,7 +49,7 @@ class CallRewriter:
         self.flow = cluster.flow
         self.view = cluster.view
         self.names = cluster.names
-        self.sinks = cluster.sinks
+        self.tangents = cluster.tangents
         self.edits: Edits = cluster.edits
 
     # ---- what is given to the AD ---------------------------------------------------------
@@ -76,7 +79,7 @@ class CallRewriter:
 
     def _given_to_back(self, argument: ast.expr, back: Back) -> None:
         text, variable = self._value_of(back)
-        self.sinks.entry(argument, Primal(text, variable))
+        self.tangents.entry(argument, Primal(text, variable))
 
     def _value_of(self, back: Back) -> tuple[str | None, Variable | None]:
         """The name of the value that came with a pullback: `y` of `y, back = pullback(...)`."""
@@ -98,7 +101,9 @@ class CallRewriter:
                 if not all(
                     a in (ARRAY, TANGENT, COTANGENT_ARRAY) or isinstance(a, Nothing) for a in atoms
                 ):
-                    raise Undecided("a pullback of the AD is mapped over values that cannot be followed")
+                    raise Undecided(
+                        "a pullback of the AD is mapped over values that cannot be followed"
+                    )
                 self.cluster.mark(atoms)
 
     def _sum_sinks(self, node: ast.Call) -> None:
@@ -115,7 +120,7 @@ class CallRewriter:
                 held = any(isinstance(a, Held) for a in self.flow.atoms(value))
                 if held and not isinstance(argument, ast.Starred):
                     other = self._sibling_primal(node, argument)
-                    self.sinks.entry(value, other)
+                    self.tangents.entry(value, other)
                 elif held:
                     raise Undecided("tangents of both languages are summed up")
         self.cluster.mark(everything)
@@ -130,10 +135,8 @@ class CallRewriter:
         variable = self.view.scopes.of(value) if isinstance(value, ast.Name) else None
         for atom in atoms:
             if isinstance(atom, Function) and self.view.editable(atom.node):
-                from migrate.rewrite.sinks import returned_expressions
-
                 for result in returned_expressions(atom.node):
-                    self.sinks.entry(result, Primal(text, variable))
+                    self.tangents.entry(result, Primal(text, variable))
 
     # ---- the calls themselves ------------------------------------------------------------
 
@@ -164,7 +167,7 @@ class CallRewriter:
 
     def _pullback_call(self, node: ast.Call, called: Atoms, handed: list[Function]) -> None:
         """A pullback of the rule that the rule itself calls: its result has the callee's tangent first now."""
-        if node in self.sinks.handled_calls:
+        if node in self.cluster.results.handled_calls:
             return
         if len(handed) != len(called):
             raise Undecided("its pullback calls functions of different kinds")
@@ -174,7 +177,7 @@ class CallRewriter:
     def _back_call(self, node: ast.Call, kinds: set[str]) -> None:
         if len(kinds) != 1:
             raise Undecided("different kinds of pullbacks of the AD meet")
-        if kinds == {"args"} and node not in self.sinks.handled_calls:
+        if kinds == {"args"} and node not in self.cluster.results.handled_calls:
             self._drop_first(node)
 
     def _drop_first(self, node: ast.Call) -> None:
@@ -200,7 +203,11 @@ class CallRewriter:
                     return
         if isinstance(parent, ast.Assign) and parent.value is node and len(parent.targets) == 1:
             target = parent.targets[0]
-            if isinstance(target, (ast.Tuple, ast.List)) and target.elts and self._may_bind("_", node):
+            if (
+                isinstance(target, (ast.Tuple, ast.List))
+                and target.elts
+                and self._may_bind("_", node)
+            ):
                 first = target.elts[0]
                 if not isinstance(first, ast.Starred):
                     at = source.span(first)[0]
@@ -212,7 +219,7 @@ class CallRewriter:
 
     def _may_bind(self, name: str, node: ast.AST) -> bool:
         """Whether assigning to a name in this function disturbs nobody who reads it."""
-        function = self.cluster._function_around(node)
+        function = self.cluster.function_around(node)
         if function is None:
             return False
         for variable, uses in self.view.scopes.uses.items():
@@ -267,7 +274,9 @@ class CallRewriter:
             f"lambda d: {from_legacy}((",
             f")({to_legacy}(d)), {text})",
         )
-        self.cluster.note("RM104", "the tangent is converted for a function that cannot be followed", node)
+        self.cluster.note(
+            "RM104", "the tangent is converted for a function that cannot be followed", node
+        )
 
     def _ad_call(self, meaning: str, node: ast.Call) -> None:
         source = self.view.source
@@ -295,7 +304,7 @@ class CallRewriter:
         """`gradient(f, x)[0]` -> `rrule_via_ad(config, f, x)[1](1.0)[1]`."""
         source = self.view.source
         self.edits.wrap(source.span(node), "", "[1](1.0)")
-        if node in self.sinks.handled_calls:
+        if node in self.cluster.results.handled_calls:
             return
         self._drop_first(node)
 
@@ -309,7 +318,7 @@ class CallRewriter:
     def _helper_context(self, context: ast.Name, node: ast.Call) -> str | None:
         """The context parameter of a helper, where every caller passes the rule's: it carries the config now."""
         variable = self.view.scopes.of(context)
-        function = self.cluster._function_around(node)
+        function = self.cluster.function_around(node)
         if variable.scope is None or function is None:
             return None
         owner = variable.scope.node
@@ -413,7 +422,9 @@ class CallRewriter:
             if any(isinstance(a, Held) and a.site.kind == "iterator" for a in atoms) or (
                 self._holds_functions(atoms)
             ):
-                raise Undecided("tangents in a container go into a function that cannot be followed")
+                raise Undecided(
+                    "tangents in a container go into a function that cannot be followed"
+                )
             if not isinstance(value, ast.Constant):
                 self.in_legacy(value)
 
@@ -470,9 +481,7 @@ class CallRewriter:
 
     def in_legacy(self, node: ast.expr) -> None:
         """Have a tangent in the legacy language for what is done with it here."""
-        self.edits.wrap(
-            self.sinks._with_parentheses(node), f"{self.names.use('to_legacy')}(", ")"
-        )
+        self.edits.wrap(with_parentheses(self.view, node), f"{self.names.use('to_legacy')}(", ")")
         self.cluster.note(
             "RM104", "the tangent is converted for code that only fits the legacy language", node
         )

@@ -28,9 +28,12 @@ from migrate.analysis.values import (
 )
 from migrate.edits import Edits, Overlap
 from migrate.rewrite.calls import CallRewriter
+from migrate.rewrite.layout import returned_expressions
 from migrate.rewrite.names import NameChooser, reads
 from migrate.rewrite.primals import ZERO, Arguments, Primal, arguments_of
-from migrate.rewrite.sinks import SinkRewriter, returned_expressions
+from migrate.rewrite.results import ResultRewriter
+from migrate.rewrite.rule_returns import RuleReturns
+from migrate.rewrite.tangents import TangentRewriter
 from migrate.rewrite.verdicts import Refused, RuleNote, Undecided
 from migrate.rewrite.zero_tests import ZeroTests
 from migrate.scopes import FunctionNode, positional_parameters, same_scope_nodes
@@ -107,12 +110,14 @@ class Cluster:
             self._seed(rule)
         self.flow.seeds.append(self._find_pullbacks)
         self.flow.run()
-        self.sinks = SinkRewriter(self)
+        self.tangents = TangentRewriter(self)
+        self.results = ResultRewriter(self, self.tangents)
+        returns = RuleReturns(self, self.tangents)
         for rule in self.rules:
-            self.sinks.rule_results(rule)
+            returns.rule_results(rule)
         for pullback in self.pullbacks.values():
             self._check_pullback(pullback)
-            self.sinks.pullback_results(pullback)
+            self.results.pullback_results(pullback)
         calls = CallRewriter(self)
         nodes = list(self._nodes())
         for function, node in nodes:
@@ -137,7 +142,9 @@ class Cluster:
         self.flow.add(function)
         for arg in positional_parameters(function.args):
             annotation = self.view.annotations.of(arg, function)
-            numeric = annotation is not None and self.view.annotations.is_array_or_number(annotation)
+            numeric = annotation is not None and self.view.annotations.is_array_or_number(
+                annotation
+            )
             self.flow.give(self.flow.parameter(function, arg), {ARRAY if numeric else PLAIN})
         for other in (*function.args.kwonlyargs, function.args.vararg, function.args.kwarg):
             if other is not None:
@@ -304,7 +311,9 @@ class Cluster:
             self._give_config(root)
         if root not in self.config_names:
             taken = [
-                n for n in ("config", "config_", "rule_config") if not reads(n, root, self.view.scopes)
+                n
+                for n in ("config", "config_", "rule_config")
+                if not reads(n, root, self.view.scopes)
             ]
             if not taken:
                 raise Undecided("no name is left for the config")
@@ -369,7 +378,7 @@ class Cluster:
     def _write_zeros(self) -> None:
         source = self.view.source
         for nothing, zero in self.marked.items():
-            function = self._function_around(nothing.node)
+            function = self.function_around(nothing.node)
             if function is not None and not self.view.editable(function):
                 raise _MustStay(function)
             text = f"{self.names.use(zero)}()"
@@ -390,11 +399,13 @@ class Cluster:
                 name = "fillvalue=" if nothing.implied == "zip" else ""
                 self.edits.insert(end, f"{comma}{name}{text}")
 
-    def _function_around(self, node: ast.AST) -> FunctionNode | None:
+    def function_around(self, node: ast.AST) -> FunctionNode | None:
         if isinstance(node, (ast.FunctionDef, ast.Lambda)):
             return node
         found = self.view.scopes.enclosing(node, ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
-        assert found is None or isinstance(found, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda))
+        assert found is None or isinstance(
+            found, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
+        )
         return found
 
     def append_return(self, function: ast.AST, text: str) -> None:

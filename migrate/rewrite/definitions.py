@@ -62,8 +62,14 @@ class DefinitionRewriter:
         if function.name in scope.global_names:
             return True
         variable = self.view.scopes.variable(function.name, scope)
-        own = [u for u in self.view.scopes.uses.get(variable, []) if self.view.scopes.inside(u, function)]
-        return bool(uses_elsewhere(function, self.view)) or any(isinstance(u.ctx, ast.Load) for u in own)
+        own = [
+            u
+            for u in self.view.scopes.uses.get(variable, [])
+            if self.view.scopes.inside(u, function)
+        ]
+        return bool(uses_elsewhere(function, self.view)) or any(
+            isinstance(u.ctx, ast.Load) for u in own
+        )
 
     def check_decorators(self, rule: Rule, wants_config: bool) -> None:
         """Raise Undecided where a decorator below `adjoint` may depend on the rule's parameters."""
@@ -81,7 +87,8 @@ class DefinitionRewriter:
                 continue
             if not self._is_transparent(decorator, wants_config):
                 raise Undecided(
-                    f"the decorator `{ast.unparse(decorator)}` may depend on the rule's parameters", rule
+                    f"the decorator `{ast.unparse(decorator)}` may depend on the rule's parameters",
+                    rule,
                 )
 
     def _is_transparent(self, decorator: ast.expr, wants_config: bool) -> bool:
@@ -259,7 +266,9 @@ class DefinitionRewriter:
         first = source.line_starts[line - 1]
         last_line = source.line_of(end)
         stop = (
-            source.line_starts[last_line] if last_line < len(source.line_starts) else len(source.text)
+            source.line_starts[last_line]
+            if last_line < len(source.line_starts)
+            else len(source.text)
         )
         comments = [text for at, text in source.comments if first <= at < stop]
         indent = source.indentation(line)
@@ -302,7 +311,11 @@ class DefinitionRewriter:
         name = function.name
         called = self.is_called_elsewhere(rule)
         positions = [function.decorator_list.index(r.node) for r in decorators]
-        above = [d for d in function.decorator_list[: max(positions)] if d not in {r.node for r in decorators}]
+        above = [
+            d
+            for d in function.decorator_list[: max(positions)]
+            if d not in {r.node for r in decorators}
+        ]
         bare = [r for r in decorators if r.form == "bare"]
         if bare or not name.strip("_"):
             name = self._rename(rule, function)

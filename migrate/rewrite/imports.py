@@ -108,7 +108,9 @@ class ImportRewriter:
                 continue
             if not any(u in self.consumed for u in self.scopes.uses.get(variable, [])):
                 continue  # it was never used here: perhaps somebody imports it from here
-            rules = self.view.rule_functions  # `@adjoint def literal_getproperty` has another name now
+            rules = (
+                self.view.rule_functions
+            )  # `@adjoint def literal_getproperty` has another name now
             others = [b for b in variable.bindings if b is not item.alias and b not in rules]
             if not all(isinstance(b, ast.alias) or self._is_fallback(b) for b in others):
                 continue
@@ -120,7 +122,9 @@ class ImportRewriter:
 
     def _is_fallback(self, binding: ast.AST) -> bool:
         """`except ImportError: adjoint = None`, which nothing reads any more."""
-        return any(isinstance(a, (ast.ExceptHandler, ast.If)) for a in self.scopes.ancestors(binding))
+        return any(
+            isinstance(a, (ast.ExceptHandler, ast.If)) for a in self.scopes.ancestors(binding)
+        )
 
     def _star_is_unused(self) -> bool:
         star = self.view.legacy.star
@@ -180,9 +184,7 @@ class ImportRewriter:
     # ---- writing -------------------------------------------------------------------------
 
     def _import_text(self, needed: dict[str, str], indent: str, column: int) -> str:
-        shown = sorted(
-            t if t == n else f"{t} as {n}" for t, n in needed.items()
-        )
+        shown = sorted(t if t == n else f"{t} as {n}" for t, n in needed.items())
         line = f"from {self.names.runtime} import {', '.join(shown)}"
         if column + len(line) <= _WIDTH:
             return line
@@ -197,7 +199,9 @@ class ImportRewriter:
         indent = source.indentation(statement.lineno)
         new = self._import_text(needed, indent, len(indent)) if needed else ""
         first = source.line_starts[statement.lineno - 1]
-        shares = source.text[first:start].strip() != "" or source.text[end : end + 2].lstrip()[:1] == ";"
+        shares = (
+            source.text[first:start].strip() != "" or source.text[end : end + 2].lstrip()[:1] == ";"
+        )
         if shares and "\n" in new:
             new = f"from {self.names.runtime} import {', '.join(t if t == n else f'{t} as {n}' for t, n in sorted(needed.items()))}"
         if len(aliases) == len(statement.names):

@@ -95,7 +95,11 @@ class OutsideRewriter:
                     source.line_of(previous) if number else -1
                 ):
                     rows.append(text)
-            beside = [t for at, t in inside if ends[number][1] <= at < stop and source.line_of(at) == own_line]
+            beside = [
+                t
+                for at, t in inside
+                if ends[number][1] <= at < stop and source.line_of(at) == own_line
+            ]
             rows.append("  ".join([piece, *beside]))
         last = ends[-1][1]
         rows += [

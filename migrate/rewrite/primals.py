@@ -22,7 +22,9 @@ class Primal:
     variable: Variable | None = None  # that the text starts with
     annotation: Annotation | None = None
     zero: str = ZERO
-    owner: ast.ClassDef | None = None  # the class of a method's instance, where no annotation says it
+    owner: ast.ClassDef | None = (
+        None  # the class of a method's instance, where no annotation says it
+    )
 
     def field(self, name: str, view: ModuleView) -> Primal:
         """The part with that field name or string key."""
@@ -100,7 +102,9 @@ def arguments_of(rule: Rule, view: ModuleView) -> Arguments:
     positional = [a for a in positional_parameters(function.args) if not is_context(a)]
     all_positional = positional_parameters(function.args)
     shift = len(all_positional) - len(function.args.defaults)
-    defaults = dict(zip([a.arg for a in all_positional[shift:]], function.args.defaults, strict=True))
+    defaults = dict(
+        zip([a.arg for a in all_positional[shift:]], function.args.defaults, strict=True)
+    )
     fixed = [_argument(a, defaults.get(a.arg), function, view) for a in positional]
     if fixed and fixed[0].annotation is None:
         fixed[0] = replace(fixed[0], owner=_owner(rule, view))

@@ -16,6 +16,7 @@ from migrate.analysis.values import (
     Simple,
 )
 from migrate.edits import Edits
+from migrate.rewrite.layout import with_parentheses
 from migrate.rewrite.verdicts import Undecided
 from migrate.scopes import FunctionNode, Variable
 
@@ -47,7 +48,9 @@ class ZeroTests:
                 self._match(node)
             case ast.For() | ast.comprehension():
                 self._keys(node, function)
-            case ast.Attribute(attr="value", value=ast.Name() as name) if self._is_getter_name(name):
+            case ast.Attribute(attr="value", value=ast.Name() as name) if self._is_getter_name(
+                name
+            ):
                 self.edits.replace(*self.view.source.span(node), name.id)
             case ast.Assign() | ast.AugAssign() | ast.Delete():
                 self._stores(node)
@@ -70,7 +73,9 @@ class ZeroTests:
         elif isinstance(op, (ast.In, ast.NotIn)):
             if _is_none(left):
                 self._none_in(node, right, isinstance(op, ast.NotIn))
-            elif isinstance(right, (ast.Tuple, ast.List, ast.Set)) and any(map(_is_none, right.elts)):
+            elif isinstance(right, (ast.Tuple, ast.List, ast.Set)) and any(
+                map(_is_none, right.elts)
+            ):
                 if self.cluster.is_zero_like(self.flow.atoms(left)):
                     self._in_legacy(left)
 
@@ -121,7 +126,7 @@ class ZeroTests:
     def _replace_test(self, node: ast.Compare, value: ast.expr, form: str, negative: bool) -> None:
         source = self.view.source
         start, end = source.span(node)
-        inner_start, inner_end = self.cluster.sinks._with_parentheses(value)
+        inner_start, inner_end = with_parentheses(self.view, value)
         inner_start, inner_end = max(inner_start, start), min(inner_end, end)
         before, _, after = form.partition("{}")
         spelled = source.text[inner_start:inner_end]
@@ -144,7 +149,9 @@ class ZeroTests:
         source = self.view.source
         start, end = source.span(node)
         inner = source.span(container)
-        name = "part" if not any(v.name == "part" for v in self.view.scopes.uses) else "tangent_part"
+        name = (
+            "part" if not any(v.name == "part" for v in self.view.scopes.uses) else "tangent_part"
+        )
         before = f"any(isinstance({name}, {self.names.use('AbstractZero')}) for {name} in "
         self.edits.replace(start, inner[0], ("not " if negative else "") + before)
         self.edits.wrap((start, end), "", ")")
@@ -167,13 +174,19 @@ class ZeroTests:
             return
         structural = [n for n in names if n in _STRUCTURES]
         if not structural:
-            if any(word in shown for word in _MAPPINGS) or isinstance(classes, ast.BinOp) or (isinstance(classes, ast.Name) and self._is_collection_alias(classes)):
+            if (
+                any(word in shown for word in _MAPPINGS)
+                or isinstance(classes, ast.BinOp)
+                or (isinstance(classes, ast.Name) and self._is_collection_alias(classes))
+            ):
                 self._in_legacy(value)
             return
         if self._other_tests(node, value, set(structural)):
             self._in_legacy(value)
             return
-        others = [self.view.text(m) for m, n in zip(members, names, strict=True) if n not in _STRUCTURES]
+        others = [
+            self.view.text(m) for m, n in zip(members, names, strict=True) if n not in _STRUCTURES
+        ]
         tangent = self.names.use("Tangent")
         text = f"({', '.join([tangent, *others])})" if others else tangent
         self.edits.replace(*self.view.source.span(classes), text)
@@ -188,7 +201,7 @@ class ZeroTests:
 
     def _other_tests(self, node: ast.Call, value: ast.expr, kinds: set[str]) -> bool:
         """Whether the code tells dict from tuple or list on one value."""
-        function = self.cluster._function_around(node)
+        function = self.cluster.function_around(node)
         root = function
         for ancestor in self.view.scopes.ancestors(node):
             if isinstance(ancestor, (ast.FunctionDef, ast.Lambda)):
@@ -215,7 +228,7 @@ class ZeroTests:
         self._in_legacy(node.subject)
 
     def _in_legacy(self, node: ast.expr) -> None:
-        span = self.cluster.sinks._with_parentheses(node)
+        span = with_parentheses(self.view, node)
         self.edits.wrap(span, f"{self.names.use('to_legacy')}(", ")")
 
     # ---- dicts by key --------------------------------------------------------------------
@@ -262,7 +275,9 @@ class ZeroTests:
                     value = self.flow.atoms(node.value)
                     if base & {PLAIN, UNKNOWN} and (
                         self.cluster.carries_tangents(value)
-                        or any(not isinstance(a, (Nothing, Held)) and a not in _SIMPLE for a in value)
+                        or any(
+                            not isinstance(a, (Nothing, Held)) and a not in _SIMPLE for a in value
+                        )
                     ):
                         raise Undecided("it keeps a tangent or a pullback in something not its own")
 

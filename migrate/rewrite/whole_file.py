@@ -1,4 +1,4 @@
-"""Plans and carries out the conversion of one file in memory."""
+"""Rewrites one file in memory: tries, settles for less where a rule fails, puts the parts together, has the result checked."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ class Attempt:
     unnamed: list[tuple[Rule, ast.AST]] = field(default_factory=list)  # lambdas to be given a name
 
 
-def plan_file(
+def rewrite_file(
     data: bytes, path: str, options: Options, module_source: ModuleSource | None
 ) -> FileConverted | FileUnchanged:
     """Convert one file; raises SourceError and GateFailure."""
@@ -191,7 +191,9 @@ class _File:
         names = [n for n in uses if isinstance(n, ast.Name) and n.id == "hook"]
         if not names or self.options.only is not None:
             return
-        kept = self._legacy_functions([r for r in self.found.rules if self.verdicts[r] == Verdict()])
+        kept = self._legacy_functions(
+            [r for r in self.found.rules if self.verdicts[r] == Verdict()]
+        )
         for node in names:
             parent = self.scopes.parents.get(node)
             called = isinstance(parent, ast.Call) and parent.func is node
@@ -258,9 +260,7 @@ class _File:
         for rule in self.found.rules:
             if self.verdicts[rule].code == "RM103":
                 definitions.bridge(rule)
-                attempt.notes[rule].append(
-                    RuleNote("RM103", self.verdicts[rule].reason, rule.node)
-                )
+                attempt.notes[rule].append(RuleNote("RM103", self.verdicts[rule].reason, rule.node))
                 attempt.done.append(rule)
         for note in definitions.notes:
             for rule in attempt.done:
@@ -279,6 +279,7 @@ class _File:
                 attempt.unnamed.append((rule, note.node))
             elif self.options.advise:
                 attempt.notes[rule].append(note)
+
     def _config_name(self, rule: Rule) -> str:
         assert rule.function is not None
         for name in ("config", "config_", "rule_config"):
@@ -352,16 +353,17 @@ class _File:
             name_pullback(rule, pullback, self.view, attempt.names, attempt.edits)
         if self.options.mark:
             self._mark(left, attempt.edits)
-        notes = tuple(
-            Note(n.code, n.message, getattr(n.node, "lineno", 1)) for n in outside.notes
-        )
+        notes = tuple(Note(n.code, n.message, getattr(n.node, "lineno", 1)) for n in outside.notes)
         try:
             replacements = attempt.edits.resolved()
         except Overlap as overlap:
             raise GateFailure(f"two changes meet: {overlap}") from None
         if not replacements:
             return FileUnchanged(
-                self.path, tuple(left), notes, "nothing that can be converted" if left else "no legacy rules"
+                self.path,
+                tuple(left),
+                notes,
+                "nothing that can be converted" if left else "no legacy rules",
             )
         try:
             result = self.source.spliced(replacements)
@@ -372,7 +374,12 @@ class _File:
             raise GateFailure(str(error)) from None
         converted = self._reports(attempt, others, replacements, new)
         return FileConverted(
-            self.path, self.data, result, tuple(converted), tuple(sorted(left, key=lambda r: r.line)), notes
+            self.path,
+            self.data,
+            result,
+            tuple(converted),
+            tuple(sorted(left, key=lambda r: r.line)),
+            notes,
         )
 
     def _chosen_outside(self) -> bool:
@@ -387,7 +394,9 @@ class _File:
         kept = self._legacy_functions([r for r in attempt.done if not self.verdicts[r].code])
         for item in self.found.nograds:
             if self._comment_skips(item.node):
-                refused.append(self._left_nograd(item, "RM205", "`# rrule-migrate: skip` stands beside it"))
+                refused.append(
+                    self._left_nograd(item, "RM205", "`# rrule-migrate: skip` stands beside it")
+                )
                 continue
             reason = outside.nograd(item)
             if reason is not None:
@@ -395,7 +404,9 @@ class _File:
             else:
                 others.append((item.node, "nograd", "nograd"))
         done = [r.function for r in attempt.done if not self.verdicts[r].code]
-        for node, meaning in sorted(self.legacy.uses(), key=lambda u: (u[0].lineno, u[0].col_offset)):
+        for node, meaning in sorted(
+            self.legacy.uses(), key=lambda u: (u[0].lineno, u[0].col_offset)
+        ):
             if node in self.found.handled or node in attempt.consumed:
                 continue
             if any(f is not None and self.scopes.inside(node, f) for f in (*done, *kept)):
@@ -471,7 +482,9 @@ class _File:
         for rule in self.found.rules:
             start, end = self._span(rule)
             target = target_text(rule, rule.registrations[0], self.view)
-            digest = hashlib.sha256(f"{target}\0{self.source.text[start:end]}".encode()).hexdigest()[:12]
+            digest = hashlib.sha256(
+                f"{target}\0{self.source.text[start:end]}".encode()
+            ).hexdigest()[:12]
             seen[digest] += 1
             found[rule] = digest if seen[digest] == 1 else f"{digest}-{seen[digest]}"
         return found
@@ -545,7 +558,11 @@ class _File:
         notes: tuple[Note, ...],
     ) -> RuleConverted:
         start, end = span
-        new_start = start + sum(len(r.text) - (r.end - r.start) for r in replacements if r.end <= start and r.start < start)
+        new_start = start + sum(
+            len(r.text) - (r.end - r.start)
+            for r in replacements
+            if r.end <= start and r.start < start
+        )
         new_end = end + sum(len(r.text) - (r.end - r.start) for r in replacements if r.end <= end)
         return RuleConverted(
             identity,

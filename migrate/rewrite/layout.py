@@ -1,0 +1,45 @@
+"""Where things stand in the text: parentheses around expressions, what a function returns."""
+
+from __future__ import annotations
+
+import ast
+
+from migrate.analysis.module import ModuleView
+from migrate.scopes import FunctionNode, same_scope_nodes
+
+
+def returned_expressions(function: FunctionNode) -> list[ast.expr]:
+    """What a function returns, without what its nested functions return."""
+    if isinstance(function, ast.Lambda):
+        return [function.body]
+    return [
+        n.value
+        for n in same_scope_nodes(function)
+        if isinstance(n, ast.Return) and n.value is not None
+    ]
+
+
+def with_parentheses(view: ModuleView, node: ast.expr) -> tuple[int, int]:
+    """The span of an expression with all parentheses around it."""
+    source = view.source
+    start, end = source.span(node)
+    text = source.text
+    while True:
+        before = start - 1
+        while before >= 0 and text[before] in " \t\n\\":
+            before -= 1
+        if before < 0 or text[before] != "(":
+            return start, end
+        close = source.brackets.get(before)
+        if close is None or text[end:close].strip(" \t\n\\") != "":
+            return start, end
+        call = view.scopes.parents.get(node)
+        if isinstance(call, ast.Call) and node in call.args and len(call.args) == 1:
+            if source.find_operator("(", source.span(call.func)[1], source.span(call)[1]) == before:
+                return start, end
+        start, end = before, close + 1
+
+
+def is_parenthesised(view: ModuleView, node: ast.Tuple) -> bool:
+    start, end = view.source.span(node)
+    return view.source.text[start] == "(" and view.source.brackets.get(start) == end - 1

@@ -167,7 +167,7 @@ def pullback(f: Any, /, *args: Any, **kwargs: Any) -> Any:
     `back(dy)` gives a tuple with one gradient for each of `args`, and none for `f`.
 
     >>> y, back = pullback(lambda x, y: x * y, 2.0, 3.0)
-    >>> y, back(1.0)
+    >>> float(y), back(1.0)
     (6.0, (3.0, 2.0))
     """
     y, back = _legacy_back(active_config(), f, args, kwargs)

@@ -24,7 +24,7 @@ def rrule_via_ad(config: RuleConfig[Any], f: Any, /, *args: Any, **kwargs: Any) 
 
     >>> from rules_runtime import TapeConfig
     >>> y, pullback = rrule_via_ad(TapeConfig(), lambda x: x * x, 3.0)
-    >>> y, pullback(1.0)
+    >>> float(y), pullback(1.0)
     (9.0, (NoTangent(), 6.0))
     """
     if not isinstance(config, RuleConfig):

@@ -53,7 +53,16 @@ class Form:
     `forward`, where given, computes the same as the function, faster. `constant` forms have no derivative at all.
     """
 
-    __slots__ = ("broadcasts", "constant", "forward", "function", "keeps", "keeps_result", "vjps")
+    __slots__ = (
+        "broadcasts",
+        "constant",
+        "forward",
+        "function",
+        "joint",
+        "keeps",
+        "keeps_result",
+        "vjps",
+    )
 
     def __init__(
         self,
@@ -62,6 +71,7 @@ class Form:
         needs: str | None,
         forward: Callable[..., Any] | None,
         broadcasts: bool,
+        joint: Vjp | None = None,
     ) -> None:
         self.function = function
         self.vjps = tuple(vjps)
@@ -70,6 +80,7 @@ class Form:
         self.forward = forward or function
         self.broadcasts = broadcasts
         self.constant = not any(self.vjps)
+        self.joint = joint
 
     def fit(self, dx: Any, x: Any) -> Any:
         """The tangent of the argument `x` from what its function gave: its shape, real for real, lists as tangents."""
@@ -97,9 +108,13 @@ def derivative(
     *vjps: Vjp | None,
     needs: str | None = None,
     forward: Callable[..., Any] | None = None,
+    joint: Vjp | None = None,
 ) -> None:
-    """Declare the derivative of `function`: one `vjp(g, y, *args, **kwargs)` for each positional argument."""
-    FORMS[function] = Form(function, vjps, needs, forward, broadcasts=False)
+    """Declare the derivative of `function`: one `vjp(g, y, *args, **kwargs)` for each positional argument.
+
+    `joint`, where given, gives the cotangents of all of them as one tuple, for less than one after the other.
+    """
+    FORMS[function] = Form(function, vjps, needs, forward, broadcasts=False, joint=joint)
 
 
 def elementwise(function: Callable[..., Any], *vjps: Vjp | None, needs: str | None = None) -> None:

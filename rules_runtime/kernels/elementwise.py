@@ -23,7 +23,7 @@ for _c in (ONE, TWO, HALF):
     _c.flags.writeable = False
 
 
-def _times(g: Any, d: Any) -> Any:
+def times(g: Any, d: Any) -> Any:
     """`g * d` into `d`, which is the caller's own."""
     if type(d) is ndarray:
         if type(g) is ndarray:
@@ -34,7 +34,7 @@ def _times(g: Any, d: Any) -> Any:
 
 
 def sin_vjp(g: Any, x: Any) -> Any:
-    return _times(g, np.cos(x))
+    return times(g, np.cos(x))
 
 
 def cos_vjp(g: Any, x: Any) -> Any:
@@ -46,14 +46,14 @@ def cos_vjp(g: Any, x: Any) -> Any:
 
 
 def tan_vjp(g: Any, y: Any) -> Any:
-    return _times(g, y * y + 1.0)
+    return times(g, y * y + 1.0)
 
 
 def tanh_vjp(g: Any, y: Any) -> Any:
     d = y * y
     if type(d) is ndarray:
         subtract(ONE, d, d)
-        return multiply(d, g, d) if type(g) is ndarray else _times(g, d)
+        return multiply(d, g, d) if type(g) is ndarray else times(g, d)
     return g * (1.0 - d)
 
 
@@ -96,7 +96,7 @@ def cbrt_vjp(g: Any, y: Any) -> Any:
 def square_vjp(g: Any, x: Any) -> Any:
     if type(g) is Fill and type(x) is ndarray:
         return x * (2.0 * g.value)
-    return _times(g, x + x)
+    return times(g, x + x)
 
 
 def reciprocal_vjp(g: Any, y: Any) -> Any:
@@ -112,11 +112,11 @@ def absolute_vjp(g: Any, x: Any) -> Any:
 
 
 def sinh_vjp(g: Any, x: Any) -> Any:
-    return _times(g, np.cosh(x))
+    return times(g, np.cosh(x))
 
 
 def cosh_vjp(g: Any, x: Any) -> Any:
-    return _times(g, np.sinh(x))
+    return times(g, np.sinh(x))
 
 
 def arcsin_vjp(g: Any, x: Any) -> Any:

@@ -13,19 +13,33 @@ import numpy as np
 
 ndarray = np.ndarray
 BLOCK = 48
+_above = np.triu(np.ones((BLOCK, BLOCK), bool), 1)
+_lower = np.tril(np.ones((BLOCK, BLOCK)))
+_half = _lower - 0.5 * np.eye(BLOCK)
 
 
 def triangle(a: Any) -> str:
-    """ "lower", "upper" or "" for a plain real matrix."""
-    n = a.shape[0]
-    if n < 24 or a.dtype.kind != "f":
+    """ "lower", "upper" or "" for a plain real matrix that is large enough to care."""
+    if a.shape[0] < 24 or a.dtype.kind != "f":
         return ""
-    # a look at a corner first, for most matrices are dense
-    if a[0, -1] == 0.0 and not np.triu(a, 1).any():
+    if _is_lower(a):
         return "lower"
-    if a[-1, 0] == 0.0 and not np.tril(a, -1).any():
-        return "upper"
-    return ""
+    return "upper" if _is_lower(a.T) else ""
+
+
+def _is_lower(a: Any) -> bool:
+    """Whether all above the diagonal is zero; a look at the corner first, for most matrices are dense."""
+    n = a.shape[0]
+    if a[0, n - 1] != 0.0:
+        return False
+    for start in range(0, n, BLOCK):
+        stop = min(start + BLOCK, n)
+        if stop < n and (a[start:stop, stop:] != 0.0).any():
+            return False
+        corner = a[start:stop, start:stop]
+        if (corner[_above[: stop - start, : stop - start]] != 0.0).any():
+            return False
+    return True
 
 
 def solve(a: Any, b: Any) -> Any:
@@ -87,33 +101,42 @@ def cholesky_vjp(g: Any, factor: Any) -> Any:
     return 0.5 * (s + np.swapaxes(np.conj(s), -1, -2))
 
 
-def _unblocked(g: Any, factor: Any) -> Any:
-    """The lower-triangular cotangent of a diagonal block: twice the symmetric one, its diagonal once."""
-    inverse = np.linalg.inv(factor)
-    middle = _phi(factor.T @ g)
-    s = inverse.T @ middle @ inverse
-    s = s + s.T
-    return _phi(s)
+def _inverse(low: Any) -> Any:
+    """The inverse of a small lower triangular matrix, by halves."""
+    n = low.shape[0]
+    if n <= 24:
+        return np.linalg.inv(low)
+    h = n // 2
+    out = np.zeros_like(low)
+    first, second = np.linalg.inv(low[:h, :h]), np.linalg.inv(low[h:, h:])
+    out[:h, :h], out[h:, h:] = first, second
+    out[h:, :h] = -(second @ low[h:, :h] @ first)
+    return out
 
 
 def _blocked(g: Any, factor: Any) -> Any:
     n = factor.shape[0]
-    a = np.tril(g)
+    a = np.array(g)  # of which only the lower triangle is looked at
+    a *= 0.5
     for stop in range(n, 0, -BLOCK):
         start = max(0, stop - BLOCK)
-        b, d = factor[stop:, :start], factor[start:stop, start:stop]
-        r, c = factor[start:stop, :start], factor[stop:, start:stop]
-        ga, gc = a[start:stop, start:stop], a[stop:, start:stop]
+        size = stop - start
+        d = factor[start:stop, start:stop]
+        inverse = _inverse(d)
+        ga = a[start:stop, start:stop]
+        ga *= _lower[:size, :size]
         if stop < n:
-            gc[...] = np.linalg.solve(d.T, gc.T).T
+            gc = a[stop:, start:stop]
+            gc[...] = gc @ inverse
+            ga -= (gc.T @ factor[stop:, start:stop]) * _lower[:size, :size]
             if start:
-                a[stop:, :start] -= gc @ r
-                a[start:stop, :start] -= gc.T @ b
-            ga -= np.tril(gc.T @ c)
-        ga[...] = _unblocked(ga, d)
+                a[stop:, :start] -= gc @ factor[start:stop, :start]
+                a[start:stop, :start] -= gc.T @ factor[stop:, :start]
+            a[start:stop, stop:] = gc.T
+        # the unblocked rule, for a diagonal block
+        s = inverse.T @ ((d.T @ ga) * _half[:size, :size]) @ inverse
+        s = s + s.T
         if start:
-            a[start:stop, :start] -= (ga + ga.T) @ r
-    half = a
-    half *= 0.5
-    out = half + half.T
-    return out
+            a[start:stop, :start] -= s @ factor[start:stop, :start]
+        ga[...] = s
+    return a

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from ..forms import constant, elementwise, primal
-from ..kernels.elementwise import UNARY
+from ..kernels.elementwise import UNARY, times
 from ..kernels.products import conj
 
 # ---- one argument ----------------------------------------------------------------------
@@ -96,20 +96,23 @@ elementwise(
 )
 elementwise(
     np.logaddexp,
-    lambda g, z, x, y: g * _exp_difference(x, z),
-    lambda g, z, x, y: g * _exp_difference(y, z),
+    lambda g, z, x, y: _times_exp(g, x, z),
+    lambda g, z, x, y: _times_exp(g, y, z),
 )
 elementwise(
     np.logaddexp2, lambda g, z, x, y: g * 2.0 ** (x - z), lambda g, z, x, y: g * 2.0 ** (y - z)
 )
 
 
-def _exp_difference(x: Any, z: Any) -> Any:
-    """exp(x - z), also where both are the same infinity."""
-    zp = primal(z)
-    if np.all(np.isfinite(zp)):
-        return np.exp(x - z)
-    return np.exp(np.where(np.isfinite(zp), x - z, 0.0))
+def _times_exp(g: Any, x: Any, z: Any) -> Any:
+    """g exp(x - z), in place; also where both are the same infinity."""
+    d = x - z
+    if type(d) is np.ndarray:
+        np.exp(d, d)
+        if np.isnan(d.max(initial=0.0)):
+            d[~np.isfinite(z)] = 1.0
+        return times(g, d)
+    return g * np.exp(np.where(np.isfinite(primal(z)), d, 0.0))
 
 
 def _share(z: Any, chosen: Any, other: Any) -> Any:

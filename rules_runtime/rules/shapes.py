@@ -216,6 +216,11 @@ derivative(np.take, take_vjp, needs="1")
 def diagonal_vjp(g: Any, y: Any, x: Any, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Any:
     shape = np.shape(x)
     n = g.shape[-1]
+    if type(g) is np.ndarray and len(shape) == 2 and axis1 == 0 and axis2 == 1:
+        out = np.zeros(shape, g.dtype)
+        first = offset if offset >= 0 else -offset * shape[1]
+        out.reshape(-1)[first : first + n * (shape[1] + 1) : shape[1] + 1] = g
+        return out
     rows = np.arange(n) + max(-offset, 0)
     columns = np.arange(n) + max(offset, 0)
     rest = [m for k, m in enumerate(shape) if k not in (axis1 % len(shape), axis2 % len(shape))]

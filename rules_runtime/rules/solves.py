@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from ..forms import derivative
+from ..kernels.broadcast import unbroadcast
 from ..kernels.products import conj, transposed
 from ..kernels.triangular import cholesky_vjp, solve
 
@@ -19,26 +20,24 @@ def _is_vector(a: Any, b: Any) -> bool:
     return np.ndim(b) == 1
 
 
-def solve_left(g: Any, x: Any, a: Any, b: Any) -> Any:
+def solve_vjp(g: Any, x: Any, a: Any, b: Any) -> tuple[Any, Any]:
+    """Both cotangents of `solve(a, b)`, by one solve with the adjoint."""
     gb = solve(_adjoint(a), g)
-    if _is_vector(a, b):
-        da = -np.expand_dims(gb, -1) * np.expand_dims(conj(x), -2)
+    if np.ndim(b) == 1:
+        da = np.expand_dims(-gb, -1) * np.expand_dims(conj(x), -2)
     else:
-        da = -(gb @ _adjoint(x))
-    return _sum_to(da, np.shape(a))
+        da = -gb @ _adjoint(x)
+    return unbroadcast(da, np.shape(a)), unbroadcast(gb, np.shape(b))
 
 
-def solve_right(g: Any, x: Any, a: Any, b: Any) -> Any:
-    return _sum_to(solve(_adjoint(a), g), np.shape(b))
-
-
-def _sum_to(x: Any, shape: tuple[int, ...]) -> Any:
-    from ..kernels.broadcast import unbroadcast
-
-    return unbroadcast(x, shape)
-
-
-derivative(np.linalg.solve, solve_left, solve_right, needs="y01", forward=solve)
+derivative(
+    np.linalg.solve,
+    lambda g, x, a, b: solve_vjp(g, x, a, b)[0],
+    lambda g, x, a, b: unbroadcast(solve(_adjoint(a), g), np.shape(b)),
+    needs="y01",
+    forward=solve,
+    joint=solve_vjp,
+)
 
 
 def inv_vjp(g: Any, y: Any, x: Any) -> Any:

@@ -28,52 +28,63 @@ class Pieces:
 
     def dense(self) -> Any:
         items = self.items
-        if any(hasattr(type(g), "__traced_value__") for _, g in items):
-            total = scatter(items[0][1], items[0][0], self.shape, self.dtype)
-            for index, g in items[1:]:
-                total = total + scatter(g, index, self.shape, self.dtype)
-            return total
+        for _, g in items:
+            if type(g) is not ndarray and hasattr(type(g), "__traced_value__"):
+                return self._traced()
         if len(items) > 1:
             tiled = self._tiled()
             if tiled is not None:
                 return tiled
-        dtype = np.result_type(self.dtype, *{g.dtype for _, g in items})
+        dtype = self.dtype
+        for _, g in items:
+            if g.dtype is not dtype:
+                dtype = np.result_type(dtype, g.dtype)
         out = np.zeros(self.shape, dtype)
         out[items[0][0]] = items[0][1]
         for index, g in items[1:]:
             out[index] += g
         return out
 
+    def _traced(self) -> Any:
+        index, g = self.items[0]
+        total = scatter(g, index, self.shape, self.dtype)
+        for index, g in self.items[1:]:
+            total = total + scatter(g, index, self.shape, self.dtype)
+        return total
+
     def _tiled(self) -> Any:
         """The slices side by side, where each is `(:, ..., a:b)` and together they cover the array once."""
         spans = []
         axis = -1
+        shape = self.shape
         for index, g in self.items:
-            if type(index) is slice:
-                index = (index,)
-            if type(index) is not tuple or len(index) > len(self.shape):
-                return None
-            for k, part in enumerate(index):
-                if type(part) is not slice or part.step not in (None, 1):
+            cut = None
+            for k, part in enumerate(index if type(index) is tuple else (index,)):
+                if type(part) is not slice or (part.step is not None and part.step != 1):
                     return None
-                if part.start is None and part.stop is None:
-                    continue
-                if axis not in (-1, k):
+                start, stop = part.start, part.stop
+                if start is None:
+                    if stop is None:
+                        continue
+                    start = 0
+                elif stop is None:
+                    stop = shape[k]
+                if cut is not None or (axis != k and axis >= 0) or not 0 <= start < stop <= shape[k]:
                     return None
                 axis = k
-                start, stop, _ = part.indices(self.shape[k])
-                spans.append((start, stop, g))
-        if axis < 0 or len(spans) != len(self.items):
-            return None
+                cut = (start, stop, g)
+            if cut is None:
+                return None
+            spans.append(cut)
         spans.sort(key=_start)
         end = 0
         for start, stop, _ in spans:
-            if start != end or stop <= start:
+            if start != end:
                 return None
             end = stop
-        if end != self.shape[axis]:
+        if end != shape[axis]:
             return None
-        return np.concatenate([g for _, _, g in spans], axis=axis)
+        return np.concatenate([span[2] for span in spans], axis)
 
 
 def _start(span: tuple[int, int, Any]) -> int:

@@ -36,7 +36,7 @@ from ..kernels.scatter import is_basic, scatter
 from .record import apply, note_view
 from .structures import inner_tape, untraced
 from .sweep import OVERWRITE, SCATTER, SHARED, VIEW_OR_NEW, takes_fill, times
-from .tracer import Tracer, primal
+from .tracer import Tracer, primal, tracer
 
 ndarray = np.ndarray
 float64 = np.float64
@@ -446,43 +446,48 @@ def rmatmul(self: Tracer, other: Any) -> Any:
 OVERWRITE_NOT = -1  # fresh results, g untouched
 
 
+_simple = frozenset((int, slice, type(None), type(Ellipsis)))
+
+
 def getitem(self: Tracer, index: Any) -> Any:
     x = self.value
-    tape = self.tape
+    if type(x) is not ndarray:
+        return _getitem(self, index)
     kind = type(index)
-    if kind is int and type(x) is ndarray:
-        y = x[index]
-        if type(y) is float64:
-            t = Tracer()
-            t.value = y
-            t.tape = tape
-            t.index = len(tape)
-            tape.append((self.index, None, (index, x.shape, F8), 3))
-            return t
-    if kind is Tracer or ((kind is tuple or kind is list) and inner_tape(index) is not None):
+    if kind is tuple:
+        for part in index:
+            if type(part) not in _simple:
+                return _getitem(self, index)
+    elif kind not in _simple:
+        return _getitem(self, index)
+    y = x[index]
+    tape = self.tape
+    t = Tracer()
+    t.value = y
+    t.tape = tape
+    t.index = len(tape)
+    if type(y) is ndarray:
+        t.base = (self, index)
+        note_view(self, t)
+    tape.append((self.index, None, (index, x.shape, x.dtype), 3))
+    return t
+
+
+def _getitem(self: Tracer, index: Any) -> Any:
+    """Indexing by arrays, of numbers, and of values that are traced at an outer level, too."""
+    x = self.value
+    kind = type(index)
+    if kind is not ndarray and inner_tape(index) is not None:
         index = primal(index) if kind is Tracer else untraced_index(index)
     y = x[index]
-    if kind is int or kind is slice or is_basic(index):
-        if type(y) is ndarray or (type(y) is Tracer and type(primal(y)) is ndarray):
-            t = Tracer()
-            t.value = y
-            t.tape = tape
-            t.index = len(tape)
-            t.base = (self, index)
-            note_view(self, t)
-        else:
-            t = Tracer()
-            t.value = y
-            t.tape = tape
-            t.index = len(tape)
-        add_at = None
-    else:
-        t = Tracer()
-        t.value = y
-        t.tape = tape
-        t.index = len(tape)
+    t = tracer(y, self.tape, len(self.tape))
+    add_at = None
+    if not is_basic(index):
         add_at = scatter
-    tape.append((self.index, add_at, (index, np.shape(x), _dtype(x)), SCATTER))
+    elif type(primal(y)) is ndarray:
+        t.base = (self, index)
+        note_view(self, t)
+    self.tape.append((self.index, add_at, (index, np.shape(x), _dtype(x)), SCATTER))
     return t
 
 

@@ -285,6 +285,8 @@ def form_vjp(g: Any, saved: Any) -> list[Any]:
     """The cotangents of all traced arguments; an argument that is a list has its function called once."""
     form, y, args, kwargs, numbers, fits = saved
     made: dict[int, Any] = {}
+    if form.joint is not None and len(numbers) > 1:
+        made = dict(enumerate(form.joint(g, y, *args, **kwargs)))
     out = []
     for number, fit in zip(numbers, fits, strict=True):
         k, path = (number, ()) if type(number) is int else number

@@ -154,7 +154,9 @@ def test_the_class_statement(text: str) -> None:
 @pytest.mark.parametrize(
     ("body", "fields"),
     [
-        pytest.param("class C:\n    a: int\n    b: float = 1", {"a": "int", "b": "float"}, id="annotated"),
+        pytest.param(
+            "class C:\n    a: int\n    b: float = 1", {"a": "int", "b": "float"}, id="annotated"
+        ),
         pytest.param("class C:\n    pass", {}, id="none"),
         pytest.param("class C:\n    __slots__ = ('a', 'b')", {"a": None, "b": None}, id="slots"),
         pytest.param(
@@ -162,11 +164,19 @@ def test_the_class_statement(text: str) -> None:
             {"a": "int", "c": None},
             id="assigned",
         ),
-        pytest.param("class B:\n    a: int\nclass C(B):\n    b: int", {"a": "int", "b": "int"}, id="inherited"),
-        pytest.param("from m import B\nclass C(B):\n    b: int", None, id="a base that is not in sight"),
+        pytest.param(
+            "class B:\n    a: int\nclass C(B):\n    b: int",
+            {"a": "int", "b": "int"},
+            id="inherited",
+        ),
+        pytest.param(
+            "from m import B\nclass C(B):\n    b: int", None, id="a base that is not in sight"
+        ),
         pytest.param("@attr\nclass C:\n    b: int", None, id="a decorator that may add some"),
         pytest.param(
-            "from dataclasses import dataclass\n@dataclass(slots=True)\nclass C:\n    b: int", {"b": "int"}, id="dataclass"
+            "from dataclasses import dataclass\n@dataclass(slots=True)\nclass C:\n    b: int",
+            {"b": "int"},
+            id="dataclass",
         ),
         pytest.param("class C(C):\n    b: int", None, id="its own base"),
     ],
@@ -176,7 +186,9 @@ def test_the_fields_of_a_class(body: str, fields: dict[str, str | None] | None) 
     definition = tree.body[-1]
     assert isinstance(definition, ast.ClassDef)
     found = Annotations(scopes).fields(definition)
-    assert (found and {k: v and ast.unparse(v) for k, v in found.items()}) == (fields or (None if fields is None else {}))
+    assert (found and {k: v and ast.unparse(v) for k, v in found.items()}) == (
+        fields or (None if fields is None else {})
+    )
 
 
 @pytest.mark.skipif(sys.version_info < (3, 12), reason="the type statement is new in 3.12")

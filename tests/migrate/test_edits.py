@@ -16,35 +16,59 @@ TEXT = "0123456789"
     [
         pytest.param(lambda e: None, TEXT, id="nothing"),
         pytest.param(lambda e: e.replace(2, 5, "ab"), "01ab56789", id="replacement"),
-        pytest.param(lambda e: e.replace(3, 3, "ab"), "012ab3456789", id="empty replacement inserts"),
-        pytest.param(lambda e: (e.replace(2, 5, "a"), e.replace(2, 5, "a")), "01a56789", id="twice the same"),
-        pytest.param(lambda e: (e.insert(3, "a"), e.insert(3, "b")), "012ab3456789", id="inserts in order"),
+        pytest.param(
+            lambda e: e.replace(3, 3, "ab"), "012ab3456789", id="empty replacement inserts"
+        ),
+        pytest.param(
+            lambda e: (e.replace(2, 5, "a"), e.replace(2, 5, "a")), "01a56789", id="twice the same"
+        ),
+        pytest.param(
+            lambda e: (e.insert(3, "a"), e.insert(3, "b")), "012ab3456789", id="inserts in order"
+        ),
         pytest.param(lambda e: e.wrap((2, 5), "<", ">"), "01<234>56789", id="wrap"),
         pytest.param(
-            lambda e: (e.wrap((2, 5), "<", ">"), e.wrap((2, 8), "[", "]")), "01[<234>567]89", id="larger wrap outside"
+            lambda e: (e.wrap((2, 5), "<", ">"), e.wrap((2, 8), "[", "]")),
+            "01[<234>567]89",
+            id="larger wrap outside",
         ),
         pytest.param(
-            lambda e: (e.wrap((2, 8), "[", "]"), e.wrap((2, 5), "<", ">")), "01[<234>567]89", id="in any order"
+            lambda e: (e.wrap((2, 8), "[", "]"), e.wrap((2, 5), "<", ">")),
+            "01[<234>567]89",
+            id="in any order",
         ),
         pytest.param(
-            lambda e: (e.wrap((2, 8), "[", "]"), e.wrap((5, 8), "<", ">")), "01[234<567>]89", id="sharing an end"
+            lambda e: (e.wrap((2, 8), "[", "]"), e.wrap((5, 8), "<", ">")),
+            "01[234<567>]89",
+            id="sharing an end",
         ),
         pytest.param(
-            lambda e: (e.wrap((2, 5), "<", ">"), e.wrap((2, 5), "[", "]")), "01[<234>]56789", id="later one outside"
+            lambda e: (e.wrap((2, 5), "<", ">"), e.wrap((2, 5), "[", "]")),
+            "01[<234>]56789",
+            id="later one outside",
         ),
         pytest.param(
-            lambda e: (e.wrap((2, 5), "<", ">"), e.wrap((5, 8), "[", "]")), "01<234>[567]89", id="side by side"
+            lambda e: (e.wrap((2, 5), "<", ">"), e.wrap((5, 8), "[", "]")),
+            "01<234>[567]89",
+            id="side by side",
         ),
         pytest.param(
-            lambda e: (e.replace(2, 5, "ab"), e.wrap((2, 5), "<", ">")), "01<ab>56789", id="wrap and replacement"
+            lambda e: (e.replace(2, 5, "ab"), e.wrap((2, 5), "<", ">")),
+            "01<ab>56789",
+            id="wrap and replacement",
         ),
         pytest.param(
-            lambda e: (e.replace(3, 4, "x"), e.replace(2, 6, "ab")), "01ab6789", id="what is inside a replacement goes"
+            lambda e: (e.replace(3, 4, "x"), e.replace(2, 6, "ab")),
+            "01ab6789",
+            id="what is inside a replacement goes",
         ),
         pytest.param(
-            lambda e: (e.wrap((3, 4), "<", ">"), e.replace(2, 6, "ab")), "01ab6789", id="wraps inside go too"
+            lambda e: (e.wrap((3, 4), "<", ">"), e.replace(2, 6, "ab")),
+            "01ab6789",
+            id="wraps inside go too",
         ),
-        pytest.param(lambda e: (e.replace(0, 2, "a"), e.replace(8, 10, "b")), "a234567b", id="both ends"),
+        pytest.param(
+            lambda e: (e.replace(0, 2, "a"), e.replace(8, 10, "b")), "a234567b", id="both ends"
+        ),
     ],
 )
 def test_applied(make: object, expected: str) -> None:
@@ -61,12 +85,18 @@ def test_applied(make: object, expected: str) -> None:
         pytest.param((2, 5, "a"), (4, 7, "b"), id="half over"),
     ],
 )
-def test_two_claims_on_one_text_are_refused(first: tuple[int, int, str], second: tuple[int, int, str]) -> None:
+def test_two_claims_on_one_text_are_refused(
+    first: tuple[int, int, str], second: tuple[int, int, str]
+) -> None:
     edits = Edits()
     edits.replace(*first)
-    with pytest.raises(Overlap):
+
+    def second_claim() -> None:
         edits.replace(*second)
         edits.resolved()
+
+    with pytest.raises(Overlap):
+        second_claim()
 
 
 def test_a_snapshot_is_something_to_go_back_to() -> None:
@@ -104,7 +134,10 @@ def test_nested_wraps_against_a_naive_model(spans: list[list[int]]) -> None:
     """Brackets around ranges that nest come out balanced, each around its own text."""
     kept: list[tuple[int, int]] = []
     for start, end in spans:
-        apart = all(e <= start or end <= s or (s <= start and end <= e) or (start <= s and e <= end) for s, e in kept)
+        apart = all(
+            e <= start or end <= s or (s <= start and end <= e) or (start <= s and e <= end)
+            for s, e in kept
+        )
         if start < end and apart:
             kept.append((start, end))
     edits = Edits()
@@ -129,8 +162,15 @@ def test_nested_wraps_against_a_naive_model(spans: list[list[int]]) -> None:
     assert not stack
 
 
-@given(st.lists(st.tuples(st.integers(0, 9), st.integers(1, 3), st.text("ab", max_size=3)), max_size=4), st.randoms())
-def test_replacements_that_are_apart_against_a_naive_model(items: list[tuple[int, int, str]], random: object) -> None:
+@given(
+    st.lists(
+        st.tuples(st.integers(0, 9), st.integers(1, 3), st.text("ab", max_size=3)), max_size=4
+    ),
+    st.randoms(),
+)
+def test_replacements_that_are_apart_against_a_naive_model(
+    items: list[tuple[int, int, str]], random: object
+) -> None:
     kept: list[tuple[int, int, str]] = []
     for start, length, text in sorted(items):
         end = min(start + length, len(TEXT))

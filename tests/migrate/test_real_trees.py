@@ -190,12 +190,28 @@ def host(path: Path) -> Host | None:
     for node in ast.walk(module):
         if isinstance(node, (ast.ClassDef, ast.FunctionDef)) and node.lineno > imports:
             for statement in node.body:
-                first = min([statement.lineno, *(d.lineno for d in getattr(statement, "decorator_list", []))]) - 1
+                first = (
+                    min(
+                        [
+                            statement.lineno,
+                            *(d.lineno for d in getattr(statement, "decorator_list", [])),
+                        ]
+                    )
+                    - 1
+                )
                 indent = lines[first][: len(lines[first]) - len(lines[first].lstrip())]
                 own_line = lines[first].encode()[: statement.col_offset].strip() in (b"", b"@")
-                docstring = isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant)
+                docstring = isinstance(statement, ast.Expr) and isinstance(
+                    statement.value, ast.Constant
+                )
                 continued = lines[first - 1].endswith("\\")
-                if own_line and indent and not docstring and not continued and statement.lineno > node.lineno:
+                if (
+                    own_line
+                    and indent
+                    and not docstring
+                    and not continued
+                    and statement.lineno > node.lineno
+                ):
                     kind = "in a class" if isinstance(node, ast.ClassDef) else "in a function"
                     places[kind].append((first, indent))
     return Host(lines, encoding, end, imports, {k: tuple(v) for k, v in places.items()})
@@ -266,7 +282,10 @@ def test_several_rules_put_in_are_all_that_changes() -> None:
     second_after = rules[1].after.replace("zz_rule", "zz_second")
     for seed, (path, source) in enumerate(hosts()[:40]):
         choice = random.Random(seed)
-        places = [choice.choice(source.places[p]) for p in choice.sample([p for p in PLACES if source.places[p]], 2)]
+        places = [
+            choice.choice(source.places[p])
+            for p in choice.sample([p for p in PLACES if source.places[p]], 2)
+        ]
         before, after = (
             [(*places[0], texts[0]), (*places[1], texts[1])]
             for texts in ((first.before, second_before), (first.after, second_after))
@@ -274,5 +293,7 @@ def test_several_rules_put_in_are_all_that_changes() -> None:
         legacy = with_rules(source, "from zygote_rules import adjoint", before)
         outcome = convert_source(legacy, path, Options())
         assert isinstance(outcome, FileConverted), outcome
-        expected = with_rules(source, "from rules_runtime import NoTangent, ZeroTangent, rrule", after)
+        expected = with_rules(
+            source, "from rules_runtime import NoTangent, ZeroTangent, rrule", after
+        )
         assert outcome.after == expected, path

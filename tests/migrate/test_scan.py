@@ -38,9 +38,14 @@ def test_nothing_to_do(text: bytes) -> None:
         pytest.param(b"from zygote_rules import hook\n", id="hook"),
         pytest.param(b"from zygote_rules import literal_getfield\n", id="literal_getfield"),
         pytest.param(b"from rules_runtime.legacy import adjoint\n", id="the shim"),
-        pytest.param(b"from rules_runtime import legacy\n@legacy.adjoint\n", id="the shim as a module"),
+        pytest.param(
+            b"from rules_runtime import legacy\n@legacy.adjoint\n", id="the shim as a module"
+        ),
         pytest.param(b"from .compat import adjoint\n", id="handed on by a sibling"),
-        pytest.param(b"from .compat import (\n    x,\n    adjoint as adj,\n)\n", id="handed on, over several lines"),
+        pytest.param(
+            b"from .compat import (\n    x,\n    adjoint as adj,\n)\n",
+            id="handed on, over several lines",
+        ),
         pytest.param(b"\xef\xbb\xbffrom zygote_rules import adjoint\r\n", id="byte-order mark"),
     ],
 )

@@ -16,7 +16,10 @@ def meaning(text: str, line: int, name: str = "x") -> str:
     reads = [
         n
         for n in scopes.around
-        if isinstance(n, ast.Name) and n.id == name and n.lineno == line and isinstance(n.ctx, ast.Load)
+        if isinstance(n, ast.Name)
+        and n.id == name
+        and n.lineno == line
+        and isinstance(n.ctx, ast.Load)
     ]
     assert reads, "it is not read there"
     variables = {scopes.of(n) for n in reads}
@@ -24,7 +27,9 @@ def meaning(text: str, line: int, name: str = "x") -> str:
     variable = variables.pop()
     if variable.scope is None:
         return "builtin"
-    return ", ".join(str(line) for line in sorted(getattr(b, "lineno", 0) for b in variable.bindings))
+    return ", ".join(
+        str(line) for line in sorted(getattr(b, "lineno", 0) for b in variable.bindings)
+    )
 
 
 @pytest.mark.parametrize(
@@ -35,29 +40,66 @@ def meaning(text: str, line: int, name: str = "x") -> str:
         pytest.param("x = 1\nx = 2\nx", 3, "1, 2", id="bound twice"),
         pytest.param("x = 1\ndef f():\n    return x", 3, "1", id="read from a function"),
         pytest.param("x = 1\ndef f():\n    x = 2\n    return x", 4, "3", id="local"),
-        pytest.param("x = 1\ndef f():\n    y = x\n    x = 2", 3, "4", id="local before it is bound"),
+        pytest.param(
+            "x = 1\ndef f():\n    y = x\n    x = 2", 3, "4", id="local before it is bound"
+        ),
         pytest.param("x = 1\ndef f(x):\n    return x", 3, "2", id="parameter"),
         pytest.param("x = 1\ndef f(y=x):\n    x = 2", 2, "1", id="a default is read outside"),
         pytest.param("x = 1\ndef f(x: x):\n    pass", 2, "1", id="an annotation is read outside"),
         pytest.param("x = 1\n@x\ndef f(x):\n    pass", 2, "1", id="a decorator is read outside"),
-        pytest.param("x = 1\nclass C:\n    x = 2\n    def f(self):\n        return x", 5, "1", id="class names are hidden"),
-        pytest.param("x = 1\nclass C:\n    x = 2\n    y = x", 4, "3", id="but not in the class body"),
-        pytest.param("x = 1\nclass C:\n    x = 2\n    def f(self, y=x):\n        pass", 4, "3", id="nor in defaults"),
+        pytest.param(
+            "x = 1\nclass C:\n    x = 2\n    def f(self):\n        return x",
+            5,
+            "1",
+            id="class names are hidden",
+        ),
+        pytest.param(
+            "x = 1\nclass C:\n    x = 2\n    y = x", 4, "3", id="but not in the class body"
+        ),
+        pytest.param(
+            "x = 1\nclass C:\n    x = 2\n    def f(self, y=x):\n        pass",
+            4,
+            "3",
+            id="nor in defaults",
+        ),
         pytest.param("x = 1\nclass C(x):\n    x = 2", 2, "1", id="bases are read outside"),
         pytest.param("x = 1\n[x\nfor x in y]", 2, "3", id="comprehension element"),
         pytest.param("x = 1\n[y for y in\nx]", 3, "1", id="comprehension source"),
-        pytest.param("class C:\n    x = 1\n    y = [z for z in\n        x]", 4, "2", id="class comprehension source"),
-        pytest.param("x = 1\nclass C:\n    x = 2\n    y = [\n     x for z in w]", 5, "1", id="class comprehension element"),
-        pytest.param("def f():\n    [(x := y) for y in z]\n    return x", 3, "2", id="walrus leaves a comprehension"),
+        pytest.param(
+            "class C:\n    x = 1\n    y = [z for z in\n        x]",
+            4,
+            "2",
+            id="class comprehension source",
+        ),
+        pytest.param(
+            "x = 1\nclass C:\n    x = 2\n    y = [\n     x for z in w]",
+            5,
+            "1",
+            id="class comprehension element",
+        ),
+        pytest.param(
+            "def f():\n    [(x := y) for y in z]\n    return x",
+            3,
+            "2",
+            id="walrus leaves a comprehension",
+        ),
         pytest.param("x = 1\nf = lambda x: x", 2, "2", id="lambda parameter"),
         pytest.param("x = 1\nf = lambda y=x: y", 2, "1", id="lambda default"),
         pytest.param("x = 1\ndef f():\n    global x\n    x = 2\nx", 5, "1, 4", id="global"),
-        pytest.param("def f():\n    global x\n    x = 2\ndef g():\n    return x", 5, "3", id="global alone"),
         pytest.param(
-            "def f():\n    x = 1\n    def g():\n        nonlocal x\n        x = 2\n    return x", 6, "2, 5", id="nonlocal"
+            "def f():\n    global x\n    x = 2\ndef g():\n    return x", 5, "3", id="global alone"
         ),
         pytest.param(
-            "def f():\n    def g():\n        nonlocal x\n        x = 2\n    x = 1\n    return x", 6, "4, 5", id="nonlocal first"
+            "def f():\n    x = 1\n    def g():\n        nonlocal x\n        x = 2\n    return x",
+            6,
+            "2, 5",
+            id="nonlocal",
+        ),
+        pytest.param(
+            "def f():\n    def g():\n        nonlocal x\n        x = 2\n    x = 1\n    return x",
+            6,
+            "4, 5",
+            id="nonlocal first",
         ),
         pytest.param("import x\nx", 2, "1", id="import"),
         pytest.param("import x.y.z\nx", 2, "1", id="dotted import"),

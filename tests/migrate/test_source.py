@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 from migrate.source import Replacement, SourceError, read_source
 
 ENDS = ["\n", "\r\n", "\r"]
-LINES = ["x = 1", "", "    # indented comment", "é = 'ü€😀'", "s = '\f'", "\f", "y = (1,", "2)", "\tz", "# \x0b"]
 
 
 @st.composite
@@ -60,7 +59,10 @@ def test_replacing_the_values_leaves_the_rest(file: tuple[bytes, int], data: st.
 def test_new_lines_take_the_line_end_of_the_file(end: str) -> None:
     source = read_source(f"a = 1{end}b = 2{end}c = 3{end}".encode())
     start, stop = source.span(source.tree.body[1])
-    assert source.spliced([Replacement(start, stop, "p\nq")]) == f"a = 1{end}p{end}q{end}c = 3{end}".encode()
+    assert (
+        source.spliced([Replacement(start, stop, "p\nq")])
+        == f"a = 1{end}p{end}q{end}c = 3{end}".encode()
+    )
 
 
 def test_mixed_line_ends_stay_and_the_commonest_is_used_for_new_ones() -> None:
@@ -89,7 +91,9 @@ def test_columns_count_utf8_bytes(text: str, expected: str) -> None:
     ("data", "encoding"),
     [
         pytest.param(b"# coding: latin-1\ns = '\xe9'\n", "iso-8859-1", id="latin-1"),
-        pytest.param(b"#!/bin/python\n# -*- coding: cp1252 -*-\ns = '\x80'\n", "cp1252", id="second line"),
+        pytest.param(
+            b"#!/bin/python\n# -*- coding: cp1252 -*-\ns = '\x80'\n", "cp1252", id="second line"
+        ),
         pytest.param(codecs.BOM_UTF8 + "s = 'é'\n".encode(), "utf-8", id="byte-order mark"),
         pytest.param("s = 'é'".encode(), "utf-8", id="no final newline"),
     ],

@@ -9,7 +9,14 @@ from migrate.analysis.find import Found, find
 from migrate.analysis.module import ModuleView
 from migrate.convert import convert_source
 from migrate.legacy_names import LegacyNames, find_legacy_names
-from migrate.model import LEGACY_MODULES, FileConverted, FileUnchanged, ModuleSource, Options, Outcome
+from migrate.model import (
+    LEGACY_MODULES,
+    FileConverted,
+    FileUnchanged,
+    ModuleSource,
+    Options,
+    Outcome,
+)
 from migrate.scopes import Scopes, analyse_scopes
 from migrate.source import Source, read_source
 
@@ -19,11 +26,15 @@ def text_of(text: str) -> str:
     return textwrap.dedent(text).lstrip("\n")
 
 
-def outcome_of(text: str, options: Options | None = None, modules: ModuleSource | None = None) -> Outcome:
+def outcome_of(
+    text: str, options: Options | None = None, modules: ModuleSource | None = None
+) -> Outcome:
     return convert_source(text_of(text).encode(), "example.py", options or Options(), modules)
 
 
-def converted(text: str, options: Options | None = None, modules: ModuleSource | None = None) -> str:
+def converted(
+    text: str, options: Options | None = None, modules: ModuleSource | None = None
+) -> str:
     """The new text; what is left as it was fails."""
     outcome = outcome_of(text, options, modules)
     assert isinstance(outcome, FileConverted), outcome
@@ -43,7 +54,9 @@ def scopes_of(text: str) -> tuple[ast.Module, Scopes]:
     return tree, analyse_scopes(tree)
 
 
-def names_of(text: str, modules: ModuleSource | None = None, more: tuple[str, ...] = ()) -> LegacyNames:
+def names_of(
+    text: str, modules: ModuleSource | None = None, more: tuple[str, ...] = ()
+) -> LegacyNames:
     tree, scopes = scopes_of(text)
     return find_legacy_names(tree, scopes, (*LEGACY_MODULES, *more), modules)
 

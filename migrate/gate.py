@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import ast
-import difflib
+import codecs
 from collections import Counter
 from collections.abc import Sequence
 
-from migrate.scopes import DefNode
-from migrate.source import Replacement, Source, SourceError, read_source
+from migrate.source import PARSER_LOCK, Replacement, Source, SourceError, read_source
 
 
 class GateError(Exception):
@@ -16,20 +15,32 @@ class GateError(Exception):
 
 
 def check(
-    source: Source, data: bytes, result: bytes, replacements: Sequence[Replacement]
+    source: Source,
+    data: bytes,
+    result: bytes,
+    replacements: Sequence[Replacement],
+    allowed: Sequence[tuple[int, int]] | None = None,
+    dropped: Counter[str] | None = None,
 ) -> Source:
-    """Raise GateError unless `result` is a sound rewriting of `source`; gives it parsed."""
+    """Raise GateError unless `result` is a sound rewriting of `source`; gives it parsed.
+
+    `allowed` are the ranges of the old text that may change at all (converted definitions, legacy calls, imports), `dropped` the
+    kinds of statements that went on purpose, by number.
+    """
     try:
         new = read_source(result)
-        compile(new.tree, "<converted>", "exec", dont_inherit=True)
+        with PARSER_LOCK:
+            compile(new.tree, "<converted>", "exec", dont_inherit=True)
     except SourceError as error:
         raise GateError(f"the result does not parse (line {error.line}): {error.reason}") from None
     except (SyntaxError, ValueError, RecursionError) as error:
         raise GateError(f"the result does not compile: {error}") from None
     _comments_stay(source, new)
     _docstrings_stay(source, new)
-    _statements_stay(source, new)
+    _statements_stay(source, new, dropped or Counter())
     _bytes_outside_stay(source, data, result, replacements)
+    if allowed is not None:
+        _changes_are_allowed(source, replacements, allowed)
     return new
 
 
@@ -51,16 +62,15 @@ def _docstrings(tree: ast.Module) -> list[str]:
     return [text for text in found if text is not None]
 
 
-def _statements_stay(old: Source, new: Source) -> None:
-    """Every kind of statement occurs at least as often in functions as before, imports aside."""
-    before, after = _statements(old.tree), _statements(new.tree)
-    lost = before - after
+def _statements_stay(old: Source, new: Source, dropped: Counter[str]) -> None:
+    """Every kind of statement occurs at least as often as before, imports aside."""
+    lost = _statements(old.tree) - _statements(new.tree) - dropped
     if lost:
         raise GateError(f"a statement would be lost: {next(iter(lost))}")
 
 
 def _statements(tree: ast.Module) -> Counter[str]:
-    moved = (ast.Import, ast.ImportFrom, ast.Expr, ast.Pass, ast.Assign)
+    moved = (ast.Import, ast.ImportFrom, ast.Pass)
     return Counter(
         type(n).__name__
         for n in ast.walk(tree)
@@ -71,33 +81,37 @@ def _statements(tree: ast.Module) -> Counter[str]:
 def _bytes_outside_stay(
     source: Source, data: bytes, result: bytes, replacements: Sequence[Replacement]
 ) -> None:
-    if not replacements:
-        if data != result:
-            raise GateError("bytes changed without a reason")
-        return
-    first, last = replacements[0].start, replacements[-1].end
-    head = len(source.text[:first].encode("utf-8", "surrogatepass"))
-    if source.text[:first].isascii() and "\r" not in source.original:
-        offset = 3 if source.bom else 0
-        if data[: head + offset] != result[: head + offset] and source.encoding == "utf-8":
-            raise GateError("bytes before the first change would change")
-    tail = source.text[last:]
-    if tail.isascii() and "\r" not in source.original and source.encoding == "utf-8":
-        if tail and not result.endswith(tail.encode()):
-            raise GateError("bytes after the last change would change")
+    """Between the replacements every character, line ends and all, is the old one."""
+    if not replacements and data != result:
+        raise GateError("bytes changed without a reason")
+    if data.startswith(codecs.BOM_UTF8) != result.startswith(codecs.BOM_UTF8):
+        raise GateError("the byte-order mark would change")
+    body = result.removeprefix(codecs.BOM_UTF8) if source.bom else result
+    new = body.decode(source.encoding)
+    at = old_at = 0
+    for item in [*replacements, None]:
+        stop = len(source.original) if item is None else source.original_offset(item.start)
+        piece = source.original[old_at:stop]
+        if new[at : at + len(piece)] != piece:
+            raise GateError("bytes outside of the changes would change")
+        at += len(piece)
+        if item is not None:
+            at += len(item.text.replace("\n", source.newline))
+            old_at = source.original_offset(item.end)
+    if at != len(new):
+        raise GateError("bytes after the last change would change")
 
 
-def changed_lines(old: str, new: str) -> list[tuple[int, int, int, int]]:
-    """Line ranges that differ, as (old start, old end, new start, new end), from 0."""
-    matcher = difflib.SequenceMatcher(None, old.split("\n"), new.split("\n"), autojunk=False)
-    return [(a, b, c, d) for tag, a, b, c, d in matcher.get_opcodes() if tag != "equal"]
-
-
-def def_named(tree: ast.Module, name: str, line: int) -> DefNode | None:
-    """The function of that name nearest to a line."""
-    found = [
-        n
-        for n in ast.walk(tree)
-        if isinstance(n, (ast.FunctionDef, ast.AsyncFunctionDef)) and n.name == name
-    ]
-    return min(found, key=lambda n: abs(n.lineno - line), default=None)
+def _changes_are_allowed(
+    source: Source, replacements: Sequence[Replacement], allowed: Sequence[tuple[int, int]]
+) -> None:
+    joined: list[tuple[int, int]] = []  # neighbouring replacements are one
+    for start, end in sorted(allowed):
+        if joined and start <= joined[-1][1]:
+            joined[-1] = (joined[-1][0], max(end, joined[-1][1]))
+        else:
+            joined.append((start, end))
+    for item in replacements:
+        if not any(start <= item.start and item.end <= end for start, end in joined):
+            line = source.line_of(item.start)
+            raise GateError(f"line {line} would change, which belongs to no rule and no import")

@@ -11,12 +11,15 @@ import ast
 import codecs
 import io
 import re
+import threading
 import tokenize
 from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
+#: CPython 3.11 counts the depth of a tree for the whole interpreter, so that threads that parse at once fail with SystemError.
+PARSER_LOCK = threading.Lock()
 _LINE_END = re.compile(r"\r\n|\r|\n")
 
 
@@ -161,7 +164,7 @@ class Source:
         pieces: list[str] = []
         at = 0
         for item in replacements:
-            start, end = self._original_offset(item.start), self._original_offset(item.end)
+            start, end = self.original_offset(item.start), self.original_offset(item.end)
             pieces.append(self.original[at:start])
             pieces.append(item.text.replace("\n", self.newline))
             at = end
@@ -173,7 +176,7 @@ class Source:
     def _original_starts(self) -> list[int]:
         return [0, *(m.end() for m in _LINE_END.finditer(self.original))]
 
-    def _original_offset(self, offset: int) -> int:
+    def original_offset(self, offset: int) -> int:
         line = self.line_of(offset) - 1
         return self._original_starts[line] + offset - self.line_starts[line]
 
@@ -215,7 +218,8 @@ def read_source(data: bytes) -> Source:
 def parse(text: str) -> ast.Module:
     """`ast.parse`, with every way in which it can fail turned into SourceError."""
     try:
-        return ast.parse(text)
+        with PARSER_LOCK:
+            return ast.parse(text)
     except SyntaxError as error:
         raise SourceError(
             f"it is not Python for this interpreter: {error.msg}",

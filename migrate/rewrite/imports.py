@@ -28,6 +28,8 @@ class ImportRewriter:
         self.edits = edits
         self.consumed = consumed
         self.gone: set[ast.AST] = set()  # statements of which nothing is left
+        self.dropped: set[ast.AST] = set()  # assignments that went with their import
+        self.top: int | None = None  # where an import was put that stands beside no other
 
     def rewrite(self, wanted_at: Iterable[ast.AST]) -> None:
         """Remove what is unused, add what is wanted; `wanted_at` are nodes whose rules use target names."""
@@ -76,6 +78,7 @@ class ImportRewriter:
                 if block is None or len(block) < 2 or not self._alone_on_line(statement):
                     continue
                 dropped.add(statement)
+                self.dropped.add(statement)
                 self.consumed.update(ast.walk(statement))
                 self._remove_line(statement)
                 changed = True
@@ -309,10 +312,12 @@ class ImportRewriter:
                 decorators = getattr(body[0], "decorator_list", [])
                 if decorators:
                     first = source.line_starts[decorators[0].lineno - 1]
+                self.top = first
                 self.edits.insert(first, new + "\n")
             return
         stop = source.text.find("\n", source.span(after)[1])
-        self.edits.insert(len(source.text) if stop < 0 else stop, "\n" + new)
+        self.top = len(source.text) if stop < 0 else stop
+        self.edits.insert(self.top, "\n" + new)
 
 
 def _block_of(statement: ast.stmt, parent: ast.AST) -> list[ast.stmt] | None:

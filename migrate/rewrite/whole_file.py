@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import hashlib
-from collections import defaultdict
+from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 
 from migrate.analysis.find import (
@@ -346,6 +346,7 @@ class _File:
         wanted_at: list[ast.AST] = [r.node for r in attempt.done]
         wanted_at += [node for node, _, _ in others]
         wanted_at += self.view.owned if attempt.done else ()
+        imports: ImportRewriter | None = None
         if attempt.edits:
             imports = ImportRewriter(self.view, attempt.names, attempt.edits, consumed)
             imports.rewrite(dict.fromkeys(wanted_at))
@@ -367,7 +368,15 @@ class _File:
             )
         try:
             result = self.source.spliced(replacements)
-            new = check(self.source, self.data, result, replacements)
+            allowed = self._allowed(attempt, [node for node, _, _ in others], imports)
+            if self.options.mark:
+                allowed += [
+                    (start, start)
+                    for rule in left
+                    for start in [self.source.line_starts[rule.line - 1]]
+                ]
+            dropped = Counter("Assign" for _ in imports.dropped) if imports else None
+            new = check(self.source, self.data, result, replacements, allowed, dropped)
         except UnicodeEncodeError as error:
             raise GateFailure(f"the result does not fit the encoding: {error}") from None
         except GateError as error:
@@ -381,6 +390,32 @@ class _File:
             tuple(sorted(left, key=lambda r: r.line)),
             notes,
         )
+
+    def _allowed(
+        self, attempt: Attempt, others: list[ast.expr], imports: ImportRewriter | None
+    ) -> list[tuple[int, int]]:
+        """The parts of the old text that may change: definitions, their helpers, legacy calls, the import block."""
+        spans = [self._span(rule) for rule in attempt.done]
+        spans += [self.source.span(r.node) for rule in attempt.done for r in rule.registrations]
+        spans += [self.source.span(h) for h in self.view.owned if isinstance(h, ast.stmt)]
+        statements = [i.statement for i in self.legacy.imports]
+        statements += [] if self.legacy.star is None else [self.legacy.star]
+        for statement in (*statements, *self.legacy.aliases.values()):
+            spans.append(self.source.span(statement))
+        for node in others:
+            spans.append(self.source.span(node))
+            parent = self.scopes.parents.get(node)
+            if isinstance(parent, ast.Expr):
+                spans.append(self.source.span(parent))
+        lines = [self._whole_lines(span) for span in spans]
+        if imports is not None and imports.top is not None:
+            lines.append((imports.top, imports.top))
+        return lines
+
+    def _whole_lines(self, span: tuple[int, int]) -> tuple[int, int]:
+        start = self.source.text.rfind("\n", 0, span[0]) + 1
+        end = self.source.text.find("\n", span[1])
+        return start, len(self.source.text) if end < 0 else end + 1
 
     def _chosen_outside(self) -> bool:
         return bool(self.options.only and any(i.startswith("call-") for i in self.options.only))

@@ -15,10 +15,10 @@ from pathlib import Path
 
 import pytest
 
-from migrate import edits, plan_file
+from migrate import edits
 from migrate.convert import convert_source
 from migrate.model import FileConverted, FileUnchanged, Options
-from migrate.rewrite import calls, cluster, definitions, sinks, zero_tests
+from migrate.rewrite import calls, cluster, definitions, results, whole_file, zero_tests
 from tests.support import variants
 
 LEGACY = Path(__file__).parents[1] / "fixtures" / "legacy"
@@ -165,7 +165,7 @@ MUTATIONS = [
     Mutation(
         "None for all entries is kept",
         ("none_tests_spellings",),
-        deciding(sinks.SinkRewriter, "_zeros", "None"),
+        deciding(results.ResultRewriter, "_zeros", "None"),
     ),
     Mutation("two entries are swapped", ("form_bare_and_target",), rewriting(_SwapEntries)),
     Mutation("the last entry is dropped", ("form_bare_and_target",), rewriting(_DropLastEntry)),
@@ -209,7 +209,7 @@ MUTATIONS = [
     Mutation(
         "only the rule that calls the AD takes a config",
         ("overload_with_pullback",),
-        deciding(plan_file._File, "_configured", set()),
+        deciding(whole_file._File, "_configured", set()),
     ),
     Mutation("accum is not add", ("accum_many",), instead(r"^add$", "max")),
     Mutation(
@@ -245,7 +245,7 @@ MUTATIONS = [
     Mutation(
         "visible errors are converted",
         ("left_results",),
-        deciding(sinks.SinkRewriter, "_refuse_visible_error", None),
+        deciding(results.ResultRewriter, "_refuse_visible_error", None),
     ),
 ]
 

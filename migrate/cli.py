@@ -37,10 +37,11 @@ def _option(group: str, *declarations: str, **attributes: Any) -> Callable[[F], 
     return click.option(*declarations, cls=GroupedOption, group=group, **attributes)
 
 
-_DO, _CONVERT, _FILES, _SAFETY, _REPORT, _HELP = (
+_DO, _CONVERT, _FILES, _PROOF, _SAFETY, _REPORT, _HELP = (
     "What to do (default: rewrite in place)",
     "How to convert",
     "Which files",
+    "Proof",
     "Safety and speed",
     "What to report",
     "Help",
@@ -134,6 +135,27 @@ _DO, _CONVERT, _FILES, _SAFETY, _REPORT, _HELP = (
     metavar="FILE",
     type=click.Path(exists=True, dir_okay=False),
     help="Read settings from FILE instead of the nearest pyproject.toml or rrule-migrate.toml.",
+)
+@_option(
+    _PROOF,
+    "--verify",
+    is_flag=True,
+    help="Run each rule beside its legacy self and compare values and gradients. This imports your code.",
+)
+@_option(
+    _PROOF,
+    "--cases",
+    metavar="FILE",
+    type=click.Path(exists=True, dir_okay=False),
+    help="Take inputs from cases() in FILE too: (label, callable, arguments, keywords).",
+)
+@_option(
+    _PROOF,
+    "--time-limit",
+    metavar="SECONDS",
+    type=click.FloatRange(min=0, min_open=True),
+    default=60.0,
+    help="For each variant of a file.  [60]",
 )
 @_option(_SAFETY, "--allow-dirty", is_flag=True, help="Rewrite files with uncommitted changes too.")
 @_option(
@@ -235,7 +257,9 @@ def _refuse_nonsense(context: click.Context, request: Request) -> None:
         raise click.UsageError(
             "Name a file or a folder, such as: rrule-migrate --diff src/", context
         )
-    if request.filters and (request.interactive or request.plan or request.report or request.apply):
+    if request.filters and (
+        request.interactive or request.plan or request.report or request.apply or request.verify
+    ):
         raise click.UsageError("- (standard input) only goes with --diff and --check.", context)
     if request.plan and (request.interactive or request.apply or request.diff):
         raise click.UsageError("--plan does not go with --interactive, --apply or --diff.", context)

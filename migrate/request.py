@@ -32,6 +32,10 @@ class Request:
     no_gitignore: bool = False
     stdin_filename: str | None = None
     config: str | None = None
+    # proof
+    verify: bool = False
+    cases: str | None = None
+    time_limit: float = 60.0
     # safety and speed
     allow_dirty: bool = False
     jobs: int | None = None

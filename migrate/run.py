@@ -57,6 +57,7 @@ class Run:
         self.err = err
         self.report = report
         self.tally = Tally()
+        self.differs = 0  # files of which --verify found a rule that does
         self.options_of: Callable[[str], Options]  # those that a file was planned with
 
     def __call__(self) -> int:
@@ -85,7 +86,7 @@ class Run:
             return FAILED
         if self.tally.changed and (self.request.diff or self.request.check):
             return FOUND
-        if self.tally.left and self.request.strict:
+        if self.differs or (self.tally.left and self.request.strict):
             return FOUND
         return OK
 
@@ -102,6 +103,8 @@ class Run:
 
     def _files(self) -> None:
         outcomes = self._carried_out() if self.request.apply else self._planned()
+        if self.request.verify:
+            outcomes = self._verified(outcomes)
         if self.request.interactive:
             outcomes = self._reviewed(outcomes)
         if self.request.diff:
@@ -146,6 +149,31 @@ class Run:
                 yield job
             else:
                 yield saved_plan.checked(file, plan_file(job))
+
+    def _verified(self, outcomes: Iterator[Outcome]) -> Iterator[Outcome]:
+        """The same outcomes; a file of which a rule differs stays as it is."""
+        from migrate.model import FileConverted, FileUnchanged
+        from migrate.verify.checking import Differs, checked
+        from migrate.verify.table import print_table
+
+        self.err.line("--verify imports and runs the files that it checks, and what they import")
+        verdicts = []
+        for outcome in outcomes:
+            if isinstance(outcome, FileConverted):
+                found = checked(outcome, self.request.cases, self.request.time_limit)
+                verdicts += found
+                if any(isinstance(verdict, Differs) for verdict in found):
+                    self.differs += 1
+                    outcome = FileUnchanged(
+                        outcome.path,
+                        outcome.left,
+                        outcome.notes,
+                        "a converted rule gave something else",
+                    )
+            yield outcome
+        print_table(
+            verdicts, self.err if self.request.diff or self.request.format != "text" else self.out
+        )
 
     def _reviewed(self, outcomes: Iterator[Outcome]) -> Iterator[Outcome]:
         from migrate.review.answers import Answers

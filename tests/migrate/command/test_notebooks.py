@@ -56,7 +56,7 @@ def sources(data: bytes) -> list[str]:
 def test_an_import_in_one_cell_counts_in_the_next(indent: int | None) -> None:
     document = notebook(code(IMPORT), code("x = 1"), code(BODY))
     outcome = converted(dumped(document, indent))
-    text, imports, plain, rule = sources(outcome.after)
+    _, imports, plain, rule = sources(outcome.after)
     assert imports == "from rules_runtime import NoTangent, rrule"
     assert plain == "x = 1"
     assert "@rrule.register(double)" in rule
@@ -95,7 +95,7 @@ def test_what_only_ipython_reads_stays() -> None:
             code("this is ( no python"),
         )
     )
-    text, one, two, three, four = sources(converted(before).after)
+    _, one, two, three, four = sources(converted(before).after)
     assert one.startswith(magic)
     assert "rules_runtime" in one
     assert two.startswith("%%time\n")

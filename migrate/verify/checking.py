@@ -1,0 +1,178 @@
+"""Has one converted file run beside its old self, each variant in a process of its own with a time limit.
+
+Two processes, because rules for one target in one process would replace each other. This program imports
+nothing of the user's and nothing of the runtime: the processes run the text of probe.txt.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import pickle
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any
+
+from migrate.model import FileConverted, RuleConverted
+
+_PROBE = os.path.join(os.path.dirname(__file__), "probe.txt")
+
+
+@dataclass(frozen=True)
+class Verified:
+    """The rule gave the same value and gradients in so many cases; `remark` is what test_rrule had to say."""
+
+    path: str
+    rule: RuleConverted
+    cases: int
+    remark: str = ""
+
+
+@dataclass(frozen=True)
+class Differs:
+    """The rule gave something else; `how` says where."""
+
+    path: str
+    rule: RuleConverted
+    how: str
+
+
+@dataclass(frozen=True)
+class NotTried:
+    """Nothing was found out about the rule, and why."""
+
+    path: str
+    rule: RuleConverted
+    why: str
+
+
+Verdict = Verified | Differs | NotTried
+
+
+def checked(outcome: FileConverted, cases: str | None, seconds: float) -> list[Verdict]:
+    """A verdict for each converted rule of the file."""
+    if outcome.path.endswith(".ipynb"):
+        return [NotTried(outcome.path, rule, "it is in a notebook") for rule in outcome.converted]
+    with tempfile.TemporaryDirectory(prefix="rrule-migrate-") as folder:
+        old = list(_answers(outcome, "old", cases, seconds, folder))
+        if not (old and old[-1]["kind"] == "done"):
+            why = _trouble(old, "its legacy variant", seconds)
+            return [NotTried(outcome.path, rule, why) for rule in outcome.converted]
+        new = list(_answers(outcome, "new", cases, seconds, folder))
+    return [_verdict(outcome.path, rule, old, new, seconds) for rule in outcome.converted]
+
+
+def _verdict(
+    path: str,
+    rule: RuleConverted,
+    old: list[dict[str, Any]],
+    new: list[dict[str, Any]],
+    seconds: float,
+) -> Verdict:
+    end = new[-1] if new else {"kind": "died", "text": "it said nothing"}
+    if end["kind"] == "import":
+        return Differs(path, rule, f"the converted module cannot be imported: {end['text']}")
+    for answer in new:
+        if answer["kind"] == "differs" and rule.id in answer["rules"]:
+            return Differs(path, rule, answer["text"])
+    same = [answer for answer in new if answer["kind"] == "same" and rule.id in answer["rules"]]
+    if same:
+        remarks = [f"test_rrule at {one['label']}: {one['text']}" for one in same if one["text"]]
+        return Verified(path, rule, len(same), remarks[0] if remarks else "")
+    if end["kind"] == "died":
+        return Differs(path, rule, f"the process of the converted variant died: {end['text']}")
+    if end["kind"] != "done":
+        return NotTried(path, rule, _trouble(new, "the converted variant", seconds))
+    trouble = [answer["text"] for answer in (*old, *new) if answer["kind"] == "trouble"]
+    return NotTried(
+        path, rule, trouble[0] if trouble else "no case ran it, and no input could be made for it"
+    )
+
+
+def _trouble(answers: list[dict[str, Any]], what: str, seconds: float) -> str:
+    if answers and answers[-1]["kind"] == "import":
+        return f"{what} cannot be imported: {answers[-1]['text']}"
+    if answers and answers[-1]["kind"] == "limit":
+        return f"{what} took more than {seconds:g} seconds"
+    return f"the process of {what} died: {answers[-1]['text'] if answers else 'it said nothing'}"
+
+
+def _answers(
+    outcome: FileConverted, variant: str, cases: str | None, seconds: float, folder: str
+) -> Iterator[dict[str, Any]]:
+    name, search = _module(outcome.path)
+    task = {
+        "variant": variant,
+        "path": os.path.realpath(outcome.path),
+        "source": outcome.before if variant == "old" else outcome.after,
+        "module": name,
+        "search": [search, os.getcwd()],
+        "cases": cases and os.path.realpath(cases),
+        "results": os.path.join(folder, "results"),
+        "rules": [_rule(rule, variant) for rule in outcome.converted],
+    }
+    task_file = os.path.join(folder, f"{variant}.task")
+    answers_file = os.path.join(folder, f"{variant}.answers")
+    with open(task_file, "wb") as file:
+        pickle.dump(task, file)
+    with open(_PROBE, "rb") as script, open(task_file + ".err", "wb") as errors:
+        process = subprocess.Popen(
+            [sys.executable, "-", task_file, answers_file],
+            stdin=script,
+            stdout=subprocess.DEVNULL,
+            stderr=errors,
+            start_new_session=True,  # so that what it has started ends with it
+        )
+    late = False
+    try:
+        process.wait(seconds)
+    except subprocess.TimeoutExpired:
+        late = True
+    finally:
+        with suppress(OSError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+    with suppress(OSError), open(answers_file, encoding="utf-8") as lines:
+        for line in lines:
+            if line.endswith("\n"):
+                yield json.loads(line)
+    if late:
+        yield {"kind": "limit"}
+    elif process.returncode != 0:
+        yield {"kind": "died", "text": _last_line(task_file + ".err")}
+
+
+def _last_line(path: str) -> str:
+    with open(path, encoding="utf-8", errors="replace") as file:
+        lines = file.read().strip().splitlines()
+    return lines[-1].strip() if lines else "it said nothing"
+
+
+def _rule(rule: RuleConverted, variant: str) -> dict[str, Any]:
+    old = variant == "old"
+    return {
+        "id": rule.id,
+        "target": rule.target,
+        "before": rule.before,
+        "line": rule.line if old else rule.new_line,
+        "end_line": rule.end_line if old else rule.new_end_line,
+    }
+
+
+def _module(path: str) -> tuple[str, str]:
+    """The dotted name by which the file is imported, and the folder where that name begins."""
+    folder, name = os.path.split(os.path.realpath(path))
+    parts = [name.partition(".")[0]]
+    if parts[0] == "__init__":
+        parts = []
+    while os.path.exists(os.path.join(folder, "__init__.py")) and os.path.dirname(folder) != folder:
+        folder, package = os.path.split(folder)
+        parts.insert(0, package)
+    if not parts or not all(part.isidentifier() for part in parts):
+        return "rrule_migrate_module", folder
+    return ".".join(parts), folder

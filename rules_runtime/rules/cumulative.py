@@ -9,23 +9,23 @@ import numpy as np
 from rules_runtime.forms import Spec, derivative, primal
 
 
-def _running_sum_back(g: Any, axis: int) -> Any:
+def running_sum_back(g: Any, axis: int) -> Any:
     """The sum of what comes at and after each place."""
     return np.flip(np.cumsum(np.flip(g, axis), axis=axis), axis)
 
 
-def _running_product_adjoint(g: Any, y: Any, x: Any, axis: int) -> Any:
+def running_product_adjoint(g: Any, y: Any, x: Any, axis: int) -> Any:
     """The first zero of a row stops what is before it, and gets what would be there without it."""
     is_zero = primal(x) == 0
     zeros = np.cumsum(is_zero, axis=axis)
     if hasattr(type(x), "__traced_value__") and np.any(is_zero):
         return _one_left_out(g, x, axis)
-    found = _running_sum_back(g * np.conj(y), axis) / np.conj(np.where(is_zero, 1.0, x))
+    found = running_sum_back(g * np.conj(y), axis) / np.conj(np.where(is_zero, 1.0, x))
     if not np.any(is_zero):
         return found
     first = is_zero & (zeros == 1)
     without = np.cumprod(np.where(first, 1.0, x), axis=axis)
-    of_first = _running_sum_back(g * np.conj(without), axis)
+    of_first = running_sum_back(g * np.conj(without), axis)
     return np.where(first, of_first, np.where(zeros == 0, found, 0.0))
 
 
@@ -56,15 +56,15 @@ def _without_nan(x: Any, fill: float) -> tuple[Any, Any]:
 
 def _nancumsum_adjoint(g: Any, y: Any, a: Any, axis: int) -> Any:
     mask, _ = _without_nan(a, 0.0)
-    return np.where(mask, _running_sum_back(g, axis), 0.0)
+    return np.where(mask, running_sum_back(g, axis), 0.0)
 
 
 def _nancumprod_adjoint(g: Any, y: Any, a: Any, axis: int) -> Any:
     mask, values = _without_nan(a, 1.0)
-    return np.where(mask, _running_product_adjoint(g, y, values, axis), 0.0)
+    return np.where(mask, running_product_adjoint(g, y, values, axis), 0.0)
 
 
-derivative(np.cumprod, _flattened(_running_product_adjoint))
+derivative(np.cumprod, _flattened(running_product_adjoint))
 derivative(np.nancumsum, _flattened(_nancumsum_adjoint), needs="0")
 derivative(np.nancumprod, _flattened(_nancumprod_adjoint))
 
@@ -96,6 +96,6 @@ def _cumulative(adjoint: Any) -> Any:
 
 if hasattr(np, "cumulative_sum"):
     derivative(
-        np.cumulative_sum, _cumulative(lambda g, y, x, axis: _running_sum_back(g, axis)), needs=""
+        np.cumulative_sum, _cumulative(lambda g, y, x, axis: running_sum_back(g, axis)), needs=""
     )
-    derivative(np.cumulative_prod, _cumulative(_running_product_adjoint))
+    derivative(np.cumulative_prod, _cumulative(running_product_adjoint))

@@ -105,7 +105,7 @@ class _Reader:
     def _read_no_tangent(self, primal: Any, tangent: Any, path: Path) -> None:
         if isinstance(tangent, AbstractZero) or _is_numeric_zero(primal, tangent):
             return
-        if isinstance(tangent, Tangent) and parts(primal):
+        if isinstance(tangent, Tangent) and parts(primal) is not None:
             self._read_parts(primal, tangent, path)
             return
         self.complain(

@@ -1,0 +1,148 @@
+"""Methods of ufuncs: `outer` of every binary ufunc, `accumulate`, `reduce` and `reduceat` of those that have one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from rules_runtime.forms import FORMS, Form, derivative, primal
+from rules_runtime.kernels.broadcast import normal_axes, unbroadcast
+from rules_runtime.kernels.scatter import scatter
+from rules_runtime.rules import elementwise as _elementwise  # noqa: F401  (declares the ufuncs)
+from rules_runtime.rules.cumulative import running_product_adjoint, running_sum_back
+from rules_runtime.rules.reductions import extremum_vjp, prod_vjp, sum_vjp
+
+# -- outer ---------------------------------------------------------------------------------------------------------
+
+
+def _outer_vjp(form: Form, which: int) -> Callable[..., Any]:
+    """`outer(a, b)` is the ufunc of b and of a with as many ones behind its shape as b has axes."""
+
+    def vjp(g: Any, y: Any, a: Any, b: Any, /, **kwargs: Any) -> Any:
+        wide = np.reshape(a, np.shape(a) + (1,) * np.ndim(b))
+        rule = form.vjps[which]
+        assert rule is not None
+        found = unbroadcast(rule(g, y, wide, b), np.shape((wide, b)[which]))
+        return np.reshape(found, np.shape((a, b)[which]))
+
+    return vjp
+
+
+for _form in list(FORMS.values()):
+    _ufunc: Any = _form.function
+    if isinstance(_ufunc, np.ufunc) and _ufunc.nin == 2 and _ufunc.signature is None:
+        if len(_form.vjps) == 2 and not _form.constant:
+            derivative(
+                _ufunc.outer, *[_outer_vjp(_form, k) if _form.vjps[k] else None for k in range(2)]
+            )
+
+
+# -- accumulate ----------------------------------------------------------------------------------------------------
+
+
+def _accumulate(adjoint: Callable[..., Any]) -> Callable[..., Any]:
+    def vjp(g: Any, y: Any, array: Any, axis: int = 0, dtype: Any = None, out: Any = None) -> Any:
+        return adjoint(g, y, array, axis)
+
+    return vjp
+
+
+def _running_extremum_adjoint(g: Any, y: Any, x: Any, axis: int) -> Any:
+    """Each result is the first element that is as large as what came before."""
+    values, best = np.asarray(primal(x)), np.asarray(primal(y))
+    n = values.shape[axis]
+    places = np.arange(n).reshape((-1,) + (1,) * (values.ndim - 1 - axis % values.ndim))
+    new = np.ones(values.shape, dtype=bool)
+    later = (slice(None),) * (axis % values.ndim) + (slice(1, None),)
+    before = (slice(None),) * (axis % values.ndim) + (slice(None, -1),)
+    new[later] = best[later] != best[before]
+    origin = np.maximum.accumulate(np.where(new, places, 0), axis=axis)
+    grid: list[Any] = list(np.indices(values.shape, sparse=True))
+    grid[axis] = origin
+    return scatter(g, tuple(np.broadcast_arrays(*grid)), values.shape, g.dtype)
+
+
+def _running_logsum_adjoint(g: Any, y: Any, x: Any, axis: int) -> Any:
+    """Element j has the share ``exp(x[j] - y[i])`` in every result i from j on."""
+    shift = np.max(primal(y), axis=axis, keepdims=True)
+    return np.exp(x - shift) * running_sum_back(g * np.exp(shift - y), axis)
+
+
+derivative(
+    np.add.accumulate, _accumulate(lambda g, y, x, axis: running_sum_back(g, axis)), needs=""
+)
+derivative(np.multiply.accumulate, _accumulate(running_product_adjoint))
+derivative(np.maximum.accumulate, _accumulate(_running_extremum_adjoint))
+derivative(np.minimum.accumulate, _accumulate(_running_extremum_adjoint))
+derivative(np.logaddexp.accumulate, _accumulate(_running_logsum_adjoint))
+
+
+# -- reduce --------------------------------------------------------------------------------------------------------
+
+
+def _reduce(rule: Callable[..., Any]) -> Callable[..., Any]:
+    """The rule of a named reduction; `reduce` takes the first axis where none is given."""
+
+    def vjp(
+        g: Any,
+        y: Any,
+        array: Any,
+        axis: Any = 0,
+        dtype: Any = None,
+        out: Any = None,
+        keepdims: bool = False,
+        *options: Any,
+        **also: Any,
+    ) -> Any:
+        if options or also:
+            raise NotImplementedError(
+                "ufunc.reduce with initial or where has no rule; use the named function"
+            )
+        return rule(g, y, array, axis, keepdims=keepdims)
+
+    return vjp
+
+
+def _put_back(value: Any, x: Any, axis: Any, keepdims: bool) -> Any:
+    return value if keepdims else np.expand_dims(value, normal_axes(axis, np.ndim(x)))
+
+
+def _logsum_vjp(g: Any, y: Any, x: Any, axis: Any, keepdims: bool) -> Any:
+    return _put_back(g, x, axis, keepdims) * np.exp(x - _put_back(y, x, axis, keepdims))
+
+
+def _length_vjp(g: Any, y: Any, x: Any, axis: Any, keepdims: bool) -> Any:
+    y = _put_back(y, x, axis, keepdims)
+    still = primal(y) == 0
+    return _put_back(g, x, axis, keepdims) * np.where(still, 0.0, x / np.where(still, 1.0, y))
+
+
+derivative(np.add.reduce, _reduce(sum_vjp), needs="")
+derivative(np.multiply.reduce, _reduce(prod_vjp))
+derivative(np.maximum.reduce, _reduce(extremum_vjp))
+derivative(np.minimum.reduce, _reduce(extremum_vjp))
+derivative(np.logaddexp.reduce, _reduce(_logsum_vjp))
+derivative(np.hypot.reduce, _reduce(_length_vjp))
+
+
+# -- reduceat ------------------------------------------------------------------------------------------------------
+
+
+def add_reduceat_vjp(
+    g: Any, y: Any, array: Any, indices: Any, axis: int = 0, dtype: Any = None, out: Any = None
+) -> Any:
+    n = array.shape[axis]
+    starts = np.asarray(indices) % n
+    stops = np.append(starts[1:], n)
+    lengths = np.where(stops > starts, stops - starts, 1)
+    segment = np.repeat(np.arange(starts.size), lengths)
+    within = np.arange(segment.size) - np.repeat(np.cumsum(lengths) - lengths, lengths)
+    element = starts[segment] + within
+    moved = np.moveaxis(g, axis, 0)[segment]
+    shape = (n, *moved.shape[1:])
+    return np.moveaxis(scatter(moved, element, shape, moved.dtype), 0, axis)
+
+
+derivative(np.add.reduceat, add_reduceat_vjp, needs="")

@@ -410,7 +410,11 @@ def try_rule(tape: Tape, function: Any, args: tuple[Any, ...], kwargs: dict[str,
             for path, t in leaves(x, lambda leaf: type(leaf) is Tracer and leaf.tape is tape):
                 places.append(t.index)
                 routes.append((k, path, t.value))
-    fits = [(k, path, (np.shape(primal(v)), np.iscomplexobj(primal(v)))) for k, path, v in routes]
+    operands = (callee, *values)
+    fits = [
+        (k, path, operands[k] if path else None, (np.shape(primal(v)), np.iscomplexobj(primal(v))))
+        for k, path, v in routes
+    ]
     entry = (places, rule_vjp, (pullback, fits, tape), SHARED, None, None, None)
     if is_leaf(y):
         place = len(tape)
@@ -428,8 +432,8 @@ def rule_vjp(g: Any, saved: Any) -> list[Any]:
         return [None] * len(routes)
     tangents = pullback(g)
     out = []
-    for k, path, fit in routes:
-        dx = unthunk(tangent_at(unthunk(tangents[k]), path))
+    for k, path, operand, fit in routes:
+        dx = unthunk(tangent_at(unthunk(tangents[k]), path, operand))
         if type(dx) is Tracer and dx.tape is tape:
             dx = dx.value
         out.append(None if isinstance(dx, AbstractZero) else fitted(_array(dx), fit))

@@ -210,10 +210,18 @@ def _pattern_of_subscript(annotation: Any, scope: Scope) -> Pattern:
             return _one_of([Subclass(kind.what) for kind in kinds])
         return Instance(type)
     if type(origin).__name__ == "TypeAliasType":
-        return pattern_of(origin.__value__, scope)
+        return pattern_of(_aliased(origin, args), scope)
     if isinstance(origin, type):
         return _pattern_of_class(origin)
     return ANYTHING
+
+
+def _aliased(alias: Any, args: tuple[Any, ...]) -> Any:
+    """What `Alias[args]` stands for, where `type Alias[T] = ...`."""
+    value = alias.__value__
+    given = dict(zip(alias.__type_params__, args))
+    free = getattr(value, "__parameters__", ())
+    return value[tuple(given.get(p, p) for p in free)] if free else given.get(value, value)
 
 
 def _one_of(patterns: Sequence[Pattern]) -> Pattern:

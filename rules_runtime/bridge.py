@@ -129,16 +129,28 @@ def _from_rows(value: Any, primal: Any) -> Any:
 
 
 class Fields(dict[Any, Any]):
-    """The legacy tangent of an object or a dict: what is missing reads as `None`.
+    """The legacy tangent of an object or a dict: what is missing reads as `None`, and is equal to `None`.
 
-    >>> Fields(a=1.0)["b"] is None
-    True
+    >>> Fields(a=1.0)["b"] is None, Fields(a=1.0, b=None) == {"a": 1.0}
+    (True, True)
     """
 
     __slots__ = ()
 
     def __missing__(self, key: Any) -> None:
         return None
+
+    def __eq__(self, other: Any) -> Any:
+        if not isinstance(other, dict):
+            return NotImplemented
+        return _without_zeros(self) == _without_zeros(other)
+
+    __hash__ = None  # type: ignore[assignment]
+
+
+def _without_zeros(parts: dict[Any, Any]) -> dict[Any, Any]:
+    """What is not `None`, which a missing part is as well."""
+    return {key: part for key, part in parts.items() if part is not None}
 
 
 class NamedParts(Fields):

@@ -11,6 +11,9 @@ positional parameter, or `None`; an entry is `None`, a number or array, or a tup
 
 from __future__ import annotations
 
+import bisect
+import dis
+import functools
 import inspect
 import sys
 import types
@@ -73,9 +76,10 @@ def adjoint(target: Any = _ABSENT, /, *, mutating: bool = False) -> Any:
     """
     frame = sys._getframe(1)
     if target is _ABSENT:
-        return lambda rule: _define(rule, sys._getframe(1), mutating)
-    if _is_being_defined(target, frame):
-        return _define(target, frame, mutating)
+        return functools.partial(_define_here, mutating=mutating)
+    name = _name_being_defined(frame)
+    if name is not None:
+        return _define(target, name, frame, mutating)
     target_of(target)  # an error now rather than later
 
     def decorate(rule: Any) -> Any:
@@ -85,19 +89,40 @@ def adjoint(target: Any = _ABSENT, /, *, mutating: bool = False) -> Any:
     return decorate
 
 
-def _is_being_defined(f: Any, frame: types.FrameType) -> bool:
-    """Whether `f` is the function of a `def` statement that `frame` is carrying out, at one of its decorators."""
-    function = inspect.unwrap(f) if callable(f) else f
-    code = getattr(function, "__code__", None)
-    if code is None or not defined_in(code, frame.f_code) or code.co_name == "<lambda>":
-        return False
-    last = max((line for _, _, line in code.co_lines() if line is not None), default=0)
-    return bool(code.co_firstlineno <= (frame.f_lineno or 0) <= last)
+def _define_here(rule: Any, *, mutating: bool) -> Any:
+    frame = sys._getframe(1)
+    name = _name_being_defined(frame) or inspect.unwrap(rule).__name__
+    return _define(rule, name, frame, mutating)
 
 
-def _define(rule: Any, frame: types.FrameType, mutating: bool) -> Any:
+def _name_being_defined(frame: types.FrameType) -> str | None:
+    """The name of the `def` whose decorator `frame` is applying; None where it makes an ordinary call.
+
+    `@g` above a `def` and `g(x)` call the same way, and only the instructions tell them apart: a decorator is called
+    with its argument in place (`CALL 0`), and what follows are further decorators and the assignment to the name.
+    """
+    instructions = list(dis.get_instructions(frame.f_code))
+    here = bisect.bisect_right([i.offset for i in instructions], frame.f_lasti) - 1
+    if not _applies_decorator(instructions[here]):
+        return None
+    for instruction in instructions[here + 1 :]:
+        if instruction.opname.startswith("STORE_"):
+            name = instruction.argval
+            return str(name[0] if isinstance(name, tuple) else name)
+        if not _applies_decorator(instruction) and instruction.opname not in _BETWEEN:
+            return None
+    return None
+
+
+_BETWEEN = ("PRECALL", "EXTENDED_ARG", "NOP", "CACHE")
+
+
+def _applies_decorator(instruction: dis.Instruction) -> bool:
+    return instruction.opname == "CALL" and instruction.arg == 0
+
+
+def _define(rule: Any, name: str, frame: types.FrameType, mutating: bool) -> Any:
     """The bare form: a rule for what its name is bound to, which is given back."""
-    name = inspect.unwrap(rule).__name__
     target = _bound_to(name, frame)
     if target is _ABSENT:
         raise NameError(

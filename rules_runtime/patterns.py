@@ -159,7 +159,7 @@ def within(a: Pattern, b: Pattern) -> bool:
 
 # Numbers by kind (boolean, integer, real, complex) and width in bits.
 _ABSTRACT_NUMBERS: dict[type, tuple[int, float]] = {
-    bool: (0, 1),
+    bool: (0, 8),
     int: (1, 64),
     float: (2, 64),
     complex: (3, 128),

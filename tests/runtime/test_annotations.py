@@ -314,7 +314,11 @@ def test_type_parameters_and_aliases() -> None:
         "def bound[B: Base](x: B): ...\n"
         "def free[B](x: B): ...\n"
         "def alias(x: Axis): ...\n"
-        "def quoted[B: Base](x: 'B'): ...\n",
+        "def quoted[B: Base](x: 'B'): ...\n"
+        "type Either[A, B] = list[A] | B\n"
+        "def parametrised(x: Either[str, int]): ...\n"
+        "type Same[A] = A\n"
+        "def same(x: Same[int]): ...\n",
         space,
     )
 
@@ -325,6 +329,8 @@ def test_type_parameters_and_aliases() -> None:
     assert first("bound") == first("quoted") == pattern(Base)
     assert first("free") == ANYTHING
     assert first("alias") == pattern(int | None)
+    assert first("parametrised") == pattern(list | int)
+    assert first("same") == pattern(int)
 
 
 def test_array_like_takes_what_makes_an_array() -> None:

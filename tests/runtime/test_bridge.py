@@ -252,6 +252,11 @@ def test_a_dict_reads_what_is_missing_as_none() -> None:
     assert found.get("zz", 5.0) == 5.0
     assert "zz" not in found
     assert isinstance(found, dict)
+    assert found == {"x": 1.0} == found
+    assert found == {"x": 1.0, "y": None}
+    assert found != {"x": 2.0}
+    assert found != {"x": 1.0, "zz": 1.0}
+    assert found != 1.0
     inner = to_legacy(Tangent[dict](a=Tangent[dict](b=1.0)))
     assert inner["a"]["c"] is None
 

@@ -302,6 +302,51 @@ def test_decorators_above_and_below() -> None:
     assert above[1] is rule
 
 
+def test_decorators_below_that_keep_nothing_of_the_rule() -> None:
+    def opaque(rule: Any) -> Any:
+        return lambda *args: rule(*args)
+
+    class Callable:
+        def __init__(self, rule: Any) -> None:
+            self.rule = rule
+
+        def __call__(self, *args: Any) -> Any:
+            return self.rule(*args)
+
+    for decorator in (opaque, Callable, lambda rule: functools.partial(rule)):
+
+        def g(x: Any) -> Any:
+            return x
+
+        kept = g
+
+        @opaque
+        @adjoint
+        @decorator
+        def g(x: Any) -> Any:
+            return says("the rule")
+
+        assert g is not kept  # the decorator above saw to that
+        assert value(kept, 1.0) == "the rule"
+
+        @adjoint(mutating=True)
+        @decorator
+        def kept(x: Any) -> Any:
+            return says("mutating")
+
+        assert value(kept, 1.0) == "mutating"
+
+
+def test_a_target_that_is_made_on_the_spot() -> None:
+    @adjoint(target := lambda x: x)
+    def rule(x: Any) -> Any:
+        return says("the rule")
+
+    assert value(target, 1.0) == "the rule"
+    (decorate,) = map(adjoint, [target])
+    assert decorate(rule) is rule
+
+
 def test_other_names_for_adjoint() -> None:
     def g(x: Any) -> Any: ...
 

@@ -167,6 +167,12 @@ _DO, _CONVERT, _FILES, _PROOF, _SAFETY, _REPORT, _HELP = (
     help="Convert in this many processes.  [the number of cores]",
 )
 @_option(
+    _SAFETY,
+    "--executor",
+    metavar="WHERE",
+    help="Convert elsewhere: dask://HOST:PORT, or MODULE:FUNCTION that returns an executor.",
+)
+@_option(
     _REPORT,
     "--select",
     multiple=True,
@@ -271,5 +277,7 @@ def _refuse_nonsense(context: click.Context, request: Request) -> None:
             f"Standard output belongs to {mode}: say --output FILE for --format {request.format}."
         )
         raise click.UsageError(message, context)
+    if request.executor and request.jobs:
+        raise click.UsageError("--jobs and --executor exclude each other.", context)
     if request.quiet and request.verbose:
         raise click.UsageError("--quiet and --verbose exclude each other.", context)

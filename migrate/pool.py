@@ -42,7 +42,7 @@ def plan_all(jobs: Iterable[Job], size: int, count: int, workers: int | None) ->
         yield from _in_processes(jobs, number)
 
 
-def plan_over(executor: Executor, jobs: Iterable[Job], ahead: int) -> Iterator[Outcome]:
+def plan_over(executor: Executor, jobs: Iterable[Job], ahead: int = 64) -> Iterator[Outcome]:
     """On any executor; at most `ahead` chunks are under way, so that memory does not grow with the number of files."""
     running: Running = deque()
     try:

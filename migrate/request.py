@@ -39,6 +39,7 @@ class Request:
     # safety and speed
     allow_dirty: bool = False
     jobs: int | None = None
+    executor: str | None = None
     # the report
     select: tuple[str, ...] = ()
     ignore: tuple[str, ...] = ()

@@ -121,12 +121,18 @@ class Run:
         candidates = list(search.candidates())
         self.tally.looked_at = search.looked_at
         if candidates:
-            from migrate.pool import plan_all
+            from migrate.pool import plan_all, plan_over
             from migrate.progress import watched
 
             self.options_of = search.options_of(candidates)
             sizes = {candidate.path: candidate.size for candidate in candidates}
             jobs = search.jobs(candidates)
+            if self.request.executor:
+                from migrate.executors import executor_for
+
+                with executor_for(self.request.executor) as executor:
+                    yield from watched(plan_over(executor, jobs), sizes, self.err)
+                return
             outcomes = plan_all(jobs, sum(sizes.values()), len(candidates), self.request.jobs)
             yield from watched(outcomes, sizes, self.err)
 

@@ -133,7 +133,7 @@ def _evaluated(node: ast.expr, scope: Scope) -> Any:
             return _union([_evaluated(inside[0], scope), None])
         if head is typing.Annotated:
             return _evaluated(inside[0], scope)
-        if head not in _READ_INSIDE:
+        if head not in _READ_INSIDE and not _is_alias(head):
             return head
     try:
         return scope.evaluate(ast.unparse(node))
@@ -180,7 +180,7 @@ def pattern_of(annotation: Any, scope: Scope) -> Pattern:
     if annotation is typing.LiteralString:
         return Instance(str)
     behind = getattr(annotation, "__supertype__", None)  # NewType
-    if behind is None and type(annotation).__name__ == "TypeAliasType":
+    if behind is None and _is_alias(annotation):
         behind = annotation.__value__
     if behind is not None:
         return pattern_of(behind, scope)
@@ -209,11 +209,15 @@ def _pattern_of_subscript(annotation: Any, scope: Scope) -> Pattern:
         if all(isinstance(kind, Instance) for kind in kinds):
             return _one_of([Subclass(kind.what) for kind in kinds])
         return Instance(type)
-    if type(origin).__name__ == "TypeAliasType":
+    if _is_alias(origin):
         return pattern_of(_aliased(origin, args), scope)
     if isinstance(origin, type):
         return _pattern_of_class(origin)
     return ANYTHING
+
+
+def _is_alias(x: Any) -> bool:
+    return type(x).__name__ == "TypeAliasType"
 
 
 def _aliased(alias: Any, args: tuple[Any, ...]) -> Any:

@@ -145,7 +145,7 @@ class Fields(dict[Any, Any]):
             return NotImplemented
         return _without_zeros(self) == _without_zeros(other)
 
-    __hash__ = None  # type: ignore[assignment]
+    __hash__ = None
 
 
 def _without_zeros(parts: dict[Any, Any]) -> dict[Any, Any]:

@@ -15,9 +15,18 @@ _letters = string.ascii_letters
 
 def unbroadcast(g: Any, shape: Shape) -> Any:
     """`g` summed over the axes along which an array of shape `shape` was broadcast to the shape of `g`."""
-    have = np.shape(g)
-    if have == shape:
-        return g
+    if type(g) is ndarray:
+        have = g.shape
+        if have == shape:
+            return g
+        if not shape:
+            return add_reduce(g, axis=None)
+        if len(have) == 2 and have[1:] == shape:
+            return add_reduce(g, axis=0)
+    else:
+        have = np.shape(g)
+        if have == shape:
+            return g
     extra = len(have) - len(shape)
     axes = tuple(k for k, n in enumerate(have) if k < extra or (shape[k - extra] == 1 and n != 1))
     if len(axes) == len(have) and not shape:

@@ -299,6 +299,8 @@ def wide_over_vjp(g: Any, saved: Any, mine: bool) -> Any:
 
 
 _plain = (ndarray, float, np.float64)
+
+
 def _sum_left(g: Any, saved: Any, mine: bool) -> Any:
     return unbroadcast(g, saved[2])
 

@@ -15,19 +15,26 @@ def _unwrapped(x: Any) -> Any:
     return x
 
 
-def extremum_cotangent(g: Any, x: Any, y: Any, axes: tuple[int, ...]) -> Any:
+def extremum_cotangent(g: Any, x: Any, y: Any, axes: tuple[int, ...], into: Any = None) -> Any:
     """The cotangent of `x` from `g`, that of its extremum `y` over `axes` (kept as ones or not).
 
-    Where no two elements are equal, which one comparison and one count tell, it is written into zeros.
+    Where no two elements are equal, which one comparison and one count tell, it is written to single places: those of
+    `into`, an array of the caller's that it is added to, or of zeros.
     """
     shape = np.shape(x)
     kept = tuple(1 if k in axes else n for k, n in enumerate(shape))
     hits = _unwrapped(x) == np.reshape(_unwrapped(y), kept)
     g = np.reshape(g, kept)
     if np.count_nonzero(hits) == g.size:
-        if type(g) is ndarray and axes == (len(shape) - 1,):
+        if type(g) is ndarray and axes == (len(shape) - 1,) and hits.flags.c_contiguous:
+            rows = hits.reshape(-1, shape[-1])
+            places = rows.argmax(axis=1)
+            places += np.arange(0, rows.size, shape[-1])
+            if into is not None and into.flags.c_contiguous:
+                into.reshape(-1)[places] += g.reshape(-1)
+                return into
             out = np.zeros(shape, g.dtype)
-            out.reshape(-1)[np.flatnonzero(hits)] = g.reshape(-1)
+            out.reshape(-1)[places] = g.reshape(-1)
             return out
         return g * hits
     counts = np.sum(hits, axis=axes, keepdims=True)

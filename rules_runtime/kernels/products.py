@@ -89,3 +89,27 @@ def matmul_left_vjp(g: Any, saved: Any) -> Any:
 def matmul_right_vjp(g: Any, saved: Any) -> Any:
     x, shape = saved
     return matmul_right(g, x, shape)
+
+
+# ---- the commonest cases, real and of fixed dimensions; `saved` is the other operand ---------
+
+
+def matrix_left_vjp(g: Any, y: Any) -> Any:
+    """The cotangent of `x` in `x @ y` for two matrices."""
+    return g @ y.T
+
+
+def matrix_right_vjp(g: Any, x: Any) -> Any:
+    """The cotangent of `y` in `x @ y` for two matrices."""
+    return x.T @ g
+
+
+def matrices_vjp(g: Any, saved: Any) -> Any:
+    """Both cotangents of the product of two matrices."""
+    x, y = saved
+    return g @ y.T, x.T @ g
+
+
+def vector_right_vjp(g: Any, x: Any) -> Any:
+    """The cotangent of the vector in matrix @ vector."""
+    return g @ x

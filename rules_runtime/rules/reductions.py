@@ -31,15 +31,15 @@ def _keep(y: Any, shape: tuple[int, ...], axis: Any) -> Any:
 
 
 def sum_vjp(g: Any, y: Any, x: Any, axis: Any = None, dtype: Any = None, out: Any = None, keepdims: Any = False, initial: Any = 0, where: Any = True) -> Any:  # fmt: skip
-    dx = _spread(g, x.shape, axis)
+    dx = _spread(g, np.shape(x), axis)
     return dx if where is True else dx * where
 
 
 def mean_vjp(g: Any, y: Any, x: Any, axis: Any = None, dtype: Any = None, out: Any = None, keepdims: Any = False, *, where: Any = True) -> Any:  # fmt: skip
     if where is not True:
-        where = np.broadcast_to(where, x.shape)
-        return _spread(g, x.shape, axis) * where / np.sum(where, axis=axis, keepdims=True)
-    return _spread(g / _count(x.shape, normal_axes(axis, len(x.shape))), x.shape, axis)
+        where = np.broadcast_to(where, np.shape(x))
+        return _spread(g, np.shape(x), axis) * where / np.sum(where, axis=axis, keepdims=True)
+    return _spread(g / _count(np.shape(x), normal_axes(axis, len(np.shape(x)))), np.shape(x), axis)
 
 
 derivative(np.sum, sum_vjp, needs="")
@@ -49,9 +49,9 @@ derivative(np.mean, mean_vjp, needs="")
 def prod_vjp(g: Any, y: Any, x: Any, axis: Any = None, dtype: Any = None, out: Any = None, keepdims: Any = False, initial: Any = 1, where: Any = True) -> Any:  # fmt: skip
     if where is not True:
         x = np.where(where, x, 1.0)
-    g = _keep(g, x.shape, axis)
+    g = _keep(g, np.shape(x), axis)
     if np.all(primal(x) != 0):
-        dx = g * conj(_keep(y, x.shape, axis) / x)
+        dx = g * conj(_keep(y, np.shape(x), axis) / x)
     else:
         dx = g * conj(_others(x, axis) * initial)
     return dx if where is True else dx * where
@@ -59,14 +59,16 @@ def prod_vjp(g: Any, y: Any, x: Any, axis: Any = None, dtype: Any = None, out: A
 
 def _others(x: Any, axis: Any) -> Any:
     """The product of all the other elements, zeros or not: of those before it and of those behind."""
-    axes = normal_axes(axis, x.ndim)
-    moved = np.moveaxis(x, axes, tuple(range(x.ndim - len(axes), x.ndim)))
-    flat = np.reshape(moved, moved.shape[: x.ndim - len(axes)] + (-1,))
+    axes = normal_axes(axis, np.ndim(x))
+    moved = np.moveaxis(x, axes, tuple(range(np.ndim(x) - len(axes), np.ndim(x))))
+    flat = np.reshape(moved, moved.shape[: np.ndim(x) - len(axes)] + (-1,))
     ones = np.ones(flat.shape[:-1] + (1,))
     before = np.cumprod(np.concatenate([ones, flat[..., :-1]], axis=-1), axis=-1)
     behind = np.cumprod(np.concatenate([ones, flat[..., :0:-1]], axis=-1), axis=-1)[..., ::-1]
     return np.moveaxis(
-        np.reshape(before * behind, moved.shape), tuple(range(x.ndim - len(axes), x.ndim)), axes
+        np.reshape(before * behind, moved.shape),
+        tuple(range(np.ndim(x) - len(axes), np.ndim(x))),
+        axes,
     )
 
 
@@ -74,7 +76,7 @@ derivative(np.prod, prod_vjp)
 
 
 def extremum_vjp(g: Any, y: Any, x: Any, axis: Any = None, out: Any = None, keepdims: Any = False, initial: Any = None, where: Any = True) -> Any:  # fmt: skip
-    axes = normal_axes(axis, len(x.shape))
+    axes = normal_axes(axis, len(np.shape(x)))
     if where is not True:
         x = np.where(where, primal(x), np.nan)
     return extremum_cotangent(g, x, y, axes)
@@ -86,15 +88,15 @@ for _function in (np.max, np.min, np.nanmax, np.nanmin):
 
 def var_vjp(g: Any, y: Any, x: Any, axis: Any = None, dtype: Any = None, out: Any = None, ddof: Any = 0, keepdims: Any = False, *, where: Any = True, mean: Any = None, correction: Any = None) -> Any:  # fmt: skip
     ddof = ddof if correction is None else correction
-    axes = normal_axes(axis, x.ndim)
+    axes = normal_axes(axis, np.ndim(x))
     if where is not True:
-        where = np.broadcast_to(where, x.shape)
+        where = np.broadcast_to(where, np.shape(x))
         count = np.sum(where, axis=axes, keepdims=True)
         centred = (x - np.mean(x, axis=axes, keepdims=True, where=where)) * where
     else:
-        count = _count(x.shape, axes)
+        count = _count(np.shape(x), axes)
         centred = x - np.mean(x, axis=axes, keepdims=True)
-    return _keep(g, x.shape, axis) * centred * (2.0 / (count - ddof))
+    return _keep(g, np.shape(x), axis) * centred * (2.0 / (count - ddof))
 
 
 def std_vjp(g: Any, y: Any, x: Any, axis: Any = None, *args: Any, **kwargs: Any) -> Any:
@@ -112,7 +114,7 @@ def _reversed_cumsum(g: Any, axis: int) -> Any:
 
 def cumsum_vjp(g: Any, y: Any, x: Any, axis: Any = None, dtype: Any = None, out: Any = None) -> Any:
     if axis is None:
-        return np.reshape(_reversed_cumsum(g, 0), x.shape)
+        return np.reshape(_reversed_cumsum(g, 0), np.shape(x))
     return _reversed_cumsum(g, axis)
 
 

@@ -16,9 +16,9 @@ def reshape_vjp(g: Any, y: Any, x: Any, shape: Any = None, order: str = "C", **k
 
 
 derivative(np.reshape, reshape_vjp, needs="")
-derivative(np.ravel, lambda g, y, x, order="C": np.reshape(g, x.shape, order=order), needs="")
+derivative(np.ravel, lambda g, y, x, order="C": np.reshape(g, np.shape(x), order=order), needs="")
 for _function in (np.squeeze, np.expand_dims, np.atleast_1d, np.atleast_2d, np.atleast_3d):
-    derivative(_function, lambda g, y, x, *args, **kwargs: np.reshape(g, x.shape), needs="")
+    derivative(_function, lambda g, y, x, *args, **kwargs: np.reshape(g, np.shape(x)), needs="")
 
 
 def transpose_vjp(g: Any, y: Any, x: Any, axes: Any = None) -> Any:
@@ -35,7 +35,9 @@ derivative(np.swapaxes, lambda g, y, x, a, b: np.swapaxes(g, a, b), needs="")
 derivative(np.moveaxis, lambda g, y, x, a, b: np.moveaxis(g, b, a), needs="")
 derivative(
     np.rollaxis,
-    lambda g, y, x, axis, start=0: np.moveaxis(g, _rolled(x.ndim, axis, start), axis % x.ndim),
+    lambda g, y, x, axis, start=0: np.moveaxis(
+        g, _rolled(np.ndim(x), axis, start), axis % np.ndim(x)
+    ),
     needs="",
 )
 if hasattr(np, "matrix_transpose"):
@@ -148,7 +150,7 @@ derivative(np.split, split_vjp, needs="")
 derivative(np.array_split, split_vjp, needs="")
 derivative(np.vsplit, lambda g, y, x, s: split_vjp(g, y, x, s, 0), needs="")
 derivative(
-    np.hsplit, lambda g, y, x, s: split_vjp(g, y, x, s, 1 if len(x.shape) > 1 else 0), needs=""
+    np.hsplit, lambda g, y, x, s: split_vjp(g, y, x, s, 1 if len(np.shape(x)) > 1 else 0), needs=""
 )
 derivative(np.dsplit, lambda g, y, x, s: split_vjp(g, y, x, s, 2), needs="")
 

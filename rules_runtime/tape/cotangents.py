@@ -69,7 +69,11 @@ class Pieces:
                     start = 0
                 elif stop is None:
                     stop = shape[k]
-                if cut is not None or (axis != k and axis >= 0) or not 0 <= start < stop <= shape[k]:
+                if (
+                    cut is not None
+                    or (axis != k and axis >= 0)
+                    or not 0 <= start < stop <= shape[k]
+                ):
                     return None
                 axis = k
                 cut = (start, stop, g)

@@ -18,7 +18,7 @@ from ..kernels.extrema import extremum_cotangent
 from . import operators
 from .cotangents import Fill
 from .record import note_view
-from .sweep import OVERWRITE, SHARED, VIEW, takes_fill
+from .sweep import INTO, OVERWRITE, SHARED, VIEW, takes_fill
 from .tracer import Tracer
 
 ndarray = np.ndarray
@@ -117,9 +117,9 @@ def fast_mean(args: Any, kwargs: Any) -> Any:
 # ---- extrema ---------------------------------------------------------------------------
 
 
-def extremum_vjp(g: Any, saved: Any) -> Any:
+def extremum_vjp(g: Any, saved: Any, old: Any) -> Any:
     v, y, axes = saved
-    return extremum_cotangent(g, v, y, axes)
+    return extremum_cotangent(g, v, y, axes, old)
 
 
 def _fast_extremum(function: Callable[..., Any]) -> Callable[[Any, Any], Any]:
@@ -131,7 +131,7 @@ def _fast_extremum(function: Callable[..., Any]) -> Callable[[Any, Any], Any]:
             return NotImplemented
         x, v, axis, keepdims = found
         y = reduce(v, axis=axis, keepdims=keepdims)
-        return _record(x, y, extremum_vjp, (v, y, normal_axes(axis, v.ndim)))
+        return _record(x, y, extremum_vjp, (v, y, normal_axes(axis, v.ndim)), INTO)
 
     return fast_extremum
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import operator
 from typing import Any
+from weakref import ref
 
 import numpy as np
 
@@ -31,7 +32,15 @@ from ..kernels.elementwise import (
     wide_times_vjp,
 )
 from ..kernels.products import matmul as fast_matmul
-from ..kernels.products import matmul_left_vjp, matmul_right_vjp, matmul_vjp
+from ..kernels.products import (
+    matmul_left_vjp,
+    matmul_right_vjp,
+    matmul_vjp,
+    matrices_vjp,
+    matrix_left_vjp,
+    matrix_right_vjp,
+    vector_right_vjp,
+)
 from ..kernels.scatter import is_basic, scatter
 from .record import apply, note_view
 from .structures import inner_tape, untraced
@@ -408,17 +417,25 @@ def matmul(self: Tracer, other: Any) -> Any:
         y = other.value
         if type(x) is not ndarray or type(y) is not ndarray:
             return apply(np.matmul, (self, other), {})
-        z = fast_matmul(x, y)
+        if x.ndim == y.ndim == 2:
+            z = x @ y
+            entry: Any = (self.index, other.index, matrices_vjp, (x, y), OVERWRITE_NOT, None)
+        else:
+            z = fast_matmul(x, y)
+            entry = (self.index, other.index, matmul_vjp, (x, y), OVERWRITE_NOT, None)
         if z.dtype is not F8:
             return apply(np.matmul, (self, other), {})
-        entry: Any = (self.index, other.index, matmul_vjp, (x, y), OVERWRITE_NOT, None)
     else:
-        if type(x) is not ndarray or type(other) is not ndarray:
+        if type(x) is not ndarray or type(other) is not ndarray or x.dtype is not F8:
             return apply(np.matmul, (self, other), {})
-        z = fast_matmul(x, other)
-        if z.dtype is not F8 or x.dtype is not F8:
+        if x.ndim == other.ndim == 2:
+            z = x @ other
+            entry = (self.index, matrix_left_vjp, other)
+        else:
+            z = fast_matmul(x, other)
+            entry = (self.index, matmul_left_vjp, (other, x.shape))
+        if z.dtype is not F8:
             return apply(np.matmul, (self, other), {})
-        entry = (self.index, matmul_left_vjp, (other, x.shape))
     t = Tracer()
     t.value = z
     t.tape = tape
@@ -429,17 +446,22 @@ def matmul(self: Tracer, other: Any) -> Any:
 
 def rmatmul(self: Tracer, other: Any) -> Any:
     x = self.value
-    if type(x) is not ndarray or type(other) is not ndarray:
+    if type(x) is not ndarray or type(other) is not ndarray or x.dtype is not F8:
         return apply(np.matmul, (other, self), {})
-    z = fast_matmul(other, x)
-    if z.dtype is not F8 or x.dtype is not F8:
+    if other.ndim == 2 and x.ndim <= 2:
+        z = other @ x
+        entry: Any = (self.index, vector_right_vjp if x.ndim == 1 else matrix_right_vjp, other)
+    else:
+        z = fast_matmul(other, x)
+        entry = (self.index, matmul_right_vjp, (other, x.shape))
+    if z.dtype is not F8:
         return apply(np.matmul, (other, self), {})
     tape = self.tape
     t = Tracer()
     t.value = z
     t.tape = tape
     t.index = len(tape)
-    tape.append((self.index, matmul_right_vjp, (other, x.shape)))
+    tape.append(entry)
     return t
 
 
@@ -468,7 +490,15 @@ def getitem(self: Tracer, index: Any) -> Any:
     t.index = len(tape)
     if type(y) is ndarray:
         t.base = (self, index)
-        note_view(self, t)
+        try:
+            views = self.views
+        except AttributeError:
+            self.views = [ref(t)]
+        else:
+            if len(views) < 32:
+                views.append(ref(t))
+            else:
+                note_view(self, t)
     tape.append((self.index, None, (index, x.shape, x.dtype), 3))
     return t
 

@@ -13,6 +13,7 @@ An entry is a tuple; its length says what it is (`i`, `j` are places on the tape
     VIEW        it is g, or a view of g: as shared as g is
     OVERWRITE   vjp(g, saved, mine); where `mine` is true it may use g's memory for the result, which nobody else has
     VIEW_OR_NEW vjp(g, saved, mine); what it gives is g itself, or an array that nobody else has
+    INTO        vjp(g, saved, old): it may add to `old`, an array of the tape's own, or None, and return that
     SCATTER     saved is (index, shape, dtype): g goes to x[index]
     PART        saved is (number, count, build): g is one leaf of the structured result at place i
 
@@ -32,7 +33,7 @@ import numpy as np
 from .cotangents import Fill, Parts, Pieces
 from .tracer import Tracer
 
-SHARED, VIEW, OVERWRITE, SCATTER, PART, VIEW_OR_NEW = range(6)
+SHARED, VIEW, OVERWRITE, SCATTER, PART, VIEW_OR_NEW, INTO = range(7)
 TAKES_FILL: set[Callable[..., Any]] = set()  # functions that know what to do with a `Fill`
 
 ndarray = np.ndarray
@@ -107,6 +108,17 @@ def sweep(entries: list[Any], grads: list[Any], shared: set[int], first: int) ->
                 if grads[i] is None:
                     grads[i] = Parts(saved[1], saved[2])
                 grads[i].items[saved[0]] = g
+            elif mode == 6:
+                old = grads[i]
+                if type(old) is not ndarray or i in shared or type(g) is Tracer:
+                    old = None
+                dx = vjp(g, saved, old)
+                if dx is not old:
+                    if grads[i] is None:
+                        grads[i] = dx
+                    else:
+                        _merge(grads, i, dx, shared)
+                dx = None
             else:
                 dx = vjp(g, saved)
                 old = grads[i]

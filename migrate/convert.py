@@ -27,7 +27,10 @@ def convert_source(
     """
     if not may_hold_rules(source, options.legacy_modules):
         return FileUnchanged(path)
-    from migrate.rewrite.whole_file import GateFailure, rewrite_file  # the rest of the tool, only where needed
+    from migrate.rewrite.whole_file import (
+        GateFailure,
+        rewrite_file,
+    )  # the rest of the tool, only where needed
     from migrate.source import SourceError
 
     try:

@@ -450,6 +450,8 @@ class Flow:
                 found |= self.item(atom.site, index, node)
             elif atom is COTANGENT_ARRAY:
                 found.add(ARRAY)
+            elif atom is TANGENT and isinstance(index, ast.Slice):
+                found |= {TANGENT, UNKNOWN}  # of a tuple or a list: one of Python's own
             elif atom in (ARRAY, PLAIN, UNKNOWN, TANGENT):
                 found.add(atom)
         return found
@@ -491,8 +493,11 @@ class Flow:
                 self._repeat(site, node, containers)
             return {Held(site)}
         both = left | right
-        if isinstance(op, ast.Add) and (UNKNOWN in both) and not both & {ARRAY, COTANGENT_ARRAY}:
-            return {UNKNOWN}
+        if isinstance(op, ast.Add) and not both & {ARRAY, COTANGENT_ARRAY, TANGENT}:
+            if UNKNOWN in both:
+                return {UNKNOWN}
+            if left and right and both == {PLAIN}:  # two lists, perhaps
+                return {PLAIN}
         if both and both <= {UNKNOWN} and isinstance(op, ast.Mult):
             return {UNKNOWN}
         if both and all(a is TANGENT for a in both):

@@ -118,7 +118,10 @@ class OutsideRewriter:
                 self.notes.append(RuleNote("RM105", f"`{meaning}`: {_KEPT[meaning]}", node))
             return
         if call is None:
-            if meaning not in ("Val", "Context"):
+            alias = isinstance(parent, (ast.Assign, ast.AnnAssign)) and parent in set(
+                self.view.legacy.aliases.values()
+            )
+            if meaning not in ("Val", "Context") and not alias:
                 text = f"`{meaning}` is used as a value, and stays on the legacy import"
                 self.notes.append(RuleNote("RM108", text, node))
             return

@@ -185,14 +185,30 @@ class AbstractZero(AbstractTangent):
         return NotImplemented
 
     def __array_function__(self, func: Any, types: Any, args: Any, kwargs: Any) -> Any:
-        if args and args[0] is self and func.__name__ in _LINEAR_FUNCTIONS:
-            return self
+        name = func.__name__
+        if name in _LINEAR_FUNCTIONS and isinstance(args[0], AbstractZero):
+            return args[0]
+        if name in _MULTILINEAR_FUNCTIONS:
+            return _zero_tangent
+        if name == "stack":
+            shapes = [np.shape(x) for x in args[0] if not isinstance(x, AbstractZero)]
+            if not shapes:
+                return _zero_tangent
+            parts = [np.zeros(shapes[0]) if isinstance(x, AbstractZero) else x for x in args[0]]
+            args = (parts, *args[1:])
         return func._implementation(*args, **kwargs)
 
 
 _LINEAR = frozenset(("negative", "positive", "conjugate"))
+# linear in their first argument
 _LINEAR_FUNCTIONS = frozenset(
-    ("real", "imag", "sum", "mean", "reshape", "transpose", "ravel", "squeeze", "expand_dims")
+    "real imag real_if_close sum mean cumsum diff trace diagonal diag tril triu reshape ravel squeeze "
+    "expand_dims transpose swapaxes moveaxis rollaxis flip fliplr flipud rot90 roll repeat tile "
+    "broadcast_to take".split()
+)
+# linear in each of their arrays: zero where one of them is
+_MULTILINEAR_FUNCTIONS = frozenset(
+    "dot vdot inner outer tensordot einsum kron cross convolve correlate".split()
 )
 _ARRAY_ATTRIBUTES = frozenset(("shape", "dtype", "ndim", "size", "strides", "flags"))
 

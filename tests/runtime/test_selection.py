@@ -10,6 +10,8 @@ from typing import Any, Literal, Optional, Union
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from rules_runtime.config import HasForwardMode, HasReverseMode, RuleConfig
 from rules_runtime.errors import AmbiguousRuleError, RuleError, RulesError
@@ -330,6 +332,48 @@ def test_many_kinds_of_calls_are_not_all_remembered(rrule: Registry, monkeypatch
         assert chosen(rrule, f, kind()) == "rule"
     (table,) = rrule._tables.values()
     assert len(table.found) <= 4
+
+
+ANNOTATIONS = [Any, int, float, str, int | str, Sequence, list, Foo, Child, Foo | None]
+VALUES = [1, True, 1.0, "a", [1.0], (1.0,), Foo(1.0), Child(1.0), None]
+
+
+@given(
+    st.lists(st.tuples(*[st.sampled_from(ANNOTATIONS)] * 2), min_size=1, max_size=6, unique=True),
+    st.lists(st.tuples(*[st.sampled_from(VALUES)] * 2), min_size=1, max_size=4),
+    st.randoms(),
+)
+def test_the_order_of_registration_does_not_matter(
+    signatures: Any, calls: Any, random: Any
+) -> None:
+    def asked(order: Any) -> list[Any]:
+        rrule = Registry()
+        for left, right in order:
+
+            def rule(_: Any, x: Any, y: Any, word: Any = (left, right)) -> Any:
+                return says(word)
+
+            rule.__annotations__ = {"x": left, "y": right}
+            rrule.register(f)(rule)
+        found = []
+        for call in [*calls, *calls]:  # the second time from what is remembered
+            try:
+                found.append(chosen(rrule, f, *call))
+            except AmbiguousRuleError:
+                found.append("ambiguous")
+        return found
+
+    shuffled = list(signatures)
+    random.shuffle(shuffled)
+    found = asked(signatures)
+    assert found == asked(shuffled)
+    assert found[: len(calls)] == found[len(calls) :]
+    for call, word in zip(calls, found):
+        if isinstance(word, tuple):
+            assert all(
+                kind is Any or isinstance(x, kind) or (kind is float and isinstance(x, int))
+                for x, kind in zip(call, word)
+            )
 
 
 # -- configs -----------------------------------------------------------------------------------------

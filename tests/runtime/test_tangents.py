@@ -178,6 +178,23 @@ def test_zeros_can_be_written_into_arrays(zero: Any) -> None:
 
 
 @ZEROS
+def test_linear_functions_of_numpy_keep_zeros(zero: Any) -> None:
+    x = np.ones(3)
+    for found in (
+        np.reshape(zero, 3),
+        np.broadcast_to(zero, (2, 3)),
+        np.cumsum(zero),
+        np.flip(zero),
+    ):
+        assert found is zero
+    for found in (np.dot(x, zero), np.outer(zero, x), np.einsum("i,i", x, zero), np.vdot(zero, x)):
+        assert found is ZERO
+    assert np.stack([zero, zero]) is ZERO
+    assert np.stack([x, zero], axis=1).tolist() == [[1.0, 0.0]] * 3
+    assert np.where(x > 0, zero, x).tolist() == [0.0, 0.0, 0.0]
+
+
+@ZEROS
 def test_functions_that_are_not_linear_refuse_zeros(zero: Any) -> None:
     with pytest.raises(TypeError):
         np.exp(zero)

@@ -12,7 +12,11 @@ WORDS = [(b"adjoint", b"j", 2), (b"zygote", b"z", 0), (b"topaz", b"z", 4)]
 
 @given(
     st.sampled_from(WORDS),
-    st.lists(st.sampled_from([b"z", b"j", b"zy", b"ad", b"adj", b"adjoint", b"zygote", b"topaz", b"oint", b" "])),
+    st.lists(
+        st.sampled_from(
+            [b"z", b"j", b"zy", b"ad", b"adj", b"adjoint", b"zygote", b"topaz", b"oint", b" "]
+        )
+    ),
 )
 def test_by_letter_as_by_word(word: tuple[bytes, bytes, int], pieces: list[bytes]) -> None:
     source = b"".join(pieces)
@@ -21,7 +25,14 @@ def test_by_letter_as_by_word(word: tuple[bytes, bytes, int], pieces: list[bytes
 
 def test_names_of_modules() -> None:
     modules = ("zygote_rules", "zygote", "rules_runtime.legacy", "my.pkg.compat", "jz")
-    for text in (b"import zygote_rules", b"rules_runtime", b"from .compat import x", b"compat", b"x jz", b"jz"):
+    for text in (
+        b"import zygote_rules",
+        b"rules_runtime",
+        b"from .compat import x",
+        b"compat",
+        b"x jz",
+        b"jz",
+    ):
         assert names_a_module(text, modules), text
     for text in (b"", b"zygot", b"import rules", b"j", b"z", b"my.pkg"):
         assert not names_a_module(text, modules), text

@@ -26,7 +26,9 @@ def test_odd_file(stem: str) -> None:
     outcome = convert_source(before, f"{stem}.py", Options())
     if isinstance(outcome, FileFailed):
         assert outcome.code == "RM901", outcome
-    assert isinstance(outcome, FileFailed) == expected.get("failed", isinstance(outcome, FileFailed))
+    assert isinstance(outcome, FileFailed) == expected.get(
+        "failed", isinstance(outcome, FileFailed)
+    )
     if expected.get("unchanged"):
         assert isinstance(outcome, FileUnchanged), outcome
         assert not outcome.left

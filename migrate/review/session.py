@@ -113,6 +113,8 @@ class Session:
         if not line:
             self.out.line()
             return "q"
+        if not self.source.isatty():  # a terminal shows what is typed
+            self.out.line(line.strip())
         return line.strip().lower()[:1] or "?"
 
     def _give(self, outcome: FileConverted, rules: Iterable[RuleConverted], answer: Answer) -> None:

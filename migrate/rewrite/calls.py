@@ -21,6 +21,7 @@ from migrate.analysis.values import (
     Nothing,
 )
 from migrate.edits import Edits
+from migrate.rewrite.getters import GetterNames
 from migrate.rewrite.layout import returned_expressions, with_parentheses
 from migrate.rewrite.legacy_calls import rewrite_getter_call, rewrite_ignore
 from migrate.rewrite.primals import Primal, context_parameter
@@ -50,6 +51,7 @@ class CallRewriter:
         self.view = cluster.view
         self.names = cluster.names
         self.tangents = cluster.tangents
+        self.getters = GetterNames(cluster)
         self.edits: Edits = cluster.edits
 
     # ---- what is given to the AD ---------------------------------------------------------
@@ -186,6 +188,7 @@ class CallRewriter:
         elif isinstance(node, (ast.Name, ast.Attribute)):
             self._legacy_value(node)
             self._context_use(node)
+            self.getters.name_use(node, self.edits)
 
     def _call(self, node: ast.Call) -> None:
         meaning = self.view.legacy.meaning(node.func)
@@ -287,13 +290,11 @@ class CallRewriter:
         elif meaning == "ignore":
             rewrite_ignore(node, self.view, self.names, self.edits)
         elif meaning in ("literal_getproperty", "literal_getfield"):
-            if not rewrite_getter_call(node, self.view, self.edits, self._plain_name):
+            if not rewrite_getter_call(node, self.view, self.edits, self.getters.is_name):
                 raise Undecided(f"{meaning} is called in a way that cannot be read")
-            self._consume_val(node)
         elif meaning == "Val":
-            if self._val_is_consumed(node):
+            if not self.getters.val(node):
                 return
-            raise Undecided("a Val is made that is not compared or read at once")
         elif meaning in ("nograd", "adjoint"):
             raise Undecided(f"{meaning} is called inside of it")
         self.cluster.result.consumed.add(node.func)
@@ -401,47 +402,13 @@ class CallRewriter:
         parent = self.view.scopes.parents.get(node)
         if isinstance(parent, ast.Call) and parent.func is node:
             return
-        if meaning in ("Val", "Context") and isinstance(parent, ast.arg):
+        if meaning in ("Val", "Context"):
             return
         if meaning == "accum":
             self.edits.replace(*self.view.source.span(node), self.names.use("add"))
             self.cluster.result.consumed.add(node)
             return
         raise Undecided(f"{meaning} is used as a value")
-
-    # ---- Val -----------------------------------------------------------------------------
-
-    def _plain_name(self, node: ast.Name) -> bool:
-        """Whether a variable that held a Val holds a plain string in the new rule."""
-        variable = self.view.scopes.of(node)
-        return variable in self._getter_names()
-
-    def _getter_names(self) -> set[Variable]:
-        found = set()
-        for rule in self.cluster.rules:
-            if rule.getter and rule.function is not None:
-                arguments = [*rule.function.args.posonlyargs, *rule.function.args.args]
-                if len(arguments) > 1:
-                    found.add(self.flow.parameter(rule.function, arguments[1]))
-        return found
-
-    def _consume_val(self, node: ast.Call) -> None:
-        for inner in node.args[1:]:
-            if isinstance(inner, ast.Call):
-                self.cluster.result.consumed.add(inner.func)
-
-    def _val_is_consumed(self, node: ast.Call) -> bool:
-        parent = self.view.scopes.parents.get(node)
-        if isinstance(parent, ast.Call):
-            meaning = self.view.legacy.meaning(parent.func)
-            if meaning in ("literal_getproperty", "literal_getfield"):
-                return True
-        rule = self.cluster.rule_around(node)
-        if rule is not None and rule.getter and len(node.args) == 1 and not node.keywords:
-            self.edits.replace(*self.view.source.span(node), self.view.text(node.args[0]))
-            self.cluster.result.consumed.add(node.func)
-            return True
-        return False
 
     # ---- functions of unknown origin -----------------------------------------------------
 

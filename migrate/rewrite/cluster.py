@@ -36,7 +36,7 @@ from migrate.rewrite.rule_returns import RuleReturns
 from migrate.rewrite.tangents import TangentRewriter
 from migrate.rewrite.verdicts import Refused, RuleNote, Undecided
 from migrate.rewrite.zero_tests import ZeroTests
-from migrate.scopes import FunctionNode, positional_parameters, same_scope_nodes
+from migrate.scopes import FunctionNode, Variable, positional_parameters, same_scope_nodes
 
 _MAX_RESTARTS = 12
 
@@ -50,6 +50,7 @@ class ClusterResult:
     wants_config: set[Rule] = field(default_factory=set)
     helpers_with_config: set[ast.AST] = field(default_factory=set)
     consumed: set[ast.AST] = field(default_factory=set)  # uses of legacy names that are gone
+    kept: set[Variable] = field(default_factory=set)  # legacy names that the new text uses
     functions: list[FunctionNode] = field(default_factory=list)  # helpers that were edited
 
 

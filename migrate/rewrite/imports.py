@@ -20,13 +20,19 @@ class ImportRewriter:
     """Rewrites the imports of one module, after everything else is known."""
 
     def __init__(
-        self, view: ModuleView, names: NameChooser, edits: Edits, consumed: set[ast.AST]
+        self,
+        view: ModuleView,
+        names: NameChooser,
+        edits: Edits,
+        consumed: set[ast.AST],
+        kept: set[Variable],
     ) -> None:
         self.view = view
         self.scopes = view.scopes
         self.names = names
         self.edits = edits
         self.consumed = consumed
+        self.kept = kept  # legacy names that the new text goes on using
         self.gone: set[ast.AST] = set()  # statements of which nothing is left
         self.dropped: set[ast.AST] = set()  # assignments that went with their import
         self.top: int | None = None  # where an import was put that stands beside no other
@@ -105,11 +111,14 @@ class ImportRewriter:
         for item in self.view.legacy.imports:
             bound = item.alias.asname or item.alias.name.partition(".")[0]
             variable = self.scopes.variable(bound, self.scopes.around[item.statement])
-            if bound in exported or self._uses(variable):
+            if bound in exported or self._uses(variable) or variable in self.kept:
                 continue
             if any(isinstance(b, ast.Global) for b in variable.bindings):
                 continue
-            if not any(u in self.consumed for u in self.scopes.uses.get(variable, [])):
+            as_rule = any(b in self.view.rule_functions for b in variable.bindings)
+            if not as_rule and not any(
+                u in self.consumed for u in self.scopes.uses.get(variable, [])
+            ):
                 continue  # it was never used here: perhaps somebody imports it from here
             rules = (
                 self.view.rule_functions

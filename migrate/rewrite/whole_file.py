@@ -37,7 +37,7 @@ from migrate.rewrite.imports import ImportRewriter
 from migrate.rewrite.names import NameChooser, reads
 from migrate.rewrite.outside import OutsideRewriter
 from migrate.rewrite.verdicts import Refused, RuleNote, Undecided
-from migrate.scopes import Scopes, analyse_scopes
+from migrate.scopes import Scopes, Variable, analyse_scopes
 from migrate.source import Replacement, Source, read_source
 
 _LEFT_BY_CHOICE = ""
@@ -64,6 +64,7 @@ class Attempt:
     notes: dict[Rule, list[RuleNote]] = field(default_factory=lambda: defaultdict(list))
     consumed: set[ast.AST] = field(default_factory=set)
     done: list[Rule] = field(default_factory=list)
+    kept: set[Variable] = field(default_factory=set)  # legacy names that the new text uses
     unnamed: list[tuple[Rule, ast.AST]] = field(default_factory=list)  # lambdas to be given a name
 
 
@@ -245,6 +246,7 @@ class _File:
                 merged.add(id(result))
                 attempt.edits.merge(result.edits)
                 attempt.consumed |= result.consumed
+                attempt.kept |= result.kept
                 for note in result.notes:
                     owner = clustered[rule].rule_around(note.node) or rule
                     attempt.notes[owner].append(note)
@@ -348,7 +350,9 @@ class _File:
         wanted_at += self.view.owned if attempt.done else ()
         imports: ImportRewriter | None = None
         if attempt.edits:
-            imports = ImportRewriter(self.view, attempt.names, attempt.edits, consumed)
+            imports = ImportRewriter(
+                self.view, attempt.names, attempt.edits, consumed, attempt.kept
+            )
             imports.rewrite(dict.fromkeys(wanted_at))
         for rule, pullback in attempt.unnamed:
             name_pullback(rule, pullback, self.view, attempt.names, attempt.edits)

@@ -18,7 +18,7 @@ from migrate.analysis.values import (
 from migrate.edits import Edits
 from migrate.rewrite.layout import with_parentheses
 from migrate.rewrite.verdicts import Undecided
-from migrate.scopes import FunctionNode, Variable
+from migrate.scopes import FunctionNode
 
 if TYPE_CHECKING:
     from migrate.rewrite.cluster import Cluster
@@ -48,12 +48,36 @@ class ZeroTests:
                 self._match(node)
             case ast.For() | ast.comprehension():
                 self._keys(node, function)
-            case ast.Attribute(attr="value", value=ast.Name() as name) if self._is_getter_name(
-                name
-            ):
-                self.edits.replace(*self.view.source.span(node), name.id)
+            case ast.BinOp(op=ast.Add() | ast.BitOr(), left=left, right=right):
+                self._joined(left, right)
+                self._joined(right, left)
+            case ast.AugAssign(op=ast.Add() | ast.BitOr()):
+                if self._kind(node.value) and TANGENT in self._target(node.target):
+                    raise Undecided("it extends a tangent in place")
+                self._stores(node)
             case ast.Assign() | ast.AugAssign() | ast.Delete():
                 self._stores(node)
+
+    # ---- is it extended? -----------------------------------------------------------------
+
+    def _joined(self, tangent: ast.expr, other: ast.expr) -> None:
+        """`dy + (None,)`, `dy | {"a": None}`: a tangent is no tuple, list or dict of Python's own any more."""
+        kind = self._kind(other)
+        if kind is None or TANGENT not in self.flow.atoms(tangent):
+            return
+        if any(isinstance(a, Held) for a in self.flow.atoms(tangent)):
+            raise Undecided("what may be a tangent is joined with a container")
+        self.edits.wrap(with_parentheses(self.view, tangent), f"{kind}(", ")")
+
+    def _kind(self, node: ast.expr) -> str | None:
+        kinds = {a.site.kind for a in self.flow.atoms(node) if isinstance(a, Held)}
+        kind = kinds.pop() if len(kinds) == 1 else None
+        return kind if kind in ("tuple", "list", "dict") else None
+
+    def _target(self, node: ast.expr) -> Atoms:
+        if isinstance(node, ast.Name):
+            return self.flow.variables.get(self.view.scopes.of(node), set())
+        return self.flow.atoms(node)
 
     # ---- is it None? ---------------------------------------------------------------------
 
@@ -280,18 +304,6 @@ class ZeroTests:
                         )
                     ):
                         raise Undecided("it keeps a tangent or a pullback in something not its own")
-
-    # ---- names of getter rules -----------------------------------------------------------
-
-    def _is_getter_name(self, node: ast.Name) -> bool:
-        variable: Variable = self.view.scopes.of(node)
-        for rule in self.cluster.rules:
-            if rule.getter and rule.function is not None:
-                arguments = [*rule.function.args.posonlyargs, *rule.function.args.args]
-                if len(arguments) > 1:
-                    if variable == self.flow.parameter(rule.function, arguments[1]):
-                        return True
-        return False
 
 
 _SIMPLE = frozenset(Simple)

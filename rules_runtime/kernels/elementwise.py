@@ -136,6 +136,8 @@ def arcsinh_vjp(g: Any, x: Any) -> Any:
 
 
 def arccosh_vjp(g: Any, x: Any) -> Any:
+    if np.iscomplexobj(x):  # the branch that numpy takes
+        return g / (np.sqrt(x - 1.0) * np.sqrt(x + 1.0))
     return g / np.sqrt(x * x - 1.0)
 
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from rules_runtime.forms import derivative, primal
 from rules_runtime.rules.linalg_spectral import adjoint
+from rules_runtime.tangents import AbstractZero
 
 # -- values --------------------------------------------------------------------------------------------------------
 
@@ -58,6 +59,33 @@ def _polymul_vjp(k: int) -> Any:
 
 
 derivative(np.polymul, _polymul_vjp(0), _polymul_vjp(1), needs="01")
+
+
+def _polydiv_vjp(which: int) -> Any:
+    """With u = q v + r: the quotient solves a triangular system, the remainder is what it leaves."""
+
+    def vjp(g: Any, y: Any, u: Any, v: Any) -> Any:
+        n, m, q = np.size(u), np.size(v), y[0]
+        k = n - m + 1
+        if k < 1:
+            return _last(_part(g[1], y[1]), n) if which == 0 else 0.0 * v
+        places = np.arange(n)[:, None] - np.arange(k)[None, :]
+        inside = (places >= 0) & (places < m)
+        products = np.where(inside, v[np.where(inside, places, 0)], 0.0)
+        gr = _last(_part(g[1], y[1]), n - k)
+        low = adjoint(products[k:]) @ gr if n > k else 0.0
+        high = np.linalg.solve(adjoint(products[:k]), _part(g[0], q) - low)
+        moved = np.concatenate([high, gr])
+        return moved if which == 0 else -np.correlate(moved, q, "valid")
+
+    return vjp
+
+
+def _part(g: Any, y: Any) -> Any:
+    return np.zeros(np.shape(y)) if isinstance(g, AbstractZero) else g
+
+
+derivative(np.polydiv, _polydiv_vjp(0), _polydiv_vjp(1))
 
 
 def _derived(n: int, m: int) -> Any:

@@ -49,8 +49,8 @@ def _all_but(ndim: int, axis: int) -> list[int]:
 derivative(np.dot, dot_left, dot_right, needs="01")
 derivative(
     np.vdot,
-    lambda g, z, x, y: np.conj(g) * y if np.iscomplexobj(g) else g * y,
-    lambda g, z, x, y: g * x,
+    lambda g, z, x, y: np.reshape((np.conj(g) if np.iscomplexobj(g) else g) * y, _shape(x)),
+    lambda g, z, x, y: np.reshape(g * x, _shape(y)),
     needs="01",
 )
 derivative(

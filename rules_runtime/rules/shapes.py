@@ -9,6 +9,7 @@ import numpy as np
 from ..forms import constant, derivative
 from ..kernels.broadcast import unbroadcast
 from ..kernels.scatter import scatter
+from ..tangents import AbstractZero
 
 
 def reshape_vjp(g: Any, y: Any, x: Any, shape: Any = None, order: str = "C", **kwargs: Any) -> Any:
@@ -17,8 +18,20 @@ def reshape_vjp(g: Any, y: Any, x: Any, shape: Any = None, order: str = "C", **k
 
 derivative(np.reshape, reshape_vjp, needs="")
 derivative(np.ravel, lambda g, y, x, order="C": np.reshape(g, np.shape(x), order=order), needs="")
-for _function in (np.squeeze, np.expand_dims, np.atleast_1d, np.atleast_2d, np.atleast_3d):
+for _function in (np.squeeze, np.expand_dims):
     derivative(_function, lambda g, y, x, *args, **kwargs: np.reshape(g, np.shape(x)), needs="")
+
+
+def _atleast(which: int) -> Any:
+    def atleast_vjp(g: Any, y: Any, *arrays: Any) -> Any:
+        g = g if len(arrays) == 1 else g[which]
+        return g if isinstance(g, AbstractZero) else np.reshape(g, np.shape(arrays[which]))
+
+    return atleast_vjp
+
+
+for _function in (np.atleast_1d, np.atleast_2d, np.atleast_3d):
+    derivative(_function, *[_atleast(k) for k in range(8)], needs="")
 
 
 def transpose_vjp(g: Any, y: Any, x: Any, axes: Any = None) -> Any:

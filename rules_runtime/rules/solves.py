@@ -16,13 +16,16 @@ def _adjoint(x: Any) -> Any:
     return transposed(conj(x))
 
 
-def _is_vector(a: Any, b: Any) -> bool:
-    return np.ndim(b) == 1
+def _solve_adjoint(g: Any, a: Any, b: Any) -> Any:
+    """One vector may stand for a whole stack of systems."""
+    if np.ndim(b) == 1 and np.ndim(g) > 1:
+        return solve(_adjoint(a), np.expand_dims(g, -1))[..., 0]
+    return solve(_adjoint(a), g)
 
 
 def solve_vjp(g: Any, x: Any, a: Any, b: Any) -> tuple[Any, Any]:
     """Both cotangents of `solve(a, b)`, by one solve with the adjoint."""
-    gb = solve(_adjoint(a), g)
+    gb = _solve_adjoint(g, a, b)
     if np.ndim(b) == 1:
         da = np.expand_dims(-gb, -1) * np.expand_dims(conj(x), -2)
     else:
@@ -33,7 +36,7 @@ def solve_vjp(g: Any, x: Any, a: Any, b: Any) -> tuple[Any, Any]:
 derivative(
     np.linalg.solve,
     lambda g, x, a, b: solve_vjp(g, x, a, b)[0],
-    lambda g, x, a, b: unbroadcast(solve(_adjoint(a), g), np.shape(b)),
+    lambda g, x, a, b: unbroadcast(_solve_adjoint(g, a, b), np.shape(b)),
     needs="y01",
     forward=solve,
     joint=solve_vjp,
@@ -46,7 +49,19 @@ def inv_vjp(g: Any, y: Any, x: Any) -> Any:
 
 
 derivative(np.linalg.inv, inv_vjp, needs="y")
-derivative(np.linalg.cholesky, lambda g, y, x, **kwargs: cholesky_vjp(g, y), needs="y")
+
+
+def cholesky_of_triangle_vjp(g: Any, y: Any, a: Any, /, *, upper: bool = False) -> Any:
+    """numpy reads one triangle alone, so what belongs to both halves of a symmetric matrix goes there."""
+    if upper:
+        g, y = _adjoint(g), _adjoint(y)
+    n = np.shape(y)[-1]
+    weights = np.tril(np.full((n, n), 2.0))
+    weights[range(n), range(n)] = 1.0
+    return cholesky_vjp(g, y) * (weights.T if upper else weights)
+
+
+derivative(np.linalg.cholesky, cholesky_of_triangle_vjp, needs="y")
 
 
 def det_vjp(g: Any, y: Any, x: Any) -> Any:
@@ -73,9 +88,10 @@ derivative(np.linalg.det, det_vjp)
 def slogdet_vjp(g: Any, y: Any, x: Any) -> Any:
     from ..tangents import AbstractZero
 
-    if isinstance(g[1], AbstractZero):
-        return np.zeros(np.shape(x))
-    return np.expand_dims(g[1], (-2, -1)) * _adjoint(np.linalg.inv(x))
+    moved: Any = 0.0 if isinstance(g[1], AbstractZero) else g[1]
+    if np.iscomplexobj(x) and not isinstance(g[0], AbstractZero):
+        moved = moved - 1j * np.imag(np.conj(g[0]) * y[0])  # the sign turns: it is det / |det|
+    return np.expand_dims(moved, (-2, -1)) * _adjoint(np.linalg.inv(x))
 
 
-derivative(np.linalg.slogdet, slogdet_vjp, needs="0")
+derivative(np.linalg.slogdet, slogdet_vjp, needs="y0")

@@ -30,8 +30,8 @@ def _atleast(which: int) -> Any:
     return atleast_vjp
 
 
-for _function in (np.atleast_1d, np.atleast_2d, np.atleast_3d):
-    derivative(_function, *[_atleast(k) for k in range(8)], needs="")
+for _widened in (np.atleast_1d, np.atleast_2d, np.atleast_3d):
+    derivative(_widened, *[_atleast(k) for k in range(8)], needs="")
 
 
 def transpose_vjp(g: Any, y: Any, x: Any, axes: Any = None) -> Any:

@@ -55,3 +55,9 @@ def test_polyfit():
     check_second_order(lambda x, y: np.polyfit(x, y, 2), x, some(6, seed=1))
     with pytest.raises(NotImplementedError, match="full"):
         gradient(lambda y: np.polyfit(x, y, 1, full=True)[0][0], some(6))
+
+
+@pytest.mark.parametrize("sizes", [(5, 3), (4, 4), (6, 2), (3, 1), (2, 4)], ids=str)
+@pytest.mark.parametrize("dtype", ["f8", "c16"])
+def test_division(sizes, dtype):
+    check_rule(np.polydiv, some(sizes[0], dtype=dtype), some(sizes[1], seed=1, dtype=dtype))

@@ -25,7 +25,9 @@ def double(x):
     return 2 * x, back
 """
 #: A rule that converts, and one that never does.
-MIXED = RULE + b"""
+MIXED = (
+    RULE
+    + b"""
 
 def fill(x):
     x[:] = 0
@@ -38,6 +40,7 @@ def fill(x):
 
     return fill(x), back
 """
+)
 PLAIN = b"def double(x):\n    return 2 * x\n"
 #: It looks as if it held rules, so that it is parsed.
 BROKEN = b"from zygote_rules import adjoint\n\n@adjoint\ndef f(x:\n"
@@ -60,7 +63,10 @@ Command = Callable[..., Done]
 
 
 def environment(**changes: str) -> dict[str, str]:
-    here = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH"))))}
+    here = {
+        **os.environ,
+        "PYTHONPATH": os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH")))),
+    }
     return {**here, **changes}
 
 

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 
 from migrate.analysis.find import Rule
 from migrate.analysis.flow import Flow, TooComplex
+from migrate.analysis.kinds import kinds_of
 from migrate.analysis.module import ModuleView
 from migrate.analysis.values import (
     ARRAY,
@@ -272,6 +273,22 @@ class Cluster:
             if isinstance(atom, Nothing):
                 known = self.marked.get(atom)
                 self.marked[atom] = zero if known in (None, zero) else ZERO
+
+    def value_kinds(self, rules: list[Rule]) -> set[str] | None:
+        """The structures of what these rules return as their values, or None where that is not seen."""
+        found: set[str] = set()
+        for rule in rules:
+            assert rule.function is not None
+            for result in returned_expressions(rule.function):
+                pairs = list(self._pairs(result))
+                if not pairs:
+                    return None
+                for value, _ in pairs:
+                    kinds = None if value is None else kinds_of(value, self.flow)
+                    if kinds is None:
+                        return None
+                    found |= kinds
+        return found
 
     def is_zero_like(self, atoms: Atoms) -> bool:
         """Whether one of these may be a zero of the target language."""

@@ -254,7 +254,11 @@ class DefinitionRewriter:
         for decorator in reversed(above):
             result = f"{source.segment(decorator)}({result})"
             self._remove_decorator(decorator)
-        self.after(function, f"{rule.name} = {result}")
+        first = source.line_of(source.span(function.decorator_list[0])[0])
+        blank = 0
+        while blank < 2 and first - 2 - blank >= 0 and not source.lines[first - 2 - blank].strip():
+            blank += 1
+        self.after(function, f"{rule.name} = {result}", blank)
         self.notes.append(
             RuleNote("RM107", f"decorators above adjoint apply to `{rule.name}` itself", bare.node)
         )
@@ -274,14 +278,14 @@ class DefinitionRewriter:
         indent = source.indentation(line)
         self.edits.replace(first, stop, "".join(f"{indent}{c}\n" for c in comments))
 
-    def after(self, node: ast.stmt, text: str) -> None:
-        """A new line after a definition, at its indentation."""
+    def after(self, node: ast.stmt, text: str, blank: int = 0) -> None:
+        """A new line after a definition, at its indentation, with blank lines between."""
         source = self.view.source
         end = source.span(node)[1]
         rest = source.text.find("\n", end)
         at = len(source.text) if rest < 0 else rest
         indent = source.indentation(node.lineno)
-        self.edits.insert(at, f"\n{indent}{text}")
+        self.edits.insert(at, "\n" * blank + f"\n{indent}{text}")
 
     def _consume_inside(self, node: ast.AST) -> None:
         for inner in ast.walk(node):

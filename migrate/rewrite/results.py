@@ -138,8 +138,11 @@ class ResultRewriter:
         if is_parenthesised(self.view, node):
             at = start + 1
             if node.elts:
-                first = source.next_token(at)[2]
-                at = first
+                at = source.next_token(at)[2]
+            own_line = source.text[source.text.rfind("\n", 0, at) + 1 : at]
+            if node.elts and source.line_of(at) > source.line_of(start) and not own_line.strip():
+                self.edits.wrap((at, end), f"{callee},\n{own_line}", "")
+                return
             self.edits.wrap((at, end), f"{callee}, " if node.elts else f"{callee},", "")
             if len(node.elts) == 1:
                 self._drop_trailing_comma(node)
@@ -160,6 +163,9 @@ class ResultRewriter:
         if not self.tangents.is_builtin(node.func):
             return False
         self.tangents.starred(inner, pullback.arguments, 0)
+        if pullback.functor:
+            return True
+        self.tangents.unwrap_call(node, inner)
         self._wrap_with_callee(node, pullback)
         return True
 

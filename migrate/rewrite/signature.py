@@ -22,14 +22,11 @@ def rewrite_parameters(
         parameters = _without(parameters, drop)
     if annotate:
         parameters = parameters.visit(_Annotate(annotate))  # type: ignore[assignment]
-    new = [_parameter(p) for p in lead]
+    own_lines = _first_line_indent(text)
+    new = [] if own_lines is not None else [_parameter(p) for p in lead]
     if new:
         first = (*parameters.posonly_params, *parameters.params)
-        commas = [p.comma for p in first if isinstance(p.comma, cst.Comma)]
         comma = cst.Comma(whitespace_after=cst.SimpleWhitespace(" "))
-        if commas and isinstance(commas[0].whitespace_after, cst.ParenthesizedWhitespace):
-            if commas[0].whitespace_after.first_line.comment is None:
-                comma = commas[0]
         anything = bool(first or parameters.kwonly_params or parameters.star_kwarg) or isinstance(
             parameters.star_arg, (cst.Param, cst.ParamStar)
         )
@@ -46,7 +43,17 @@ def rewrite_parameters(
     start, end = code.index("(") + 1, code.rindex("): pass")
     tail = text[len(text.rstrip()) :]
     changed = code[start:end].rstrip()
+    if own_lines is not None:  # one parameter a line: the new ones get lines of their own
+        changed = "".join(f"\n{own_lines}{p}," for p in lead) + changed
     return (changed if "\n" in tail else changed.rstrip(",")) + tail
+
+
+def _first_line_indent(text: str) -> str | None:
+    """The indentation of the first parameter, where it stands on a line of its own."""
+    first, newline, rest = text.partition("\n")
+    if not newline or first.strip():
+        return None
+    return rest[: len(rest) - len(rest.lstrip(" \t"))]
 
 
 def _parameter(text: str) -> cst.Param:

@@ -93,9 +93,36 @@ class TangentRewriter:
             ):
                 if isinstance(inner, (ast.GeneratorExp, ast.ListComp)):
                     self.entry(inner.elt, self._element(primal))
+                    self.unwrap_call(node, inner)
                     self._splat(node, self._tangent(kind))
                     return
         self._entry_by_atoms(node, primal)
+
+    def _is_conversion(self, node: ast.expr) -> bool:
+        """`tuple(x)` or `list(x)`."""
+        return (
+            isinstance(node, ast.Call)
+            and isinstance(node.func, ast.Name)
+            and node.func.id in ("tuple", "list")
+            and self.is_builtin(node.func)
+            and len(node.args) == 1
+            and not node.keywords
+            and not isinstance(node.args[0], ast.Starred)
+        )
+
+    def unwrap_call(self, node: ast.Call, inner: ast.expr) -> None:
+        """`*tuple(x)` -> `*x`: the star does it alone."""
+        source = self.view.source
+        start, end = source.span(node)
+        inner_start, inner_end = source.span(inner)
+        if any(start <= at < inner_start or inner_end <= at < end for at, _ in source.comments):
+            return
+        if isinstance(inner, ast.GeneratorExp):  # its parentheses are those of the call
+            self.edits.replace(*source.span(node.func), "")
+        elif isinstance(inner, (ast.Name, ast.Attribute, ast.Subscript, ast.Call, ast.ListComp)):
+            if "\n" not in source.text[start:inner_start] + source.text[inner_end:end]:
+                self.edits.replace(start, inner_start, "")
+                self.edits.replace(inner_end, end, "")
 
     def _element(self, primal: Primal) -> Primal:
         """An element of a sequence, whose class the annotation may give."""
@@ -137,6 +164,8 @@ class TangentRewriter:
                 kind = kinds.pop()
                 if kind in ("list", "tuple"):
                     self.cluster.mark(elements)
+                    if self._is_conversion(node) and isinstance(node, ast.Call):
+                        self.unwrap_call(node, node.args[0])
                     self._splat(node, self._tangent(kind))
                     return
                 if kind == "dict" and self._held_dict(node, held, elements, primal):

@@ -18,7 +18,7 @@ from migrate.analysis.values import (
 from migrate.edits import Edits
 from migrate.rewrite.layout import with_parentheses
 from migrate.rewrite.verdicts import Undecided
-from migrate.scopes import FunctionNode
+from migrate.scopes import FunctionNode, positional_parameters
 
 if TYPE_CHECKING:
     from migrate.rewrite.cluster import Cluster
@@ -205,7 +205,9 @@ class ZeroTests:
             ):
                 self._in_legacy(value)
             return
-        if self._other_tests(node, value, set(structural)):
+        if not self._tells_tangents(value, set(structural)) or self._other_tests(
+            node, value, set(structural)
+        ):
             self._in_legacy(value)
             return
         others = [
@@ -214,6 +216,22 @@ class ZeroTests:
         tangent = self.names.use("Tangent")
         text = f"({', '.join([tangent, *others])})" if others else tangent
         self.edits.replace(*self.view.source.span(classes), text)
+
+    def _tells_tangents(self, value: ast.expr, wanted: set[str]) -> bool:
+        """Whether "is one of these" says no more of a value than "is a Tangent"."""
+        if wanted == _STRUCTURES:
+            return True
+        if not isinstance(value, ast.Name):
+            return False
+        variable = self.view.scopes.of(value)
+        for pullback in self.cluster.pullbacks.values():
+            parameters = positional_parameters(pullback.function.args)
+            if pullback.bound >= len(parameters) or len(variable.bindings) != 1:
+                continue
+            if variable == self.flow.parameter(pullback.function, parameters[pullback.bound]):
+                kinds = self.cluster.value_kinds(pullback.rules)
+                return kinds is not None and kinds & _STRUCTURES <= wanted
+        return False
 
     def _is_collection_alias(self, node: ast.Name) -> bool:
         bindings = self.view.scopes.of(node).bindings

@@ -9,7 +9,7 @@ The table `FORMS` is what the registry falls back to where the user has no rule,
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -42,6 +42,9 @@ class Spec:
 
     def __len__(self) -> int:
         return self.shape[0]
+
+    def __iter__(self) -> Iterator[Spec]:
+        return iter([Spec(self.shape[1:], self.dtype)] * self.shape[0])
 
     def __repr__(self) -> str:
         return f"Spec({self.shape}, {self.dtype})"

@@ -157,23 +157,33 @@ def _where_y(g: Any, z: Any, condition: Any, x: Any, y: Any) -> Any:
 elementwise(np.where, None, _where_x, _where_y, needs="0")
 
 
-def _inside(x: Any, low: Any, high: Any) -> Any:
+def _limits(a_min: Any, a_max: Any, kwargs: Any) -> tuple[Any, Any]:
+    return primal(kwargs.get("min", a_min)), primal(kwargs.get("max", a_max))
+
+
+def clip_vjp(g: Any, y: Any, x: Any, a_min: Any = None, a_max: Any = None, **kwargs: Any) -> Any:
+    low, high = _limits(a_min, a_max, kwargs)
     x = primal(x)
     inside = np.ones(np.shape(x), bool)
     if low is not None:
-        inside = inside & (x >= primal(low))
+        inside = inside & (x >= low)
     if high is not None:
-        inside = inside & (x <= primal(high))
-    return inside
+        inside = inside & (x <= high)
+    return g * inside
 
 
-elementwise(
-    np.clip,
-    lambda g, y, x, low=None, high=None, *a, **k: g * _inside(x, low, high),
-    lambda g, y, x, low=None, high=None, *a, **k: g * (primal(x) < primal(low)),
-    lambda g, y, x, low=None, high=None, *a, **k: g * (primal(x) > primal(high)),
-    needs="012",
-)
+def _clip_low(g: Any, y: Any, x: Any, a_min: Any = None, a_max: Any = None, **kwargs: Any) -> Any:
+    low, high = _limits(a_min, a_max, kwargs)
+    below = primal(x) < low
+    return g * (below if high is None else below & (low <= high))
+
+
+def _clip_high(g: Any, y: Any, x: Any, a_min: Any = None, a_max: Any = None, **kwargs: Any) -> Any:
+    low, high = _limits(a_min, a_max, kwargs)
+    return g * ((primal(x) if low is None else np.maximum(primal(x), low)) > high)
+
+
+elementwise(np.clip, clip_vjp, _clip_low, _clip_high, needs="012")
 
 constant(
     np.sign, np.floor, np.ceil, np.rint, np.trunc, np.fix, np.round, np.floor_divide, np.signbit, np.spacing,

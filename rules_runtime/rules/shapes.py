@@ -44,8 +44,14 @@ def transpose_vjp(g: Any, y: Any, x: Any, axes: Any = None) -> Any:
 
 
 derivative(np.transpose, transpose_vjp, needs="")
-derivative(np.swapaxes, lambda g, y, x, a, b: np.swapaxes(g, a, b), needs="")
-derivative(np.moveaxis, lambda g, y, x, a, b: np.moveaxis(g, b, a), needs="")
+derivative(
+    np.swapaxes, lambda g, y, x, axis1, axis2: np.swapaxes(g, axis1, axis2), needs=""
+)
+derivative(
+    np.moveaxis,
+    lambda g, y, x, source, destination: np.moveaxis(g, destination, source),
+    needs="",
+)
 derivative(
     np.rollaxis,
     lambda g, y, x, axis, start=0: np.moveaxis(

@@ -6,6 +6,7 @@ trace, plain float64 arrays, arguments by position or the keywords `axis` and `k
 
 from __future__ import annotations
 
+import string
 from collections.abc import Callable
 from typing import Any
 
@@ -220,6 +221,23 @@ def fast_dot(args: Any, kwargs: Any) -> Any:
     return operators.matmul(a, b) if type(a) is Tracer else operators.rmatmul(b, a)
 
 
+def fast_einsum(args: Any, kwargs: Any) -> Any:
+    """The form with lists of labels, `np.einsum(x, [0, 1], y, [1, 2])`, is written as the one with a string."""
+    if type(args[0]) is str or kwargs:
+        return NotImplemented
+    operands, terms = args[0 : len(args) // 2 * 2 : 2], args[1::2]
+    text = ",".join(map(_labels, terms))
+    if len(args) % 2:
+        text += "->" + _labels(args[-1])
+    return np.einsum(text, *operands)
+
+
+def _labels(term: Any) -> str:
+    return "".join("..." if k is Ellipsis else _letters[k] for k in term)
+
+
+_letters = string.ascii_letters
+
 FUNCTIONS: dict[Any, Callable[[Any, Any], Any]] = {
     np.sum: fast_sum,
     np.mean: fast_mean,
@@ -229,6 +247,7 @@ FUNCTIONS: dict[Any, Callable[[Any, Any], Any]] = {
     np.transpose: fast_transpose,
     np.swapaxes: fast_swapaxes,
     np.dot: fast_dot,
+    np.einsum: fast_einsum,
 }
 
 

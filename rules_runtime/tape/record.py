@@ -201,7 +201,7 @@ def record_form(tape: Tape, form: Form, args: tuple[Any, ...], kwargs: dict[str,
             x = untraced(x, tape)
         values.append(x)
     y = form.forward(*values, **kwargs)
-    if form.broadcasts and kwargs:
+    if kwargs and isinstance(form.function, np.ufunc):
         if kwargs.get("where", True) is not True:
             raise TypeError(
                 f"{name_of(form.function)}(..., where=...) leaves elements unset; use np.where"
@@ -301,8 +301,10 @@ def fitted(dx: Any, fit: tuple[tuple[int, ...], bool]) -> Any:
     """A cotangent summed to the shape of its primal, and made real where that is real."""
     if type(dx) is not ndarray:
         dx = unthunk(dx)
-        if isinstance(dx, (int, list)):
-            dx = np.asarray(dx, float)
+        if type(dx) is list:  # an array in the place of a list of arrays: np.vstack(x)
+            dx = np.stack(dx)
+        elif isinstance(dx, int):
+            dx = float(dx)
     shape, is_complex = fit
     if not is_complex and np.iscomplexobj(dx):
         dx = np.real(dx)

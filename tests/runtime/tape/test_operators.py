@@ -165,3 +165,19 @@ def test_power_of_zero_and_negative_numbers() -> None:
     )
     y = np.array([0.0, 2.0])
     np.testing.assert_allclose(gradient(lambda x: np.sum(x**y), np.array([0.0, -3.0]))[0], [0, -6])
+
+
+def test_keywords_reach_the_rules() -> None:
+    x = np.array([-2.0, 0.3, 1.7])
+    assert_gradient(lambda x: np.sum(np.clip(x, a_min=-1.0, a_max=1.0) * x), x)
+    assert_gradient(lambda x, lo: np.sum(np.clip(x, a_min=lo, a_max=1.0) * x), x, np.float64(-1.0))
+    m = np.arange(6.0).reshape(1, 2, 3)
+    assert_gradient(lambda m: np.sum(np.moveaxis(m, source=0, destination=2) ** 2), m)
+    assert_gradient(lambda m: np.sum(np.swapaxes(m, axis1=0, axis2=1)[0] ** 2), m)
+    assert_gradient(lambda m: np.sum(np.sin(m, dtype=float) * np.add(m, 1.0, dtype=float)), m)
+
+
+def test_einsum_with_lists_of_labels_and_joins_of_one_array() -> None:
+    x, y = RNG.normal(size=(2, 3)), RNG.normal(size=(3, 4))
+    assert_gradient(lambda x, y: np.sum(np.einsum(x, [0, 1], y, [1, 2], [0, 2]) ** 2), x, y)
+    assert_gradient(lambda x: np.sum(np.vstack(x) ** 2) + np.sum(np.hstack(x) ** 3), x)

@@ -1,0 +1,63 @@
+"""The package's face: its names, and that importing it loads nothing before it is needed."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import rules_runtime
+
+
+def test_every_name_has_one_home() -> None:
+    assert sorted(rules_runtime._HOMES) == sorted(rules_runtime.__all__)
+    tree = ast.parse(Path(rules_runtime.__file__).read_text())
+    typed = {
+        alias.name: node.module
+        for block in tree.body
+        if isinstance(block, ast.If)
+        for node in block.body
+        if isinstance(node, ast.ImportFrom)
+        for alias in node.names
+    }
+    assert typed == rules_runtime._HOMES
+
+
+@pytest.mark.parametrize("name", rules_runtime.__all__)
+def test_every_name_can_be_imported(name: str) -> None:
+    assert getattr(rules_runtime, name) is getattr(rules_runtime, name)
+    assert name in dir(rules_runtime)
+
+
+def test_a_name_that_does_not_exist() -> None:
+    with pytest.raises(AttributeError, match="no_such_name"):
+        rules_runtime.no_such_name  # type: ignore[attr-defined]
+    with pytest.raises(ImportError):
+        from rules_runtime import no_such_name  # type: ignore[attr-defined]  # noqa: F401
+
+
+def test_importing_the_package_loads_no_part_of_it() -> None:
+    code = "import sys, rules_runtime; print([m for m in sys.modules if m.startswith('rules_runtime.') or m == 'numpy'])"
+    root = Path(rules_runtime.__file__).parents[1]
+    run = subprocess.run(
+        [sys.executable, "-c", code], cwd=root, check=True, capture_output=True, text=True
+    )
+    assert run.stdout.strip() == "[]"
+
+
+def test_a_rule_can_be_registered_without_the_library_or_the_tape() -> None:
+    code = (
+        "import sys\n"
+        "from rules_runtime import NoTangent, rrule\n"
+        "def f(x): return x\n"
+        "rrule.register(f)(lambda _, x: (x, lambda dy: (NoTangent(), dy)))\n"
+        "print([m for m in sys.modules if m.startswith(('rules_runtime.rules', 'rules_runtime.tape'))])\n"
+    )
+    root = Path(rules_runtime.__file__).parents[1]
+    run = subprocess.run(
+        [sys.executable, "-c", code], cwd=root, check=True, capture_output=True, text=True
+    )
+    assert run.stdout.strip() == "[]"

@@ -32,6 +32,12 @@ def runnable(stem: str) -> bool:
 RUNNABLE = [stem for stem in STEMS if runnable(stem)]
 
 
+def exempt(stem: str, label: str) -> bool:
+    """Whether the gradients of a case are not those of its function, on purpose."""
+    labels = EXPECTED[stem].get("not_numeric", ())
+    return label in labels or "*" in labels
+
+
 @cache
 def outcome_of(stem: str) -> Outcome:
     path = LEGACY / f"{stem}.py"
@@ -73,8 +79,10 @@ def test_the_legacy_rules_run(stem: str) -> None:
 @pytest.mark.parametrize("stem", RUNNABLE)
 def test_the_legacy_rules_are_right(stem: str) -> None:
     run = variants.run_module(LEGACY / f"{stem}.py", numeric=True)
-    exempt = [*EXPECTED[stem].get("not_numeric", ()), *EXPECTED[stem].get("raises", ())]
-    wrong = [p for p in variants.compare_numeric(run) if not p.startswith(tuple(exempt) or "\0")]
+    for label in list(run.cases):
+        if exempt(stem, label) or label in EXPECTED[stem].get("raises", ()):
+            del run.cases[label]
+    wrong = variants.compare_numeric(run)
     assert not wrong, "\n".join(wrong)
 
 
@@ -96,11 +104,10 @@ def test_values_and_gradients_are_those_of_the_legacy_rules(stem: str) -> None:
 
 @pytest.mark.parametrize("stem", RUNNABLE)
 def test_converted_rules_pass_test_rrule(stem: str) -> None:
-    exempt = EXPECTED[stem].get("not_numeric", ())
     wrong = [
         f"{label}: {case.test_rrule}"
         for label, case in converted_run(stem).cases.items()
-        if case.test_rrule and label not in exempt
+        if case.test_rrule and not exempt(stem, label)
     ]
     assert not wrong, "\n".join(wrong)
 

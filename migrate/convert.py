@@ -6,6 +6,8 @@
 
 from __future__ import annotations
 
+import ast
+
 from migrate.model import (
     FileConverted,
     FileFailed,
@@ -41,7 +43,7 @@ def convert_source(
     except SourceError as error:
         return FileFailed(path, "RM901", error.reason, error.remedy, error.line)
     except GateFailure as error:
-        return FileFailed(
+        return _never_ran(source, path) or FileFailed(
             path,
             "RM210",
             str(error),
@@ -58,6 +60,17 @@ def convert_source(
             f"{type(error).__name__}: {error}",
             "please report this with the file: it is a bug of rrule-migrate",
         )
+
+
+def _never_ran(source: bytes, path: str) -> FileFailed | None:
+    """A file that parses and yet does not compile, such as one with a `return` outside a function."""
+    try:
+        compile(source, path, "exec", ast.PyCF_ALLOW_TOP_LEVEL_AWAIT, dont_inherit=True)
+    except (SyntaxError, ValueError) as error:
+        line = getattr(error, "lineno", None)
+        reason = f"it is not Python for this interpreter: {getattr(error, 'msg', error)}"
+        return FileFailed(path, "RM901", reason, "correct the syntax", line)
+    return None
 
 
 def _check_idempotent(

@@ -30,7 +30,9 @@ def check(
     try:
         new = read_source(result)
         with PARSER_LOCK:
-            compile(new.tree, "<converted>", "exec", dont_inherit=True)
+            compile(
+                new.tree, "<converted>", "exec", ast.PyCF_ALLOW_TOP_LEVEL_AWAIT, dont_inherit=True
+            )
     except SourceError as error:
         raise GateError(f"the result does not parse (line {error.line}): {error.reason}") from None
     except (SyntaxError, ValueError, RecursionError) as error:

@@ -385,7 +385,9 @@ class Calls:
         for atom in base:
             if isinstance(atom, Held):
                 found |= self._container_method(atom.site, name, node, arguments, keywords)
-            elif atom is TANGENT:
+            elif atom is TANGENT or (
+                atom is COTANGENT_ARRAY and name in ("get", "items", "keys", "values")
+            ):
                 found |= self._tangent_method(name, node, arguments)
             elif atom in (ARRAY, COTANGENT_ARRAY):
                 found.add(UNKNOWN if name == "tolist" else ARRAY)

@@ -102,7 +102,7 @@ class Flow:
                 else:
                     found |= atom.site.elements()
             elif atom is COTANGENT_ARRAY:
-                found.add(ARRAY)
+                found.add(TANGENT)  # taken apart: perhaps it is no array after all
             elif atom in (ARRAY, PLAIN, UNKNOWN, TANGENT):
                 found.add(atom)
         return found
@@ -435,9 +435,9 @@ class Flow:
     def attribute(self, base: Atoms, attr: str) -> Atoms:
         found: Atoms = set()
         for atom in base:
-            if atom is TANGENT:
+            if atom in (TANGENT, COTANGENT_ARRAY):
                 found.add(ARRAY if attr in ARRAY_ATTRIBUTES else TANGENT)
-            elif atom in (ARRAY, COTANGENT_ARRAY):
+            elif atom is ARRAY:
                 found.add(ARRAY)
             else:
                 found.add(UNKNOWN if atom is UNKNOWN else PLAIN)
@@ -449,7 +449,7 @@ class Flow:
             if isinstance(atom, Held):
                 found |= self.item(atom.site, index, node)
             elif atom is COTANGENT_ARRAY:
-                found.add(ARRAY)
+                found.add(COTANGENT_ARRAY if isinstance(index, ast.Slice) else TANGENT)
             elif atom is TANGENT and isinstance(index, ast.Slice):
                 found |= {TANGENT, UNKNOWN}  # of a tuple or a list: one of Python's own
             elif atom in (ARRAY, PLAIN, UNKNOWN, TANGENT):

@@ -9,7 +9,8 @@ SEVERAL_RESULTS = frozenset(
     """split array_split hsplit vsplit dsplit unstack gradient meshgrid broadcast_arrays nonzero unravel_index atleast_1d
     atleast_2d atleast_3d divmod modf frexp qr svd eig eigh slogdet lstsq histogram histogram2d unique ix_ tril_indices
     triu_indices where polydiv apply_along_axis vectorize frompyfunc r_ c_ mgrid ogrid lu lu_factor cho_factor schur
-    errstate object_ asarray_chkfinite minimize root quad solve_ivp""".split()
+    fresnel airy ellipj sici shichi polar hessenberg ldl qz cossin rq histogramdd bincount2d diag_indices linspace average
+    pade errstate object_ asarray_chkfinite minimize root quad solve_ivp""".split()
 )
 
 #: What else these modules hold that is no function.
@@ -28,5 +29,5 @@ ARRAY_ATTRIBUTES = frozenset(
 #: Builtins whose result is a number, a string or a truth value whatever they are given.
 SCALAR_BUILTINS = frozenset(
     """abs all any bool bytes callable chr complex float format hash hasattr hex id int isinstance issubclass len oct ord
-    pow print range repr round str type divmod slice object super input open""".split()
+    pow print range repr round str type slice object super input open""".split()
 )

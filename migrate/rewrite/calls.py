@@ -20,6 +20,7 @@ from migrate.analysis.values import (
     Held,
     Nothing,
 )
+from migrate.annotations import last_part
 from migrate.edits import Edits
 from migrate.rewrite.getters import GetterNames
 from migrate.rewrite.layout import returned_expressions, with_parentheses
@@ -37,6 +38,9 @@ _TRANSPARENT = frozenset(
     """.split()
 ) | (SCALAR_BUILTINS - {"super"})
 _TANGENT_METHODS = frozenset({"get", "items", "keys", "values"})
+_APPLYING = frozenset(
+    {"map", "filter", "reduce", "starmap", "accumulate", "takewhile", "dropwhile"}
+)
 _TRANSPARENT_MODULES = frozenset(
     {"functools", "itertools", "operator", "copy", "collections", "types"}
 )
@@ -454,6 +458,7 @@ class CallRewriter:
         imported = self.view.imported_name(func)
         if isinstance(func, ast.Name) and func.id == "map" and node.args:
             self._mapped(node.args[0])
+        self._check_function_operand(node)
         if imported is not None:
             return self.view.is_numeric(imported[0]) or imported[0] in _TRANSPARENT_MODULES
         if isinstance(func, ast.Name) and self.view.scopes.of(func).scope is None:
@@ -467,7 +472,8 @@ class CallRewriter:
             base = self.flow.atoms(func.value)
             if isinstance(func.value, ast.Name) and self.view.scopes.of(func.value).scope is None:
                 return func.value.id in ("dict", "str", "list", "tuple", "set")
-            if TANGENT in base:
+            keyed = COTANGENT_ARRAY in base and func.attr in _TANGENT_METHODS
+            if TANGENT in base or keyed:
                 self._method_of_tangent(node, func)
                 return True
             if base and all(isinstance(a, Held) for a in base):
@@ -485,6 +491,21 @@ class CallRewriter:
             raise Undecided("different kinds of pullbacks of the AD meet")
         if kinds == {"args"}:
             self.edits.wrap(self.view.source.span(function), "lambda *dys: (", ")(*dys)[1:]")
+
+    def _check_function_operand(self, node: ast.Call) -> None:
+        """`map(f, parts)`, `max(parts, key=f)`: a function that cannot be followed would be given tangents."""
+        last = last_part(node.func)
+        operands = [k.value for k in node.keywords if k.arg in ("key", "func", "initial")]
+        if last in _APPLYING and node.args:
+            operands.append(node.args[0])
+        for operand in operands:
+            atoms = self.flow.atoms(operand)
+            builtin = isinstance(operand, ast.Name) and self.view.scopes.of(operand).scope is None
+            if builtin or not atoms & {PLAIN, UNKNOWN}:
+                continue
+            others = [a for a in node.args if a is not operand]
+            if any(self.cluster.carries_tangents(self.flow.atoms(a)) for a in others):
+                raise Undecided("a function that cannot be followed is applied to tangents")
 
     def in_legacy(self, node: ast.expr) -> None:
         """Have a tangent in the legacy language for what is done with it here."""

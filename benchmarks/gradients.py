@@ -1,0 +1,220 @@
+#!/usr/bin/env python3
+"""Gradients of numpy functions of many kinds: how many times the plain function they cost.
+
+    python benchmarks/gradients.py [--only a,b] [--repeat N] [--with-autograd]
+
+Each workload is a plain function of arrays, numbers or structures. A round takes one sample of the function and one of its gradient
+(processor time, mean of several calls); what is printed is the median over rounds of their ratio. With `--with-autograd` the
+same source is run with `np` rebound to `autograd.numpy`, where it can.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import time
+import types
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from rules_runtime import value_and_gradient
+
+
+def mixture(means: Any, log_scales: Any, logits: Any, x: Any) -> Any:
+    """Log likelihood of a mixture of diagonal Gaussians: log-sum-exp over broadcast differences."""
+    z = (x[:, None, :] - means) / np.exp(log_scales)
+    log_p = -0.5 * np.sum(z * z, axis=-1) - np.sum(log_scales, axis=-1) + logits
+    top = np.max(log_p, axis=1, keepdims=True)
+    return -np.mean(top[:, 0] + np.log(np.sum(np.exp(log_p - top), axis=1)))
+
+
+def kalman(a: Any, q: Any, r: Any, ys: Any) -> Any:
+    """A Kalman filter with small matrices: many tiny operations of linear algebra."""
+    n = a.shape[0]
+    m, p, total = np.zeros(n), np.eye(n), 0.0
+    for y in ys:
+        m, p = a @ m, a @ p @ a.T + q * np.eye(n)
+        s = p[0, 0] + r
+        gain = p[:, 0] / s
+        error = y - m[0]
+        total = total + 0.5 * (np.log(s) + error**2 / s)
+        m, p = m + gain * error, p - np.outer(gain, p[0])
+    return total
+
+
+def bodies(position: Any, velocity: Any, mass: Any) -> Any:
+    """Gravitating bodies, leapfrog: broadcasting, sums, powers."""
+    for _ in range(20):
+        d = position[:, None, :] - position[None, :, :]
+        r2 = np.sum(d**2, axis=-1) + 0.1
+        force = -np.sum(d * (mass[None, :] / r2**1.5)[..., None], axis=1)
+        velocity = velocity + 0.01 * force
+        position = position + 0.01 * velocity
+    return np.sum(position**2) + np.sum(velocity**2 * mass[:, None])
+
+
+def convolution(kernel: Any, bias: Any, image: Any) -> Any:
+    """A 3x3 convolution by shifted slices, ReLU, average pooling."""
+    h, w = image.shape[0] - 2, image.shape[1] - 2
+    out = bias
+    for i in range(3):
+        for j in range(3):
+            out = out + kernel[i, j] * image[i : i + h, j : j + w]
+    out = np.maximum(out, 0.0)
+    pooled = (out[::2, ::2] + out[1::2, ::2] + out[::2, 1::2] + out[1::2, 1::2]) / 4.0
+    return np.sum(pooled**2)
+
+
+class Layer(NamedTuple):
+    w: Any
+    b: Any
+
+
+def network(params: Any, x: Any, labels: Any) -> Any:
+    """A network whose parameters are a dict of a list of named tuples."""
+    for layer in params["layers"][:-1]:
+        x = np.tanh(x @ layer.w + layer.b)
+    last = params["layers"][-1]
+    z = x @ last.w + last.b
+    log_z = np.log(np.sum(np.exp(z), axis=1))
+    picked = z[np.arange(len(labels)), labels]
+    decay = sum(np.sum(layer.w**2) for layer in params["layers"])
+    return np.mean(log_z - picked) + 1e-4 * decay
+
+
+def recurrence(w: Any, u: Any, xs: Any) -> Any:
+    """A gated recurrence that stacks its states and normalises them."""
+    h = np.zeros(w.shape[0])
+    states = []
+    for x in xs:
+        both = np.concatenate([h, x])
+        gate = 1.0 / (1.0 + np.exp(-(u @ both)))
+        h = gate * h + (1.0 - gate) * np.tanh(w @ both)
+        states.append(h)
+    s = np.stack(states)
+    s = (s - np.mean(s, axis=0)) / np.sqrt(np.var(s, axis=0) + 1e-3)
+    return np.sum(np.abs(s[1:] - s[:-1]))
+
+
+def polynomial(c: Any, x: Any) -> Any:
+    """Horner's scheme on numbers, in a Python loop with branches."""
+    total = 0.0
+    for v in x:
+        y = 0.0
+        for k in range(len(c) - 1, -1, -1):
+            y = y * v + c[k]
+        total = total + (y * y if y > 0 else -3.0 * y)
+    return total
+
+
+def cumulative(x: Any, w: Any) -> Any:
+    """Running sums, sorting, interpolation between quantiles, where."""
+    s = np.cumsum(np.where(x > 0, x * w, 0.1 * x))
+    s = np.sort(s)[10:-10]
+    return np.sum(np.diff(s) ** 2) + np.median(s) + np.sum(np.sqrt(np.abs(s) + 1.0))
+
+
+def heat(u: Any, k: Any) -> Any:
+    """Diffusion with updates in place of slices."""
+    u = u * 1.0
+    for _ in range(50):
+        u[1:-1] += k * (u[2:] - 2.0 * u[1:-1] + u[:-2])
+        u[0] = u[1]
+        u[-1] = u[-2]
+    return np.sum(u**2)
+
+
+def covariance(x: Any, y: Any) -> Any:
+    """Whitening by Cholesky and a quadratic form; einsum with three operands."""
+    c = x.T @ x / x.shape[0] + 0.1 * np.eye(x.shape[1])
+    low = np.linalg.cholesky(c)
+    z = np.linalg.solve(low, y)
+    q = np.einsum("ij,jk,ik->i", z.T, c, z.T)
+    return np.sum(np.log(np.diag(low))) + np.sum(q * np.linalg.inv(c)[0, 0])
+
+
+@dataclass(frozen=True)
+class Workload:
+    function: Callable[..., Any]
+    params: tuple[Any, ...]
+    data: tuple[Any, ...] = ()
+    autograd: bool = True
+
+
+def workloads() -> list[Workload]:
+    rng = np.random.default_rng(0)
+    n = rng.normal
+    sizes = [64, 128, 64, 10]
+    layers = [
+        Layer(n(size=(a, b)) / np.sqrt(a), np.zeros(b)) for a, b in zip(sizes, sizes[1:])
+    ]
+    return [
+        Workload(mixture, (n(size=(8, 16)), 0.1 * n(size=(8, 16)), n(size=8)), (n(size=(500, 16)),)),
+        Workload(kalman, (np.eye(4) * 0.9, np.float64(0.1), np.float64(0.5)), (n(size=30),)),
+        Workload(bodies, (n(size=(30, 3)), n(size=(30, 3)), rng.random(30))),
+        Workload(convolution, (n(size=(3, 3)), np.float64(0.1)), (n(size=(130, 130)),)),
+        Workload(network, ({"layers": layers},), (n(size=(64, 64)), rng.integers(10, size=64)), False),
+        Workload(recurrence, (n(size=(20, 30)) / 5, n(size=(20, 30)) / 5), (n(size=(40, 10)),)),
+        Workload(polynomial, (n(size=6),), (n(size=20),)),
+        Workload(cumulative, (n(size=2000), n(size=2000)), (), False),
+        Workload(heat, (n(size=400), np.float64(0.2)), (), False),
+        Workload(covariance, (n(size=(200, 60)), n(size=(60, 40)))),
+    ]
+
+
+def per_call(run: Callable[[], Any], seconds: float = 0.02) -> float:
+    start = time.process_time()
+    calls = 0
+    while time.process_time() - start < seconds:
+        run()
+        calls += 1
+    return (time.process_time() - start) / calls
+
+
+def runs_of(workload: Workload, with_autograd: bool) -> dict[str, Callable[[], Any]]:
+    f, params, data = workload.function, workload.params, workload.data
+    found: dict[str, Callable[[], Any]] = {
+        "function": lambda: f(*params, *data),
+        "gradient": lambda: value_and_gradient(lambda *p: f(*p, *data), *params),
+    }
+    if with_autograd and workload.autograd:
+        import autograd
+        import autograd.numpy
+
+        space = {**f.__globals__, "np": autograd.numpy}
+        g = types.FunctionType(f.__code__, space, f.__name__, f.__defaults__)
+        run = autograd.value_and_grad(lambda *p: g(*p, *data), argnum=tuple(range(len(params))))
+        found["autograd"] = lambda: run(*params)
+    return found
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
+    parser.add_argument("--only", default="", help="these workloads only, with commas")
+    parser.add_argument("--repeat", type=int, default=7, help="rounds (7)")
+    parser.add_argument("--with-autograd", action="store_true", help="HIPS autograd, too")
+    options = parser.parse_args()
+    chosen = {name for name in options.only.split(",") if name}
+    print(f"{'workload':14} {'function':>12}  gradient, autograd: times the function")
+    for workload in workloads():
+        name = workload.function.__name__
+        if chosen and name not in chosen:
+            continue
+        runs = runs_of(workload, options.with_autograd)
+        for run in runs.values():
+            run()
+        rounds = [{k: per_call(run) for k, run in runs.items()} for _ in range(options.repeat)]
+        base = statistics.median(r["function"] for r in rounds)
+        cells = [
+            f"{statistics.median(r[k] / r['function'] for r in rounds):9.2f}"
+            for k in runs
+            if k != "function"
+        ]
+        print(f"{name:14} {base * 1e6:9.1f} us  {' '.join(cells)}", flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -6,12 +6,12 @@ from typing import Any
 
 import numpy as np
 
-from .forms import Form
+from .forms import Form, Unknown
 from .kernels.broadcast import unbroadcast
 from .projection import ProjectTo
 from .pullbacks import Handover, Pullback
 from .structure import can_be_perturbed
-from .tangents import NoTangent
+from .tangents import NoTangent, NotImplementedTangent
 from .thunks import unthunk
 
 _no_tangent = NoTangent()
@@ -39,6 +39,8 @@ def _fitted(
     """The cotangent of one argument: a zero where it cannot be perturbed, else summed to its shape and projected."""
     if not can_be_perturbed(x) and not hasattr(type(x), "__traced_value__"):
         return _no_tangent
+    if isinstance(vjp, Unknown):
+        return NotImplementedTangent(vjp.why)
     dx = vjp(dy, y, *args, **kwargs)
     if not isinstance(x, (np.ndarray, np.generic, float, complex)):
         return ProjectTo(x)(dx)

@@ -16,7 +16,7 @@ import threading
 import types
 import typing
 from collections.abc import Callable, ItemsView, Iterator, KeysView, Mapping, Sequence, ValuesView
-from typing import Any, ClassVar, Generic, NoReturn, TypeVar, Union
+from typing import Any, ClassVar, Generic, NoReturn, Self, TypeVar, Union
 from weakref import WeakValueDictionary
 
 import numpy as np
@@ -165,14 +165,14 @@ class Tangent(AbstractTangent, Generic[P]):
                 found = _tangent_types[plain] = _new_tangent_type(plain)
         return found
 
-    def __new__(cls, /, *args: Any, **kwargs: Any) -> Any:
+    def __new__(cls, /, *args: Any, **kwargs: Any) -> Self:
         if not cls._kind:
             raise TangentError(
                 "a Tangent has a primal type: Tangent[Foo](a=...), Tangent[tuple](...)"
             )
-        if cls._kind != _POSITIONS or kwargs:
-            args = cls._parts_from(args, kwargs)
-        return cls._of(args)
+        parts = args if cls._kind == _POSITIONS and not kwargs else cls._parts_from(args, kwargs)
+        made: Self = cls._of(parts)
+        return made
 
     @classmethod
     def _parts_from(cls, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:

@@ -7,7 +7,7 @@ ChainRulesCore, `NoTangent` wins against `ZeroTangent` in sums and loses in prod
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import numpy as np
 
@@ -48,10 +48,11 @@ class AbstractZero(AbstractTangent):
     __slots__ = ()
     _instance: ClassVar[Any] = None
 
-    def __new__(cls) -> Any:
-        if cls._instance is None or type(cls._instance) is not cls:
-            cls._instance = super().__new__(cls)
-        return cls._instance
+    def __new__(cls) -> Self:
+        found: Self | None = cls.__dict__.get("_instance")
+        if found is None:
+            found = cls._instance = super().__new__(cls)
+        return found
 
     def __reduce__(self) -> tuple[Any, ...]:
         return type(self), ()

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from .errors import RuleError, TangentError
+from .signatures import location_of
 from .structure import field_names, is_namedtuple, zero_of
 from .tangents import AbstractTangent, AbstractZero, Tangent, ZeroTangent, tangent_type
 from .thunks import unthunk
@@ -255,17 +256,19 @@ def entries_from_legacy(result: Any, *primals: Any) -> tuple[Any, ...]:
     return tuple(map(from_legacy, result, primals))
 
 
-def check_entries(result: Any, n: int, of: str = "") -> None:
+def check_entries(result: Any, n: int, rule: Any = None) -> None:
     """Raise `RuleError` where a legacy pullback returned neither `None` nor a tuple of `n` entries.
+
+    `rule` is the rule that the message names.
 
     >>> check_entries((1.0, None), 2)
     """
-    if result is None:
+    if result is None or (isinstance(result, tuple) and len(result) == n):
         return
+    of = "" if rule is None else f" (the rule at {location_of(rule)})"
     if not isinstance(result, tuple):
         raise RuleError(f"Gradient {result!r} should be a tuple{of}")
-    if len(result) != n:
-        raise RuleError(
-            f"Gradient {result!r} should be a tuple of {n}, one entry for each parameter of the rule; "
-            f"it has {len(result)}{of}"
-        )
+    raise RuleError(
+        f"Gradient {result!r} should be a tuple of {n}, one entry for each parameter of the rule; "
+        f"it has {len(result)}{of}"
+    )

@@ -13,6 +13,8 @@ from collections.abc import Callable
 from contextvars import ContextVar
 from typing import Any
 
+import numpy as np
+
 from .annotations import Scope
 from .bridge import check_entries, from_legacy, to_legacy
 from .config import RuleConfig
@@ -111,12 +113,15 @@ class LegacyRule:
         try:
             y, back = result
         except (TypeError, ValueError):
+            back = None
+        if not callable(back):
             raise RuleError(
                 f"a legacy rule returns (y, pullback); {location_of(self.rule)} returned {result!r}"
-            ) from None
+            )
+        shown = None if isinstance(y, (float, np.ndarray, np.generic)) else y
 
         def legacy_pullback(dy: Any) -> tuple[Any, ...]:
-            return self._pull(config, back, dy, y, args)
+            return self._pull(config, back, dy, shown, args)
 
         return y, legacy_pullback
 
@@ -137,9 +142,7 @@ class LegacyRule:
             result = back(to_legacy(dy, y))
         finally:
             _active.reset(token)
-        check_entries(
-            result, max(self._fixed, len(args)), f" (the rule at {location_of(self.rule)})"
-        )
+        check_entries(result, max(self._fixed, len(args)), self.rule)
         if result is None:
             entries = tuple(map(zero_of, args))
         else:

@@ -204,7 +204,9 @@ def test_plain_none_is_zero_for_all() -> None:
     assert rrule(f, 1.0, "a")[1](1.0) == (NONE, ZERO, NONE)
 
 
-@pytest.mark.parametrize("result", [3.0, None, (1.0,), (1.0, 2.0, 3.0)], ids=repr)
+@pytest.mark.parametrize(
+    "result", [3.0, None, (1.0,), (1.0, 2.0), (1.0, None), (1.0, 2.0, 3.0)], ids=repr
+)
 def test_a_legacy_rule_returns_a_value_and_a_pullback(result: Any) -> None:
     f = fresh()
     rrule.register(f)(from_legacy_rule(lambda x: result))

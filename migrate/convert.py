@@ -33,7 +33,7 @@ def convert_source(
         GateFailure,
         rewrite_file,
     )  # the rest of the tool, only where needed
-    from migrate.source import SourceError
+    from migrate.syntax.source import SourceError
 
     try:
         outcome = rewrite_file(source, path, options, module_source)

@@ -6,7 +6,6 @@ import ast
 from typing import TYPE_CHECKING
 
 from migrate.analysis.numeric import ARRAY_METHODS, SCALAR_BUILTINS, SEVERAL_RESULTS
-from migrate.analysis.syntax import iterated_alone
 from migrate.analysis.values import (
     ARRAY,
     COTANGENT_ARRAY,
@@ -23,7 +22,8 @@ from migrate.analysis.values import (
     Nothing,
     Site,
 )
-from migrate.scopes import FunctionNode, all_parameters, positional_parameters
+from migrate.syntax.forms import iterated_alone
+from migrate.syntax.scopes import FunctionNode, all_parameters, positional_parameters
 
 if TYPE_CHECKING:
     from migrate.analysis.flow import Flow

@@ -6,9 +6,9 @@ import ast
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from migrate.analysis.annotations import last_part
 from migrate.analysis.module import ModuleView
-from migrate.annotations import last_part
-from migrate.scopes import DefNode, FunctionNode, Variable
+from migrate.syntax.scopes import DefNode, FunctionNode, Variable
 
 GETTERS = frozenset({"literal_getproperty", "literal_getfield"})
 

@@ -17,7 +17,6 @@ from migrate.analysis.numeric import (
     CONSTANTS,
     SEVERAL_RESULTS,
 )
-from migrate.analysis.syntax import constant_index, falls_through
 from migrate.analysis.values import (
     ARRAY,
     COTANGENT_ARRAY,
@@ -32,7 +31,8 @@ from migrate.analysis.values import (
     Nothing,
     Site,
 )
-from migrate.scopes import FunctionNode, Variable, positional_parameters
+from migrate.syntax.forms import constant_index, falls_through
+from migrate.syntax.scopes import FunctionNode, Variable, positional_parameters
 
 _MAX_ROUNDS = 60
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import ast
 
+from migrate.analysis.annotations import last_part
 from migrate.analysis.flow import Flow
 from migrate.analysis.module import ModuleView
 from migrate.analysis.values import ARRAY, Held
-from migrate.annotations import last_part
-from migrate.scopes import Variable, same_scope_nodes
+from migrate.syntax.scopes import Variable, same_scope_nodes
 
 _DEPTH = 4
 _BUILTIN = {"tuple": "tuple", "list": "list", "sorted": "list", "dict": "dict"}

@@ -6,11 +6,11 @@ import ast
 from dataclasses import dataclass, field
 from functools import cached_property
 
+from migrate.analysis.annotations import Annotations
+from migrate.analysis.legacy_names import LegacyNames
 from migrate.analysis.numeric import NUMERIC_MODULES
-from migrate.annotations import Annotations
-from migrate.legacy_names import LegacyNames
-from migrate.scopes import DefNode, FunctionNode, Scopes, Variable
-from migrate.source import Source
+from migrate.syntax.scopes import DefNode, FunctionNode, Scopes, Variable
+from migrate.syntax.source import Source
 
 
 @dataclass

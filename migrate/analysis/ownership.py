@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 from migrate.analysis.find import Rule, exported_names
 from migrate.analysis.module import ModuleView
-from migrate.scopes import FunctionNode, Variable
+from migrate.syntax.scopes import FunctionNode, Variable
 
 
 def owned_helpers(view: ModuleView, rules: Iterable[Rule]) -> dict[ast.AST, set[Rule]]:

@@ -26,7 +26,7 @@ import ast
 from dataclasses import dataclass, field
 from enum import Enum, auto
 
-from migrate.scopes import FunctionNode
+from migrate.syntax.scopes import FunctionNode
 
 
 class Simple(Enum):

@@ -5,13 +5,13 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
+from migrate.analysis.annotations import last_part
 from migrate.analysis.find import Rule
 from migrate.analysis.module import ModuleView
-from migrate.annotations import last_part
-from migrate.edits import Edits
 from migrate.rewrite.layout import returned_expressions
 from migrate.rewrite.names import NameChooser
 from migrate.rewrite.verdicts import RuleNote
+from migrate.syntax.edits import Edits
 
 _COSTLY = frozenset(
     """dot matmul einsum tensordot outer kron inv solve pinv svd eigh eig qr cholesky convolve correlate fft ifft lstsq det

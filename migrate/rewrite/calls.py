@@ -5,8 +5,8 @@ from __future__ import annotations
 import ast
 from typing import TYPE_CHECKING
 
+from migrate.analysis.annotations import last_part
 from migrate.analysis.numeric import ARRAY_METHODS, SCALAR_BUILTINS
-from migrate.analysis.syntax import constant_index, iterated_alone
 from migrate.analysis.values import (
     ARRAY,
     COTANGENT_ARRAY,
@@ -20,14 +20,14 @@ from migrate.analysis.values import (
     Held,
     Nothing,
 )
-from migrate.annotations import last_part
-from migrate.edits import Edits
 from migrate.rewrite.getters import GetterNames
 from migrate.rewrite.layout import returned_expressions, with_parentheses
 from migrate.rewrite.legacy_calls import rewrite_getter_call, rewrite_ignore
 from migrate.rewrite.primals import Primal, context_parameter
 from migrate.rewrite.verdicts import Undecided
-from migrate.scopes import FunctionNode, Variable
+from migrate.syntax.edits import Edits
+from migrate.syntax.forms import constant_index, iterated_alone
+from migrate.syntax.scopes import FunctionNode, Variable
 
 if TYPE_CHECKING:
     from migrate.rewrite.cluster import Cluster

@@ -27,7 +27,6 @@ from migrate.analysis.values import (
     Held,
     Nothing,
 )
-from migrate.edits import Edits, Overlap
 from migrate.rewrite.calls import CallRewriter
 from migrate.rewrite.layout import returned_expressions
 from migrate.rewrite.names import NameChooser, reads
@@ -37,7 +36,8 @@ from migrate.rewrite.rule_returns import RuleReturns
 from migrate.rewrite.tangents import TangentRewriter
 from migrate.rewrite.verdicts import Refused, RuleNote, Undecided
 from migrate.rewrite.zero_tests import ZeroTests
-from migrate.scopes import FunctionNode, Variable, positional_parameters, same_scope_nodes
+from migrate.syntax.edits import Edits, Overlap
+from migrate.syntax.scopes import FunctionNode, Variable, positional_parameters, same_scope_nodes
 
 _MAX_RESTARTS = 12
 

@@ -14,12 +14,12 @@ from migrate.analysis.find import (
     uses_elsewhere,
 )
 from migrate.analysis.module import ModuleView
-from migrate.edits import Edits
 from migrate.rewrite.names import NameChooser, reads
 from migrate.rewrite.primals import context_parameter
 from migrate.rewrite.signature import rewrite_parameters
 from migrate.rewrite.verdicts import Refused, RuleNote, Undecided
-from migrate.scopes import DefNode, FunctionNode, all_parameters
+from migrate.syntax.edits import Edits
+from migrate.syntax.scopes import DefNode, FunctionNode, all_parameters
 
 _TRANSPARENT_DECORATORS = frozenset(
     {("functools", "lru_cache"), ("functools", "cache"), ("typing", "no_type_check")}

@@ -6,9 +6,9 @@ import ast
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from migrate.edits import Edits
 from migrate.rewrite.verdicts import Undecided
-from migrate.scopes import Variable
+from migrate.syntax.edits import Edits
+from migrate.syntax.scopes import Variable
 
 if TYPE_CHECKING:
     from migrate.rewrite.cluster import Cluster

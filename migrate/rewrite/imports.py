@@ -6,11 +6,11 @@ import ast
 from collections.abc import Iterable
 
 from migrate.analysis.find import exported_names
+from migrate.analysis.legacy_names import LegacyImport
 from migrate.analysis.module import ModuleView
-from migrate.edits import Edits
-from migrate.legacy_names import LegacyImport
 from migrate.rewrite.names import NameChooser
-from migrate.scopes import Scope, Variable
+from migrate.syntax.edits import Edits
+from migrate.syntax.scopes import Scope, Variable
 
 _WIDTH = 88
 ImportStatement = ast.Import | ast.ImportFrom

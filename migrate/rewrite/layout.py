@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 
 from migrate.analysis.module import ModuleView
-from migrate.scopes import FunctionNode, same_scope_nodes
+from migrate.syntax.scopes import FunctionNode, same_scope_nodes
 
 
 def returned_expressions(function: FunctionNode) -> list[ast.expr]:

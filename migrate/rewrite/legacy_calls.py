@@ -6,8 +6,8 @@ import ast
 from collections.abc import Callable
 
 from migrate.analysis.module import ModuleView
-from migrate.edits import Edits
 from migrate.rewrite.names import NameChooser
+from migrate.syntax.edits import Edits
 
 
 def rewrite_ignore(node: ast.Call, view: ModuleView, names: NameChooser, edits: Edits) -> bool:

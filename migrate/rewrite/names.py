@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import keyword
 
-from migrate.scopes import Scope, Scopes
+from migrate.syntax.scopes import Scope, Scopes
 
 
 class NameChooser:

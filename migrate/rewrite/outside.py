@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 
 from migrate.analysis.find import NoGrad
 from migrate.analysis.module import ModuleView
-from migrate.edits import Edits
 from migrate.rewrite.legacy_calls import rewrite_getter_call, rewrite_ignore
 from migrate.rewrite.names import NameChooser
 from migrate.rewrite.verdicts import RuleNote
+from migrate.syntax.edits import Edits
 
 _KEPT = {
     "pullback": "the user's own call into an AD stays on the legacy import",

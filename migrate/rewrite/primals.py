@@ -5,10 +5,16 @@ from __future__ import annotations
 import ast
 from dataclasses import dataclass, replace
 
+from migrate.analysis.annotations import Annotation
 from migrate.analysis.find import Rule
 from migrate.analysis.module import ModuleView
-from migrate.annotations import Annotation
-from migrate.scopes import FunctionNode, Scope, Variable, all_parameters, positional_parameters
+from migrate.syntax.scopes import (
+    FunctionNode,
+    Scope,
+    Variable,
+    all_parameters,
+    positional_parameters,
+)
 
 ZERO = "ZeroTangent"
 NO = "NoTangent"

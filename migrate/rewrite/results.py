@@ -6,7 +6,6 @@ import ast
 from typing import TYPE_CHECKING
 
 from migrate.analysis.find import Rule
-from migrate.analysis.syntax import constant_index, falls_through
 from migrate.analysis.values import (
     ARRAY,
     COTANGENT_ARRAY,
@@ -22,7 +21,8 @@ from migrate.rewrite.layout import is_parenthesised, returned_expressions, with_
 from migrate.rewrite.primals import NO, Arguments, Primal
 from migrate.rewrite.tangents import TangentRewriter
 from migrate.rewrite.verdicts import Refused, Undecided
-from migrate.scopes import same_scope_nodes
+from migrate.syntax.forms import constant_index, falls_through
+from migrate.syntax.scopes import same_scope_nodes
 
 if TYPE_CHECKING:
     from migrate.rewrite.cluster import Cluster, Pullback

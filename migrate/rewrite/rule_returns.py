@@ -17,7 +17,7 @@ from migrate.rewrite.layout import returned_expressions
 from migrate.rewrite.primals import NO
 from migrate.rewrite.tangents import TangentRewriter
 from migrate.rewrite.verdicts import Refused, Undecided
-from migrate.scopes import same_scope_nodes
+from migrate.syntax.scopes import same_scope_nodes
 
 if TYPE_CHECKING:
     from migrate.rewrite.cluster import Cluster

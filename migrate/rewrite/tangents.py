@@ -22,10 +22,10 @@ from migrate.analysis.values import (
     Nothing,
     Site,
 )
-from migrate.edits import Edits
 from migrate.rewrite.layout import is_parenthesised, with_parentheses
 from migrate.rewrite.primals import Arguments, Primal
 from migrate.rewrite.verdicts import NoArgument, Undecided
+from migrate.syntax.edits import Edits
 
 if TYPE_CHECKING:
     from migrate.rewrite.cluster import Cluster

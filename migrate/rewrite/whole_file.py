@@ -16,11 +16,9 @@ from migrate.analysis.find import (
     skip_marker,
     target_text,
 )
+from migrate.analysis.legacy_names import LegacyNames, find_legacy_names
 from migrate.analysis.module import ModuleView
 from migrate.analysis.ownership import clusters, owned_helpers
-from migrate.edits import Edits, Overlap
-from migrate.gate import GateError, check
-from migrate.legacy_names import LegacyNames, find_legacy_names
 from migrate.model import (
     FileConverted,
     FileUnchanged,
@@ -33,12 +31,14 @@ from migrate.model import (
 from migrate.rewrite.advice import advise, name_pullback
 from migrate.rewrite.cluster import Cluster, ClusterResult
 from migrate.rewrite.definitions import DefinitionRewriter
+from migrate.rewrite.gate import GateError, check
 from migrate.rewrite.imports import ImportRewriter
 from migrate.rewrite.names import NameChooser, reads
 from migrate.rewrite.outside import OutsideRewriter
 from migrate.rewrite.verdicts import Refused, RuleNote, Undecided
-from migrate.scopes import Scopes, Variable, analyse_scopes
-from migrate.source import Replacement, Source, read_source
+from migrate.syntax.edits import Edits, Overlap
+from migrate.syntax.scopes import Scopes, Variable, analyse_scopes
+from migrate.syntax.source import Replacement, Source, read_source
 
 _LEFT_BY_CHOICE = ""
 
@@ -618,7 +618,7 @@ class _File:
 
 
 def _is_generator(function: ast.AST) -> bool:
-    from migrate.scopes import same_scope_nodes
+    from migrate.syntax.scopes import same_scope_nodes
 
     if not isinstance(function, (ast.FunctionDef, ast.Lambda)):
         return False

@@ -15,10 +15,10 @@ from migrate.analysis.values import (
     Nothing,
     Simple,
 )
-from migrate.edits import Edits
 from migrate.rewrite.layout import with_parentheses
 from migrate.rewrite.verdicts import Undecided
-from migrate.scopes import FunctionNode, positional_parameters
+from migrate.syntax.edits import Edits
+from migrate.syntax.scopes import FunctionNode, positional_parameters
 
 if TYPE_CHECKING:
     from migrate.rewrite.cluster import Cluster

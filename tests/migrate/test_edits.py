@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from migrate.edits import Edits, Overlap
+from migrate.syntax.edits import Edits, Overlap
 
 TEXT = "0123456789"
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from migrate.gate import GateError, check
-from migrate.source import Replacement, read_source
+from migrate.rewrite.gate import GateError, check
+from migrate.syntax.source import Replacement, read_source
 
 OLD = '''\
 """Module."""

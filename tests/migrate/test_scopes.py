@@ -6,7 +6,7 @@ import ast
 
 import pytest
 
-from migrate.scopes import Scopes, analyse_scopes
+from migrate.syntax.scopes import Scopes, analyse_scopes
 from tests.support.converting import scopes_of
 
 

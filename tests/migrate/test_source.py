@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from migrate.source import Replacement, SourceError, read_source
+from migrate.syntax.source import Replacement, SourceError, read_source
 
 ENDS = ["\n", "\r\n", "\r"]
 

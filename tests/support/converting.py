@@ -6,9 +6,9 @@ import ast
 import textwrap
 
 from migrate.analysis.find import Found, find
+from migrate.analysis.legacy_names import LegacyNames, find_legacy_names
 from migrate.analysis.module import ModuleView
 from migrate.convert import convert_source
-from migrate.legacy_names import LegacyNames, find_legacy_names
 from migrate.model import (
     LEGACY_MODULES,
     FileConverted,
@@ -17,8 +17,8 @@ from migrate.model import (
     Options,
     Outcome,
 )
-from migrate.scopes import Scopes, analyse_scopes
-from migrate.source import Source, read_source
+from migrate.syntax.scopes import Scopes, analyse_scopes
+from migrate.syntax.source import Source, read_source
 
 
 def text_of(text: str) -> str:

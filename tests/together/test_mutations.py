@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from migrate import edits
+from migrate.syntax import edits
 from migrate.convert import convert_source
 from migrate.model import FileConverted, FileUnchanged, Options
 from migrate.rewrite import calls, cluster, definitions, results, whole_file, zero_tests

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from dataclasses import dataclass
 
-from migrate.scopes import FunctionNode, Scope, Scopes, Variable
+from migrate.syntax.scopes import FunctionNode, Scope, Scopes, Variable
 
 #: Names (last part) of types whose values cannot be perturbed.
 _FIXED = frozenset(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 
-from migrate.scopes import Scopes
+from migrate.syntax.scopes import Scopes
 
 _BY_KEY = frozenset("dict sum any all max min set frozenset filter".split())
 

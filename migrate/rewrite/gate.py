@@ -7,7 +7,7 @@ import codecs
 from collections import Counter
 from collections.abc import Sequence
 
-from migrate.source import PARSER_LOCK, Replacement, Source, SourceError, read_source
+from migrate.syntax.source import PARSER_LOCK, Replacement, Source, SourceError, read_source
 
 
 class GateError(Exception):

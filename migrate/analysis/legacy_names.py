@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from migrate.model import LEGACY_MODULES, ModuleSource
-from migrate.scopes import Scopes, Variable, analyse_scopes
+from migrate.syntax.scopes import Scopes, Variable, analyse_scopes
 
 LEGACY = frozenset(
     {

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from migrate.source import Replacement
+from migrate.syntax.source import Replacement
 
 
 class Overlap(Exception):

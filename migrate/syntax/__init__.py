@@ -1,0 +1,1 @@
+"""Python text: reading it, cutting it, changing it, and which variable a name means."""

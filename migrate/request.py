@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)  # each method that is made for it delays every start
 class Request:
     """Options that a settings file may set too are empty here where the user did not give them."""
 

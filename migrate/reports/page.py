@@ -17,6 +17,7 @@ from migrate.model import FileConverted, FileFailed, Note, Outcome, RuleConverte
 from migrate.reports.tally import Tally, counted
 from migrate.request import Request
 from migrate.terminal import safe
+from migrate.why import why
 
 _HERE = os.path.dirname(__file__)
 _TOKENS = re.compile(r"\w+|\s+|[^\w\s]")
@@ -137,7 +138,7 @@ def _converted(rule: RuleConverted, path: str) -> str:
 </label></h3>
 <div class="sides"><figure><figcaption>before</figcaption><pre tabindex="0"><code>{before}</code></pre></figure>
 <figure><figcaption>after</figcaption><pre tabindex="0"><code>{after}</code></pre></figure></div>
-{_notes(rule.notes)}""",
+{_notes(rule.notes)}{_why(rule)}""",
     )
 
 
@@ -155,6 +156,18 @@ def _notes(notes: tuple[Note, ...]) -> str:
     return f"<ul>{items}</ul>" if items else ""
 
 
+def _why(rule: RuleConverted) -> str:
+    items = "".join(
+        f"<dt>{escape(passage.section)}</dt><dd>{escape(passage.text)}</dd>"
+        for passage in why(rule)
+    )
+    return (
+        f"<details><summary>Why: what the guide says</summary><dl>{items}</dl></details>"
+        if items
+        else ""
+    )
+
+
 def _code(code: str) -> str:
     return f'<span class="code">{escape(code)}</span>'
 
@@ -163,7 +176,7 @@ def _explained(code: str) -> str:
     known = CODES.get(code)
     if known is None:
         return ""
-    guide = f"<blockquote>{escape(known.guide)}</blockquote>" if known.guide else ""
+    guide = f"<p>In the migration guide: {escape(known.guide)}</p>" if known.guide else ""
     return f"<details><summary>{escape(known.title)}</summary><p>{escape(known.explanation)}</p>{guide}</details>"
 
 

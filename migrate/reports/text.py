@@ -60,6 +60,11 @@ class TextReport:
             self._line(
                 f"{safe(path)}:{rule.line}: converted {safe(rule.name)}, the rule for {safe(rule.target)}"
             )
+        if self.verbose:
+            from migrate.why import why
+
+            for passage in why(rule):
+                self._line(f"    why: {passage.section}: {passage.text}")
         for note in rule.notes:
             self._note(path, rule.name, note)
 

@@ -19,6 +19,7 @@ from migrate.review.answers import Accepted, Answer, Answers, Rejected, key_of
 from migrate.review.editor import BadEdit, edited_in_editor, with_text
 from migrate.review.side import shown
 from migrate.terminal import Stream, safe
+from migrate.why import why
 
 KEYS = "y,n,a,d,q,e,?"
 HELP = """\
@@ -130,6 +131,8 @@ class Session:
         self.out.line(self.out.paint(place, "bold"))
         for line in shown(rule.before, text, columns, self.out):
             self.out.line(line)
+        for passage in why(rule):
+            self.out.line(self.out.paint(f"why: {passage.section}", "dim"))
         for note in rule.notes:
             self.out.line(
                 f"{self.out.paint(note.code, 'cyan')} line {note.line}: {safe(note.message)}"

@@ -155,7 +155,7 @@ def _register(target: Any, rule: Any, mutating: bool, frame: types.FrameType) ->
     if target is literal_getproperty or target is literal_getfield:
         target, legacy = getattr, _getattr_rule(rule, mutating, frame)
     else:
-        functor = target_of(target).functor
+        functor = target_of(target).functor or frame.f_locals.get("__call__", _ABSENT) is target
         legacy = LegacyRule(rule, functor=functor, mutating=mutating, frame=frame)
     rrule.add_rule(target, legacy)
 

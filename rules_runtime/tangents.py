@@ -22,7 +22,7 @@ from weakref import WeakValueDictionary
 import numpy as np
 
 from .errors import NotImplementedTangentError, TangentError
-from .zeros import AbstractTangent, AbstractZero, NoTangent, ZeroTangent, is_zero
+from .zeros import ARRAY_ATTRIBUTES, AbstractTangent, AbstractZero, NoTangent, ZeroTangent, is_zero
 
 __all__ = [
     "AbstractTangent",
@@ -257,7 +257,7 @@ class Tangent(AbstractTangent, Generic[P]):
             part = self._parts.get(name, _missing)
             if part is not _missing:
                 return _read(part)
-            if name in self._names or not (name.startswith("_") or self._kind == _NAMED):
+            if name in self._names or not (self._kind == _NAMED or _is_no_field(name)):
                 return _zero
         raise AttributeError(f"{type(self).__name__} has no part {name!r}")
 
@@ -538,6 +538,11 @@ def _with_names(name: str, parts: dict[Any, Any]) -> dict[str, Any]:
     if wrong:
         raise TangentError(f"the parts of {name} are named by strings, not by {wrong[0]!r}")
     return parts
+
+
+def _is_no_field(name: str) -> bool:
+    """Whether an attribute is asked for that nobody means as a field: a private one, or what only arrays have."""
+    return name.startswith("_") or name in ARRAY_ATTRIBUTES
 
 
 def _read(part: Any) -> Any:

@@ -108,7 +108,7 @@ class AbstractZero(AbstractTangent):
         return _zero_tangent
 
     def __getattr__(self, name: str) -> Any:
-        if name.startswith("_") or name in _ARRAY_ATTRIBUTES:
+        if name.startswith("_") or name in ARRAY_ATTRIBUTES:
             raise AttributeError(f"{type(self).__name__} has no attribute {name!r}")
         return _zero_tangent
 
@@ -211,7 +211,8 @@ _LINEAR_FUNCTIONS = frozenset(
 _MULTILINEAR_FUNCTIONS = frozenset(
     "dot vdot inner outer tensordot einsum kron cross convolve correlate".split()
 )
-_ARRAY_ATTRIBUTES = frozenset(("shape", "dtype", "ndim", "size", "strides", "flags"))
+# a zero is no array, and must not look like one to numpy
+ARRAY_ATTRIBUTES = frozenset(("shape", "dtype", "ndim", "size", "strides", "flags"))
 
 
 class ZeroTangent(AbstractZero):

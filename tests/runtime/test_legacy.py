@@ -479,6 +479,26 @@ def test_rules_in_a_class_body() -> None:
     assert pulled(Line.Inner().go, 3.0) == (NONE, 4.0)
 
 
+def test_a_call_of_another_name_in_a_class_body() -> None:
+    class Line:
+        __call__ = lambda self, x: x
+
+        @adjoint
+        def __call__(self, x: Any) -> Any:
+            return "the rule", lambda dy: (None, 5 * dy)
+
+    class Other:
+        __call__ = lambda self, x: x
+
+        @adjoint(__call__)
+        def rule(self, x: Any) -> Any:
+            return "the other", lambda dy: (None, 7 * dy)
+
+    assert Line()(3.0) == 3.0
+    assert pulled(Line(), 1.0) == (NONE, 5.0)
+    assert pulled(Other(), 1.0) == (NONE, 7.0)
+
+
 def test_functors_and_their_subclasses() -> None:
     class Base:
         def __call__(self, x: Any) -> Any:

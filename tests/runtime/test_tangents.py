@@ -357,6 +357,8 @@ def test_an_object_is_read_by_field() -> None:
 def test_attributes_that_no_tangent_has() -> None:
     assert not hasattr(Tangent[Foo](a=1.0), "__wrapped__")
     assert not hasattr(Tangent[Foo](a=1.0), "_repr_html_")
+    assert not hasattr(Tangent[Foo](a=1.0), "shape")  # or numpy would take it for an array
+    assert Tangent[Foo](shape=1.0).shape == 1.0
     assert not hasattr(Tangent[tuple](1.0), "shape")
     assert not hasattr(Tangent[State](1.0), "zz")
     assert Tangent[Bar](_hidden=1.0)._hidden == 1.0

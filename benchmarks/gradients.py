@@ -148,15 +148,17 @@ def workloads() -> list[Workload]:
     rng = np.random.default_rng(0)
     n = rng.normal
     sizes = [64, 128, 64, 10]
-    layers = [
-        Layer(n(size=(a, b)) / np.sqrt(a), np.zeros(b)) for a, b in zip(sizes, sizes[1:])
-    ]
+    layers = [Layer(n(size=(a, b)) / np.sqrt(a), np.zeros(b)) for a, b in zip(sizes, sizes[1:])]
     return [
-        Workload(mixture, (n(size=(8, 16)), 0.1 * n(size=(8, 16)), n(size=8)), (n(size=(500, 16)),)),
+        Workload(
+            mixture, (n(size=(8, 16)), 0.1 * n(size=(8, 16)), n(size=8)), (n(size=(500, 16)),)
+        ),
         Workload(kalman, (np.eye(4) * 0.9, np.float64(0.1), np.float64(0.5)), (n(size=30),)),
         Workload(bodies, (n(size=(30, 3)), n(size=(30, 3)), rng.random(30))),
         Workload(convolution, (n(size=(3, 3)), np.float64(0.1)), (n(size=(130, 130)),)),
-        Workload(network, ({"layers": layers},), (n(size=(64, 64)), rng.integers(10, size=64)), False),
+        Workload(
+            network, ({"layers": layers},), (n(size=(64, 64)), rng.integers(10, size=64)), False
+        ),
         Workload(recurrence, (n(size=(20, 30)) / 5, n(size=(20, 30)) / 5), (n(size=(40, 10)),)),
         Workload(polynomial, (n(size=6),), (n(size=20),)),
         Workload(cumulative, (n(size=2000), n(size=2000)), (), False),

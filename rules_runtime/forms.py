@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from .errors import NotImplementedTangentError
 from .kernels.broadcast import unbroadcast
 from .tangents import AbstractZero, NoTangent, Tangent
 
@@ -101,6 +102,18 @@ class Form:
 
     def __repr__(self) -> str:
         return f"<static form of {getattr(self.function, '__name__', self.function)}>"
+
+
+class Unknown:
+    """In the place of a vjp: the derivative exists, and nobody has written it. Asking for it is an error."""
+
+    __slots__ = ("why",)
+
+    def __init__(self, why: str) -> None:
+        self.why = why
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        raise NotImplementedTangentError(f"this derivative is not implemented: {self.why}")
 
 
 FORMS: dict[Any, Form] = {}

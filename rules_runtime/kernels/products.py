@@ -30,9 +30,9 @@ def matmul_left(g: Any, y: Any, shape: tuple[int, ...]) -> Any:
     if n == 2 and m == 2:
         return g @ y.T
     if m == 1:
-        return g * y if n == 1 else np.expand_dims(g, -1) * y
+        return g * y if n == 1 else g[..., None] * y
     if n == 1:
-        dx = np.matmul(y, np.expand_dims(g, -1))[..., 0]
+        dx = np.matmul(y, g[..., None])[..., 0]
     elif m == 2 and n > 2:
         return _rows(g, y.T)
     else:
@@ -49,7 +49,7 @@ def matmul_right(g: Any, x: Any, shape: tuple[int, ...]) -> Any:
     if n == 1:
         if m == 1:
             return g * x
-        dy = np.expand_dims(x, -1) * np.expand_dims(g, -2)
+        dy = x[..., None] * g[..., None, :]
     elif m == 1:
         if n == 2:
             return g @ x
@@ -113,3 +113,9 @@ def matrices_vjp(g: Any, saved: Any) -> Any:
 def vector_right_vjp(g: Any, x: Any) -> Any:
     """The cotangent of the vector in matrix @ vector."""
     return g @ x
+
+
+def matrix_vector_vjp(g: Any, saved: Any) -> Any:
+    """Both cotangents of matrix @ vector."""
+    x, y = saved
+    return g[:, None] * y, g @ x

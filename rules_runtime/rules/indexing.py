@@ -8,7 +8,7 @@ import numpy as np
 
 from ..forms import derivative
 from ..kernels.broadcast import unbroadcast
-from ..kernels.scatter import add_at, astype, put, scatter
+from ..kernels.scatter import add_at, astype, is_basic, put, scatter
 
 derivative(scatter, lambda g, y, x, index, shape, dtype: g[index], None, None, None, needs="1")
 
@@ -18,7 +18,18 @@ def _put_base(g: Any, y: Any, x: Any, index: Any, v: Any) -> Any:
 
 
 def _put_value(g: Any, y: Any, x: Any, index: Any, v: Any) -> Any:
-    return unbroadcast(g[index], np.shape(v))
+    dv = g[index]
+    if not is_basic(index):
+        dv = dv * _lasting(index, np.shape(y))
+    return unbroadcast(dv, np.shape(v))
+
+
+def _lasting(index: Any, shape: tuple[int, ...]) -> Any:
+    """1 for what is still there after `x[index] = v`, 0 for what was overwritten: of places named twice the last counts."""
+    places = np.full(shape, -1)
+    numbers = np.arange(places[index].size).reshape(places[index].shape)
+    places[index] = numbers
+    return (places[index] == numbers).astype(float)
 
 
 derivative(put, _put_base, None, _put_value, needs="1")

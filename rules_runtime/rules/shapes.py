@@ -44,9 +44,7 @@ def transpose_vjp(g: Any, y: Any, x: Any, axes: Any = None) -> Any:
 
 
 derivative(np.transpose, transpose_vjp, needs="")
-derivative(
-    np.swapaxes, lambda g, y, x, axis1, axis2: np.swapaxes(g, axis1, axis2), needs=""
-)
+derivative(np.swapaxes, lambda g, y, x, axis1, axis2: np.swapaxes(g, axis1, axis2), needs="")
 derivative(
     np.moveaxis,
     lambda g, y, x, source, destination: np.moveaxis(g, destination, source),

@@ -221,6 +221,80 @@ def fast_dot(args: Any, kwargs: Any) -> Any:
     return operators.matmul(a, b) if type(a) is Tracer else operators.rmatmul(b, a)
 
 
+# ---- joining ---------------------------------------------------------------------------
+
+
+def _parts(args: Any, kwargs: Any) -> Any:
+    """`(parts, values, tape, axis)` of a join of plain float64 arrays or numbers; None otherwise."""
+    axis = 0
+    for name, value in kwargs.items():
+        if name != "axis":
+            return None
+        axis = value
+    if len(args) > 1:
+        axis = args[1]
+    parts = args[0]
+    if len(args) > 2 or type(axis) is not int or type(parts) not in (list, tuple):
+        return None
+    tape = None
+    values = []
+    for x in parts:
+        if type(x) is Tracer:
+            if tape is None:
+                tape = x.tape
+            elif x.tape is not tape:
+                return None
+            x = x.value
+        if type(x) is ndarray:
+            if x.dtype is not F8:
+                return None
+        elif type(x) is not float64 and type(x) is not float:
+            return None
+        values.append(x)
+    return parts, values, tape, axis
+
+
+def _record_join(parts: Any, tape: Any, y: Any, vjp: Any, saved: list[Any]) -> Tracer:
+    t = Tracer()
+    t.value = y
+    t.tape = tape
+    t.index = len(tape)
+    places = [x.index for x in parts if type(x) is Tracer]
+    tape.append((places, vjp, saved, SHARED, None, None, None))
+    return t
+
+
+def pieces_vjp(g: Any, saved: Any) -> Any:
+    return [g[index] for index in saved]
+
+
+def fast_concatenate(args: Any, kwargs: Any) -> Any:
+    found = _parts(args, kwargs)
+    if found is None:
+        return NotImplemented
+    parts, values, tape, axis = found
+    y = np.concatenate(values, axis)
+    before = (slice(None),) * (axis % y.ndim)
+    pieces, start = [], 0
+    for x, v in zip(parts, values):
+        stop = start + v.shape[axis]
+        if type(x) is Tracer:
+            pieces.append((*before, slice(start, stop)))
+        start = stop
+    return _record_join(parts, tape, y, pieces_vjp, pieces)
+
+
+def fast_stack(args: Any, kwargs: Any) -> Any:
+    found = _parts(args, kwargs)
+    if found is None:
+        return NotImplemented
+    parts, values, tape, axis = found
+    y = np.stack(values, axis) if type(values[0]) is ndarray else np.array(values)
+    before = (slice(None),) * (axis % y.ndim)
+    pieces = [(*before, k) for k, x in enumerate(parts) if type(x) is Tracer]
+    return _record_join(parts, tape, y, pieces_vjp, pieces)
+
+
 def fast_einsum(args: Any, kwargs: Any) -> Any:
     """The form with lists of labels, `np.einsum(x, [0, 1], y, [1, 2])`, is written as the one with a string."""
     if type(args[0]) is str or kwargs:
@@ -247,6 +321,8 @@ FUNCTIONS: dict[Any, Callable[[Any, Any], Any]] = {
     np.transpose: fast_transpose,
     np.swapaxes: fast_swapaxes,
     np.dot: fast_dot,
+    np.concatenate: fast_concatenate,
+    np.stack: fast_stack,
     np.einsum: fast_einsum,
 }
 

@@ -14,12 +14,16 @@ from typing import Any
 
 import numpy as np
 
-from ..kernels.scatter import add_at, put
+from ..kernels.broadcast import unbroadcast
+from ..kernels.scatter import add_at, is_basic, put
 from . import operators
 from .record import apply, out_error
-from .tracer import Tracer, primal
+from .sweep import OVERWRITE
+from .tracer import Tracer, primal, tracer
 
 ndarray = np.ndarray
+float64 = np.float64
+F8 = np.dtype(float)
 
 
 def setitem(self: Tracer, index: Any, v: Any) -> None:
@@ -33,11 +37,64 @@ def setitem(self: Tracer, index: Any, v: Any) -> None:
         v = gather(v)
     if isinstance(v, (list, tuple)):
         v = np.stack([np.asarray(e) if not isinstance(e, (Tracer, ndarray)) else e for e in v])
-    rebind(self, apply(put, (self, index, v), {}))
+    if type(v) is Tracer and getattr(v, "base", (None,))[0] is self and v.base[1] is index:
+        return  # `x[index] += y` ends with this; the view has been written into x by then
+    rebind(self, replaced(self, index, v))
 
 
-def rebind(target: Tracer, new: Any) -> Tracer:
-    """Give `target` the value and the place of `new`, as an update in place would; its views follow."""
+# ---- x[index] = v as a function ----------------------------------------------------------
+
+
+def replaced(x: Tracer, index: Any, v: Any) -> Any:
+    """`x` with `v` at `index`, traced; basic indices of plain float64 arrays without a detour."""
+    old = x.value
+    if type(old) is not ndarray or old.dtype is not F8 or not is_basic(index):
+        return apply(put, (x, index, v), {})
+    tape = x.tape
+    value = v
+    if type(v) is Tracer:
+        value = v.value
+        if v.tape is not tape:
+            return apply(put, (x, index, v), {})
+    kind = type(value)
+    if kind is ndarray:
+        if value.dtype.kind not in "fiub":
+            return apply(put, (x, index, v), {})
+    elif kind is not float64 and kind is not float and kind is not int:
+        return apply(put, (x, index, v), {})
+    new = old.copy()
+    new[index] = value
+    t = tracer(new, tape, len(tape))
+    if type(v) is Tracer:
+        shape = value.shape if kind is ndarray else ()
+        tape.append((x.index, v.index, put_vjp, (index, shape), OVERWRITE, None))
+    else:
+        tape.append((x.index, erased_vjp, index, OVERWRITE))
+    return t
+
+
+def erased_vjp(g: Any, index: Any, mine: bool) -> Any:
+    """Nothing flows to what was overwritten."""
+    if type(g) is not ndarray:
+        return put(g, index, 0.0)
+    dx = g if mine else g.copy()
+    dx[index] = 0.0
+    return dx
+
+
+def put_vjp(g: Any, saved: Any, mine: bool) -> Any:
+    """The cotangents of the array and of the values that were put into it."""
+    index, shape = saved
+    dv = g[index]
+    if type(dv) is ndarray:
+        dv = dv.copy() if dv.shape == shape else unbroadcast(dv, shape)
+    elif type(dv) is Tracer:
+        dv = unbroadcast(dv, shape)
+    return erased_vjp(g, index, mine), dv
+
+
+def rebind(target: Tracer, new: Any, skip: Tracer | None = None) -> Tracer:
+    """Give `target` the value and the place of `new`, as an update in place would; its views follow, but for `skip`."""
     old = primal(target)
     shape, dtype = np.shape(old), np.result_type(old)
     if np.shape(primal(new)) != shape:
@@ -52,8 +109,8 @@ def rebind(target: Tracer, new: Any) -> Tracer:
             raise TypeError(
                 "an array of an outer trace is updated in place with a value of an inner one; return the value instead"
             )
-        new = target * 0.0 + new
-    _assign(target, new)
+        new = apply(np.where, (np.ones(shape, bool), new, target), {})
+    _assign(target, new, skip)
     base = getattr(target, "base", None)
     if base is not None:
         parent, index = base
@@ -61,11 +118,11 @@ def rebind(target: Tracer, new: Any) -> Tracer:
             raise TypeError(
                 "an update in place of a view (a transpose, a reshaped array) of a traced array; copy it first"
             )
-        rebind(parent, apply(put, (parent, index, target), {}))
+        rebind(parent, replaced(parent, index, target), target)
     return target
 
 
-def _assign(target: Tracer, new: Tracer) -> None:
+def _assign(target: Tracer, new: Tracer, skip: Tracer | None = None) -> None:
     target.value, target.index = new.value, new.index
     views = getattr(target, "views", None)
     if not views:
@@ -73,7 +130,7 @@ def _assign(target: Tracer, new: Tracer) -> None:
     for reference in views:
         view = reference()
         base = None if view is None else getattr(view, "base", None)
-        if view is None or base is None or base[0] is not target:
+        if view is None or view is skip or base is None or base[0] is not target:
             continue
         index = base[1]
         if index is None:

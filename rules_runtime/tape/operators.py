@@ -39,6 +39,7 @@ from ..kernels.products import (
     matrices_vjp,
     matrix_left_vjp,
     matrix_right_vjp,
+    matrix_vector_vjp,
     vector_right_vjp,
 )
 from ..kernels.scatter import is_basic, scatter
@@ -420,6 +421,9 @@ def matmul(self: Tracer, other: Any) -> Any:
         if x.ndim == y.ndim == 2:
             z = x @ y
             entry: Any = (self.index, other.index, matrices_vjp, (x, y), OVERWRITE_NOT, None)
+        elif y.ndim == 1 and x.ndim == 2:
+            z = x @ y
+            entry = (self.index, other.index, matrix_vector_vjp, (x, y), OVERWRITE_NOT, None)
         else:
             z = fast_matmul(x, y)
             entry = (self.index, other.index, matmul_vjp, (x, y), OVERWRITE_NOT, None)

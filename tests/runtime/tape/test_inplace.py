@@ -64,8 +64,36 @@ def recurrence(x: Any) -> Any:
     return np.sum(y)
 
 
+def twice_the_same_place(x: Any) -> Any:
+    y = x[0] * 1.0
+    y[np.array([1, 1, 2])] = x[1, :3]  # of the first two the second stays
+    y[[0]] = np.sum(x)
+    return np.sum(y * x[2])
+
+
+def rows_and_numbers(x: Any) -> Any:
+    y = x * 1.0
+    for k in range(3):
+        y[k] += x[2 - k] * y[k - 1]
+        y[k, 0] *= 2.0
+        y[:, k] = y[0, 0]
+    y[0] = np.inf
+    y[0] = 1.0
+    return np.sum(y * x)
+
+
 @pytest.mark.parametrize(
-    "f", [augmented, assigned, masked, through_views, recurrence], ids=lambda f: f.__name__
+    "f",
+    [
+        augmented,
+        assigned,
+        masked,
+        through_views,
+        recurrence,
+        twice_the_same_place,
+        rows_and_numbers,
+    ],
+    ids=lambda f: f.__name__,
 )
 def test_updates(f: Any) -> None:
     before = X.copy()

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import random
 import sys
+import tempfile
 import warnings
 from collections import Counter
 from functools import lru_cache
@@ -18,6 +19,7 @@ from pathlib import Path
 from migrate.model import FileConverted, FileFailed, FileUnchanged, Options
 from migrate.plan import Job, plan_file
 
+KEPT = Path(tempfile.gettempdir()) / "rrule-migrate-fuzz"
 FIXTURES = Path(__file__).resolve().parent.parent / "tests" / "fixtures"
 WORDS = [
     b"adjoint",
@@ -153,7 +155,9 @@ def main() -> int:
         found = trouble(source)
         kinds["ok" if found is None else "bad"] += 1
         if found is not None:
-            print(f"seed {seed}: {found.splitlines()[0]}", flush=True)
+            KEPT.mkdir(exist_ok=True)
+            (KEPT / f"{seed}.py").write_bytes(source)  # seeds mean something else when the fixtures change
+            print(f"{KEPT / str(seed)}.py: {found.splitlines()[0]}", flush=True)
     print(f"{number} inputs: {dict(kinds)}")
     return 1 if kinds["bad"] else 0
 

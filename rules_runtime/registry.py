@@ -118,7 +118,7 @@ class Registry:
         call = call_of(f, args, self._tables)
         rule = self._find(config, call, kwargs)
         if rule is None:
-            return self._apply_form(f, args, kwargs) if self._uses_library else None
+            return self._apply_form(config, f, args, kwargs) if self._uses_library else None
         return None if rule.opt_out else rule.call(config, call, kwargs)
 
     def find(
@@ -164,11 +164,16 @@ class Registry:
             found[kinds] = rule
         return rule
 
-    def _apply_form(self, f: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    def _apply_form(
+        self, config: Any, f: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> Any:
         try:
             form = FORMS.get(f)
             if form is None and self._waiting is not None:
+                count = self._count
                 self._waiting()
+                if self._count != count:  # areas of the library that came with their own rules
+                    return self.apply(config, f, args, kwargs)
                 form = FORMS.get(f)
         except TypeError:  # not hashable
             return None

@@ -504,6 +504,20 @@ def test_the_library_has_a_rule_for_functions_of_any_kind_of_argument() -> None:
     )
 
 
+def test_areas_of_the_library_that_wait_for_an_import() -> None:
+    registry, came = Registry(library=True), []
+
+    def import_waiting_areas() -> None:
+        if not came:
+            came.append(1)
+            registry.register(f)(lambda _, x: says("late"))
+
+    assert registry(f, 1.0) is None
+    registry._waiting = import_waiting_areas
+    assert chosen(registry, f, 1.0) == "late"
+    assert registry(len, 1.0) is None
+
+
 def test_opting_out_of_a_rule_of_the_library() -> None:
     rule = default_rrule.add_rule(np.cbrt, lambda *args: None, signature_from((str,)), opt_out=True)
     try:

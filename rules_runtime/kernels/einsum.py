@@ -145,7 +145,45 @@ def einsum(subscripts: Any, *operands: Any, **kwargs: Any) -> Any:
                 p = plan(a, b, out)
                 if p is not None and len(a) == x.ndim and len(b) == y.ndim and _fits(x, y, a, b):
                     return pair(x, y, p)
+    elif len(operands) > 2 and not kwargs and type(subscripts) is str:
+        if all(type(x) is ndarray and x.dtype.kind in "fc" for x in operands):
+            terms = parsed(subscripts, tuple(x.ndim for x in operands))
+            if terms is not None:
+                return _many(*terms, operands)
     return np.einsum(subscripts, *operands, **kwargs)
+
+
+def _many(inputs: tuple[str, ...], out: str, operands: tuple[Any, ...]) -> Any:
+    """More than two operands, two at a time, in the order that numpy's planner gives."""
+    terms, arrays = list(inputs), list(operands)
+    for step in _order(inputs, out, tuple(x.shape for x in operands)):
+        picked = sorted(step, reverse=True)
+        taken = [(terms.pop(k), arrays.pop(k)) for k in picked][::-1]
+        needed = set(out).union(*terms) if arrays else set(out)
+        made = out if not arrays else "".join(sorted(set("".join(t for t, _ in taken)) & needed))
+        arrays.append(einsum(",".join(t for t, _ in taken) + "->" + made, *[x for _, x in taken]))
+        terms.append(made)
+    return arrays[0]
+
+
+@functools.lru_cache(maxsize=256)
+def _order(inputs: tuple[str, ...], out: str, shapes: tuple[tuple[int, ...], ...]) -> Any:
+    """Which operands are combined when; never more than two."""
+    shells = [np.broadcast_to(0.0, shape) for shape in shapes]
+    path = np.einsum_path(",".join(inputs) + "->" + out, *shells, optimize="greedy")[0][1:]
+    steps: list[tuple[int, ...]] = []
+    count = len(inputs)
+    for step in path:
+        positions = sorted(step)
+        while len(positions) > 2:  # the planner gave up: the first two, then the result with the next
+            steps.append((positions[0], positions[1]))
+            positions = [k - sum(k > p for p in positions[:2]) for k in positions[2:]]
+            count -= 1
+            positions.append(count - 1)
+            positions.sort()
+        steps.append(tuple(positions))
+        count -= len(positions) - 1
+    return steps
 
 
 def einsum_vjp(g: Any, k: int, subscripts: Any, operands: tuple[Any, ...]) -> Any:

@@ -181,3 +181,21 @@ def test_einsum_with_lists_of_labels_and_joins_of_one_array() -> None:
     x, y = RNG.normal(size=(2, 3)), RNG.normal(size=(3, 4))
     assert_gradient(lambda x, y: np.sum(np.einsum(x, [0, 1], y, [1, 2], [0, 2]) ** 2), x, y)
     assert_gradient(lambda x: np.sum(np.vstack(x) ** 2) + np.sum(np.hstack(x) ** 3), x)
+
+
+EINSUMS = [
+    ("ij,jk->ik", [(2, 3), (3, 4)]), ("bij,bkj->bik", [(2, 3, 4), (2, 5, 4)]), ("ij->j", [(2, 3)]), ("ii->", [(3, 3)]),
+    ("ij,jk,kl->il", [(2, 3), (3, 4), (4, 5)]), ("ij,jk,ik->i", [(2, 3), (3, 4), (2, 4)]), ("i,j,k->", [(2,), (3,), (4,)]),
+    ("ij,ij,ij->j", [(2, 3)] * 3), ("...ij,jk,...k->...i", [(5, 2, 3), (3, 4), (5, 4)]), ("ii,ij,j->", [(3, 3), (3, 3), (3,)]),
+    ("ij,k->ki", [(2, 3), (4,)]), ("ij,ij", [(2, 3), (2, 3)]), ("ij,j", [(1, 3), (3,)]), ("ab,bc,cd,de->ae", [(2, 2)] * 4),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("subscripts", "shapes"), EINSUMS)
+def test_einsum(subscripts: str, shapes: Any) -> None:
+    from rules_runtime.kernels.einsum import einsum
+
+    operands = [RNG.normal(size=s) for s in shapes]
+    np.testing.assert_allclose(einsum(subscripts, *operands), np.einsum(subscripts, *operands))
+    assert_gradient(lambda *xs: np.sum(np.einsum(subscripts, *xs) ** 2), *operands)
+    assert_second_order(lambda *xs: np.sum(np.einsum(subscripts, *xs) ** 2), *operands)

@@ -19,7 +19,7 @@ from .callees import Call, call_of, target_of
 from .config import RuleConfig
 from .derived import call_form
 from .errors import RuleError
-from .forms import FORMS
+from .forms import FORMS, Form
 from .patterns import ANYTHING
 from .rule import Rule, is_library
 from .selection import select
@@ -167,16 +167,13 @@ class Registry:
     def _apply_form(
         self, config: Any, f: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> Any:
-        try:
-            form = FORMS.get(f)
-            if form is None and self._waiting is not None:
-                count = self._count
-                self._waiting()
-                if self._count != count:  # areas of the library that came with their own rules
-                    return self.apply(config, f, args, kwargs)
-                form = FORMS.get(f)
-        except TypeError:  # not hashable
-            return None
+        form = _form_of(f)
+        if form is None and self._waiting is not None:
+            count = self._count
+            self._waiting()
+            if self._count != count:  # areas of the library that came with their own rules
+                return self.apply(config, f, args, kwargs)
+            form = _form_of(f)
         return None if form is None else call_form(form, args, kwargs)
 
     # -- registering -----------------------------------------------------------------------------
@@ -285,6 +282,13 @@ class Registry:
                 self._library_is_due = True
                 raise
             self._waiting = getattr(library, "import_waiting_areas", None)
+
+
+def _form_of(f: Any) -> Form | None:
+    try:
+        return FORMS.get(f)
+    except TypeError:  # not hashable
+        return None
 
 
 rrule = Registry(library=True)

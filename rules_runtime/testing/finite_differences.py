@@ -96,7 +96,7 @@ def _extrapolated(
         for entry in entries:
             best, smooth = _better(best, entry), _better(smooth, entry)
         if bend is not None:
-            slight = 1e-7 * np.abs(quotient) + 25 * rounding / step
+            slight = 1e-3 * np.abs(quotient) + 25 * rounding / step
             smooth = _forgotten(smooth, bend, new_bend, slight / step)
         bend = new_bend
         floor = rounding / step

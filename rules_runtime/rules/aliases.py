@@ -11,6 +11,7 @@ from rules_runtime.forms import FORMS, Form, constant, derivative
 from rules_runtime.kernels.broadcast import unbroadcast
 from rules_runtime.rules import elementwise as _elementwise  # noqa: F401  (declares what is named here)
 from rules_runtime.rules import products as _products  # noqa: F401
+from rules_runtime.rules import shapes as _shapes  # noqa: F401
 from rules_runtime.rules.reductions import extremum_vjp
 from rules_runtime.rules.shapes import diagonal_vjp, trace_vjp
 
@@ -31,6 +32,7 @@ _same(np.linalg, "matmul", np.matmul)
 _same(np.linalg, "tensordot", np.tensordot)
 _same(np.linalg, "outer", np.outer)
 _same(np.linalg, "matrix_transpose", getattr(np, "matrix_transpose", np.transpose))
+_same(np, "row_stack", np.vstack)
 derivative(np.amax, extremum_vjp)
 derivative(np.amin, extremum_vjp)
 constant(np.around)

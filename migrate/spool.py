@@ -9,7 +9,7 @@ from types import TracebackType
 
 from migrate.model import Outcome
 
-_IN_MEMORY = 8 << 20
+_IN_MEMORY = 1 << 20
 
 
 class Spool:

@@ -211,6 +211,36 @@ def _bound_to_functor(variable: Variable, view: ModuleView) -> bool | None:
     return kinds.pop() if len(kinds) == 1 else None
 
 
+def possible_values(
+    target: ast.expr, view: ModuleView, seen: frozenset[str] = frozenset()
+) -> list[ast.expr]:
+    """What a target may be: itself, what its variable was given, what a loop goes through."""
+    if isinstance(target, ast.IfExp):
+        return [
+            *possible_values(target.body, view, seen),
+            *possible_values(target.orelse, view, seen),
+        ]
+    if not isinstance(target, ast.Name) or target.id in seen:
+        return [target]
+    found: list[ast.expr] = []
+    for binding in view.scopes.of(target).bindings:
+        parent = view.scopes.parents.get(binding)
+        while isinstance(parent, (ast.Tuple, ast.List)):
+            parent = view.scopes.parents.get(parent)
+        match parent:
+            case ast.Assign(value=value, targets=[ast.Name()]):
+                found += possible_values(value, view, seen | {target.id})
+            case ast.For(iter=iterable):
+                values = list(_loop_values(iterable, parent.target, binding, view))
+                for value in values:
+                    found += possible_values(value, view, seen | {target.id})
+                if not values:
+                    found.append(target)
+            case _:
+                found.append(target)
+    return found or [target]
+
+
 def _loop_values(
     iterable: ast.expr, target: ast.expr, binding: ast.AST, view: ModuleView
 ) -> Iterator[ast.expr]:

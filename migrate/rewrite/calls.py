@@ -429,6 +429,8 @@ class CallRewriter:
                 if isinstance(atom, Function):
                     self._function_given_away(atom)
             if not self.cluster.carries_tangents(atoms):
+                if self.cluster.escapes(atoms):
+                    raise Undecided("a pullback goes into a function that cannot be followed")
                 continue
             if any(isinstance(a, Held) and a.site.kind == "iterator" for a in atoms) or (
                 self._holds_functions(atoms)

@@ -22,6 +22,7 @@ from migrate.analysis.values import (
     PLAIN,
     TANGENT,
     Atoms,
+    Back,
     Bound,
     Function,
     Held,
@@ -308,6 +309,19 @@ class Cluster:
             isinstance(a, Held) and self.carries_tangents(a.site.elements(), depth + 1)
             for a in atoms
         )
+
+    def escapes(self, atoms: Atoms, depth: int = 0) -> bool:
+        """Whether what only the new rule understands is inside one of these: tangents, zeros, pullbacks."""
+        if self.carries_tangents(atoms) or depth > 4:
+            return True
+        for atom in atoms:
+            if isinstance(atom, (Back, Bound)):
+                return True
+            if isinstance(atom, Function) and atom.node in self.pullbacks:
+                return True
+            if isinstance(atom, Held) and self.escapes(atom.site.elements(), depth + 1):
+                return True
+        return False
 
     def visible(self, primal: Primal, where: ast.AST) -> str | None:
         """The text of a primal, if it means the same at a place in the code."""

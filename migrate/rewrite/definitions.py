@@ -46,10 +46,52 @@ class DefinitionRewriter:
         if any(r.form == "bare" for r in rule.registrations):
             return False  # its name stays bound to the primal function
         uses = [*uses_elsewhere(function, self.view), *attribute_uses(function, self.view)]
-        return any(
-            isinstance(parent := self.view.scopes.parents.get(use), ast.Call) and parent.func is use
-            for use in uses
+        registered = {
+            argument
+            for registration in rule.registrations
+            if isinstance(registration.node, ast.Call)
+            for argument in registration.node.args
+        }
+        return any(use not in registered and not self._only_looked_at(use) for use in uses)
+
+    def _only_looked_at(self, use: ast.expr) -> bool:
+        """`rule.__name__`, `rule is None`, `del rule`: uses that do not call a rule, now or later."""
+        parent = self.view.scopes.parents.get(use)
+        match parent:
+            case ast.Attribute(attr=attr):
+                return attr.startswith("__") and attr != "__call__"
+            case ast.Compare() | ast.Delete() | ast.Expr() | ast.FormattedValue():
+                return True
+            case ast.Return():
+                return self._factory_is_only_called(parent)
+            case ast.Call(func=ast.Name(id="print" | "repr" | "id" | "callable" | "hash")):
+                return parent.func is not use
+        return False
+
+    def _factory_is_only_called(self, node: ast.Return) -> bool:
+        """A rule that a function returns: harmless where what that function gives is dropped, or registered."""
+        factory = self.view.scopes.enclosing(
+            node, ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda
         )
+        if not isinstance(factory, ast.FunctionDef) or factory.decorator_list:
+            return False
+        scope = self.view.scopes.around[factory]
+        if factory.name in exported_names(self.view) or scope.kind == "class":
+            return False
+        variable = self.view.scopes.variable(factory.name, scope)
+        for use in self.view.scopes.uses.get(variable, []):
+            call = self.view.scopes.parents.get(use)
+            if not (isinstance(call, ast.Call) and call.func is use):
+                return False
+            around = self.view.scopes.parents.get(call)
+            registered = (
+                isinstance(around, ast.Call)
+                and isinstance(around.func, ast.Call)
+                and self.view.legacy.meaning(around.func.func) == "adjoint"
+            )
+            if not (registered or isinstance(around, ast.Expr)):
+                return False
+        return True
 
     def is_referred_to(self, rule: Rule) -> bool:
         """Whether the name of a rule means something to other code."""

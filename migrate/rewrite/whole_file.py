@@ -10,9 +10,12 @@ from dataclasses import dataclass, field
 from migrate.analysis.find import (
     Found,
     NoGrad,
+    Registration,
     Rule,
+    exported_names,
     find,
     is_skipped,
+    possible_values,
     skip_marker,
     target_text,
 )
@@ -41,6 +44,7 @@ from migrate.syntax.scopes import Scopes, Variable, analyse_scopes
 from migrate.syntax.source import Replacement, Source, read_source
 
 _LEFT_BY_CHOICE = ""
+_ANY = "?"  # a target that cannot be told from the text
 
 
 class GateFailure(Exception):
@@ -148,8 +152,28 @@ class _File:
             self.view, NameChooser(self.scopes, self.options.runtime), Edits()
         )
         if definitions.is_called_elsewhere(rule):
-            return Verdict("RM103", f"other code calls `{rule.name}`")
+            return Verdict("RM103", f"other code may call `{rule.name}`")
+        for registration in rule.registrations:
+            if registration.form == "call" and self._result_is_used(registration.node):
+                return Verdict("RM206", "what adjoint(target)(rule) gives is used by other code")
         return Verdict()
+
+    def _result_is_used(self, call: ast.expr) -> bool:
+        """`rule = adjoint(f)(lambda x: …)`, where something reads `rule`."""
+        parent = self.scopes.parents.get(call)
+        targets: list[ast.expr] = []
+        match parent:
+            case ast.Assign(targets=several):
+                targets = several
+            case ast.AnnAssign() | ast.NamedExpr():
+                targets = [parent.target]
+        for target in targets:
+            if not isinstance(target, ast.Name) or target.id in exported_names(self.view):
+                return True
+            uses = self.scopes.uses.get(self.scopes.of(target), [])
+            if any(isinstance(u.ctx, ast.Load) for u in uses):
+                return True
+        return False
 
     # ---- one attempt ---------------------------------------------------------------------
 
@@ -295,7 +319,11 @@ class _File:
         by_target: dict[str, list[Rule]] = defaultdict(list)
         for rule in self.found.rules:
             for registration in rule.registrations:
-                by_target[self._target_key(rule, registration)].append(rule)
+                for key in self._target_keys(rule, registration):
+                    by_target[key].append(rule)
+        for key, members in by_target.items():
+            if key != _ANY:
+                members += by_target.get(_ANY, [])  # may be a rule for this target too
         changed = True
         while changed:
             changed = False
@@ -308,16 +336,31 @@ class _File:
                         changed = True
         return wanting
 
-    def _target_key(self, rule: Rule, registration: object) -> str:
-        from migrate.analysis.find import Registration
-
-        assert isinstance(registration, Registration)
-        text = target_text(rule, registration, self.view)
+    def _target_keys(self, rule: Rule, registration: Registration) -> list[str]:
+        """What a rule is for, by names under which other rules may be for the same."""
+        if registration.getter:
+            return ["getattr"]
         if registration.target is None:
             scope = self.scopes.around[rule.function or registration.node]
-            if scope.kind != "module":
-                return f"{id(scope)}:{text}"
-        return text
+            prefix = "" if scope.kind == "module" else f"{id(scope)}:"
+            return [prefix + rule.name]
+        return sorted({self._key(t) for t in possible_values(registration.target, self.view)})
+
+    def _key(self, target: ast.expr) -> str:
+        imported = self.view.imported_name(target)
+        if imported is not None:
+            return ".".join(imported)
+        root = target
+        while isinstance(root, ast.Attribute):
+            root = root.value
+        if not isinstance(root, ast.Name):
+            return _ANY
+        variable = self.scopes.of(root)
+        fixed = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.alias)
+        if variable.scope is not None and not any(isinstance(b, fixed) for b in variable.bindings):
+            return _ANY
+        inner = variable.scope is not None and variable.scope.kind != "module"
+        return (f"{id(variable.scope)}:" if inner else "") + self.view.text(target)
 
     def _helper_signatures(
         self, cluster: Cluster, result: ClusterResult, definitions: DefinitionRewriter
@@ -351,7 +394,7 @@ class _File:
         imports: ImportRewriter | None = None
         if attempt.edits:
             imports = ImportRewriter(
-                self.view, attempt.names, attempt.edits, consumed, attempt.kept
+                self.view, attempt.names, attempt.edits, consumed, self._kept_names(attempt)
             )
             imports.rewrite(dict.fromkeys(wanted_at))
         for rule, pullback in attempt.unnamed:
@@ -394,6 +437,15 @@ class _File:
             tuple(sorted(left, key=lambda r: r.line)),
             notes,
         )
+
+    def _kept_names(self, attempt: Attempt) -> set[Variable]:
+        """Legacy names that the new text uses: a bare rule for `literal_getproperty` that is left is one of them."""
+        kept = set(attempt.kept)
+        for rule in self.found.rules:
+            function = rule.function
+            if rule.getter and rule not in attempt.done and isinstance(function, ast.FunctionDef):
+                kept.add(self.scopes.variable(function.name, self.scopes.around[function]))
+        return kept
 
     def _allowed(
         self, attempt: Attempt, others: list[ast.expr], imports: ImportRewriter | None

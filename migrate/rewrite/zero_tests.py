@@ -13,7 +13,6 @@ from migrate.analysis.values import (
     Atoms,
     Held,
     Nothing,
-    Simple,
 )
 from migrate.rewrite.layout import with_parentheses
 from migrate.rewrite.verdicts import Undecided
@@ -305,26 +304,27 @@ class ZeroTests:
                     if TANGENT in self.flow.atoms(part.value):
                         raise Undecided("it changes a tangent in place")
                 if isinstance(part, ast.Attribute) and isinstance(part.ctx, ast.Store):
-                    value = self.flow.atoms(part)
-                    if self.cluster.carries_tangents(value) or any(
-                        not isinstance(a, (Nothing, Held)) and a not in _SIMPLE for a in value
-                    ):
+                    if self.cluster.escapes(self.flow.atoms(part)):
                         raise Undecided("it keeps a tangent or a pullback in an attribute")
-        if isinstance(node, ast.Assign):
-            for target in targets:
-                if isinstance(target, ast.Subscript):
-                    base = self.flow.atoms(target.value)
-                    value = self.flow.atoms(node.value)
-                    if base & {PLAIN, UNKNOWN} and (
-                        self.cluster.carries_tangents(value)
-                        or any(
-                            not isinstance(a, (Nothing, Held)) and a not in _SIMPLE for a in value
+                if isinstance(part, ast.Name) and self._is_outside(part):
+                    if self.cluster.escapes(self.flow.atoms(part)):
+                        raise Undecided(
+                            "it keeps a tangent or a pullback in a variable of other code"
                         )
-                    ):
-                        raise Undecided("it keeps a tangent or a pullback in something not its own")
+        if not isinstance(node, ast.Assign):
+            return
+        for target in targets:
+            if isinstance(target, ast.Subscript):
+                base = self.flow.atoms(target.value)
+                if base & {PLAIN, UNKNOWN} and self.cluster.escapes(self.flow.atoms(node.value)):
+                    raise Undecided("it keeps a tangent or a pullback in something not its own")
 
-
-_SIMPLE = frozenset(Simple)
+    def _is_outside(self, node: ast.Name) -> bool:
+        """Whether a variable belongs to a scope that is not part of the rules."""
+        scope = self.view.scopes.of(node).scope
+        return (
+            scope is not None and scope.kind != "comprehension" and scope.node not in self.flow.live
+        )
 
 
 def _is_none(node: ast.expr) -> bool:

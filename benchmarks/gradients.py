@@ -11,6 +11,7 @@ same source is run with `np` rebound to `autograd.numpy`, where it can.
 from __future__ import annotations
 
 import argparse
+import itertools
 import statistics
 import time
 import types
@@ -148,7 +149,7 @@ def workloads() -> list[Workload]:
     rng = np.random.default_rng(0)
     n = rng.normal
     sizes = [64, 128, 64, 10]
-    layers = [Layer(n(size=(a, b)) / np.sqrt(a), np.zeros(b)) for a, b in zip(sizes, sizes[1:])]
+    layers = [Layer(n(size=(a, b)) / np.sqrt(a), np.zeros(b)) for a, b in itertools.pairwise(sizes)]
     return [
         Workload(
             mixture, (n(size=(8, 16)), 0.1 * n(size=(8, 16)), n(size=8)), (n(size=(500, 16)),)

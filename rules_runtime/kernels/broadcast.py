@@ -34,7 +34,12 @@ def unbroadcast(g: Any, shape: Shape) -> Any:
     if axes:
         g = add_reduce(g, axis=axes) if type(g) is ndarray else np.sum(g, axis=axes)
     if np.shape(g) != shape:
-        g = g.reshape(shape) if np.size(g) == _size(shape) else np.broadcast_to(g, shape)
+        if np.size(g) == _size(shape):
+            return g.reshape(shape)
+        try:
+            g = np.broadcast_to(g, shape)
+        except ValueError:
+            raise ValueError(f"a cotangent of shape {have} for an array of shape {shape}") from None
     return g
 
 

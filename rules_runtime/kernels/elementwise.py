@@ -294,7 +294,7 @@ def _into(g: Any, factor: Any, shape: tuple[int, ...], mine: bool) -> Any:
 
 def wide_over_vjp(g: Any, saved: Any, mine: bool) -> Any:
     """The cotangents of `x / y`."""
-    x, y, xs, ys, z = saved
+    _, y, xs, ys, z = saved
     d = divide(g, y, g) if mine and type(g) is ndarray and type(y) in _plain else g / y
     dy = -product_sum(d, z, ys)
     return unbroadcast(d, xs), dy

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from ..callees import call_of
-from ..errors import RulesError
+from ..errors import RuleError, RulesError
 from ..forms import FORMS, Form, Spec
 from ..kernels.broadcast import unbroadcast
 from ..registry import rrule
@@ -433,13 +433,30 @@ def rule_vjp(g: Any, saved: Any) -> list[Any]:
     if isinstance(g, AbstractZero):
         return [None] * len(routes)
     tangents = pullback(g)
-    out = []
+    out: list[Any] = []
     for k, path, operand, fit in routes:
         dx = unthunk(tangent_at(unthunk(tangents[k]), path, operand))
         if type(dx) is Tracer and dx.tape is tape:
             dx = dx.value
-        out.append(None if isinstance(dx, AbstractZero) else fitted(_array(dx), fit))
+        if isinstance(dx, AbstractZero):
+            out.append(None)
+            continue
+        dx = _array(dx)
+        if np.shape(dx) != fit[0]:
+            dx = _reshaped(dx, fit[0], pullback, k)
+        out.append(fitted(dx, fit))
     return out
+
+
+def _reshaped(dx: Any, shape: tuple[int, ...], pullback: Any, k: int) -> Any:
+    """A tangent in the shape of its primal, where they differ in axes of length one only."""
+    if [n for n in np.shape(dx) if n != 1] != [n for n in shape if n != 1]:
+        rule = getattr(pullback, "rule", pullback)
+        which = "the callee" if k == 0 else f"argument {k}"
+        raise RuleError(
+            f"{rule} gave a tangent of shape {np.shape(dx)} for {which}, which has the shape {shape}"
+        )
+    return np.reshape(dx, shape)
 
 
 def _array(dx: Any) -> Any:

@@ -33,7 +33,7 @@ class Trace:
     __slots__ = ("args", "callee_places", "f", "first", "outputs", "places", "tape", "y")
 
     def __init__(self, config: Any, f: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-        self.tape = tape = Tape(config)
+        self.tape = tape = watchers[-1][0](config) if watchers else Tape(config)
         self.f, self.args = f, args
         self.callee_places: Any
         try:
@@ -78,6 +78,8 @@ class Trace:
             self.y = y
         finally:
             tape.close()
+        if watchers:
+            watchers[-1][1](tape)
 
     def cotangents(self, dy: Any, once: bool = False) -> tuple[list[Any], set[int]]:
         """The cotangents of the inputs by place, and which of those places are shared. `once` empties the tape."""
@@ -137,6 +139,9 @@ class Trace:
         )
 
 
+watchers: list[
+    Any
+] = []  # for tools: (class of the tape, what is done to a tape before it is swept)
 nowhere: dict[Path, int] = {}
 _one = float64(1.0)
 _rules = rrule._tables

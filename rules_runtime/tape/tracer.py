@@ -42,7 +42,8 @@ class Tape(list[Any]):
         """
         OPEN.pop(self.level, None)
         self.swept = False
-        self.__class__ = _ClosedTape
+        if type(self) is Tape:
+            self.__class__ = _ClosedTape
 
 
 class _ClosedTape(Tape):

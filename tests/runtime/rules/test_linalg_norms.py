@@ -59,9 +59,11 @@ def test_kinks():
 @pytest.mark.parametrize("p", [None, 2, -2, 1, -1, "fro", np.inf, "nuc"], ids=str)
 def test_condition_numbers(p):
     check_rule(np.linalg.cond, numbers(np.random.default_rng(0), (3, 3)), fkwargs={"p": p})
-    check_rule(
-        np.linalg.cond, numbers(np.random.default_rng(0), (2, 3, 3), "c16"), fkwargs={"p": p}
-    )
+    stack = numbers(np.random.default_rng(0), (2, 3, 3), "c16")
+    if np.isrealobj(
+        np.linalg.cond(stack, p)
+    ):  # older versions of numpy give complex numbers for some p
+        check_rule(np.linalg.cond, stack, fkwargs={"p": p})
 
 
 def test_second_order():

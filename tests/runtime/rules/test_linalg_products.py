@@ -6,6 +6,8 @@ import pytest
 from rules_runtime import gradient
 from tests.support.rules import check_rule, check_second_order, numbers
 
+# Numpy 2.5 has no cross product in the plane any more.
+HAS_PLANE = tuple(map(int, np.__version__.split(".")[:2])) < (2, 5)
 CHAINS = [
     [(2, 3), (3, 4), (4, 2)],
     [(3,), (3, 4), (4,)],
@@ -36,9 +38,7 @@ def test_matrix_power(n):
         ((3,), (3,)),
         ((4, 3), (3,)),
         ((1, 3), (4, 3)),
-        ((2,), (3,)),
-        ((3,), (2,)),
-        ((4, 2), (5, 1, 3)),
+        *([((2,), (3,)), ((3,), (2,)), ((4, 2), (5, 1, 3))] if HAS_PLANE else []),
     ],
     ids=str,
 )
@@ -55,7 +55,8 @@ def test_cross(shapes, dtype):
 @pytest.mark.filterwarnings("ignore:Arrays of 2-dimensional vectors:DeprecationWarning")
 def test_cross_in_the_plane_and_along_axes():
     rng = np.random.default_rng(0)
-    check_rule(np.cross, numbers(rng, (4, 2)), numbers(rng, (2,)))
+    if HAS_PLANE:
+        check_rule(np.cross, numbers(rng, (4, 2)), numbers(rng, (2,)))
     check_rule(np.cross, numbers(rng, (3, 4)), numbers(rng, (4, 3)), 0, -1, 0)
     check_rule(np.cross, numbers(rng, (3, 4)), numbers(rng, (3, 4)), fkwargs={"axis": 0})
     if hasattr(np.linalg, "cross"):

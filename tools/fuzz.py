@@ -156,7 +156,9 @@ def main() -> int:
         kinds["ok" if found is None else "bad"] += 1
         if found is not None:
             KEPT.mkdir(exist_ok=True)
-            (KEPT / f"{seed}.py").write_bytes(source)  # seeds mean something else when the fixtures change
+            (KEPT / f"{seed}.py").write_bytes(
+                source
+            )  # seeds mean something else when the fixtures change
             print(f"{KEPT / str(seed)}.py: {found.splitlines()[0]}", flush=True)
     print(f"{number} inputs: {dict(kinds)}")
     return 1 if kinds["bad"] else 0

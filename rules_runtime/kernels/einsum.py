@@ -175,7 +175,9 @@ def _order(inputs: tuple[str, ...], out: str, shapes: tuple[tuple[int, ...], ...
     count = len(inputs)
     for step in path:
         positions = sorted(step)
-        while len(positions) > 2:  # the planner gave up: the first two, then the result with the next
+        while (
+            len(positions) > 2
+        ):  # the planner gave up: the first two, then the result with the next
             steps.append((positions[0], positions[1]))
             positions = [k - sum(k > p for p in positions[:2]) for k in positions[2:]]
             count -= 1

@@ -197,6 +197,27 @@ def table_of(tangent: Any, primal: Any = None, path: Path = ()) -> Table:
     return out
 
 
+def target_cotangent(dy: Any, y: Any, zero: Any) -> Any:
+    """The cotangent `dy` of `y` in the target language, what is missing written as `zero` (left out where it is None)."""
+    from rules_runtime import Tangent, ZeroTangent
+
+    if dy is None:
+        return zero
+    if not isinstance(dy, (dict, tuple, list)):
+        return dy
+    named = isinstance(y, tuple) and hasattr(y, "_fields")
+    inner = children(y)
+    parts = dict(dy) if isinstance(dy, dict) else dict(enumerate(dy))
+    made = {k: target_cotangent(d, inner.get(k), zero) for k, d in parts.items()}
+    if isinstance(y, (tuple, list)) and not named:
+        kind = list if isinstance(y, list) else tuple
+        return Tangent[kind](*(ZeroTangent() if d is None else d for d in made.values()))
+    made = {k: d for k, d in made.items() if d is not None}
+    if isinstance(y, dict):
+        return Tangent[type(y)](made)
+    return Tangent[type(y)](**made)
+
+
 def foreign(tangent: Any, where: str = "") -> Iterator[tuple[str, str]]:
     """Where a tangent holds what the target language has no place for, and what it is: `None`, a raw structure."""
     from rules_runtime import AbstractZero, Tangent, unthunk

@@ -104,10 +104,11 @@ def run_module(
     numeric: bool = False,
     shim: bool = False,
     check: bool = False,
+    forms: bool = False,
     timeout: int = 120,
 ) -> ModuleRun:
     """All cases of the module at `path`. `numeric`: with finite differences; `shim`: also through the legacy
-    `_pullback`; `check`: with `test_rrule`."""
+    `_pullback`; `check`: with `test_rrule`; `forms`: with each cotangent in other forms of the target language too."""
     start = time.perf_counter()
 
     def work() -> ModuleRun:
@@ -128,7 +129,7 @@ def run_module(
                 )
                 while label in out.cases:
                     label += "'"
-                out.cases[label] = _run_case(f, args, kwargs, numeric, shim, check)
+                out.cases[label] = _run_case(f, args, kwargs, numeric, shim, check, forms)
         return out
 
     status, result = in_fork(work, timeout)
@@ -138,7 +139,9 @@ def run_module(
     return result
 
 
-def _run_case(f: Any, args: Any, kwargs: Any, numeric: bool, shim: bool, check: bool) -> CaseRun:
+def _run_case(
+    f: Any, args: Any, kwargs: Any, numeric: bool, shim: bool, check: bool, forms: bool
+) -> CaseRun:
     from rules_runtime import from_legacy, rrule
     from rules_runtime.tape import TapeConfig
 
@@ -163,6 +166,8 @@ def _run_case(f: Any, args: Any, kwargs: Any, numeric: bool, shim: bool, check: 
                 for i, tangent in enumerate(tangents)
                 for where, kind in structured.foreign(tangent)
             ]
+            if forms:
+                run.untidy += _other_forms(back, dy, y, primals, run.gradients[label], label)
             if len(tangents) != len(primals):
                 raise AssertionError(f"{len(tangents)} tangents for {len(primals)} primals")
             if shim:
@@ -188,6 +193,31 @@ def _run_case(f: Any, args: Any, kwargs: Any, numeric: bool, shim: bool, check: 
         except BaseException as problem:
             run.test_rrule = f"{type(problem).__name__}: {problem}"
     return run
+
+
+def _other_forms(
+    back: Any, dy: Any, y: Any, primals: Any, expected: list[Any], label: str
+) -> list[str]:
+    """Where a pullback gives something else for the same cotangent in another form of the target language."""
+    from rules_runtime import NoTangent, ZeroTangent
+
+    if structured.is_number(y):
+        return []
+    out = []
+    zeros = {"left out": None, "ZeroTangent": ZeroTangent(), "NoTangent": NoTangent()}
+    for name, zero in zeros.items():
+        cotangent = structured.target_cotangent(dy, y, zero)
+        try:
+            tangents = back(cotangent)
+        except Exception:
+            out.append(f"[{label}, zeros {name}] raises {_traceback()}")
+            continue
+        for i, (t, p) in enumerate(zip(tangents, primals)):
+            found = structured.differences(
+                _plain(structured.table_of(t, p)), expected[i], 1e-9, 1e-12
+            )
+            out += [f"[{label}, zeros {name}] argument {i} {d}" for d in found]
+    return out
 
 
 def _plain(table: dict[Any, Any]) -> dict[Any, Any]:

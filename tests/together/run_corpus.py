@@ -87,7 +87,7 @@ def report(path: Path, options: argparse.Namespace) -> tuple[dict[str, int], lis
                 )
             )
         )
-    converted = variants.run_module(path, outcome.after, check=options.check)
+    converted = variants.run_module(path, outcome.after, check=options.check, forms=True)
     problems += variants.compare_runs(legacy, converted)
     problems += [
         f"test_rrule {label}: {case.test_rrule}"

@@ -56,7 +56,7 @@ def legacy_run(stem: str) -> variants.ModuleRun:
 def converted_run(stem: str) -> variants.ModuleRun:
     outcome = outcome_of(stem)
     after = outcome.after if isinstance(outcome, FileConverted) else None
-    return variants.run_module(LEGACY / f"{stem}.py", after, check=True)
+    return variants.run_module(LEGACY / f"{stem}.py", after, check=True, forms=True)
 
 
 def test_every_fixture_has_expectations() -> None:

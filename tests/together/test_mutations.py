@@ -15,10 +15,10 @@ from pathlib import Path
 
 import pytest
 
-from migrate.syntax import edits
 from migrate.convert import convert_source
 from migrate.model import FileConverted, FileUnchanged, Options
 from migrate.rewrite import calls, cluster, definitions, results, whole_file, zero_tests
+from migrate.syntax import edits
 from tests.support import variants
 
 LEGACY = Path(__file__).parents[1] / "fixtures" / "legacy"

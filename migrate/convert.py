@@ -9,7 +9,6 @@ from __future__ import annotations
 import ast
 
 from migrate.model import (
-    FileConverted,
     FileFailed,
     FileUnchanged,
     ModuleSource,
@@ -29,17 +28,12 @@ def convert_source(
     """
     if not may_hold_rules(source, options.legacy_modules):
         return FileUnchanged(path)
-    from migrate.rewrite.whole_file import (
-        GateFailure,
-        rewrite_file,
-    )  # the rest of the tool, only where needed
+    # the rest of the tool, only where needed
+    from migrate.rewrite.whole_file import GateFailure, rewrite_file
     from migrate.syntax.source import SourceError
 
     try:
-        outcome = rewrite_file(source, path, options, module_source)
-        if isinstance(outcome, FileConverted):
-            _check_idempotent(outcome, options, module_source)
-        return outcome
+        return rewrite_file(source, path, options, module_source)
     except SourceError as error:
         return FileFailed(path, "RM901", error.reason, error.remedy, error.line)
     except GateFailure as error:
@@ -71,17 +65,3 @@ def _never_ran(source: bytes, path: str) -> FileFailed | None:
         reason = f"it is not Python for this interpreter: {getattr(error, 'msg', error)}"
         return FileFailed(path, "RM901", reason, "correct the syntax", line)
     return None
-
-
-def _check_idempotent(
-    outcome: FileConverted, options: Options, module_source: ModuleSource | None
-) -> None:
-    from dataclasses import replace
-
-    from migrate.rewrite.whole_file import GateFailure, rewrite_file
-
-    if options.only is not None:
-        return  # what was not chosen is still there to be converted
-    again = rewrite_file(outcome.after, outcome.path, replace(options), module_source)
-    if isinstance(again, FileConverted):
-        raise GateFailure("converting the result again would change it")

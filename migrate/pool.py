@@ -88,6 +88,11 @@ def _in_processes(jobs: Iterable[Job], number: int) -> Iterator[Outcome]:
             running.popleft()
             yield from outcomes
     finally:
+        if running:  # interrupted: planning writes nothing, so it can be cut short
+            from multiprocessing import active_children
+
+            for worker in active_children():
+                worker.terminate()
         executor.shutdown(wait=True, cancel_futures=True)
 
 

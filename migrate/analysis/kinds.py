@@ -8,7 +8,7 @@ from migrate.analysis.annotations import last_part
 from migrate.analysis.flow import Flow
 from migrate.analysis.module import ModuleView
 from migrate.analysis.values import ARRAY, Held
-from migrate.syntax.scopes import Variable, same_scope_nodes
+from migrate.syntax.scopes import Variable
 
 _DEPTH = 4
 _BUILTIN = {"tuple": "tuple", "list": "list", "sorted": "list", "dict": "dict"}
@@ -92,7 +92,7 @@ def _of_call(node: ast.Call, flow: Flow, view: ModuleView, depth: int) -> set[st
     if function.decorator_list:
         return None
     found: set[str] | None = set()
-    for result in same_scope_nodes(function):
+    for result in view.nodes_of(function):
         if isinstance(result, ast.Return) and result.value is not None:
             found = _both(found, kinds_of(result.value, flow, depth - 1))
     return found or None

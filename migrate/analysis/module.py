@@ -9,7 +9,7 @@ from functools import cached_property
 from migrate.analysis.annotations import Annotations
 from migrate.analysis.legacy_names import LegacyNames
 from migrate.analysis.numeric import NUMERIC_MODULES
-from migrate.syntax.scopes import DefNode, FunctionNode, Scopes, Variable
+from migrate.syntax.scopes import DefNode, FunctionNode, Scopes, Variable, same_scope_nodes
 from migrate.syntax.source import Source
 
 
@@ -22,6 +22,7 @@ class ModuleView:
     legacy: LegacyNames
     rule_functions: frozenset[ast.AST]  # the functions that are legacy rules
     owned: set[ast.AST] = field(default_factory=set)  # helpers that only rules use
+    _nodes: dict[FunctionNode, tuple[ast.AST, ...]] = field(default_factory=dict)
 
     @cached_property
     def annotations(self) -> Annotations:
@@ -43,6 +44,12 @@ class ModuleView:
             if not others and isinstance(node, ast.FunctionDef):
                 found[variable] = node
         return found
+
+    def nodes_of(self, function: FunctionNode) -> tuple[ast.AST, ...]:
+        """Every node of a function's body that is not inside a nested function or class."""
+        if function not in self._nodes:
+            self._nodes[function] = tuple(same_scope_nodes(function))
+        return self._nodes[function]
 
     def editable(self, function: FunctionNode) -> bool:
         """Whether a function belongs to the rules: it is one, stands inside one, or only rules use it."""

@@ -38,7 +38,7 @@ from migrate.rewrite.tangents import TangentRewriter
 from migrate.rewrite.verdicts import Refused, RuleNote, Undecided
 from migrate.rewrite.zero_tests import ZeroTests
 from migrate.syntax.edits import Edits, Overlap
-from migrate.syntax.scopes import FunctionNode, Variable, positional_parameters, same_scope_nodes
+from migrate.syntax.scopes import FunctionNode, Variable, positional_parameters
 
 _MAX_RESTARTS = 12
 
@@ -251,7 +251,7 @@ class Cluster:
     def _nodes(self) -> Iterator[tuple[FunctionNode, ast.AST]]:
         """Every node of every function that was run, with the function that it stands in."""
         for function in list(self.flow.live):
-            for node in same_scope_nodes(function):
+            for node in self.view.nodes_of(function):
                 if isinstance(node, ast.ClassDef) and self.view.editable(function):
                     raise Undecided("it defines a class")
                 yield function, node

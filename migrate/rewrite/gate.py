@@ -38,8 +38,7 @@ def check(
     except (SyntaxError, ValueError, RecursionError) as error:
         raise GateError(f"the result does not compile: {error}") from None
     _comments_stay(source, new)
-    _docstrings_stay(source, new)
-    _statements_stay(source, new, dropped or Counter())
+    _contents_stay(source, new, dropped or Counter())
     _bytes_outside_stay(source, data, result, replacements)
     if allowed is not None:
         _changes_are_allowed(source, replacements, allowed)
@@ -52,32 +51,36 @@ def _comments_stay(old: Source, new: Source) -> None:
         raise GateError(f"a comment would be lost: {next(iter(lost))!r}")
 
 
-def _docstrings_stay(old: Source, new: Source) -> None:
-    lost = Counter(_docstrings(old.tree)) - Counter(_docstrings(new.tree))
+def _contents_stay(old: Source, new: Source, dropped: Counter[str]) -> None:
+    """Every docstring is there, and every kind of statement at least as often as before, imports aside."""
+    old_texts, old_statements = _contents(old.tree)
+    new_texts, new_statements = _contents(new.tree)
+    lost = old_texts - new_texts
     if lost:
         raise GateError(f"a docstring would be lost: {next(iter(lost))[:40]!r}")
+    gone = old_statements - new_statements - dropped
+    if gone:
+        raise GateError(f"a statement would be lost: {next(iter(gone))}")
 
 
-def _docstrings(tree: ast.Module) -> list[str]:
-    kinds = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
-    found = [ast.get_docstring(n, clean=False) for n in ast.walk(tree) if isinstance(n, kinds)]
-    return [text for text in found if text is not None]
-
-
-def _statements_stay(old: Source, new: Source, dropped: Counter[str]) -> None:
-    """Every kind of statement occurs at least as often as before, imports aside."""
-    lost = _statements(old.tree) - _statements(new.tree) - dropped
-    if lost:
-        raise GateError(f"a statement would be lost: {next(iter(lost))}")
-
-
-def _statements(tree: ast.Module) -> Counter[str]:
-    moved = (ast.Import, ast.ImportFrom, ast.Pass)
-    return Counter(
-        type(n).__name__
-        for n in ast.walk(tree)
-        if isinstance(n, ast.stmt) and not isinstance(n, moved)
-    )
+def _contents(tree: ast.Module) -> tuple[Counter[str], Counter[str]]:
+    """The docstrings and the kinds of statements of a module; expressions are not gone into."""
+    texts: Counter[str] = Counter()
+    kinds: Counter[str] = Counter()
+    pending: list[ast.AST] = [tree]
+    while pending:
+        node = pending.pop()
+        if isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)):
+            text = ast.get_docstring(node, clean=False)
+            if text is not None:
+                texts[text] += 1
+        if isinstance(node, ast.stmt) and not isinstance(
+            node, (ast.Import, ast.ImportFrom, ast.Pass)
+        ):
+            kinds[type(node).__name__] += 1
+        for name in ("body", "orelse", "finalbody", "handlers", "cases"):
+            pending += getattr(node, name, ())
+    return texts, kinds
 
 
 def _bytes_outside_stay(

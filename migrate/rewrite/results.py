@@ -22,7 +22,6 @@ from migrate.rewrite.primals import NO, Arguments, Primal
 from migrate.rewrite.tangents import TangentRewriter
 from migrate.rewrite.verdicts import Refused, Undecided
 from migrate.syntax.forms import constant_index, falls_through
-from migrate.syntax.scopes import same_scope_nodes
 
 if TYPE_CHECKING:
     from migrate.rewrite.cluster import Cluster, Pullback
@@ -51,7 +50,7 @@ class ResultRewriter:
             self._result(expression, pullback)
         if isinstance(function, ast.Lambda):
             return
-        for node in same_scope_nodes(function):
+        for node in self.view.nodes_of(function):
             if isinstance(node, ast.Return) and node.value is None:
                 zeros = self._zeros(pullback, node)
                 self.edits.replace(*self.view.source.span(node), f"return {zeros}")

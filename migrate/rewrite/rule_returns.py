@@ -17,7 +17,6 @@ from migrate.rewrite.layout import returned_expressions
 from migrate.rewrite.primals import NO
 from migrate.rewrite.tangents import TangentRewriter
 from migrate.rewrite.verdicts import Refused, Undecided
-from migrate.syntax.scopes import same_scope_nodes
 
 if TYPE_CHECKING:
     from migrate.rewrite.cluster import Cluster
@@ -38,7 +37,7 @@ class RuleReturns:
         """The `return value, pullback` of a rule."""
         assert rule.function is not None
         results = returned_expressions(rule.function)
-        nodes = same_scope_nodes(rule.function)
+        nodes = self.view.nodes_of(rule.function)
         if not results and not any(isinstance(n, ast.Raise) for n in nodes):
             raise Refused("RM202", "it does not return a value and a pullback", rule)
         for result in results:

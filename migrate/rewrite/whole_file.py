@@ -75,13 +75,25 @@ class Attempt:
 def rewrite_file(
     data: bytes, path: str, options: Options, module_source: ModuleSource | None
 ) -> FileConverted | FileUnchanged:
-    """Convert one file; raises SourceError and GateFailure."""
-    source = read_source(data)
+    """Convert one file, and see that converting the result changes nothing; raises SourceError and GateFailure."""
+    outcome, new = _rewrite(data, path, options, module_source, read_source(data))
+    if isinstance(outcome, FileConverted) and new is not None and options.only is None:
+        again, _ = _rewrite(outcome.after, path, options, module_source, new)
+        if isinstance(again, FileConverted):
+            raise GateFailure("converting the result again would change it")
+    return outcome
+
+
+def _rewrite(
+    data: bytes, path: str, options: Options, module_source: ModuleSource | None, source: Source
+) -> tuple[FileConverted | FileUnchanged, Source | None]:
+    """The outcome for a file that is parsed, and its new text parsed."""
     scopes = analyse_scopes(source.tree)
     legacy = find_legacy_names(source.tree, scopes, options.legacy_modules, module_source)
     if not legacy:
-        return FileUnchanged(path)
-    return _File(data, path, options, source, scopes, legacy).convert()
+        return FileUnchanged(path), None
+    file = _File(data, path, options, source, scopes, legacy)
+    return file.convert(), file.new_source
 
 
 class _File:
@@ -104,6 +116,7 @@ class _File:
         self.view = ModuleView(source, scopes, legacy, functions)
         self.verdicts: dict[Rule, Verdict] = {}
         self.ids = self._ids()
+        self.new_source: Source | None = None  # the result, parsed
 
     # ---- the whole file ------------------------------------------------------------------
 
@@ -423,7 +436,9 @@ class _File:
                     for start in [self.source.line_starts[rule.line - 1]]
                 ]
             dropped = Counter("Assign" for _ in imports.dropped) if imports else None
-            new = check(self.source, self.data, result, replacements, allowed, dropped)
+            new = self.new_source = check(
+                self.source, self.data, result, replacements, allowed, dropped
+            )
         except UnicodeEncodeError as error:
             raise GateFailure(f"the result does not fit the encoding: {error}") from None
         except GateError as error:

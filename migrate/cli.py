@@ -37,6 +37,13 @@ def _option(group: str, *declarations: str, **attributes: Any) -> Callable[[F], 
     return click.option(*declarations, cls=GroupedOption, group=group, **attributes)
 
 
+def _split(
+    context: click.Context, parameter: click.Parameter, values: tuple[str, ...]
+) -> tuple[str, ...]:
+    """`--select RM1,RM2` is `--select RM1 --select RM2`."""
+    return tuple(word for value in values for word in value.split(",") if word)
+
+
 _DO, _CONVERT, _FILES, _PROOF, _SAFETY, _REPORT, _HELP = (
     "What to do (default: rewrite in place)",
     "How to convert",
@@ -88,8 +95,9 @@ _DO, _CONVERT, _FILES, _PROOF, _SAFETY, _REPORT, _HELP = (
     _DO,
     "--only",
     multiple=True,
-    metavar="ID",
-    help="Convert only the rule with this id. Repeatable.",
+    callback=_split,
+    metavar="ID,...",
+    help="Convert only the rules with these ids. Repeatable.",
 )
 @_option(
     _CONVERT,
@@ -176,14 +184,16 @@ _DO, _CONVERT, _FILES, _PROOF, _SAFETY, _REPORT, _HELP = (
     _REPORT,
     "--select",
     multiple=True,
-    metavar="CODE",
+    callback=_split,
+    metavar="CODE,...",
     help="Report only codes that begin so. Repeatable.",
 )
 @_option(
     _REPORT,
     "--ignore",
     multiple=True,
-    metavar="CODE",
+    callback=_split,
+    metavar="CODE,...",
     help="Do not report codes that begin so. Repeatable.",
 )
 @_option(
@@ -239,6 +249,11 @@ def main(context: click.Context, /, **options: Any) -> None:
             code = _tell(request, out)
         else:
             _refuse_nonsense(context, request)
+            if request.select or request.ignore:
+                from migrate.selection import check_codes
+
+                check_codes(request.select, "--select")
+                check_codes(request.ignore, "--ignore")
             code = run(request, out, err)
     except Stop as stop:
         err.line(f"{err.paint('error:', 'red bold')} {stop}")

@@ -123,6 +123,10 @@ def _from_table(table: Any, path: str, folder: str) -> Config:
         if field is None:
             raise ConfigError(f"{path}: unknown key {key!r}{_nearest(key, allowed)}")
         values[field.name] = _checked(key, value, str(field.type), path)
+        if field.name in ("select", "ignore"):
+            from migrate.selection import check_codes
+
+            check_codes(values[field.name], f"{path}: {key}")
     return Config(folder, path, **values)
 
 

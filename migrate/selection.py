@@ -7,6 +7,18 @@ from dataclasses import replace
 from migrate.model import FileConverted, FileFailed, Note, Outcome, RuleLeft
 
 
+def check_codes(prefixes: tuple[str, ...], where: str) -> None:
+    """Each must be a code or the beginning of one."""
+    from migrate.codes import CODES
+    from migrate.errors import Stop
+
+    for prefix in prefixes:
+        if not any(code.startswith(prefix) for code in CODES):
+            raise Stop(
+                f"{where}: no code begins with {prefix!r}; rrule-migrate --list-codes names them all"
+            )
+
+
 def wanted(code: str, select: tuple[str, ...], ignore: tuple[str, ...]) -> bool:
     """The longest prefix that fits decides; what is selected by none is wanted if nothing is selected at all."""
     chosen = max(

@@ -17,7 +17,8 @@ function update() {
   const counted = (number, noun) => `${number} ${noun}${number === 1 ? "" : "s"}`;
   byId("count").textContent =
     `${chosen.length} of ${counted(boxes.length, "rule")} chosen, in ${counted(files.size, "file")}`;
-  const only = chosen.length === boxes.length ? [] : chosen.map((box) => `--only ${box.dataset.id}`);
+  const some = chosen.length < boxes.length;
+  const only = some ? [`--only ${chosen.map((box) => box.dataset.id).join(",")}`] : [];
   const parts = [command.dataset.prefix, ...only, command.dataset.suffix];
   command.value = chosen.length ? parts.filter(Boolean).join(" ") : "# choose at least one rule";
 }

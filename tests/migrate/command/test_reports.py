@@ -187,3 +187,20 @@ def test_ignored_codes_are_not_reported(folder: Path, command: Command) -> None:
     (folder / "rules.py").write_bytes(MIXED)
     assert "left as it is" not in command("--check", "--ignore", "RM", "rules.py").text
     assert command("--strict", "--ignore", "RM", "rules.py").code == 0
+
+
+def test_codes_may_be_listed(folder: Path, command: Command) -> None:
+    (folder / "rules.py").write_bytes(MIXED)
+    assert "left as it is" in command("--check", "--select", "RM1,RM2", "rules.py").text
+    assert "left as it is" not in command("--check", "--ignore", "RM1,RM2", "rules.py").text
+
+
+def test_a_code_that_there_is_not(folder: Path, command: Command) -> None:
+    (folder / "rules.py").write_bytes(MIXED)
+    done = command("--check", "--select", "RX", "rules.py")
+    assert done.code == 2
+    assert "error: --select: no code begins with 'RX'; rrule-migrate --list-codes" in done.err
+    (folder / "rrule-migrate.toml").write_text('ignore = ["RM1", "W"]\n')
+    done = command("--check", "rules.py")
+    assert done.code == 2
+    assert "rrule-migrate.toml: ignore: no code begins with 'W'" in done.err

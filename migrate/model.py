@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-#: Modules whose names are the legacy language, wherever they come from.
-LEGACY_MODULES = ("zygote_rules", "zygote", "rules_runtime.legacy")
+from migrate.defaults import LEGACY_MODULES, RUNTIME
 
 #: Given (level, dotted name) of an import in the file, the source of that module, or None where it cannot be found.
 ModuleSource = Callable[[int, str], bytes | None]
@@ -17,7 +16,7 @@ class Options:
     """What a user can choose about a conversion; file discovery and printing are not in here."""
 
     legacy_modules: tuple[str, ...] = LEGACY_MODULES
-    runtime: str = "rules_runtime"  # the name that converted files import the runtime by
+    runtime: str = RUNTIME  # the name that converted files import the runtime by
     advise: bool = False  # add RM4xx notes
     fix_style: bool = False  # apply the safe ones of them
     mark: bool = False  # leave a `# TODO(rrule-migrate RM…)` line at each rule that needs a person

@@ -8,6 +8,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
 from migrate.config import Finder
+from migrate.defaults import LEGACY_MODULES, RUNTIME
 from migrate.discover import Discovery, Skipped
 from migrate.errors import Stop
 from migrate.files import read_bytes, why_unreadable
@@ -19,8 +20,6 @@ if TYPE_CHECKING:
     from migrate.plan import Job
     from migrate.reexports import Reexports
     from migrate.request import Request
-
-LEGACY_MODULES = ("zygote_rules", "zygote", "rules_runtime.legacy")
 
 
 class Candidate(NamedTuple):
@@ -134,7 +133,7 @@ def options_for(config: Config, request: Request) -> Options:
 
     return Options(
         legacy_modules=legacy_modules(config, request),
-        runtime=request.runtime or config.runtime or Options.runtime,
+        runtime=request.runtime or config.runtime or RUNTIME,
         advise=request.advise or config.advise,
         fix_style=request.fix_style or config.fix_style,
         mark=request.mark or config.mark,

@@ -10,7 +10,8 @@ import ast
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from migrate.model import LEGACY_MODULES, ModuleSource
+from migrate.defaults import LEGACY_MODULES
+from migrate.model import ModuleSource
 from migrate.syntax.scopes import Scopes, Variable, analyse_scopes
 
 LEGACY = frozenset(

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from migrate.model import LEGACY_MODULES
+from migrate.defaults import LEGACY_MODULES
 from migrate.scan import may_hold_rules
 
 

@@ -24,7 +24,8 @@ from tests.support import variants  # noqa: E402
 def convert(path: Path, extra: tuple[str, ...] = ()):
     """The outcome of `convert_source` for the file at `path`, with module sources looked up beside it."""
     from migrate import convert as module
-    from migrate.model import LEGACY_MODULES, Options
+    from migrate.defaults import LEGACY_MODULES
+    from migrate.model import Options
 
     return module.convert_source(
         path.read_bytes(), str(path), Options(legacy_modules=(*LEGACY_MODULES, *extra))
@@ -95,7 +96,8 @@ def report(path: Path, options: argparse.Namespace) -> tuple[dict[str, int], lis
         if case.test_rrule
     ]
     from migrate.convert import convert_source
-    from migrate.model import LEGACY_MODULES, Options
+    from migrate.defaults import LEGACY_MODULES
+    from migrate.model import Options
 
     again = convert_source(
         outcome.after, str(path), Options(legacy_modules=(*LEGACY_MODULES, *options.legacy_module))

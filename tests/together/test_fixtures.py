@@ -15,7 +15,8 @@ from typing import Any
 import pytest
 
 from migrate.convert import convert_source
-from migrate.model import LEGACY_MODULES, FileConverted, FileUnchanged, Options, Outcome
+from migrate.defaults import LEGACY_MODULES
+from migrate.model import FileConverted, FileUnchanged, Options, Outcome
 from tests.support import variants
 
 FIXTURES = Path(__file__).parents[1] / "fixtures"

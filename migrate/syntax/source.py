@@ -100,7 +100,7 @@ class Source:
     def tokens(self) -> list[tuple[int, str, int, int]]:
         """(type, text, start, end) of every token, with offsets in `text`."""
         found = []
-        for token in tokenize.generate_tokens(io.StringIO(self.text).readline):
+        for token in self._tokenized():
             (line, column), (end_line, end_column) = token.start, token.end
             if line > len(self.line_starts) or end_line > len(self.line_starts):
                 continue
@@ -113,6 +113,17 @@ class Source:
                 )
             )
         return found
+
+    def _tokenized(self) -> list[tokenize.TokenInfo]:
+        try:
+            return list(tokenize.generate_tokens(io.StringIO(self.text).readline))
+        except (
+            SyntaxError,
+            tokenize.TokenError,
+        ) as error:  # before 3.12 it is stricter than the parser
+            reason = f"the tokenize module of this Python cannot read it: {error}"
+            line = getattr(error, "lineno", None)
+            raise SourceError(reason, "write the lines there in a plainer way", line) from None
 
     @cached_property
     def brackets(self) -> dict[int, int]:

@@ -18,6 +18,7 @@ import inspect
 import sys
 import types
 from collections.abc import Callable
+from contextvars import ContextVar
 from typing import Any
 
 from .annotations import defined_in
@@ -268,9 +269,18 @@ def literal_getfield(x: Any, name: Any) -> Any:
     return _read_field(x, _name_in(name))
 
 
+#: The fields that are being read, by object and name: a rule may end by reading the very field it was asked for.
+_reading: ContextVar[frozenset[tuple[int, str]]] = ContextVar("_reading", default=frozenset())
+
+
 def _read_field(x: Any, name: str) -> Any:
-    if not hasattr(type(x), "__traced_value__"):
-        found = rrule(active_config(), getattr, x, name)
+    key = (id(x), name)
+    if not hasattr(type(x), "__traced_value__") and key not in _reading.get():
+        token = _reading.set(_reading.get() | {key})
+        try:
+            found = rrule(active_config(), getattr, x, name)
+        finally:
+            _reading.reset(token)
         if found is not None:
             return found[0]
     return getattr(x, name)

@@ -294,6 +294,9 @@ class Calls:
                     return {Held(site)}
             if not arguments and name in ("tuple", "list"):
                 self.flow.set_exact(site, [])
+            for callee in keywords.get("key", set()):
+                if isinstance(callee, Function):
+                    self.apply({callee}, node, [self.flow.elements(first)], None, False)
             if arguments and name in ("tuple", "list", "reversed"):
                 self.flow.forget_exact(site)
             self.flow.grow(site.rest, self.flow.elements(first))

@@ -19,7 +19,7 @@ from migrate.rewrite.primals import context_parameter
 from migrate.rewrite.signature import rewrite_parameters
 from migrate.rewrite.verdicts import Refused, RuleNote, Undecided
 from migrate.syntax.edits import Edits
-from migrate.syntax.scopes import DefNode, FunctionNode, all_parameters
+from migrate.syntax.scopes import DefNode, FunctionNode, all_parameters, same_scope_nodes
 
 _TRANSPARENT_DECORATORS = frozenset(
     {("functools", "lru_cache"), ("functools", "cache"), ("typing", "no_type_check")}
@@ -149,6 +149,13 @@ class DefinitionRewriter:
                 return False
             definition = inner
         return _passes_through(definition, wants_config)
+
+    def _gives_back(self, decorator: ast.expr) -> bool:
+        """Whether a decorator is seen to give back the function that it is given."""
+        if not isinstance(decorator, ast.Name):
+            return False
+        definition = self.view.definitions.get(self.view.scopes.of(decorator))
+        return isinstance(definition, ast.FunctionDef) and _returns_its_argument(definition)
 
     # ---- a rule that is rewritten --------------------------------------------------------
 
@@ -365,6 +372,10 @@ class DefinitionRewriter:
         bare = [r for r in decorators if r.form == "bare"]
         if bare or not name.strip("_"):
             name = self._rename(rule, function)
+        if above and not bare:
+            if not all(self._gives_back(d) for d in above):
+                raise Refused("RM208", "a decorator above adjoint is given the rule function", rule)
+            called = True  # the name stays bound to the legacy function
         if not called and not rule.functor and not (bare and above):
             for registration in decorators:
                 self.register(rule, registration)
@@ -374,8 +385,6 @@ class DefinitionRewriter:
             newline = self.view.source.text.find("\n", end)
             self.edits.insert(newline, f"\n{indent}@{bridged}")
             return name
-        if above and not bare:
-            raise Refused("RM208", "a decorator above adjoint is given the rule function", rule)
         for registration in reversed(decorators):
             self._remove_decorator(registration.node)
             self._consume_inside(registration.node)
@@ -396,18 +405,28 @@ def _returned_function(function: ast.FunctionDef) -> ast.FunctionDef | None:
     return inner[0] if len(inner) == 1 and not inner[0].decorator_list else None
 
 
+def _returns_its_argument(function: ast.FunctionDef) -> bool:
+    arguments = [*function.args.posonlyargs, *function.args.args]
+    own = [n for n in same_scope_nodes(function) if isinstance(n, ast.Return)]
+    return (
+        len(arguments) == 1
+        and bool(own)
+        and all(isinstance(r.value, ast.Name) and r.value.id == arguments[0].arg for r in own)
+    )
+
+
 def _passes_through(function: ast.FunctionDef, wants_config: bool) -> bool:
     """Whether a decorator returns what it is given, or a wrapper that hands all arguments on untouched."""
     arguments = [*function.args.posonlyargs, *function.args.args]
     if len(arguments) != 1:
         return False
+    if _returns_its_argument(function):
+        return True
     rule = arguments[0].arg
     returns = [n for n in ast.walk(function) if isinstance(n, ast.Return)]
     nested = [n for n in function.body if isinstance(n, ast.FunctionDef)]
     inside = {id(n) for f in nested for n in ast.walk(f)}
     own = [r for r in returns if id(r) not in inside]
-    if own and all(isinstance(r.value, ast.Name) and r.value.id == rule for r in own):
-        return True
     if len(nested) != 1 or len(own) != 1 or not isinstance(own[0].value, ast.Name):
         return False
     wrapper = nested[0]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterable
 
 from migrate.analysis.find import exported_names
@@ -48,9 +49,10 @@ class ImportRewriter:
             by_statement.setdefault(item.statement, []).append(item)
         for statement in {*by_statement, *(s for s in sites if s is not None)}:
             aliases = [i.alias for i in by_statement.get(statement, [])]
-            self._replace(statement, aliases, needed if statement in sites else {})
+            wanted = self._used_at(statement, sites, needed) if statement in sites else {}
+            self._replace(statement, aliases, wanted)
         if None in sites:
-            self._insert_at_top(needed)
+            self._insert_at_top(self._used_at(None, sites, needed))
 
     # ---- what is unused ------------------------------------------------------------------
 
@@ -195,6 +197,35 @@ class ImportRewriter:
 
     # ---- writing -------------------------------------------------------------------------
 
+    def _used_at(
+        self,
+        site: ImportStatement | None,
+        sites: list[ImportStatement | None],
+        needed: dict[str, str],
+    ) -> dict[str, str]:
+        """The names that the new text around one import uses; of several imports each brings its own."""
+        if len(sites) == 1:
+            return needed
+        source = self.view.source
+        local = [
+            source.span(scope.node)
+            for s in sites
+            if s is not None
+            for scope in [self.scopes.around[s]]
+            if isinstance(scope.node, (ast.FunctionDef, ast.AsyncFunctionDef))
+        ]
+        scope = None if site is None else self.scopes.around[site].node
+        if isinstance(scope, (ast.FunctionDef, ast.AsyncFunctionDef)):
+            text = self.edits.apply(source.text, *source.span(scope))
+        else:
+            pieces = []
+            at = 0
+            for start, end in sorted(local):
+                pieces.append(self.edits.apply(source.text, at, max(at, start)))
+                at = max(at, end)
+            text = "".join([*pieces, self.edits.apply(source.text, at)])
+        return {t: n for t, n in needed.items() if re.search(rf"\b{re.escape(n)}\b", text)}
+
     def _import_text(self, needed: dict[str, str], indent: str, column: int) -> str:
         shown = sorted(t if t == n else f"{t} as {n}" for t, n in needed.items())
         line = f"from {self.names.runtime} import {', '.join(shown)}"
@@ -293,6 +324,10 @@ class ImportRewriter:
             line_end = source.text.index("\n", stop)
             if source.text[line:start].strip() == "" and source.text[stop:line_end].strip() == "":
                 self.edits.replace(line, line_end + 1, "")
+                continue
+            if any(end <= at < stop for at, _ in source.comments):
+                self.edits.replace(start, end, "")
+                self.edits.replace(comma[2], comma[3], "")
                 continue
             while source.text[stop] in " \t":
                 stop += 1

@@ -192,6 +192,35 @@ UNARY: dict[np.ufunc, tuple[Vjp, str]] = {
     np.degrees: (rad2deg_vjp, ""),
 }
 
+# ---- the same for functions whose cotangent can be computed in g's own memory -----------------
+
+
+def exp_over_vjp(g: Any, y: Any, mine: bool) -> Any:
+    if mine and type(g) is ndarray:
+        return multiply(g, y, g)
+    return g * y
+
+
+def log_over_vjp(g: Any, x: Any, mine: bool) -> Any:
+    if mine and type(g) is ndarray:
+        return divide(g, x, g)
+    return g / x
+
+
+def sqrt_over_vjp(g: Any, y: Any, mine: bool) -> Any:
+    if mine and type(g) is ndarray:
+        divide(g, y, g)
+        return multiply(g, HALF, g)
+    return g / (y + y)
+
+
+OVERWRITING: dict[np.ufunc, Callable[[Any, Any, bool], Any]] = {
+    np.exp: exp_over_vjp,
+    np.log: log_over_vjp,
+    np.sqrt: sqrt_over_vjp,
+    np.negative: lambda g, saved, mine: minus_vjp(g, saved, mine),
+}
+
 # ---- two arguments: `mine` says that g's memory may be used -----------------------------
 
 
@@ -295,9 +324,19 @@ def _into(g: Any, factor: Any, shape: tuple[int, ...], mine: bool) -> Any:
 def wide_over_vjp(g: Any, saved: Any, mine: bool) -> Any:
     """The cotangents of `x / y`."""
     _, y, xs, ys, z = saved
-    d = divide(g, y, g) if mine and type(g) is ndarray and type(y) in _plain else g / y
+    d = _quotient(g, y, mine)
     dy = -product_sum(d, z, ys)
     return unbroadcast(d, xs), dy
+
+
+def _quotient(g: Any, y: Any, mine: bool) -> Any:
+    """`g / y`, into g where that is allowed; by the reciprocals where those are few."""
+    if type(g) is not ndarray or type(y) not in _plain:
+        return g / y
+    if np.ndim(y) < 1 or 4 * y.size <= g.size:
+        y = 1.0 / y
+        return multiply(g, y, g) if mine else g * y
+    return divide(g, y, g) if mine else g / y
 
 
 _plain = (ndarray, float, np.float64)
@@ -324,9 +363,7 @@ def _times_right(g: Any, saved: Any, mine: bool) -> Any:
 
 
 def _over_left(g: Any, saved: Any, mine: bool) -> Any:
-    y = saved[1]
-    d = divide(g, y, g) if mine and type(g) is ndarray and type(y) in _plain else g / y
-    return unbroadcast(d, saved[2])
+    return unbroadcast(_quotient(g, saved[1], mine), saved[2])
 
 
 def _over_right(g: Any, saved: Any, mine: bool) -> Any:

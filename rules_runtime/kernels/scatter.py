@@ -38,6 +38,10 @@ def scatter(g: Any, index: Any, shape: tuple[int, ...], dtype: Any) -> Any:
             return out
         if index.dtype.kind in "iu" and len(shape) == 1:
             return _count(index, g, shape[0], dtype)
+    if type(g) is ndarray and g.size <= 256:
+        out = np.zeros(shape, dtype)
+        np.add.at(out, index, g)
+        return out
     numbered = _numbered(index, shape, g)
     if numbered is not None:
         return numbered.astype(dtype, copy=False)

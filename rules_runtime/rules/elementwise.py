@@ -109,8 +109,8 @@ def _times_exp(g: Any, x: Any, z: Any) -> Any:
     d = x - z
     if type(d) is np.ndarray:
         np.exp(d, d)
-        if np.isnan(d.max(initial=0.0)):
-            d[~np.isfinite(z)] = 1.0
+        if d.size and not np.maximum.reduce(d, axis=None) <= 1.0:  # a NaN, or rounding
+            d[np.isnan(d) & np.isinf(z)] = 1.0
         return times(g, d)
     return g * np.exp(np.where(np.isfinite(primal(z)), d, 0.0))
 

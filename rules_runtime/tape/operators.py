@@ -292,12 +292,17 @@ def truediv(self: Tracer, other: Any) -> Any:
         kind = type(x)
         if kind is ndarray and x.dtype is F8:
             okind = type(other)
+            c = 0.0
             if okind is float or okind is int or okind is float64:
-                other = zero_d(other)
+                c = other
+                other = zero_d(c)
             elif okind is not ndarray or other.shape != x.shape or other.dtype is not F8:
                 return wide(self, other, x, other, None, wide_over_vjp, np.divide)
             z = x / other
-            entry = (self.index, divide_vjp, other, OVERWRITE)
+            if 1e-150 < c < 1e150:  # a product takes half the time
+                entry = (self.index, scale_vjp, zero_d(1.0 / c), OVERWRITE)
+            else:
+                entry = (self.index, divide_vjp, other, OVERWRITE)
         elif kind is float64 or kind is float:
             z = x / other
             if type(z) is not float64 and type(z) is not float:
@@ -511,8 +516,15 @@ def _getitem(self: Tracer, index: Any) -> Any:
     """Indexing by arrays, of numbers, and of values that are traced at an outer level, too."""
     x = self.value
     kind = type(index)
-    if kind is not ndarray and inner_tape(index) is not None:
-        index = primal(index) if kind is Tracer else untraced_index(index)
+    if kind is tuple:
+        for part in index:
+            if type(part) is not ndarray and type(part) not in _simple:
+                index = untraced_index(index)
+                break
+    elif kind is Tracer:
+        index = primal(index)
+    elif kind is list:
+        index = untraced_index(index)
     y = x[index]
     t = tracer(y, self.tape, len(self.tape))
     add_at = None

@@ -10,22 +10,23 @@ from typing import Any
 
 import numpy as np
 
-from ..kernels.elementwise import UNARY
+from ..kernels.elementwise import OVERWRITING, UNARY
 from . import fast, operators
 from .record import OVERRIDDEN, apply, name_of, out_error
 from .structures import inner_tape
-from .sweep import takes_fill
+from .sweep import OVERWRITE, takes_fill
 from .tracer import Tracer, primal
 
 ndarray = np.ndarray
 float64 = np.float64
 F8 = np.dtype(float)
 
-# ufunc -> (vjp, what it saves: 0 the argument, 1 the result, 2 nothing)
+# ufunc -> (vjp, what it saves: 0 the argument, 1 the result, 2 nothing; for arrays 3 more where vjp may overwrite)
 FAST_UNARY: dict[Any, tuple[Callable[..., Any], int]] = {
     ufunc: (vjp, {"x": 0, "y": 1, "": 2}[saves]) for ufunc, (vjp, saves) in UNARY.items()
 }
-for _vjp, _ in UNARY.values():
+FAST_UNARY |= {ufunc: (vjp, FAST_UNARY[ufunc][1] + 3) for ufunc, vjp in OVERWRITING.items()}
+for _vjp, _ in [*UNARY.values(), *FAST_UNARY.values()]:
     takes_fill(_vjp)
 
 # ufunc -> the operator, for a tracer on the left and on the right
@@ -55,7 +56,13 @@ def array_ufunc(self: Tracer, ufunc: Any, method: str, *inputs: Any, **kwargs: A
                     t.value = y
                     t.tape = tape
                     t.index = len(tape)
-                    tape.append((self.index, vjp, x if saves == 0 else y if saves else None))
+                    if saves < 3:
+                        tape.append(
+                            (self.index, vjp, x if saves == 0 else y if saves == 1 else None)
+                        )
+                    else:
+                        saved = x if saves == 3 else y if saves == 4 else None
+                        tape.append((self.index, vjp, saved, OVERWRITE))
                     return t
         else:
             pair = FAST_BINARY.get(ufunc)

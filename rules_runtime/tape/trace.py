@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from sys import modules
 from types import FunctionType
 from typing import Any
 
@@ -35,6 +36,8 @@ class Trace:
     def __init__(self, config: Any, f: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         self.tape = tape = watchers[-1][0](config) if watchers else Tape(config)
         self.f, self.args = f, args
+        if "scipy" in modules and rrule._waiting is not None:
+            rrule._waiting()  # its functions are plain Python: a rule must be there before they are called
         self.callee_places: Any
         try:
             callee, self.callee_places = f, nowhere

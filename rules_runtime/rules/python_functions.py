@@ -1,0 +1,46 @@
+"""How a rule is declared for a function that is written in Python: as a static form is, but through the registry."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from rules_runtime.forms import Unknown, Vjp
+from rules_runtime.projection import ProjectTo
+from rules_runtime.registry import rrule
+from rules_runtime.structure import can_be_perturbed
+from rules_runtime.tangents import NoTangent, NotImplementedTangent
+from rules_runtime.thunks import Thunk
+
+
+def python_function(function: Callable[..., Any], *vjps: Vjp | Unknown | None) -> None:
+    """Declare one ``vjp(g, y, *args, **kwargs)`` for each positional argument; `None` where it is not differentiable.
+
+    numpy's protocols do not see a call of such a function; the reverse mode finds it because its rule is registered.
+    """
+
+    @rrule.register(function)
+    def rule(_: Any, *args: Any, **kwargs: Any) -> Any:
+        y = function(*args, **kwargs)
+
+        def pullback(g: Any) -> Any:
+            tangents: list[Any] = [NoTangent()]
+            for k, x in enumerate(args):
+                vjp = vjps[k] if k < len(vjps) else None
+                tangents.append(_tangent(vjp, g, y, x, args, kwargs))
+            return tuple(tangents)
+
+        return y, pullback
+
+
+def _tangent(vjp: Any, g: Any, y: Any, x: Any, args: Any, kwargs: Any) -> Any:
+    is_traced = hasattr(type(x), "__traced_value__")
+    if vjp is None or not (is_traced or can_be_perturbed(x)):
+        return NoTangent()
+    if isinstance(vjp, Unknown):
+        return NotImplementedTangent(vjp.why)
+    if is_traced or not isinstance(x, (np.ndarray, np.generic, float, complex)):
+        return Thunk(lambda: vjp(g, y, *args, **kwargs))
+    return Thunk(lambda: ProjectTo(x)(vjp(g, y, *args, **kwargs)))

@@ -258,6 +258,19 @@ def main(context: click.Context, /, **options: Any) -> None:
     except Stop as stop:
         err.line(f"{err.paint('error:', 'red bold')} {stop}")
         code = FAILED
+    except click.ClickException:
+        raise
+    except Exception as error:
+        err.line(
+            f"{err.paint('error:', 'red bold')} rrule-migrate failed: {type(error).__name__}: {error}"
+        )
+        err.line(
+            "       this is a bug: report it with what follows; every file is either old or new"
+        )
+        import traceback
+
+        err.text(traceback.format_exc())
+        code = FAILED
     out.flush()
     err.flush()
     context.exit(code)

@@ -115,7 +115,12 @@ class Stream:
 
 
 def standard(choice: str = "auto") -> tuple[Stream, Stream]:
-    out, err = Stream.open(sys.stdout, choice), Stream.open(sys.stderr, choice)
+    out, err = (Stream.open(file or _nowhere(), choice) for file in (sys.stdout, sys.stderr))
     if out.is_terminal and err.is_terminal:
         out.beside = err
     return out, err
+
+
+def _nowhere() -> TextIO:
+    """For a stream that was closed before the program began, which is None."""
+    return open(os.devnull, "w", encoding="utf-8")

@@ -193,3 +193,36 @@ def test_what_a_run_over_plain_files_imports(folder: Path) -> None:
         cwd=folder,
     )
     assert done.stdout.splitlines()[-1] == ""
+
+
+def test_closed_streams(folder: Path) -> None:
+    for number in range(3):
+        (folder / f"{number}.py").write_bytes(RULE)
+    script = f"{' '.join(PROGRAM)} 0.py >&-; {' '.join(PROGRAM)} 1.py 2>&-; {' '.join(PROGRAM)} 2.py <&- | :"
+    done = subprocess.run(
+        ["bash", "-c", script], env=environment(), capture_output=True, check=False
+    )
+    assert b"Traceback" not in done.stderr
+    assert all(b"rrule" in (folder / f"{number}.py").read_bytes() for number in range(3))
+
+
+def test_a_bug_of_the_program_says_so(
+    folder: Path, command: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("migrate.search.read_bytes", lambda path: 1 // 0)
+    done = command(".")
+    (folder / "a.py").write_bytes(RULE)
+    done = command(".")
+    assert done.code == 2
+    assert "error: rrule-migrate failed: ZeroDivisionError" in done.err
+    assert "this is a bug" in done.err
+
+
+def test_the_current_folder_is_gone(folder: Path, program: Command) -> None:
+    (folder / "sub").mkdir()
+    (folder / "a.py").write_bytes(RULE)
+    script = f"cd sub; rmdir ../sub; {' '.join(PROGRAM)} --check {folder}/a.py"
+    done = subprocess.run(
+        ["bash", "-c", script], env=environment(), capture_output=True, check=False
+    )
+    assert done.returncode in (1, 2), done.stderr

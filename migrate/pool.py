@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     Running = deque[tuple[Chunk, Future[tuple[Outcome, ...]]]]
 
 #: Bytes of source from which on a second process is quicker, its start included.
-WORTHWHILE = 200_000
-_CHUNK_BYTES = 60_000
+WORTHWHILE = 60_000
+_CHUNK_BYTES = 50_000
 _CHUNK_FILES = 16
 
 
@@ -39,7 +39,7 @@ def plan_all(jobs: Iterable[Job], size: int, count: int, workers: int | None) ->
         for job in jobs:
             yield plan_file(job)
     else:
-        yield from _in_processes(jobs, number)
+        yield from _in_processes(jobs, number, size)
 
 
 def plan_over(executor: Executor, jobs: Iterable[Job], ahead: int = 64) -> Iterator[Outcome]:
@@ -57,10 +57,12 @@ def plan_over(executor: Executor, jobs: Iterable[Job], ahead: int = 64) -> Itera
             future.cancel()
 
 
-def _in_processes(jobs: Iterable[Job], number: int) -> Iterator[Outcome]:
+def _in_processes(jobs: Iterable[Job], number: int, size: int) -> Iterator[Outcome]:
     from concurrent.futures import BrokenExecutor
 
-    chunks = _chunks(jobs)
+    chunks = _chunks(
+        jobs, min(_CHUNK_BYTES, size // (4 * number))
+    )  # so that none waits long for the last
     running: Running = deque()
     executor = _start(number)
     try:
@@ -128,13 +130,13 @@ def _leave_interrupts_to_parent() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
-def _chunks(jobs: Iterable[Job]) -> Iterator[Chunk]:
+def _chunks(jobs: Iterable[Job], limit: int = _CHUNK_BYTES) -> Iterator[Chunk]:
     chunk: list[Job] = []
     size = 0
     for job in jobs:
         chunk.append(job)
         size += len(job.source)
-        if size >= _CHUNK_BYTES or len(chunk) >= _CHUNK_FILES:
+        if size >= limit or len(chunk) >= _CHUNK_FILES:
             yield tuple(chunk)
             chunk, size = [], 0
     if chunk:

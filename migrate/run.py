@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, TextIO
 from migrate.errors import Stop
 from migrate.reports import Report, new_report
 from migrate.reports.tally import Tally
-from migrate.terminal import Stream
+from migrate.terminal import Stream, safe
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -166,6 +166,8 @@ class Run:
         verdicts = []
         for outcome in outcomes:
             if isinstance(outcome, FileConverted):
+                if self.err.is_terminal:
+                    self.err.status(f"verifying {safe(outcome.path)}")
                 found = checked(outcome, self.request.cases, self.request.time_limit)
                 verdicts += found
                 if any(isinstance(verdict, Differs) for verdict in found):
@@ -177,6 +179,7 @@ class Run:
                         "a converted rule gave something else",
                     )
             yield outcome
+        self.err.status("")
         print_table(
             verdicts, self.err if self.request.diff or self.request.format != "text" else self.out
         )

@@ -46,7 +46,7 @@ class TextReport:
             print_failure(self.errors, outcome)
             return
         if isinstance(outcome, FileConverted):
-            what = counted(len(outcome.converted), "rule")
+            what = counted(len(outcome.converted), "rule") if outcome.converted else "marks only"
             self._line(f"{self.stream.paint(self.verb, 'green')} {safe(outcome.path)}: {what}")
             for rule in outcome.converted:
                 self.rule(outcome.path, rule)

@@ -224,3 +224,16 @@ def test_a_broken_pipe_ends_quietly(folder: Path, git: Callable[..., str]) -> No
         assert process.wait(60) == 1
     assert b"Traceback" not in err
     assert b"Broken" not in err
+
+
+def test_marks_are_left_once(folder: Path, command: Command) -> None:
+    (folder / "rules.py").write_bytes(MIXED)
+    (folder / "only.py").write_bytes(MIXED[:33] + MIXED[len(RULE) :])
+    done = command("--mark", ".")
+    assert done.code == 0
+    assert "rewrote only.py: marks only" in done.text
+    for name in ("rules.py", "only.py"):
+        marked = (folder / name).read_bytes()
+        assert marked.count(b"# TODO(rrule-migrate RM") == 1
+        assert command("--mark", name).code == 0
+        assert (folder / name).read_bytes() == marked

@@ -1,7 +1,8 @@
-"""`Fill`: the cotangent of a sum, which is one number in every place."""
+"""Cotangents that are less than an array: `Fill`, one number in every place; `Scaled`, an array times a number."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -45,3 +46,34 @@ class Fill:
 
     def __neg__(self) -> Fill:
         return Fill(-self.value, self.shape)
+
+
+class Scaled:
+    """`array * factor`, not multiplied out: what follows may be linear and smaller, and can be multiplied then."""
+
+    __slots__ = ("array", "factor")
+    __array_ufunc__ = None
+
+    def __init__(self, array: Any, factor: Any) -> None:
+        self.array = array
+        self.factor = factor
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return self.array.shape  # type: ignore[no-any-return]
+
+    def dense(self) -> Any:
+        """The product, a new array."""
+        return self.array * self.factor
+
+    def through(self, linear: Callable[[Any], Any]) -> Any:
+        """A linear function of it whose results are new arrays: the function first, then the factor."""
+        made = linear(self.array)
+        if type(made) is tuple:
+            return tuple([self._times(part) for part in made])
+        return self._times(made)
+
+    def _times(self, part: Any) -> Any:
+        if type(part) is ndarray:
+            return np.multiply(part, self.factor, part)
+        return part * self.factor

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from .broadcast import unbroadcast
+from .fill import Scaled
 
 ndarray = np.ndarray
 
@@ -77,16 +78,22 @@ def matmul(x: Any, y: Any) -> Any:
 
 def matmul_vjp(g: Any, saved: Any) -> Any:
     """Both cotangents of `x @ y`."""
+    if type(g) is Scaled:
+        return g.through(lambda g: matmul_vjp(g, saved))
     x, y = saved
     return matmul_left(g, y, x.shape), matmul_right(g, x, y.shape)
 
 
 def matmul_left_vjp(g: Any, saved: Any) -> Any:
+    if type(g) is Scaled:
+        return g.through(lambda g: matmul_left_vjp(g, saved))
     y, shape = saved
     return matmul_left(g, y, shape)
 
 
 def matmul_right_vjp(g: Any, saved: Any) -> Any:
+    if type(g) is Scaled:
+        return g.through(lambda g: matmul_right_vjp(g, saved))
     x, shape = saved
     return matmul_right(g, x, shape)
 
@@ -96,22 +103,30 @@ def matmul_right_vjp(g: Any, saved: Any) -> Any:
 
 def matrix_left_vjp(g: Any, y: Any) -> Any:
     """The cotangent of `x` in `x @ y` for two matrices."""
+    if type(g) is Scaled:
+        return g.through(lambda g: matrix_left_vjp(g, y))
     return g @ y.T
 
 
 def matrix_right_vjp(g: Any, x: Any) -> Any:
     """The cotangent of `y` in `x @ y` for two matrices."""
+    if type(g) is Scaled:
+        return g.through(lambda g: matrix_right_vjp(g, x))
     return x.T @ g
 
 
 def matrices_vjp(g: Any, saved: Any) -> Any:
     """Both cotangents of the product of two matrices."""
+    if type(g) is Scaled:
+        return g.through(lambda g: matrices_vjp(g, saved))
     x, y = saved
     return g @ y.T, x.T @ g
 
 
 def vector_right_vjp(g: Any, x: Any) -> Any:
     """The cotangent of the vector in matrix @ vector."""
+    if type(g) is Scaled:
+        return g.through(lambda g: vector_right_vjp(g, x))
     return g @ x
 
 

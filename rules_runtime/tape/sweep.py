@@ -30,7 +30,18 @@ from typing import Any
 
 import numpy as np
 
-from .cotangents import Fill, Parts, Pieces
+from ..kernels.fill import Fill, Scaled
+from ..kernels.products import (
+    matmul_left_vjp,
+    matmul_right_vjp,
+    matmul_vjp,
+    matrices_vjp,
+    matrix_left_vjp,
+    matrix_right_vjp,
+    vector_right_vjp,
+)
+from ..kernels.scatter import scatter
+from .cotangents import Parts, Pieces
 from .tracer import Tracer
 
 SHARED, VIEW, OVERWRITE, SCATTER, PART, VIEW_OR_NEW, INTO = range(7)
@@ -40,6 +51,18 @@ ndarray = np.ndarray
 float64 = np.float64
 _add = np.add
 times = operator.mul  # the entry of a number times a constant: (i, times, c)
+
+
+TAKES_SCALED: set[Any] = {  # and with a `Scaled`
+    scatter,
+    matmul_left_vjp,
+    matmul_right_vjp,
+    matmul_vjp,
+    matrices_vjp,
+    matrix_left_vjp,
+    matrix_right_vjp,
+    vector_right_vjp,
+}
 
 
 def takes_fill(vjp: Any) -> Any:
@@ -64,6 +87,10 @@ def sweep(entries: list[Any], grads: list[Any], shared: set[int], first: int) ->
                 if len(entry) > 2 and entry[2 if len(entry) == 6 else 1] not in TAKES_FILL:
                     g = g.dense()
                     shared.add(k)
+            elif kind is Scaled:
+                if len(entry) > 2 and entry[2 if len(entry) == 6 else 1] not in TAKES_SCALED:
+                    g = g.dense()
+                    shared.discard(k)
             elif kind is Parts:
                 g = g.build(g.items)
         n = len(entry)
@@ -222,8 +249,11 @@ def _merge(grads: list[Any], i: int, dx: Any, shared: set[int]) -> None:
     if type(old) is Pieces:
         grads[i] = old = old.dense()
         shared.discard(i)
-    if type(dx) is Pieces:
+    if type(dx) is Pieces or type(dx) is Scaled:
         dx = dx.dense()
+    if type(old) is Scaled:
+        grads[i] = old = old.dense()
+        shared.discard(i)
     if type(old) is Fill and type(dx) is Fill:
         grads[i] = Fill(old.value + dx.value, old.shape)
         return
@@ -250,7 +280,12 @@ def _scatter(grads: list[Any], i: int, add_at: Any, saved: Any, g: Any, shared: 
     """Add `g` to `x[index]` for the array at place `i`; slices wait as `Pieces`, numbers and gathers do not."""
     index, shape, dtype = saved
     old = grads[i]
-    if type(g) is Fill:
+    if type(g) is Scaled:
+        if add_at is not None and type(g.array) is ndarray:
+            _merge(grads, i, g.through(lambda g: add_at(g, index, shape, dtype)), shared)
+            return
+        g = g.dense()
+    elif type(g) is Fill:
         g = g.dense()
     if type(old) is Pieces:
         if add_at is None:

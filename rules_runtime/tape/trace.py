@@ -10,10 +10,11 @@ from typing import Any
 import numpy as np
 
 from ..config import HasReverseMode, RuleConfig
+from ..kernels.fill import Fill, Scaled
 from ..registry import rrule
 from ..tangents import AbstractZero, NoTangent, NotImplementedTangent, ZeroTangent
 from ..thunks import unthunk
-from .cotangents import Fill, Pieces
+from .cotangents import Pieces
 from .record import gather, has_rule, try_rule
 from .structures import Path, is_leaf, leaves, parts, rebuild, tangent_at, tangent_of, untraced
 from .sweep import _merge, sweep
@@ -218,6 +219,9 @@ def finished(x: Any, g: Any, is_shared: bool, written_out: bool) -> Any:
         g = g.dense()
     elif type(g) is Fill:
         g = np.full(g.shape, g.value)
+        is_shared = False
+    elif type(g) is Scaled:
+        g = g.dense()
         is_shared = False
     if type(g) is Tracer or kind is Tracer:
         return np.real(g) if np.iscomplexobj(g) and not np.iscomplexobj(x) else g

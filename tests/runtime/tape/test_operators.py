@@ -199,3 +199,24 @@ def test_einsum(subscripts: str, shapes: Any) -> None:
     np.testing.assert_allclose(einsum(subscripts, *operands), np.einsum(subscripts, *operands))
     assert_gradient(lambda *xs: np.sum(np.einsum(subscripts, *xs) ** 2), *operands)
     assert_second_order(lambda *xs: np.sum(np.einsum(subscripts, *xs) ** 2), *operands)
+
+
+def test_cotangents_that_are_an_array_times_a_number() -> None:
+    x, w = RNG.normal(size=600), RNG.normal(size=(600, 3)) / 600
+    index = RNG.integers(600, size=1000)
+    m = RNG.normal(size=(40, 20))
+    for f in (
+        lambda x: 3.0 * np.sum(x[index] ** 2),
+        lambda x: np.sum(x**2) - np.mean(x**2) + np.sum(x[::-1] ** 2),
+        lambda x: np.sum(x**2 * 2.0) + np.sum((x - 1.0) ** 2) + np.sum((-x) ** 2),
+        lambda x: np.mean((x[index] + x[index[::-1]]) ** 2) + np.sum(x[:300] ** 2),
+        lambda x: np.sum(np.concatenate([x, x]) ** 2) + np.sum(np.split(x, 2)[1] ** 2),
+        lambda x: np.sum(np.reshape(x, (30, 20)) ** 2) + np.sum(np.reshape(x, (20, 30)).T ** 2),
+    ):
+        assert_gradient(f, x, rtol=1e-4)
+    for g in (
+        lambda w, m: 0.5 * np.sum((m @ w[:20]) ** 2) + np.sum((np.outer(w[:, 0], w[:, 1])) ** 2),
+        lambda w, m: np.mean((w @ m[:3]) ** 2) + np.mean((w @ m[:3, 0]) ** 2),
+        lambda w, m: np.sum((np.reshape(w, (3, 200, 3)) @ m[:3]) ** 2),
+    ):
+        assert_gradient(g, w, m, rtol=1e-4)

@@ -45,7 +45,7 @@ def write(path: str, before: bytes, after: bytes) -> Written | FileFailed:
             return Written(path)
         if now != before:
             return faults.changed_meanwhile(path)
-        if status.st_nlink > 1:
+        if status.st_nlink > 1 or not _owner_can_be_kept(status):
             _overwrite(target, before, after)
         elif not _folder_writable(os.path.dirname(target)):
             return faults.read_only_folder(path)
@@ -67,8 +67,15 @@ def _folder_writable(folder: str) -> bool:
     return bool(os.stat(folder).st_mode & _ANY_WRITE) and os.access(folder, os.W_OK | os.X_OK)
 
 
+def _owner_can_be_kept(status: os.stat_result) -> bool:
+    if not hasattr(os, "geteuid") or os.geteuid() == 0:
+        return True
+    return status.st_uid == os.geteuid() and status.st_gid in {os.getegid(), *os.getgroups()}
+
+
 def _overwrite(target: str, before: bytes, after: bytes) -> None:
-    """Write into the file itself: a rename would part a hard-linked file from its other names.
+    """Write into the file itself: a rename would part a hard-linked file from its other names, and would make
+    this user the owner of a file that is a colleague's.
 
     There is no atomic way to do that. What can fail is done first (room for a longer file), the bytes go
     in one call with signals held back, and an error puts the old bytes back.

@@ -237,12 +237,13 @@ class Cluster:
     def _check_pullback(self, pullback: Pullback) -> None:
         function = pullback.function
         rule = pullback.rules[0]
-        if not self.view.editable(function):
-            raise Undecided("its pullback is a function that other code uses too", rule)
         if isinstance(function, ast.AsyncFunctionDef):
             raise Refused("RM204", "its pullback is a coroutine", rule)
         if function in self.flow.yields:
             raise Refused("RM204", "its pullback is a generator", rule)
+        if not self.view.editable(function):
+            self.results.refuse_visible_errors(pullback)
+            raise Undecided("its pullback is a function that other code uses too", rule)
         if isinstance(function, ast.FunctionDef) and function.decorator_list:
             raise Undecided("its pullback is decorated", rule)
         if function in {r.function for r in self.rules}:

@@ -7,7 +7,7 @@ import codecs
 from collections import Counter
 from collections.abc import Sequence
 
-from migrate.syntax.source import PARSER_LOCK, Replacement, Source, SourceError, read_source
+from migrate.syntax.source import Replacement, Source, SourceError, quiet_parser, read_source
 
 
 class GateError(Exception):
@@ -29,7 +29,7 @@ def check(
     """
     try:
         new = read_source(result)
-        with PARSER_LOCK:
+        with quiet_parser():
             compile(
                 new.tree, "<converted>", "exec", ast.PyCF_ALLOW_TOP_LEVEL_AWAIT, dont_inherit=True
             )

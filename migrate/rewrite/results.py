@@ -57,6 +57,18 @@ class ResultRewriter:
         if isinstance(function, ast.FunctionDef) and falls_through(function.body):
             self.cluster.append_return(function, self._zeros(pullback, function.body[-1]))
 
+    def refuse_visible_errors(self, pullback: Pullback) -> None:
+        """Raise Refused where the text of a pullback, which itself will not be changed, shows that it can only fail."""
+        pending = returned_expressions(pullback.function)
+        while pending:
+            node = pending.pop()
+            if isinstance(node, ast.IfExp):
+                pending += [node.body, node.orelse]
+            elif isinstance(node, ast.Tuple):
+                self._check_number(node, pullback)
+            elif not (isinstance(node, ast.Constant) and node.value is None):
+                self._refuse_visible_error(node, pullback.rules[0])
+
     def _zeros(self, pullback: Pullback, where: ast.AST) -> str:
         arguments = pullback.arguments
         if arguments is None:

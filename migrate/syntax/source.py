@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import ast
 import codecs
+import contextlib
 import io
 import re
 import threading
 import tokenize
+import warnings
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -31,6 +33,14 @@ class SourceError(Exception):
         self.reason = reason
         self.remedy = remedy
         self.line = line
+
+
+@contextlib.contextmanager
+def quiet_parser() -> Iterator[None]:
+    """Parse or compile in here: one at a time, and without the warnings that are for whoever runs the file."""
+    with PARSER_LOCK, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
 
 
 @dataclass(frozen=True)
@@ -229,7 +239,7 @@ def read_source(data: bytes) -> Source:
 def parse(text: str) -> ast.Module:
     """`ast.parse`, with every way in which it can fail turned into SourceError."""
     try:
-        with PARSER_LOCK:
+        with quiet_parser():
             return ast.parse(text)
     except SyntaxError as error:
         raise SourceError(

@@ -108,9 +108,8 @@ def _times_exp(g: Any, x: Any, z: Any) -> Any:
     """g exp(x - z), in place; also where both are the same infinity."""
     d = x - z
     if type(d) is np.ndarray:
+        np.fmin(d, 0.0, d)  # 0 for the NaN of an infinity less itself
         np.exp(d, d)
-        if d.size and not np.maximum.reduce(d, axis=None) <= 1.0:  # a NaN, or rounding
-            d[np.isnan(d) & np.isinf(z)] = 1.0
         return times(g, d)
     return g * np.exp(np.where(np.isfinite(primal(z)), d, 0.0))
 

@@ -356,16 +356,19 @@ def power(self: Tracer, other: Any) -> Any:
     if okind is not int and okind is not float:
         return apply(np.power, (self, other), {})
     kind = type(x)
-    if kind is float64 or kind is float:
+    if kind is float64 and other == 2:  # as numpy does for arrays
+        z = x * x
+        entry: Any = (self.index, times, 2.0 * x)
+    elif kind is float64 or kind is float:
         z = x**other
         if type(z) is not float64 and type(z) is not float:
             return apply(np.power, (self, other), {})
         if other == 2:
-            entry: Any = (self.index, times, 2.0 * x)
+            entry = (self.index, times, 2.0 * x)
         elif other == 0:
             return z
         else:
-            entry = (self.index, times, other * x ** (other - 1))
+            entry = (self.index, times, other * float64(x) ** (other - 1))
     elif kind is ndarray and x.dtype is F8:
         z = x**other
         if other == 2:
@@ -485,12 +488,13 @@ def getitem(self: Tracer, index: Any) -> Any:
     if type(x) is not ndarray:
         return _getitem(self, index)
     kind = type(index)
-    if kind is tuple:
-        for part in index:
-            if type(part) not in _simple:
-                return _getitem(self, index)
-    elif kind not in _simple:
-        return _getitem(self, index)
+    if kind is not int and kind is not slice:
+        if kind is tuple:
+            for part in index:
+                if type(part) not in _simple:
+                    return _getitem(self, index)
+        elif kind not in _simple:
+            return _getitem(self, index)
     y = x[index]
     tape = self.tape
     t = Tracer()

@@ -163,6 +163,8 @@ def test_power_of_zero_and_negative_numbers() -> None:
     np.testing.assert_allclose(
         gradient(lambda x: np.sum(x**2.0), np.array([0.0, -1.0]))[0], [0, -2]
     )
+    with np.errstate(divide="ignore"):
+        assert gradient(lambda x: x**0.5, 0.0) == (np.inf,)
     y = np.array([0.0, 2.0])
     np.testing.assert_allclose(gradient(lambda x: np.sum(x**y), np.array([0.0, -3.0]))[0], [0, -6])
 

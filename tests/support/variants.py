@@ -23,6 +23,10 @@ from typing import Any
 
 import numpy as np
 
+# before the first fork, so that no child has to
+import rules_runtime.legacy
+import rules_runtime.tape
+import rules_runtime.testing  # noqa: F401
 from tests.support import structured
 
 STAND_INS = Path(__file__).parents[1] / "fixtures" / "stand_ins"

@@ -228,11 +228,6 @@ MUTATIONS = [
         deciding(definitions.DefinitionRewriter, "is_called_elsewhere", False),
     ),
     Mutation(
-        "a name that other code reads is changed",
-        ("names_rule_used",),
-        deciding(definitions.DefinitionRewriter, "is_referred_to", False),
-    ),
-    Mutation(
         "nograd is dropped",
         ("nograd_forms",),
         instead(r"^non_differentiable$", "(lambda *f: f[0])"),

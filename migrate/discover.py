@@ -36,6 +36,7 @@ class Batch:
 
     def __init__(self, config: Config) -> None:
         self.config = config
+        self.named = False  # by the user or a program, not found in a walk; see `forced_out`
         self.paths: list[str] = []
         self.skipped: list[Skipped] = []
         self.failed: list[FileFailed] = []
@@ -75,10 +76,9 @@ class Discovery:
     def _named_file(self, path: str, *, listed: bool) -> Batch:
         folder, name = _real_place(path)
         batch = Batch(self.finder.nearest(folder))
+        batch.named = True
         if listed and not name.endswith(SUFFIXES):
             batch.skipped.append(Skipped(path, "not a .py, .pyi or .ipynb file"))
-        elif reason := self.forced_out(path):
-            batch.skipped.append(Skipped(path, reason))
         elif not os.path.lexists(path):
             from migrate import faults
 
@@ -90,7 +90,10 @@ class Discovery:
         return batch
 
     def forced_out(self, path: str) -> str | None:
-        """Why a file that is named is left out all the same: exclusions that are forced."""
+        """Why a file that is named is left out all the same: exclusions that are forced.
+
+        Asked for files that may hold rules only, because the patterns cost more than to read a file.
+        """
         folder, name = _real_place(path)
         config = self.finder.nearest(folder)
         if not self._forced(config):

@@ -40,13 +40,12 @@ def _planned(run: Run, name: str, source: bytes) -> Outcome:
     request = run.request
     finder = Finder(request.config)
     config = finder.nearest(os.path.realpath(os.path.dirname(os.path.abspath(name))))
+    if not may_hold_rules(source, legacy_modules(config, request)):
+        return FileUnchanged(name)
     if request.stdin_filename:
         discovery = Discovery(
             finder, request.exclude, request.force_exclude, not request.no_gitignore
         )
-        reason = discovery.forced_out(name)
-        if reason:
+        if reason := discovery.forced_out(name):
             return FileUnchanged(name, reason=reason)
-    if not may_hold_rules(source, legacy_modules(config, request)):
-        return FileUnchanged(name)
     return plan_file(job_for(name, source, config, request))

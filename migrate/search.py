@@ -65,10 +65,16 @@ class Search:
                 try:
                     source = read_bytes(path)
                 except OSError as error:
-                    self.tell(why_unreadable(path, error))
+                    if reason := batch.named and discovery.forced_out(path):
+                        self.skip(Skipped(path, reason))
+                    else:
+                        self.tell(why_unreadable(path, error))
                     continue
                 if may_hold_rules(source, legacy) and self._can_hold(path, source, legacy):
-                    yield Candidate(path, len(source), batch.config)
+                    if reason := batch.named and discovery.forced_out(path):
+                        self.skip(Skipped(path, reason))
+                    else:
+                        yield Candidate(path, len(source), batch.config)
                 elif request.verbose:
                     from migrate.model import FileUnchanged
 

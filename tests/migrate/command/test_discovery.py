@@ -106,16 +106,33 @@ def test_exclude_leaves_out_of_walks_only_unless_forced(folder: Path) -> None:
     assert found(".", exclude=("gen/",)) == ["a.py"]
     assert reasons(".", exclude=("gen/",)) == {"gen": "excluded by --exclude"}
     assert found("gen/b.py", exclude=("gen/",)) == ["gen/b.py"]
-    assert found("gen/b.py", "gen/deep/c.py", "a.py", exclude=("gen/",), force_exclude=True) == [
-        "a.py"
-    ]
 
 
-def test_force_exclude_obeys_gitignore_too(folder: Path) -> None:
-    laid_out(folder, "a.py", "gen.py")
-    (folder / ".gitignore").write_text("gen.py\n")
-    assert found("a.py", "gen.py") == ["a.py", "gen.py"]
-    assert found("a.py", "gen.py", force_exclude=True) == ["a.py"]
+def test_forced_exclusions_hold_for_files_that_are_named(folder: Path, command: Command) -> None:
+    for name in ("a.py", "gen/deep/b.py", "ignored.py"):
+        laid_out(folder, name)
+        (folder / name).write_bytes(RULE)
+    os.mkfifo(folder / "gen" / "pipe.py")
+    (folder / ".gitignore").write_text("ignored.py\n")
+    paths = ("a.py", "gen/deep/b.py", "ignored.py")
+    assert "3 files would change" in command("--check", "--exclude", "gen/", *paths).text
+    done = command("--check", "-v", "--exclude", "gen/", "--force-exclude", *paths, "gen/pipe.py")
+    assert done.code == 1
+    assert "1 file would change" in done.text
+    assert "skipped gen/deep/b.py: excluded by --exclude" in done.text
+    assert "skipped gen/pipe.py: excluded by --exclude" in done.text
+    assert "skipped ignored.py: ignored by .gitignore" in done.text
+
+
+def test_a_hook_over_plain_files_reads_no_patterns(
+    folder: Path, command: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    laid_out(folder, "a.py")
+    (folder / ".gitignore").write_text("a.py\n")
+    monkeypatch.setattr(
+        Discovery, "forced_out", lambda self, path: pytest.fail("patterns were read")
+    )
+    assert command("--check", "--force-exclude", "a.py").code == 0
 
 
 def test_a_file_is_done_once(folder: Path) -> None:

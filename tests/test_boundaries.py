@@ -205,6 +205,47 @@ def test_the_tape_knows_no_area_of_the_rule_library() -> None:
             assert not module.startswith("rules_runtime.rules."), f"{path.name}:{line}"
 
 
+# Layers of the command
+
+#: What `convert_source` is made of, lowest first: values in, values out.
+CORE = ["defaults", "model", "codes", "scan", "syntax", "analysis", "rewrite", "convert"]
+
+
+@pytest.mark.parametrize("path", sources("migrate"), ids=lambda p: str(p.relative_to(ROOT)))
+def test_the_core_of_the_command_knows_no_edge(path: Path) -> None:
+    own = path.relative_to(ROOT / "migrate").with_suffix("").parts[0]
+    if own not in CORE:
+        return
+    for line, module, _ in imports(path, at_run_time=True):
+        names = module.split(".")
+        if names[0] == "migrate" and len(names) > 1:
+            assert names[1] in CORE[: CORE.index(own) + 1], f"{path.name}:{line} imports {module}"
+        assert names[0] not in {"click", "rich", "subprocess", "tempfile"}, f"{path.name}:{line}"
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_imports_make_no_circle(package: str) -> None:
+    """Of modules while they are imported; what a function imports when it is called is another matter."""
+    known = {module_name(path): path for path in sources(package)}
+    edges = {
+        name: {
+            m for _, m, deferred in imports(path, at_run_time=True) if not deferred and m in known
+        }
+        for name, path in known.items()
+    }
+    done: set[str] = set()
+
+    def visit(name: str, above: tuple[str, ...]) -> None:
+        assert name not in above, " -> ".join((*above[above.index(name) :], name))
+        if name not in done:
+            for other in sorted(edges[name] - {name}):
+                visit(other, (*above, name))
+            done.add(name)
+
+    for name in known:
+        visit(name, ())
+
+
 # Names
 
 

@@ -16,13 +16,13 @@ import numpy as np
 
 from ..callees import call_of
 from ..errors import RuleError, RulesError
-from ..forms import FORMS, Form, Spec
+from ..forms import FORMS, POSITIONS, Form, Spec
 from ..kernels.broadcast import unbroadcast
 from ..registry import rrule
 from ..tangents import AbstractZero, NoTangent, ZeroTangent
-from ..thunks import unthunk
+from ..thunks import InplaceableThunk, unthunk
 from .structures import inner_tape, is_leaf, leaves, rebuild, tangent_at, tangent_of, untraced
-from .sweep import PART, SHARED
+from .sweep import INTO, PART, SHARED
 from .tracer import Tape, Tracer, primal, tracer
 
 ndarray = np.ndarray
@@ -90,6 +90,10 @@ def _is_objects(x: Any) -> bool:
 
 def by_position(function: Any, args: Any, kwargs: Any) -> tuple[Any, Any]:
     """The call with its traced keyword arguments moved to their positions, for keywords have no tangent."""
+    if function in POSITIONS:
+        ordered = POSITIONS[function](args, kwargs)
+        if ordered is not None:
+            return ordered
     signature: inspect.Signature | None
     bound: inspect.BoundArguments | None
     try:
@@ -417,7 +421,7 @@ def try_rule(tape: Tape, function: Any, args: tuple[Any, ...], kwargs: dict[str,
         (k, path, operands[k] if path else None, (np.shape(primal(v)), np.iscomplexobj(primal(v))))
         for k, path, v in routes
     ]
-    entry = (places, rule_vjp, (pullback, fits, tape), SHARED, None, None, None)
+    entry = (places, rule_vjp, (pullback, fits, tape), INTO, None, None, None)
     if is_leaf(y):
         place = len(tape)
         tape.append(entry)
@@ -427,14 +431,23 @@ def try_rule(tape: Tape, function: Any, args: tuple[Any, ...], kwargs: dict[str,
     return record_structure(tape, entry, y, as_tangent)
 
 
-def rule_vjp(g: Any, saved: Any) -> list[Any]:
-    """Run a rule's pullback and hand its tangents to the traced leaves of the arguments."""
+def rule_vjp(g: Any, saved: Any, olds: list[Any]) -> list[Any]:
+    """Run a rule's pullback and hand its tangents to the traced leaves of the arguments.
+
+    An `InplaceableThunk` adds itself to the array in `olds` that is already there, if there is one.
+    """
     pullback, routes, tape = saved
     if isinstance(g, AbstractZero):
         return [None] * len(routes)
     tangents = pullback(g)
     out: list[Any] = []
-    for k, path, operand, fit in routes:
+    for (k, path, operand, fit), old in zip(routes, olds, strict=True):
+        if old is not None and not path and isinstance(tangents[k], InplaceableThunk):
+            total = tangents[k].add_to(old)
+            if total is not old:
+                old[...] = total
+            out.append(old)
+            continue
         dx = unthunk(tangent_at(unthunk(tangents[k]), path, operand))
         if type(dx) is Tracer and dx.tape is tape:
             dx = dx.value

@@ -14,6 +14,7 @@ An entry is a tuple; its length says what it is (`i`, `j` are places on the tape
     OVERWRITE   vjp(g, saved, mine); where `mine` is true it may use g's memory for the result, which nobody else has
     VIEW_OR_NEW vjp(g, saved, mine); what it gives is g itself, or an array that nobody else has
     INTO        vjp(g, saved, old): it may add to `old`, an array of the tape's own, or None, and return that
+                (of several parents a list of these)
     SCATTER     saved is (index, shape, dtype): g goes to x[index]
     PART        saved is (number, count, build): g is one leaf of the structured result at place i
 
@@ -230,7 +231,16 @@ def sweep(entries: list[Any], grads: list[Any], shared: set[int], first: int) ->
             dy = None
         else:
             parents, vjp, saved, mode = entry[:4]
-            for i, dx in zip(parents, vjp(g, saved), strict=True):
+            if mode == 6:
+                olds = [
+                    grads[i] if type(grads[i]) is ndarray and i not in shared else None
+                    for i in parents
+                ]
+                given = vjp(g, saved, olds)
+                given = [None if dx is old else dx for dx, old in zip(given, olds, strict=True)]
+            else:
+                given = vjp(g, saved)
+            for i, dx in zip(parents, given, strict=True):
                 if dx is not None:
                     if grads[i] is None:
                         grads[i] = dx

@@ -12,6 +12,7 @@ import pytest
 
 from rules_runtime import (
     HasReverseMode,
+    InplaceableThunk,
     NoTangent,
     RuleConfig,
     Tangent,
@@ -290,3 +291,31 @@ def test_thunks_of_rules_run_only_for_traced_arguments() -> None:
     assert gradient(lambda x: f(x, 3.0) + 0.0, 2.0) == (3.0,)
     assert calls == ["x"]
     assert pullback(f, 2.0, 3.0)[1](1.0) == (3.0, 2.0)
+
+
+def test_inplaceable_thunks_add_themselves_to_what_is_there() -> None:
+    def f(x: Any) -> Any:
+        return x * 3.0
+
+    calls = []
+
+    @rrule.register(f)
+    def _(_: Any, x: Any) -> Any:
+        def back(dy: Any) -> Any:
+            def add_to(total: Any) -> Any:
+                calls.append("add")
+                total += 3.0 * dy
+                return total
+
+            return NoTangent(), InplaceableThunk(add_to, lambda: calls.append("make") or 3.0 * dy)
+
+        return f(x), back
+
+    x = np.array([1.0, 2.0])
+    (g,) = gradient(lambda x: np.sum(f(x)) + np.sum(np.sin(x) * x), x)
+    np.testing.assert_allclose(g, 3.0 + np.sin(x) + x * np.cos(x))
+    assert calls == ["add"]
+    calls.clear()
+    (g,) = gradient(lambda x: np.sum(f(x) * f(x)), x)
+    np.testing.assert_allclose(g, 18.0 * x)
+    assert sorted(calls) == ["make", "make"], "the first is not the tape's own to add to"

@@ -118,6 +118,10 @@ class Unknown:
 
 FORMS: dict[Any, Form] = {}
 
+# For functions whose signature does not say so: how arguments given by name are put in order,
+# ``(args, kwargs) -> (args, kwargs)``, or None where that is not known.
+POSITIONS: dict[Any, Callable[[Any, Any], Any]] = {}
+
 
 def derivative(
     function: Callable[..., Any],

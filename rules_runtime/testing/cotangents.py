@@ -36,7 +36,9 @@ def _away_from_zero(shape: tuple[int, ...], rng: np.random.Generator) -> Any:
     return np.asarray(size * rng.choice([-1.0, 1.0], size=shape))
 
 
-def random_tangent(value: Any, rng: np.random.Generator) -> Any:
+def random_tangent(
+    value: Any, rng: np.random.Generator, above: frozenset[int] = frozenset()
+) -> Any:
     """A random tangent that fits `value`: a number, an array, a `Tangent`, or `NoTangent()`.
 
     >>> random_tangent((2.0, "a"), np.random.default_rng(0))
@@ -44,10 +46,11 @@ def random_tangent(value: Any, rng: np.random.Generator) -> Any:
     """
     if is_number(value):
         return random_number(value, rng)
-    if not is_differentiable(value):
+    if id(value) in above or not is_differentiable(value):
         return NoTangent()
-    inner = {step: random_tangent(part, rng) for step, part in (parts(value) or {}).items()}
-    return tangent_of(value, inner)
+    above |= {id(value)}
+    found = (parts(value) or {}).items()
+    return tangent_of(value, {step: random_tangent(part, rng, above) for step, part in found})
 
 
 def tangent_of(value: Any, inner: dict[Step, Any]) -> Any:

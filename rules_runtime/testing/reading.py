@@ -14,7 +14,7 @@ from rules_runtime.tangents import AbstractZero, NotImplementedTangent, Tangent,
 from rules_runtime.thunks import unthunk
 
 from .failures import Problem, shown
-from .parts import Path, is_differentiable, is_number, parts, spoken
+from .parts import Path, is_differentiable, is_number, leaves, parts, spoken
 
 
 @dataclass
@@ -32,6 +32,7 @@ class _Reader:
     def __init__(self, where: str) -> None:
         self.where = where
         self.found = Reading()
+        self.above: list[int] = []  # the structures around: one that holds itself is not entered twice
 
     def complain(self, path: Path, what: str, **facts: Any) -> None:
         spelled = tuple((label.replace("_", " "), shown(fact)) for label, fact in facts.items())
@@ -115,11 +116,9 @@ class _Reader:
         )
 
     def _read_structure(self, primal: Any, tangent: Any, path: Path) -> None:
-        inner = parts(primal) or {}
         if isinstance(tangent, AbstractZero):
-            for step, part in inner.items():
-                if is_differentiable(part):
-                    self.read(part, tangent, (*path, step))
+            for inner, leaf in leaves(primal):
+                self.read(leaf, tangent, (*path, *inner))
         elif not isinstance(tangent, Tangent):
             self.complain(
                 path,
@@ -133,6 +132,9 @@ class _Reader:
     def _read_parts(self, primal: Any, tangent: Any, path: Path) -> None:
         if not self._check_kind(primal, tangent, path):
             return
+        if id(primal) in self.above:
+            return
+        self.above.append(id(primal))
         by_position = isinstance(primal, (tuple, list, collections.deque))
         for position, (step, part) in enumerate((parts(primal) or {}).items()):
             try:
@@ -143,6 +145,7 @@ class _Reader:
                 self.complain((*path, step), f"the thunk raised {type(error).__name__}: {error}")
                 continue
             self.read(part, given, (*path, step))
+        self.above.pop()
 
     def _check_kind(self, primal: Any, tangent: Any, path: Path) -> bool:
         """Whether the type and the names of a structured tangent fit its primal."""

@@ -1,0 +1,249 @@
+"""`scipy.stats`: densities and distribution functions of the common distributions, by their parameters too.
+
+A rule replaces the method by its formula in numpy and `scipy.special` and lets the AD differentiate that. So it needs
+a config with a reverse mode, and gives derivatives of every order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import scipy.special
+import scipy.stats
+
+from rules_runtime.config import HasReverseMode, RuleConfig
+from rules_runtime.forms import POSITIONS, primal
+from rules_runtime.registry import rrule
+from rules_runtime.tangents import NoTangent
+from rules_runtime.via_ad import rrule_via_ad
+
+sp: Any = scipy.special
+st: Any = scipy.stats
+Formula = Callable[..., Any]
+ROOT_TWO_PI = np.sqrt(2 * np.pi)
+
+
+def declare(distribution: Any, method: str, formula: Formula) -> None:
+    """``distribution.method(*args)`` is ``formula(*args)``, for instances of its class."""
+
+    def rule(config: Any, _: Any, self: Any, *args: Any, **kwargs: Any) -> Any:
+        y, back = rrule_via_ad(config, formula, *args, **kwargs)
+
+        def pullback(dy: Any) -> Any:
+            return NoTangent(), NoTangent(), *back(dy)[1:]
+
+        return y, pullback
+
+    target = getattr(type(distribution), method)
+    POSITIONS[target] = _by_position
+    rule.__annotations__ = {"config": RuleConfig[HasReverseMode], "self": type(distribution)}
+    rrule.register(target)(rule)
+
+
+def _by_position(args: Any, kwargs: Any) -> Any:
+    """Shapes, location and scale that were given by name, in their order."""
+    distribution, *given = args
+    if not isinstance(distribution, (st.rv_continuous, st.rv_discrete)):
+        return None
+    names = ["x", *_shape_names(distribution), "loc", "scale"]
+    defaults = {"loc": 0.0, "scale": 1.0}
+    last = max(names.index(name) for name in kwargs if name in names)
+    for name in names[len(given) : last + 1]:
+        given.append(kwargs[name] if name in kwargs else defaults[name])
+    return (distribution, *given), {k: v for k, v in kwargs.items() if k not in names}
+
+
+def _shape_names(distribution: Any) -> list[str]:
+    return [name.strip() for name in (distribution.shapes or "").split(",") if name.strip()]
+
+
+def _located(names: list[str], standard: Formula, scaled: bool) -> Formula:
+    """The formula with loc and scale from that of the standardised variable; `scaled`: it is a log density."""
+
+    def formula(x: Any, *args: Any, **kwargs: Any) -> Any:
+        given = {"loc": 0.0, "scale": 1.0} | dict(zip(names, args)) | kwargs
+        scale = given["scale"]
+        shapes = [given[name] for name in names if name not in ("loc", "scale")]
+        y = standard((x - given["loc"]) / scale, *shapes)
+        return y - np.log(scale) if scaled else y
+
+    return formula
+
+
+def continuous(
+    distribution: Any, logpdf: Formula, cdf: Formula, sf: Formula | None = None, **logs: Formula
+) -> None:
+    """Declare a family with location and scale from the formulas of its standard member."""
+    names = [*_shape_names(distribution), "loc", "scale"]
+    upper = sf or (lambda z, *s: 1 - cdf(z, *s))
+    declare(distribution, "logpdf", density := _located(names, logpdf, scaled=True))
+    declare(distribution, "pdf", lambda *args, **kwargs: np.exp(density(*args, **kwargs)))
+    declare(distribution, "cdf", _located(names, cdf, scaled=False))
+    declare(distribution, "sf", _located(names, upper, scaled=False))
+    logcdf = logs.get("logcdf") or (lambda z, *s: np.log(cdf(z, *s)))
+    logsf = logs.get("logsf") or (lambda z, *s: np.log(upper(z, *s)))
+    declare(distribution, "logcdf", _located(names, logcdf, scaled=False))
+    declare(distribution, "logsf", _located(names, logsf, scaled=False))
+
+
+def _inside(z: Any, high: float, formula: Formula, outside: float) -> Any:
+    """A formula on 0 < z < high, a constant elsewhere."""
+    mask = (primal(z) > 0) & (primal(z) < high)
+    return np.where(mask, formula(np.where(mask, z, min(high, 2.0) / 2)), outside)
+
+
+# -- families ------------------------------------------------------------------------------------------------------
+
+continuous(
+    st.norm,
+    lambda z: -z * z / 2 - np.log(ROOT_TWO_PI),
+    sp.ndtr,
+    lambda z: sp.ndtr(-z),
+    logcdf=sp.log_ndtr,
+    logsf=lambda z: sp.log_ndtr(-z),
+)
+continuous(
+    st.t,
+    lambda z, df: -(df + 1) / 2 * np.log1p(z * z / df) - sp.betaln(df / 2, 0.5) - np.log(df) / 2,
+    lambda z, df: sp.stdtr(df, z),
+    lambda z, df: sp.stdtr(df, -z),
+)
+continuous(
+    st.gamma,
+    lambda z, a: _inside(z, np.inf, lambda z: sp.xlogy(a - 1, z) - z - sp.gammaln(a), -np.inf),
+    lambda z, a: _inside(z, np.inf, lambda z: sp.gammainc(a, z), 0.0),
+    lambda z, a: _inside(z, np.inf, lambda z: sp.gammaincc(a, z), 1.0),
+)
+continuous(
+    st.chi2,
+    lambda z, df: _inside(
+        z,
+        np.inf,
+        lambda z: sp.xlogy(df / 2 - 1, z) - z / 2 - sp.gammaln(df / 2) - df / 2 * np.log(2),
+        -np.inf,
+    ),
+    lambda z, df: _inside(z, np.inf, lambda z: sp.chdtr(df, z), 0.0),
+    lambda z, df: _inside(z, np.inf, lambda z: sp.chdtrc(df, z), 1.0),
+)
+continuous(
+    st.beta,
+    lambda z, a, b: _inside(
+        z, 1.0, lambda z: sp.xlogy(a - 1, z) + sp.xlog1py(b - 1, -z) - sp.betaln(a, b), -np.inf
+    ),
+    lambda z, a, b: np.where(
+        primal(z) >= 1, 1.0, _inside(z, 1.0, lambda z: sp.betainc(a, b, z), 0.0)
+    ),
+)
+continuous(
+    st.expon,
+    lambda z: _inside(z, np.inf, lambda z: -z, -np.inf),
+    lambda z: _inside(z, np.inf, lambda z: -np.expm1(-z), 0.0),
+    lambda z: _inside(z, np.inf, lambda z: np.exp(-z), 1.0),
+)
+continuous(
+    st.lognorm,
+    lambda z, s: _inside(
+        z, np.inf, lambda z: -((np.log(z) / s) ** 2) / 2 - np.log(s * z * ROOT_TWO_PI), -np.inf
+    ),
+    lambda z, s: _inside(z, np.inf, lambda z: sp.ndtr(np.log(z) / s), 0.0),
+    lambda z, s: _inside(z, np.inf, lambda z: sp.ndtr(-np.log(z) / s), 1.0),
+)
+continuous(
+    st.cauchy,
+    lambda z: -np.log(np.pi) - np.log1p(z * z),
+    lambda z: 0.5 + np.arctan(z) / np.pi,
+    lambda z: 0.5 - np.arctan(z) / np.pi,
+)
+continuous(
+    st.laplace,
+    lambda z: -np.log(2) - np.abs(z),
+    lambda z: np.where(primal(z) > 0, 1 - np.exp(-np.abs(z)) / 2, np.exp(-np.abs(z)) / 2),
+    lambda z: np.where(primal(z) > 0, np.exp(-np.abs(z)) / 2, 1 - np.exp(-np.abs(z)) / 2),
+)
+continuous(
+    st.logistic,
+    lambda z: sp.log_expit(z) + sp.log_expit(-z),
+    sp.expit,
+    lambda z: sp.expit(-z),
+    logcdf=sp.log_expit,
+    logsf=lambda z: sp.log_expit(-z),
+)
+continuous(
+    st.uniform,
+    lambda z: _inside(z, 1.0, lambda z: 0.0 * z, -np.inf),
+    lambda z: np.where(primal(z) >= 1, 1.0, _inside(z, 1.0, lambda z: z, 0.0)),
+)
+
+
+# -- counts --------------------------------------------------------------------------------------------------------
+
+
+def _poisson_logpmf(k: Any, mu: Any, loc: Any = 0) -> Any:
+    return sp.xlogy(k - loc, mu) - sp.gammaln(k - loc + 1.0) - mu
+
+
+def _binom_logpmf(k: Any, n: Any, p: Any, loc: Any = 0) -> Any:
+    j = k - loc
+    ways = sp.gammaln(n + 1.0) - sp.gammaln(j + 1.0) - sp.gammaln(n - j + 1.0)
+    return ways + sp.xlogy(j, p) + sp.xlog1py(n - j, -p)
+
+
+declare(st.poisson, "logpmf", _poisson_logpmf)
+declare(st.poisson, "pmf", lambda *args, **kwargs: np.exp(_poisson_logpmf(*args, **kwargs)))
+declare(st.poisson, "cdf", lambda k, mu, loc=0: sp.pdtr(k - loc, mu))
+declare(st.poisson, "sf", lambda k, mu, loc=0: sp.pdtrc(k - loc, mu))
+declare(st.binom, "logpmf", _binom_logpmf)
+declare(st.binom, "pmf", lambda *args, **kwargs: np.exp(_binom_logpmf(*args, **kwargs)))
+
+
+# -- several variables ---------------------------------------------------------------------------------------------
+
+
+def _matrix(cov: Any, n: int) -> Any:
+    """A covariance from all the ways to write it: a number, variances, a matrix of which scipy reads the lower half."""
+    if np.ndim(cov) < 2:
+        return cov * np.eye(n)
+    return np.tril(cov) + np.swapaxes(np.tril(cov, -1), -1, -2)
+
+
+def _size(x: Any, mean: Any, cov: Any) -> int:
+    if mean is not None:
+        return int(np.size(mean))
+    if np.ndim(cov):
+        return int(np.shape(cov)[0])
+    return 1 if np.ndim(x) < 2 else int(np.shape(x)[-1])
+
+
+def _normal_logpdf(x: Any, mean: Any = None, cov: Any = 1, allow_singular: bool = False) -> Any:
+    if allow_singular:
+        raise NotImplementedError("multivariate_normal has no rule for singular covariances")
+    n = _size(x, mean, cov)
+    apart = x if mean is None else x - mean
+    if np.ndim(apart) == 0 or (n == 1 and np.ndim(apart) == 1):
+        apart = apart[..., None] if np.ndim(apart) else np.reshape(apart, (1,))
+    matrix = _matrix(cov, n)
+    solved = np.linalg.solve(matrix, np.swapaxes(np.reshape(apart, (-1, n)), 0, 1))
+    distance = np.reshape(np.sum(np.reshape(apart, (-1, n)) * solved.T, axis=-1), apart.shape[:-1])
+    return -(n * np.log(2 * np.pi) + np.linalg.slogdet(matrix)[1] + distance) / 2
+
+
+def _normal_entropy(mean: Any = None, cov: Any = 1) -> Any:
+    n = _size(0.0, mean, cov)
+    return (n * (1 + np.log(2 * np.pi)) + np.linalg.slogdet(_matrix(cov, n))[1]) / 2
+
+
+def _dirichlet_logpdf(x: Any, alpha: Any) -> Any:
+    weights = np.reshape(alpha, (-1,) + (1,) * (np.ndim(x) - 1))
+    norm = sp.gammaln(np.sum(alpha)) - np.sum(sp.gammaln(alpha))
+    return np.sum(sp.xlogy(weights - 1, x), axis=0) + norm
+
+
+declare(st.multivariate_normal, "logpdf", _normal_logpdf)
+declare(
+    st.multivariate_normal, "pdf", lambda *args, **kwargs: np.exp(_normal_logpdf(*args, **kwargs))
+)
+declare(st.multivariate_normal, "entropy", _normal_entropy)
+declare(st.dirichlet, "logpdf", _dirichlet_logpdf)
+declare(st.dirichlet, "pdf", lambda x, alpha: np.exp(_dirichlet_logpdf(x, alpha)))

@@ -20,6 +20,7 @@ from migrate.analysis.values import (
     Held,
     Nothing,
 )
+from migrate.rewrite.escapes import Escapes
 from migrate.rewrite.getters import GetterNames
 from migrate.rewrite.layout import returned_expressions, with_parentheses
 from migrate.rewrite.legacy_calls import rewrite_getter_call, rewrite_ignore
@@ -56,6 +57,7 @@ class CallRewriter:
         self.names = cluster.names
         self.tangents = cluster.tangents
         self.getters = GetterNames(cluster)
+        self.escapes = Escapes(cluster)
         self.edits: Edits = cluster.edits
 
     # ---- what is given to the AD ---------------------------------------------------------
@@ -93,34 +95,6 @@ class CallRewriter:
             elif not isinstance(atom, Nothing):
                 found.add(atom)
         return found
-
-    def _check_given_away(self, node: ast.Call) -> None:
-        """Pullbacks have the callee's tangent first now: whoever else calls them must know."""
-        by_map = isinstance(node.func, ast.Name) and node.func.id == "map"
-        for number, argument in enumerate((*node.args, *[k.value for k in node.keywords])):
-            value = argument.value if isinstance(argument, ast.Starred) else argument
-            for atom in self.flow.atoms(value):
-                back = isinstance(atom, Back) and not (by_map and number == 0)
-                ours = isinstance(atom, Function) and (
-                    atom.node in self.cluster.pullbacks
-                    and not self.cluster.pullbacks[atom.node].functor
-                )
-                if (back or ours) and not self._only_binds(node):
-                    raise Undecided("a pullback is handed to a function that may call it")
-
-    def _only_binds(self, node: ast.Call) -> bool:
-        """Calls that keep a function, and whose use of it is followed: `partial`, `append`, functions of the module."""
-        called = self._callees(node)
-        if called and all(isinstance(a, Function) and self.view.editable(a.node) for a in called):
-            return True
-        imported = self.view.imported_name(node.func)
-        if imported == ("functools", "partial"):
-            return True
-        func = node.func
-        if isinstance(func, ast.Attribute):
-            base = self.flow.atoms(func.value)
-            return bool(base) and all(isinstance(a, Held) for a in base)
-        return isinstance(func, ast.Name) and func.id in ("callable", "id", "repr", "print")
 
     def _given_to_back(self, argument: ast.expr, back: Back) -> None:
         text, variable = self._value_of(back)
@@ -199,8 +173,8 @@ class CallRewriter:
         if meaning is not None:
             self._legacy_call(meaning, node)
             return
-        self._check_given_away(node)
         called = self._callees(node)
+        self.escapes.check_call(node, called)
         if any(isinstance(a, Back) for a in called):
             self._back_call(node, {a.kind for a in called if isinstance(a, Back)})
             return

@@ -14,6 +14,7 @@ from migrate.analysis.values import (
     Held,
     Nothing,
 )
+from migrate.rewrite.escapes import Escapes
 from migrate.rewrite.layout import with_parentheses
 from migrate.rewrite.verdicts import Undecided
 from migrate.syntax.edits import Edits
@@ -34,6 +35,7 @@ class ZeroTests:
         self.flow = cluster.flow
         self.view = cluster.view
         self.names = cluster.names
+        self.escapes = Escapes(cluster)
         self.edits: Edits = cluster.edits
 
     def rewrite(self, function: FunctionNode, node: ast.AST) -> None:
@@ -300,6 +302,8 @@ class ZeroTests:
         targets = [node.target] if isinstance(node, ast.AugAssign) else node.targets
         for target in targets:
             for part in ast.walk(target):
+                if isinstance(part, (ast.Subscript, ast.Attribute)):
+                    self.escapes.check_store(part, self._stored(node, part))
                 if isinstance(part, ast.Subscript) and isinstance(part.ctx, (ast.Store, ast.Del)):
                     if TANGENT in self.flow.atoms(part.value):
                         raise Undecided("it changes a tangent in place")
@@ -318,6 +322,16 @@ class ZeroTests:
                 base = self.flow.atoms(target.value)
                 if base & {PLAIN, UNKNOWN} and self.cluster.escapes(self.flow.atoms(node.value)):
                     raise Undecided("it keeps a tangent or a pullback in something not its own")
+
+    def _stored(self, node: ast.Assign | ast.AugAssign | ast.Delete, part: ast.expr) -> Atoms:
+        """What is kept in a part of a target."""
+        if isinstance(node, ast.Delete) or isinstance(getattr(part, "ctx", None), ast.Load):
+            return set()
+        return (
+            self.flow.atoms(node.value)
+            if isinstance(node, ast.AugAssign)
+            else self.flow.atoms(part)
+        )
 
     def _is_outside(self, node: ast.Name) -> bool:
         """Whether a variable belongs to a scope that is not part of the rules."""

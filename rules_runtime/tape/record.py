@@ -91,7 +91,7 @@ def _is_objects(x: Any) -> bool:
 def by_position(function: Any, args: Any, kwargs: Any) -> tuple[Any, Any]:
     """The call with its traced keyword arguments moved to their positions, for keywords have no tangent."""
     if function in POSITIONS:
-        ordered = POSITIONS[function](args, kwargs)
+        ordered: tuple[Any, Any] | None = POSITIONS[function](args, kwargs)
         if ordered is not None:
             return ordered
     signature: inspect.Signature | None

@@ -32,7 +32,9 @@ class _Reader:
     def __init__(self, where: str) -> None:
         self.where = where
         self.found = Reading()
-        self.above: list[int] = []  # the structures around: one that holds itself is not entered twice
+        self.above: list[
+            int
+        ] = []  # the structures around: one that holds itself is not entered twice
 
     def complain(self, path: Path, what: str, **facts: Any) -> None:
         spelled = tuple((label.replace("_", " "), shown(fact)) for label, fact in facts.items())

@@ -416,14 +416,30 @@ def attribute_uses(function: DefNode, view: ModuleView) -> list[ast.Attribute]:
 
 
 def exported_names(view: ModuleView) -> set[str]:
-    """The strings in `__all__`."""
+    """The strings that are assigned or added to `__all__`, also under `if`, `try` or `with`."""
     found: set[str] = set()
-    for statement in view.source.tree.body:
-        targets = statement.targets if isinstance(statement, ast.Assign) else []
-        if isinstance(statement, (ast.AugAssign, ast.AnnAssign)):
-            targets = [statement.target]
-        if any(isinstance(t, ast.Name) and last_part(t) == "__all__" for t in targets):
+    pending: list[ast.AST] = list(view.source.tree.body)
+    while pending:
+        statement = pending.pop()
+        if isinstance(statement, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
+            continue
+        for name in ("body", "orelse", "finalbody", "handlers"):
+            pending += getattr(statement, name, ())
+        named = [n for n in _heads(statement) if isinstance(n, ast.Name) and n.id == "__all__"]
+        if named:
             for node in ast.walk(statement):
                 if isinstance(node, ast.Constant) and isinstance(node.value, str):
                     found.add(node.value)
     return found
+
+
+def _heads(statement: ast.AST) -> list[ast.expr]:
+    """The targets of an assignment, or what a method is called of (`__all__.append("f")`)."""
+    match statement:
+        case ast.Assign(targets=targets):
+            return targets
+        case ast.AugAssign(target=target) | ast.AnnAssign(target=target):
+            return [target]
+        case ast.Expr(value=ast.Call(func=ast.Attribute(value=value))):
+            return [value]
+    return []

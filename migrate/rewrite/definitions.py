@@ -62,11 +62,27 @@ class DefinitionRewriter:
                 return attr.startswith("__") and attr != "__call__"
             case ast.Compare() | ast.Delete() | ast.Expr() | ast.FormattedValue():
                 return True
+            case ast.List() | ast.Tuple() | ast.Set() | ast.Dict():
+                return self._kept_unread(parent)
             case ast.Return():
                 return self._factory_is_only_called(parent)
             case ast.Call(func=ast.Name(id="print" | "repr" | "id" | "callable" | "hash")):
                 return parent.func is not use
         return False
+
+    def _kept_unread(self, container: ast.expr) -> bool:
+        """`RULES = [f_rule, g_rule]`, where nothing in the file reads `RULES`."""
+        parent = self.view.scopes.parents.get(container)
+        if not isinstance(parent, (ast.Assign, ast.AnnAssign)):
+            return False
+        targets = parent.targets if isinstance(parent, ast.Assign) else [parent.target]
+        for target in targets:
+            if not isinstance(target, ast.Name):
+                return False
+            uses = self.view.scopes.uses.get(self.view.scopes.of(target), [])
+            if any(isinstance(u.ctx, ast.Load) for u in uses):
+                return False
+        return self.view.scopes.around[parent].kind != "class"
 
     def _factory_is_only_called(self, node: ast.Return) -> bool:
         """A rule that a function returns: harmless where what that function gives is dropped, or registered."""

@@ -99,15 +99,23 @@ class GetterNames:
             and not isinstance(node.args[0], ast.Starred)
         )
 
+    def _in_reach(self, variable: Variable) -> bool:
+        """Whether a name means the same in every rule of the cluster."""
+        scopes = self.view.scopes
+        return all(
+            rule.function is not None
+            and scopes.variable(variable.name, scopes.own[rule.function]) == variable
+            for rule in self.cluster.rules
+        )
+
     def _val_text(self) -> str:
         """How the file spells the legacy `Val`."""
-        module = self.view.scopes.module
         for variable, meaning in self.view.legacy.names.items():
-            if meaning == "Val" and variable.scope is module:
+            if meaning == "Val" and self._in_reach(variable):
                 self.cluster.result.kept.add(variable)
                 return variable.name
         for variable in self.view.legacy.module_variables:
-            if variable.scope is module:
+            if self._in_reach(variable):
                 self.cluster.result.kept.add(variable)
                 dotted = self.view.legacy.module_variables[variable]
                 full = next((m for m in self.view.legacy.modules if m == dotted), None)

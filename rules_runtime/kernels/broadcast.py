@@ -92,14 +92,17 @@ def expand(g: Any, shape: Shape, axes: tuple[int, ...]) -> Any:
             step *= shape[k]
     if g.size == 0 or 0 in shape:
         return np.zeros(shape, g.dtype)
-    return np.ndarray(shape, g.dtype, g, 0, tuple(strides))
+    view = np.ndarray(shape, g.dtype, g, 0, tuple(strides))
+    view.flags.writeable = False
+    return view
 
 
 def full_view(value: Any, shape: Shape) -> Any:
     """A read-only array of one value, of any shape, in constant memory."""
-    value = np.asarray(value)
+    value = np.array(value)
     if 0 in shape:
         return np.zeros(shape, value.dtype)
+    value.flags.writeable = False
     return np.ndarray(shape, value.dtype, value, 0, (0,) * len(shape))
 
 

@@ -31,6 +31,8 @@ class Pieces:
         for _, g in items:
             if type(g) is not ndarray and hasattr(type(g), "__traced_value__"):
                 return self._traced()
+            if not isinstance(g, (ndarray, np.generic, float)):
+                return self._padded()
         if len(items) > 1:
             tiled = self._tiled()
             if tiled is not None:
@@ -50,6 +52,30 @@ class Pieces:
         total = scatter(g, index, self.shape, self.dtype)
         for index, g in self.items[1:]:
             total = total + scatter(g, index, self.shape, self.dtype)
+        return total
+
+    def _padded(self) -> Any:
+        """For arrays of another library, which may not be written into: zeros around each slice, and their sum."""
+        total: Any = None
+        for index, g in self.items:
+            widths, at = [], 0
+            parts = list(index) if type(index) is tuple else [index]
+            if any(part is None or part is Ellipsis for part in parts):
+                raise NotImplementedError(f"the cotangent of a {type(g).__name__} read at {index}")
+            for k, n in enumerate(self.shape):
+                part = parts[k] if k < len(parts) else slice(None)
+                if not isinstance(part, slice):
+                    g = np.expand_dims(g, at)
+                    part = slice(part % n, part % n + 1)
+                start, stop, step = part.indices(n)
+                if step != 1:
+                    raise NotImplementedError(
+                        f"the cotangent of a {type(g).__name__} read at {index}"
+                    )
+                widths.append((start, n - max(start, stop)))
+                at += 1
+            wide = np.pad(g, widths)
+            total = wide if total is None else total + wide
         return total
 
     def _tiled(self) -> Any:

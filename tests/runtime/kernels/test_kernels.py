@@ -1,0 +1,159 @@
+"""The kernels against the plain numpy expressions that they replace."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from rules_runtime.kernels.broadcast import expand, product_sum, unbroadcast
+from rules_runtime.kernels.extrema import extremum_cotangent
+from rules_runtime.kernels.fill import Fill, Scaled
+from rules_runtime.kernels.products import matmul, matmul_left, matmul_right
+from rules_runtime.kernels.scatter import put, scatter
+from rules_runtime.kernels.triangular import cholesky_vjp, solve, triangle
+
+RNG = np.random.default_rng(3)
+SHAPES = [
+    ((4, 3), (3,)),
+    ((4, 3), (4, 1)),
+    ((2, 4, 3), (4, 3)),
+    ((2, 4, 3), (1, 1, 3)),
+    ((4, 3), ()),
+    ((4, 1), (4, 1)),
+    ((5,), (1,)),
+]
+
+
+@pytest.mark.parametrize(("wide", "narrow"), SHAPES, ids=str)
+def test_sums_over_broadcast_axes(wide: Any, narrow: Any) -> None:
+    g, factor = RNG.normal(size=wide), RNG.normal(size=wide)
+    mask = np.broadcast_to(np.arange(np.prod(narrow, dtype=int)).reshape(narrow), wide)
+    want = np.array([g[mask == k].sum() for k in range(mask.max() + 1)]).reshape(narrow)
+    np.testing.assert_allclose(unbroadcast(g, narrow), want)
+    want = np.array([(g * factor)[mask == k].sum() for k in range(mask.max() + 1)]).reshape(narrow)
+    np.testing.assert_allclose(product_sum(g, factor, narrow), want)
+    g, factor = np.asfortranarray(g), np.asfortranarray(factor)
+    np.testing.assert_allclose(product_sum(g, factor, narrow), want)
+
+
+@pytest.mark.parametrize("axes", [(0,), (1,), (0, 2), (0, 1, 2), ()])
+def test_expand_is_the_adjoint_of_a_sum(axes: Any) -> None:
+    x = RNG.normal(size=(2, 3, 4))
+    for keepdims in (True, False):
+        g = RNG.normal(size=np.sum(x, axis=axes, keepdims=keepdims).shape)
+        view = expand(np.asarray(g), x.shape, axes)
+        assert view.shape == x.shape
+        np.testing.assert_allclose(
+            np.sum(view * x), np.sum(g * np.sum(x, axis=axes, keepdims=keepdims))
+        )
+
+
+INDICES: list[Any] = [
+    RNG.integers(-7, 7, size=1000), RNG.integers(0, 7, size=(20, 30)), np.array([], int), np.array([0, 6, 0], np.int8), 3, slice(1, 6, 2),
+    (RNG.integers(-7, 7, size=500), RNG.integers(0, 5, size=500)), (np.array([[0], [1]]), np.array([0, 4, 4])), np.arange(7) > 3,
+    (slice(None), RNG.integers(0, 5, size=400)), (RNG.integers(0, 7, size=300),), [1, 1, 2], (2, np.array([1, 1])),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("index", INDICES, ids=lambda i: str(type(i)))
+@pytest.mark.parametrize("dtype", [float, np.float32, complex])
+def test_scatter_is_add_at(index: Any, dtype: Any) -> None:
+    for shape in ((7, 5), (7,)):
+        if isinstance(index, tuple) and len(index) > len(shape):
+            continue
+        g = RNG.normal(size=np.zeros(shape)[index].shape).astype(dtype)
+        if dtype is complex:
+            g = np.asarray(g * (1 + 2j))
+        want = np.zeros(shape, dtype)
+        np.add.at(want, index, g)
+        got = scatter(g, index, shape, np.dtype(dtype))
+        assert got.dtype == dtype
+        np.testing.assert_allclose(got, want, rtol=1e-4)
+
+
+@pytest.mark.parametrize("n", [1, 5, 47, 48, 49, 130])
+def test_cholesky_adjoint_in_blocks(n: int) -> None:
+    a = RNG.normal(size=(n, n))
+    a = a @ a.T + n * np.eye(n)
+    low = np.linalg.cholesky(a)
+    g = RNG.normal(size=(n, n))
+    inverse = np.linalg.inv(low)
+    phi = np.tril(low.T @ np.tril(g))
+    phi[range(n), range(n)] *= 0.5
+    s = inverse.T @ phi @ inverse
+    before = g.copy()
+    np.testing.assert_allclose(cholesky_vjp(g, low), 0.5 * (s + s.T), rtol=1e-8, atol=1e-12)
+    np.testing.assert_array_equal(g, before)
+
+
+@pytest.mark.parametrize("n", [3, 24, 48, 49, 130])
+@pytest.mark.parametrize("columns", [None, 4])
+def test_triangular_systems(n: int, columns: int | None) -> None:
+    a = RNG.normal(size=(n, n)) + 3 * n * np.eye(n)
+    b = RNG.normal(size=n if columns is None else (n, columns))
+    for m, kind in ((np.tril(a), "lower"), (np.triu(a), "upper"), (np.tril(a).T, "upper"), (a, "")):
+        assert triangle(m) == (kind if n >= 24 else "")
+        np.testing.assert_allclose(solve(m, b), np.linalg.solve(m, b), rtol=1e-9)
+    nearly = np.tril(a)
+    nearly[0, 1] = 1e-300
+    if n > 2:
+        assert triangle(nearly) == ""
+    with pytest.raises(np.linalg.LinAlgError):
+        solve(np.tril(a) * (np.arange(n) > 0), b)
+
+
+@pytest.mark.parametrize(
+    "shapes",
+    [
+        ((2, 3), (3, 4)),
+        ((5, 2, 3), (3, 4)),
+        ((2, 3), (5, 3, 4)),
+        ((5, 2, 3), (1, 3, 4)),
+        ((3,), (3, 4)),
+        ((2, 3), (3,)),
+    ],
+)
+def test_products(shapes: Any) -> None:
+    x, y = (RNG.normal(size=s) for s in shapes)
+    np.testing.assert_allclose(matmul(x, y), x @ y)
+    g = RNG.normal(size=(x @ y).shape)
+    dx, dy = matmul_left(g, y, x.shape), matmul_right(g, x, y.shape)
+    np.testing.assert_allclose(np.sum(dx * x), np.sum(g * (x @ y)))
+    np.testing.assert_allclose(np.sum(dy * y), np.sum(g * (x @ y)))
+    assert (dx.shape, dy.shape) == (x.shape, y.shape)
+
+
+@pytest.mark.parametrize("axes", [(1,), (0,), (0, 1)])
+def test_extrema_share_evenly(axes: Any) -> None:
+    x = np.array([[1.0, 3.0, 3.0], [5.0, 2.0, 0.0]])
+    for values in (x, x + np.arange(6.0).reshape(2, 3) / 10):
+        y = np.max(values, axis=axes)
+        g = RNG.normal(size=y.shape)
+        dx = extremum_cotangent(g, values, y, axes)
+        np.testing.assert_allclose(np.sum(dx, axis=axes), g)
+        assert np.all((dx != 0) <= (values == np.max(values, axis=axes, keepdims=True)))
+        into = np.ones((2, 3))
+        added = extremum_cotangent(g, values, y, axes, into)
+        np.testing.assert_allclose(added - (1.0 if added is into else 0.0), dx)
+
+
+def test_what_is_not_written_out() -> None:
+    x = RNG.normal(size=(2, 3))
+    fill = Fill(np.float64(2.0), (2, 3))
+    np.testing.assert_array_equal(fill.dense(), np.full((2, 3), 2.0))
+    np.testing.assert_array_equal(x * fill, 2.0 * x)
+    assert (-fill).value == -2.0
+    np.testing.assert_array_equal((fill * x[0]), 2.0 * np.broadcast_to(x[0], (2, 3)))
+    with pytest.raises(ValueError, match="read-only"):
+        fill.dense()[0] = 1.0
+    scaled = Scaled(x, 3.0)
+    np.testing.assert_allclose(scaled.through(lambda v: v @ v.T), 3.0 * x @ x.T)
+    assert scaled.array is x
+
+
+def test_put_changes_nothing() -> None:
+    x = np.zeros(3)
+    np.testing.assert_array_equal(put(x, 1, 5.0), [0, 5, 0])
+    np.testing.assert_array_equal(x, np.zeros(3))

@@ -58,14 +58,14 @@ class Pieces:
         """For arrays of another library, which may not be written into: zeros around each slice, and their sum."""
         total: Any = None
         for index, g in self.items:
-            widths, at = [], 0
+            widths = []
             parts = list(index) if type(index) is tuple else [index]
             if any(part is None or part is Ellipsis for part in parts):
                 raise NotImplementedError(f"the cotangent of a {type(g).__name__} read at {index}")
             for k, n in enumerate(self.shape):
                 part = parts[k] if k < len(parts) else slice(None)
                 if not isinstance(part, slice):
-                    g = np.expand_dims(g, at)
+                    g = np.expand_dims(g, k)
                     part = slice(part % n, part % n + 1)
                 start, stop, step = part.indices(n)
                 if step != 1:
@@ -73,7 +73,6 @@ class Pieces:
                         f"the cotangent of a {type(g).__name__} read at {index}"
                     )
                 widths.append((start, n - max(start, stop)))
-                at += 1
             wide = np.pad(g, widths)
             total = wide if total is None else total + wide
         return total

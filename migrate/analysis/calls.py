@@ -176,7 +176,7 @@ class Calls:
             for callee in set().union(*arguments) if arguments else set():
                 if isinstance(callee, Function):  # np.vectorize(f), np.apply_along_axis(f, …)
                     self.apply({callee}, node, [{ARRAY}], None, True)
-            return {UNKNOWN} if name.rpartition(".")[2] in SEVERAL_RESULTS else {ARRAY}
+            return {UNKNOWN} if self._gives_several(name.rpartition(".")[2], node) else {ARRAY}
         last = name.rpartition(".")[2]
         if module == "functools" and last == "partial" and node.args:
             self.flow.bound[node] = (arguments[0], node.args[1:], node.keywords)
@@ -230,6 +230,16 @@ class Calls:
                 self.flow.grow(site.rest, self.flow.elements(atoms))
             return {Held(site)}
         return None
+
+    def _gives_several(self, name: str, node: ast.Call) -> bool:
+        """Whether a function of numpy may give a tuple or a list with these arguments."""
+        if name == "where":
+            return len(node.args) != 3
+        if name in ("unique", "average", "linspace"):
+            return bool(node.keywords)
+        if name.startswith("atleast_"):
+            return len(node.args) != 1 or isinstance(node.args[0], ast.Starred)
+        return name in SEVERAL_RESULTS
 
     def _zip(self, node: ast.Call, arguments: list[Atoms], extra: Atoms) -> Atoms:
         outer = self.flow.site(node, "iterator")

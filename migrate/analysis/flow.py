@@ -34,6 +34,7 @@ from migrate.analysis.values import (
 from migrate.syntax.forms import constant_index, falls_through
 from migrate.syntax.scopes import FunctionNode, Variable, positional_parameters
 
+METHODS_OF_TANGENTS = frozenset({"get", "items", "keys", "values", "__getitem__"})
 _MAX_ROUNDS = 60
 
 
@@ -435,7 +436,9 @@ class Flow:
     def attribute(self, base: Atoms, attr: str) -> Atoms:
         found: Atoms = set()
         for atom in base:
-            if atom in (TANGENT, COTANGENT_ARRAY):
+            if atom in (TANGENT, COTANGENT_ARRAY) and attr in METHODS_OF_TANGENTS:
+                found.add(UNKNOWN)  # `map(dy.get, names)`: called elsewhere, in the legacy language
+            elif atom in (TANGENT, COTANGENT_ARRAY):
                 found.add(ARRAY if attr in ARRAY_ATTRIBUTES else TANGENT)
             elif atom is ARRAY:
                 found.add(ARRAY)

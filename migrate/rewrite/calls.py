@@ -6,13 +6,13 @@ import ast
 from typing import TYPE_CHECKING
 
 from migrate.analysis.annotations import last_part
+from migrate.analysis.flow import METHODS_OF_TANGENTS
 from migrate.analysis.numeric import ARRAY_METHODS, SCALAR_BUILTINS
 from migrate.analysis.values import (
     ARRAY,
     COTANGENT_ARRAY,
-    PLAIN,
+    NUMERIC,
     TANGENT,
-    UNKNOWN,
     Atoms,
     Back,
     Bound,
@@ -22,7 +22,7 @@ from migrate.analysis.values import (
 )
 from migrate.rewrite.escapes import Escapes
 from migrate.rewrite.getters import GetterNames
-from migrate.rewrite.layout import returned_expressions, with_parentheses
+from migrate.rewrite.layout import returned_expressions, wrap_in_call
 from migrate.rewrite.legacy_calls import rewrite_getter_call, rewrite_ignore
 from migrate.rewrite.primals import Primal, context_parameter
 from migrate.rewrite.verdicts import Undecided
@@ -165,6 +165,7 @@ class CallRewriter:
             self._call(node)
         elif isinstance(node, (ast.Name, ast.Attribute)):
             self._legacy_value(node)
+            self._method_as_value(node)
             self._context_use(node)
             self.getters.name_use(node, self.edits)
 
@@ -182,7 +183,7 @@ class CallRewriter:
         if handed:
             self._pullback_call(node, called, handed)
             return
-        if called and not called & {UNKNOWN, PLAIN}:
+        if called and all(isinstance(a, (Function, Bound)) or a is NUMERIC for a in called):
             return
         self._foreign_call(node, called)
 
@@ -347,6 +348,16 @@ class CallRewriter:
             return None
         return context.id
 
+    def _method_as_value(self, node: ast.Name | ast.Attribute) -> None:
+        """`map(dy.get, names)`."""
+        if not isinstance(node, ast.Attribute) or node.attr not in METHODS_OF_TANGENTS:
+            return
+        parent = self.view.scopes.parents.get(node)
+        if isinstance(parent, ast.Call) and parent.func is node:
+            return
+        if self.flow.atoms(node.value) & {TANGENT, COTANGENT_ARRAY}:
+            self.in_legacy(node.value)
+
     def _context_use(self, node: ast.Name | ast.Attribute) -> None:
         """`__context__` handed to a helper: the config goes in its place."""
         if not (isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)):
@@ -477,7 +488,9 @@ class CallRewriter:
         for operand in operands:
             atoms = self.flow.atoms(operand)
             builtin = isinstance(operand, ast.Name) and self.view.scopes.of(operand).scope is None
-            if builtin or not atoms & {PLAIN, UNKNOWN}:
+            if builtin or all(
+                isinstance(a, (Function, Bound, Back, Nothing)) or a is NUMERIC for a in atoms
+            ):
                 continue
             others = [a for a in node.args if a is not operand]
             if any(self.cluster.carries_tangents(self.flow.atoms(a)) for a in others):
@@ -485,7 +498,7 @@ class CallRewriter:
 
     def in_legacy(self, node: ast.expr) -> None:
         """Have a tangent in the legacy language for what is done with it here."""
-        self.edits.wrap(with_parentheses(self.view, node), f"{self.names.use('to_legacy')}(", ")")
+        wrap_in_call(self.view, self.edits, node, self.names.use("to_legacy"))
         self.cluster.note(
             "RM104", "the tangent is converted for code that only fits the legacy language", node
         )

@@ -120,6 +120,8 @@ class DefinitionRewriter:
         if function.name in scope.global_names:
             return True
         variable = self.view.scopes.variable(function.name, scope)
+        if any(isinstance(u.ctx, ast.Del) for u in self.view.scopes.uses.get(variable, [])):
+            return True
         own = [
             u
             for u in self.view.scopes.uses.get(variable, [])

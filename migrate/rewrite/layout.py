@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 
 from migrate.analysis.module import ModuleView
+from migrate.syntax.edits import Edits
 from migrate.syntax.scopes import FunctionNode, same_scope_nodes
 
 
@@ -38,6 +39,13 @@ def with_parentheses(view: ModuleView, node: ast.expr) -> tuple[int, int]:
             if source.find_operator("(", source.span(call.func)[1], source.span(call)[1]) == before:
                 return start, end
         start, end = before, close + 1
+
+
+def wrap_in_call(view: ModuleView, edits: Edits, node: ast.expr, name: str) -> None:
+    """`e` -> `name(e)`; a tuple without parentheses gets some, or it would become several arguments."""
+    loose = isinstance(node, ast.Tuple) and not is_parenthesised(view, node)
+    before, after = ("((", "))") if loose else ("(", ")")
+    edits.wrap(with_parentheses(view, node), name + before, after)
 
 
 def is_parenthesised(view: ModuleView, node: ast.Tuple) -> bool:

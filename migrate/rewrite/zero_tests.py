@@ -15,7 +15,7 @@ from migrate.analysis.values import (
     Nothing,
 )
 from migrate.rewrite.escapes import Escapes
-from migrate.rewrite.layout import with_parentheses
+from migrate.rewrite.layout import with_parentheses, wrap_in_call
 from migrate.rewrite.verdicts import Undecided
 from migrate.syntax.edits import Edits
 from migrate.syntax.scopes import FunctionNode, positional_parameters
@@ -93,9 +93,12 @@ class ZeroTests:
                 self._none_test(node, left, isinstance(op, (ast.IsNot, ast.NotEq)))
             elif _is_none(left):
                 self._none_test(node, right, isinstance(op, (ast.IsNot, ast.NotEq)))
-            elif isinstance(op, (ast.Eq, ast.NotEq)):
-                self._nested_nones(left, right)
+            else:
+                self._sentinels(self.flow.atoms(left), self.flow.atoms(right))
+                if isinstance(op, (ast.Eq, ast.NotEq)):
+                    self._nested_nones(left, right)
         elif isinstance(op, (ast.In, ast.NotIn)):
+            self._sentinels(self.flow.atoms(left), self.flow.elements(self.flow.atoms(right)))
             if _is_none(left):
                 self._none_in(node, right, isinstance(op, ast.NotIn))
             elif isinstance(right, (ast.Tuple, ast.List, ast.Set)) and any(
@@ -103,6 +106,13 @@ class ZeroTests:
             ):
                 if self.cluster.is_zero_like(self.flow.atoms(left)):
                     self._in_legacy(left)
+
+    def _sentinels(self, left: Atoms, right: Atoms) -> None:
+        """`cfg is default`, where the None of `default` is a zero as well: for `cfg` it would be a None no more."""
+        for one, other in ((left, right), (right, left)):
+            marked = any(isinstance(a, Nothing) and a in self.cluster.marked for a in one)
+            if marked and not self.cluster.is_zero_like(other):
+                raise Undecided("a None is both a zero and a value that others are compared with")
 
     def _must_be_primal(self, node: ast.Compare) -> None:
         for part in (node.left, *node.comparators):
@@ -271,8 +281,7 @@ class ZeroTests:
         self._in_legacy(node.subject)
 
     def _in_legacy(self, node: ast.expr) -> None:
-        span = with_parentheses(self.view, node)
-        self.edits.wrap(span, f"{self.names.use('to_legacy')}(", ")")
+        wrap_in_call(self.view, self.edits, node, self.names.use("to_legacy"))
 
     # ---- dicts by key --------------------------------------------------------------------
 

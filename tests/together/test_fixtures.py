@@ -6,6 +6,7 @@ gradients that are not those of their function on purpose, and what Python a fil
 
 from __future__ import annotations
 
+import ast
 import json
 import sys
 from functools import cache
@@ -123,6 +124,31 @@ def test_converting_again_changes_nothing(stem: str) -> None:
         outcome.after, f"{stem}.py", Options(legacy_modules=LEGACY_MODULES + extra)
     )
     assert isinstance(again, FileUnchanged), again
+
+
+def unused_imports(source: bytes, modules: tuple[str, ...]) -> set[str]:
+    """The names that are imported from `modules`, or are such modules, and read nowhere in the file."""
+    tree = ast.parse(source)
+    read = {
+        n.id for n in ast.walk(tree) if isinstance(n, ast.Name) and not isinstance(n.ctx, ast.Store)
+    }
+    bound: set[str] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            bound |= {a.asname or a.name.partition(".")[0] for a in node.names if a.name in modules}
+        elif isinstance(node, ast.ImportFrom) and node.module in modules:
+            bound |= {a.asname or a.name for a in node.names}
+    return bound - read
+
+
+@pytest.mark.parametrize("stem", RUNNABLE)
+def test_no_import_is_left_without_a_use(stem: str) -> None:
+    outcome = outcome_of(stem)
+    if not isinstance(outcome, FileConverted):
+        return
+    legacy = unused_imports(outcome.after, LEGACY_MODULES)
+    assert not legacy - unused_imports(outcome.before, LEGACY_MODULES)
+    assert not unused_imports(outcome.after, ("rules_runtime",))
 
 
 @pytest.mark.parametrize("stem", RUNNABLE)

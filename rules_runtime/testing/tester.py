@@ -136,9 +136,14 @@ class _RuleCheck:
         return failure
 
     def call_function(self) -> Any:
-        callee, args, fkwargs = _copied((self.f, self.args, self.fkwargs))
-        y = callee(*args, **fkwargs)
-        self.mutates = unchanged((self.args, self.fkwargs), (args, fkwargs), "") is not None
+        """The value of the function on copies; what it changes in place the rule may change as well."""
+        f, args, fkwargs = _copied((self.f, self.args, self.fkwargs))
+        y = f(*args, **fkwargs)
+        after = (_callee_primal(f), args, fkwargs)
+        self.mutates = unchanged(self.before, after, "") is not None
+        if self.mutates:
+            self.primals = _copied(self.primals)  # what the differences start from
+            self.before = _copied(after)
         return y
 
     def call_rule(self) -> tuple[Any, Callable[[Any], Any]]:

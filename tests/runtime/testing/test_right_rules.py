@@ -469,5 +469,33 @@ def test_arguments_are_not_changed():
     assert x.tolist() == [1.0, 2.0]
 
 
+def test_a_function_that_changes_something_in_place():
+    """Then its rule may change the same, and differences start from what was there before."""
+
+    class Layer:
+        def __init__(self, k):
+            self.k, self.calls = k, 0
+
+        def __call__(self, x):
+            self.calls += 1
+            return self.k * x
+
+    @rrule.register(Layer.__call__)
+    def rrule_layer(self, x):
+        return self(x), lambda dy: (Tangent[Layer](k=dy * x), dy * self.k)
+
+    test_rrule(Layer(1.5), 2.0)
+
+    def double(x):
+        x *= 2
+        return x.sum()
+
+    @rrule.register(double)
+    def rrule_double(_, x):
+        return double(x), lambda dy: (N, 2 * dy * np.ones_like(x))
+
+    test_rrule(double, np.array([1.0, 2.0]))
+
+
 def test_pytest_does_not_collect_it():
     assert test_rrule.__test__ is False

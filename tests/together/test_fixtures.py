@@ -132,6 +132,9 @@ def unused_imports(source: bytes, modules: tuple[str, ...]) -> set[str]:
     read = {
         n.id for n in ast.walk(tree) if isinstance(n, ast.Name) and not isinstance(n.ctx, ast.Store)
     }
+    for node in tree.body:
+        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "__all__":
+            read |= set(ast.literal_eval(node.value))
     bound: set[str] = set()
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):

@@ -18,6 +18,10 @@ class NearbyModules:
         found = self.locate(level, name)
         return found[1] if found else None
 
+    def beside(self, path: str) -> NearbyModules:
+        """What finds the modules that another file imports."""
+        return NearbyModules(path)
+
     def locate(self, level: int, name: str) -> tuple[str, bytes] | None:
         """Where the module is, and its source."""
         folder = os.path.dirname(os.path.realpath(self.path))

@@ -11,6 +11,7 @@ from functools import lru_cache
 
 _WORDS = (b"adjoint", b"nograd", b"literal_get", b"dropgrad", b"accum", b"ignore", b"hook")
 _REEXPORT = re.compile(rb"from\s+[\w.]+\s+import\s+(?:\([^)]*|[^\n(]*)\badjoint\b")
+_DECORATOR = re.compile(rb"(?m)^[ \t]*@[\w.]*\badjoint\b")
 _RARE = b"jz"  # each is one byte in a thousand of Python source
 
 
@@ -18,7 +19,9 @@ def may_hold_rules(source: bytes, legacy_modules: tuple[str, ...]) -> bool:
     """Whether the bytes may hold something to convert: a legacy module is named, or `adjoint` is imported from anywhere."""
     if names_a_module(source, legacy_modules):
         return any(word in source for word in _WORDS)
-    return _found_by_letter(source, b"adjoint", b"j", 2) and _REEXPORT.search(source) is not None
+    return _found_by_letter(source, b"adjoint", b"j", 2) and (
+        _REEXPORT.search(source) is not None or _DECORATOR.search(source) is not None
+    )
 
 
 def names_a_module(source: bytes, legacy_modules: tuple[str, ...]) -> bool:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import Protocol, runtime_checkable
 
 from migrate.defaults import LEGACY_MODULES
 from migrate.model import ModuleSource
@@ -43,6 +44,7 @@ class LegacyImport:
     statement: ast.Import | ast.ImportFrom
     alias: ast.alias
     name: str | None
+    own: bool = True  # what it brings is legacy; a module of the user's that re-exports is not
 
 
 @dataclass
@@ -57,9 +59,12 @@ class LegacyNames:
     star: ast.ImportFrom | None = None
     hidden: frozenset[str] = frozenset()  # names that a later star import brings too
     aliases: dict[Variable, ast.Assign | ast.AnnAssign] = field(default_factory=dict)
+    reexporting: dict[Variable, Exports] = field(default_factory=dict)  # modules of the user's
+    star_names: dict[str, str] = field(default_factory=dict)  # by a star import of such a module
+    reexport_star: ast.ImportFrom | None = None
 
     def __bool__(self) -> bool:
-        return bool(self.imports or self.star)
+        return bool(self.imports or self.star or self.star_names)
 
     def meaning(self, node: ast.expr) -> str | None:
         """The legacy name that an expression stands for, or None."""
@@ -68,7 +73,13 @@ class LegacyNames:
             found = self.names.get(variable)
             if found is None and variable.scope is None and self.star is not None:
                 return node.id if node.id in STAR - self.hidden else None
+            if found is None and variable.scope is None:
+                return self.star_names.get(node.id)
             return found
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
+            exports = self.reexporting.get(self.scopes.of(node.value))
+            if exports is not None and node.attr in exports.names:
+                return exports.names[node.attr]
         if isinstance(node, ast.Attribute) and node.attr in LEGACY:
             return node.attr if self._is_module(node.value) else None
         return None
@@ -80,6 +91,10 @@ class LegacyNames:
             node = node.value
         if not isinstance(node, ast.Name):
             return False
+        handed_on = self.reexporting.get(self.scopes.of(node))
+        if handed_on is not None and dotted and dotted[-1] in handed_on.modules:
+            module = handed_on.modules[dotted.pop()]
+            return ".".join([module, *reversed(dotted)]) in self.modules
         start = self.module_variables.get(self.scopes.of(node))
         return start is not None and ".".join([start, *reversed(dotted)]) in self.modules
 
@@ -105,6 +120,7 @@ def find_legacy_names(
     for node in list(scopes.around):
         if isinstance(node, ast.Import):
             _plain_import(node, found)
+            _plain_reexport(node, found, module_source, depth)
         elif isinstance(node, ast.ImportFrom):
             _from_import(node, found, candidates, module_source, depth)
     if found.star is not None:
@@ -128,6 +144,20 @@ def _plain_import(node: ast.Import, found: LegacyNames) -> None:
             found.imports.append(LegacyImport(node, alias, None))
 
 
+def _plain_reexport(
+    node: ast.Import, found: LegacyNames, module_source: ModuleSource | None, depth: int
+) -> None:
+    """`import compat as c`, where `c.adjoint` is used."""
+    for alias in node.names:
+        if alias.name in found.modules or ("." in alias.name and alias.asname is None):
+            continue
+        exports = _exports(0, alias.name, found.modules, module_source, depth)
+        if exports:
+            variable = found.scopes.variable(alias.asname or alias.name, found.scopes.around[node])
+            found.reexporting[variable] = exports
+            found.imports.append(LegacyImport(node, alias, None, own=False))
+
+
 def _from_import(
     node: ast.ImportFrom,
     found: LegacyNames,
@@ -139,7 +169,7 @@ def _from_import(
     legacy = module in found.modules or (
         node.level > 0 and bool(node.module) and _configured(node.module, found.modules) is not None
     )
-    exported: dict[str, str] | None = None
+    exported: Exports | None = None
     for alias in node.names:
         dotted = f"{module}.{alias.name}" if not module.endswith(".") else module + alias.name
         known = dotted if dotted in found.modules else None
@@ -151,20 +181,46 @@ def _from_import(
             found.imports.append(LegacyImport(node, alias, None))
             continue
         if not legacy and exported is None:
-            exported = _reexported(node, found.modules, module_source, depth)
+            exported = _exports(node.level, node.module or "", found.modules, module_source, depth)
         if alias.name == "*":
             if legacy:
                 found.star = node
+            elif exported:
+                found.star_names.update(exported.names)
+                found.reexport_star = found.reexport_star or node
             continue
         meaning: str | None
         if legacy:
             meaning = alias.name if alias.name in LEGACY else None
         else:
-            meaning = (exported or {}).get(alias.name)
+            meaning = (exported or _NOTHING).names.get(alias.name)
+            if meaning is None:
+                _module_from(node, alias, exported or _NOTHING, found, module_source, depth)
         if meaning is not None:
             variable = found.scopes.variable(alias.asname or alias.name, found.scopes.around[node])
             candidates.setdefault(variable, []).append((alias, meaning))
             found.imports.append(LegacyImport(node, alias, meaning))
+
+
+def _module_from(
+    node: ast.ImportFrom,
+    alias: ast.alias,
+    exported: Exports,
+    found: LegacyNames,
+    module_source: ModuleSource | None,
+    depth: int,
+) -> None:
+    """`from .compat import zr` and `from . import compat`, where `compat.adjoint` is used."""
+    variable = found.scopes.variable(alias.asname or alias.name, found.scopes.around[node])
+    if alias.name in exported.modules:
+        found.module_variables[variable] = exported.modules[alias.name]
+        found.imports.append(LegacyImport(node, alias, None))
+        return
+    dotted = f"{node.module}.{alias.name}" if node.module else alias.name
+    inner = _exports(node.level, dotted, found.modules, module_source, depth)
+    if inner:
+        found.reexporting[variable] = inner
+        found.imports.append(LegacyImport(node, alias, None, own=False))
 
 
 def _configured(name: str | None, modules: tuple[str, ...]) -> str | None:
@@ -175,32 +231,71 @@ def _configured(name: str | None, modules: tuple[str, ...]) -> str | None:
     return None
 
 
-def _reexported(
-    node: ast.ImportFrom,
+@dataclass(frozen=True)
+class Exports:
+    """What another module of the user hands on: legacy names, and legacy modules, under names of its own."""
+
+    names: dict[str, str]
+    modules: dict[str, str]
+
+    def __bool__(self) -> bool:
+        return bool(self.names or self.modules)
+
+
+_NOTHING = Exports({}, {})
+
+
+@runtime_checkable
+class Finder(Protocol):
+    """A ModuleSource that can also tell where a module is, and find what that one imports."""
+
+    def __call__(self, level: int, name: str) -> bytes | None: ...
+
+    def locate(self, level: int, name: str) -> tuple[str, bytes] | None: ...
+
+    def beside(self, path: str) -> Finder: ...
+
+
+def _exports(
+    level: int,
+    name: str,
     modules: tuple[str, ...],
     module_source: ModuleSource | None,
     depth: int,
-) -> dict[str, str]:
-    """Legacy names that another module of the user hands on: name there -> legacy name."""
+) -> Exports:
+    """Read what a module nearby re-exports, through further modules where it has them from there."""
     if module_source is None or depth <= 0:
-        return {}
-    if not any(alias.name in LEGACY or alias.asname in LEGACY for alias in node.names):
-        # Under another name a re-export can only be told by reading the module, which is too slow for every import.
-        if node.level == 0:
-            return {}
-    source = module_source(node.level, node.module or "")
-    if source is None or not any(m.rpartition(".")[2].encode() in source for m in modules):
-        return {}
+        return _NOTHING
+    source, beside = _located(module_source, level, name)
+    if source is None or not (b"import" in source and _may_reexport(source, modules)):
+        return _NOTHING
     try:
         tree = ast.parse(source)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return {}
+        return _NOTHING
     scopes = analyse_scopes(tree)
-    inner = find_legacy_names(tree, scopes, modules, None, depth - 1)
-    exported = {v.name: m for v, m in inner.names.items() if v.scope is scopes.module}
+    inner = find_legacy_names(tree, scopes, modules, beside, depth - 1)
+    names = {v.name: m for v, m in inner.names.items() if v.scope is scopes.module}
     if inner.star is not None:
-        exported = {name: name for name in STAR} | exported
-    return exported
+        names = {name: name for name in STAR} | names
+    names = inner.star_names | names
+    aliases = {v.name: m for v, m in inner.module_variables.items() if v.scope is scopes.module}
+    return Exports(names, aliases)
+
+
+def _may_reexport(source: bytes, modules: tuple[str, ...]) -> bool:
+    named = any(m.rpartition(".")[2].encode() in source for m in modules)
+    return named or b"adjoint" in source or b"*" in source
+
+
+def _located(
+    module_source: ModuleSource, level: int, name: str
+) -> tuple[bytes | None, ModuleSource | None]:
+    """The source of a module, and what finds the modules that *it* imports, where the finder can tell."""
+    if not isinstance(module_source, Finder):
+        return module_source(level, name), None
+    found = module_source.locate(level, name)
+    return (None, None) if found is None else (found[1], module_source.beside(found[0]))
 
 
 def _hidden_by_later_stars(star: ast.ImportFrom, scopes: Scopes) -> frozenset[str]:

@@ -111,6 +111,8 @@ class ImportRewriter:
         doomed = []
         star_gone = self._star_is_unused()
         for item in self.view.legacy.imports:
+            if not item.own:
+                continue
             bound = item.alias.asname or item.alias.name.partition(".")[0]
             variable = self.scopes.variable(bound, self.scopes.around[item.statement])
             if bound in exported or self._uses(variable) or variable in self.kept:

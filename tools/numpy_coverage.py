@@ -19,7 +19,9 @@ SPACES = {"numpy": np, "numpy.linalg": np.linalg, "numpy.fft": np.fft, "numpy.em
 RULE, TRACED, CONSTANT, NONE = "rule", "traced", "non-differentiable", "none"
 
 # What the reverse mode does itself, when a traced value meets it.
-TRACED_ITSELF = frozenset("array asanyarray asarray astype full".split())
+TRACED_ITSELF = frozenset(
+    "array asanyarray asarray astype copyto fill_diagonal full place put put_along_axis putmask".split()
+)
 
 # Results that do not depend continuously on any argument: made of shapes, whole numbers, names, types, files.
 WITHOUT_NUMBERS = frozenset(
@@ -66,7 +68,7 @@ def page() -> str:
     lines = [
         "# Which functions of numpy have a rule",
         "",
-        "Made by `python -m tools.numpy_coverage`; not written by hand. "
+        "Made by `python -m tools.numpy_coverage`; not written by hand.",
         f"The names are those of numpy {version}.",
         "",
         "* **rule**: has a derivative;",

@@ -1,0 +1,79 @@
+"""Functions of numpy that write into their first argument, as assignments by index to a traced array."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from .protocols import FAST_FUNCTIONS
+from .tracer import Tracer, primal
+
+
+def _put_along_axis(arr: Any, indices: Any, values: Any, axis: int | None = -1) -> None:
+    indices = np.asarray(primal(indices))
+    if axis is None:
+        arr[np.unravel_index(indices, arr.shape)] = values
+        return
+    index: list[Any] = list(np.indices(indices.shape, sparse=True))
+    index[axis] = indices
+    arr[tuple(index)] = values
+
+
+def _fill_diagonal(a: Any, val: Any, wrap: bool = False) -> None:
+    step, end = a.shape[-1] + 1, None
+    if a.ndim > 2:
+        step = 1 + int(np.sum(np.cumprod(a.shape[:-1])))
+    elif not wrap:
+        end = a.shape[1] * a.shape[1]
+    places = np.arange(int(np.prod(a.shape)))[:end:step]
+    a[np.unravel_index(places, a.shape)] = (
+        val if np.ndim(val) == 0 else np.resize(val, places.shape)
+    )
+
+
+def _copyto(dst: Any, src: Any, casting: str = "same_kind", where: Any = True) -> None:
+    if where is True:
+        dst[...] = src
+    else:
+        dst[...] = np.where(primal(where), src, dst)
+
+
+def _putmask(a: Any, mask: Any, values: Any) -> None:
+    a[...] = np.where(primal(mask), np.resize(values, a.shape), a)
+
+
+def _place(arr: Any, mask: Any, vals: Any) -> None:
+    places = np.nonzero(np.asarray(primal(mask)))
+    arr[places] = np.resize(vals, places[0].shape)
+
+
+def _put(a: Any, ind: Any, v: Any, mode: str = "raise") -> None:
+    places = np.ravel(primal(ind))
+    if mode == "clip":
+        places = np.clip(places, 0, np.size(a) - 1)
+    a[np.unravel_index(places % np.size(a), a.shape)] = np.resize(v, places.shape)
+
+
+def _writer(write: Callable[..., None]) -> Callable[[Any, Any], Any]:
+    """For the table of fast paths; a plain array cannot hold traced values, so that is left to the error."""
+
+    def call(args: Any, kwargs: Any) -> Any:
+        if not args or type(args[0]) is not Tracer:
+            return NotImplemented
+        write(*args, **kwargs)
+        return None
+
+    return call
+
+
+for _function, _write in (
+    (np.put_along_axis, _put_along_axis),
+    (np.fill_diagonal, _fill_diagonal),
+    (np.copyto, _copyto),
+    (np.putmask, _putmask),
+    (np.place, _place),
+    (np.put, _put),
+):
+    FAST_FUNCTIONS[_function] = _writer(_write)

@@ -256,8 +256,20 @@ class Annotations:
             )
         definition = self.class_of(Annotation((member,), scope))
         if definition is not None:
-            return any(last_part(_head(b)) in _FIXED for b in definition.bases)
+            fixed = any(last_part(_head(b)) in _FIXED for b in definition.bases)
+            return fixed or self._has_no_fields(definition)
         return False
+
+    def _has_no_fields(self, definition: ast.ClassDef) -> bool:
+        """Whether neither a class nor a subclass of it in this module has a field."""
+        if self.fields(definition) != {}:
+            return False
+        for node in self.scopes.own:
+            if isinstance(node, ast.ClassDef) and node is not definition:
+                named = {last_part(_head(b)) for b in node.bases}
+                if definition.name in named and not self._has_no_fields(node):
+                    return False
+        return True
 
 
 def last_part(node: ast.expr) -> str | None:

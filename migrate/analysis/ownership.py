@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterable
 
-from migrate.analysis.find import Rule, exported_names
+from migrate.analysis.find import Rule, exported_names, skip_marker
 from migrate.analysis.module import ModuleView
 from migrate.syntax.scopes import FunctionNode, Variable
 
@@ -18,7 +18,7 @@ def owned_helpers(view: ModuleView, rules: Iterable[Rule]) -> dict[ast.AST, set[
     for variable, definition in view.definitions.items():
         primal = any(b in view.rule_functions for b in variable.bindings)
         at_module = variable.scope is view.scopes.module
-        if primal or (at_module and variable.name in exported):
+        if primal or (at_module and variable.name in exported) or _is_skipped(definition, view):
             continue
         if _inside_any(definition, functions, view) is None and _has_uses(variable, view):
             candidates[variable] = definition
@@ -66,6 +66,15 @@ def clusters(rules: list[Rule], users: dict[ast.AST, set[Rule]]) -> list[list[Ru
             seen.update(members)
             found.append(members)
     return found
+
+
+def _is_skipped(definition: ast.AST, view: ModuleView) -> bool:
+    """`# rrule-migrate: skip` beside a helper: it stays as it is, and counts as other people's code."""
+    line = getattr(definition, "lineno", 0)
+    return any(
+        view.source.line_of(at) == line and skip_marker(text) == "skip"
+        for at, text in view.source.comments
+    )
 
 
 def _has_uses(variable: Variable, view: ModuleView) -> bool:

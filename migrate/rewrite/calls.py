@@ -276,7 +276,7 @@ class CallRewriter:
                 return
         elif meaning in ("nograd", "adjoint"):
             raise Undecided(f"{meaning} is called inside of it")
-        self.cluster.result.consumed.add(node.func)
+        self.cluster.result.consumed.update(ast.walk(node.func))
 
     def _foreign_hook(self, node: ast.Call) -> None:
         if len(node.args) != 2:
@@ -395,7 +395,7 @@ class CallRewriter:
             return
         if meaning == "accum":
             self.edits.replace(*self.view.source.span(node), self.names.use("add"))
-            self.cluster.result.consumed.add(node)
+            self.cluster.result.consumed.update(ast.walk(node))
             return
         raise Undecided(f"{meaning} is used as a value")
 

@@ -15,7 +15,7 @@ from migrate.analysis.find import (
 )
 from migrate.analysis.module import ModuleView
 from migrate.rewrite.names import NameChooser, reads
-from migrate.rewrite.primals import context_parameter
+from migrate.rewrite.primals import context_parameter, default_of
 from migrate.rewrite.signature import rewrite_parameters
 from migrate.rewrite.verdicts import Refused, RuleNote, Undecided
 from migrate.syntax.edits import Edits
@@ -225,8 +225,10 @@ class DefinitionRewriter:
                 annotate[arguments[1].arg] = "str"
                 if arguments[1].annotation is not None:
                     self._consume_inside(arguments[1].annotation)
-        if context is not None and context.annotation is not None:
-            self._consume_inside(context.annotation)
+        if context is not None:
+            for gone in (context.annotation, default_of(function, context)):
+                if gone is not None:
+                    self._consume_inside(gone)
         if not lead and not drop and not annotate:
             return
         self.rewrite_signature(function, lead, drop, annotate)

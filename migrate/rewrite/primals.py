@@ -75,7 +75,8 @@ class Arguments:
         if index < len(self.fixed):
             return self.fixed[index]
         if self.rest is not None:
-            return replace(self.rest.item(index - len(self.fixed)), annotation=self.rest.annotation)
+            part = self.rest.item(index - len(self.fixed))
+            return replace(part, annotation=self.rest.annotation, zero=self.rest.zero)
         return Primal()
 
     def merged(self, other: Arguments) -> Arguments | None:
@@ -188,6 +189,18 @@ def _callee(primal: Primal, function: FunctionNode, view: ModuleView) -> Primal:
     if definition is not None and view.annotations.fields(definition) == {}:
         return replace(primal, zero=NO)
     return primal
+
+
+def default_of(function: FunctionNode, arg: ast.arg) -> ast.expr | None:
+    """The default of a parameter."""
+    arguments = function.args
+    positional = positional_parameters(arguments)
+    shift = len(positional) - len(arguments.defaults)
+    if arg in positional and positional.index(arg) >= shift:
+        return arguments.defaults[positional.index(arg) - shift]
+    if arg in arguments.kwonlyargs:
+        return arguments.kw_defaults[arguments.kwonlyargs.index(arg)]
+    return None
 
 
 def context_parameter(function: FunctionNode) -> ast.arg | None:

@@ -107,8 +107,13 @@ class Edits:
         return merged
 
     def apply(self, text: str, start: int = 0, end: int | None = None) -> str:
-        """The text between two offsets, edited."""
+        """The text between two offsets, edited; what is inserted at the end of it belongs to what comes after."""
         end = len(text) if end is None else end
+        if end < len(text):
+            kept = [o for o in self._openings if not (o[0] == o[1] == end)]
+            if len(kept) < len(self._openings):
+                inner = Edits(dict(self._replaced), kept, list(self._closings))
+                return inner.apply(text, start, end)
         pieces = []
         at = start
         for item in self.resolved():

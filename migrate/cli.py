@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from migrate import __version__
-from migrate.help import GroupedCommand, GroupedOption
+from migrate.command.help import GroupedCommand, GroupedOption
 
 if TYPE_CHECKING:
-    from migrate.request import Request
-    from migrate.terminal import Stream
+    from migrate.command.request import Request
+    from migrate.command.terminal import Stream
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -237,10 +237,10 @@ def main(context: click.Context, /, **options: Any) -> None:
     PATH is a file, a folder (its .py, .pyi and .ipynb files), or - to read standard input and write the
     result to standard output.
     """
-    from migrate.errors import Stop
-    from migrate.request import Request
-    from migrate.run import FAILED, run
-    from migrate.terminal import standard
+    from migrate.command.errors import Stop
+    from migrate.command.request import Request
+    from migrate.command.run import FAILED, run
+    from migrate.command.terminal import standard
 
     request = Request(**options)
     out, err = standard(request.color)
@@ -250,7 +250,7 @@ def main(context: click.Context, /, **options: Any) -> None:
         else:
             _refuse_nonsense(context, request)
             if request.select or request.ignore:
-                from migrate.selection import check_codes
+                from migrate.command.selection import check_codes
 
                 check_codes(request.select, "--select")
                 check_codes(request.ignore, "--ignore")
@@ -277,7 +277,7 @@ def main(context: click.Context, /, **options: Any) -> None:
 
 
 def _tell(request: Request, out: Stream) -> int:
-    from migrate.explain import explain, list_codes
+    from migrate.command.explain import explain, list_codes
 
     if request.explain:
         explain(request.explain, out)

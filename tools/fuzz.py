@@ -16,8 +16,8 @@ from collections import Counter
 from functools import lru_cache
 from pathlib import Path
 
+from migrate.command.plan import Job, plan_file
 from migrate.model import FileConverted, FileFailed, FileUnchanged, Options
-from migrate.plan import Job, plan_file
 
 KEPT = Path(tempfile.gettempdir()) / "rrule-migrate-fuzz"
 FIXTURES = Path(__file__).resolve().parent.parent / "tests" / "fixtures"

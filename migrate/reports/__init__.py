@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from migrate.discover import Skipped
+    from migrate.command.discover import Skipped
+    from migrate.command.request import Request
+    from migrate.command.terminal import Stream
     from migrate.model import Outcome
     from migrate.reports.tally import Tally
-    from migrate.request import Request
-    from migrate.terminal import Stream
 
 
 class Report(Protocol):

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from migrate.diff import name_in_diff
+from migrate.command.diff import name_in_diff
 from migrate.model import FileConverted, FileFailed, Outcome
 from migrate.reports.tally import counted
 
 if TYPE_CHECKING:
-    from migrate.discover import Skipped
+    from migrate.command.discover import Skipped
     from migrate.reports.tally import Tally
 
 

@@ -11,7 +11,7 @@ from migrate import __version__
 from migrate.model import FileConverted, FileFailed, Outcome
 
 if TYPE_CHECKING:
-    from migrate.discover import Skipped
+    from migrate.command.discover import Skipped
     from migrate.reports.tally import Tally
 
 VERSION = 1

@@ -8,12 +8,12 @@ from migrate.model import FileFailed
 from migrate.reports.text import print_failure
 
 if TYPE_CHECKING:
-    from migrate.discover import Skipped
+    from migrate.command.discover import Skipped
+    from migrate.command.request import Request
+    from migrate.command.terminal import Stream
     from migrate.model import Outcome
     from migrate.reports import Report
     from migrate.reports.tally import Tally
-    from migrate.request import Request
-    from migrate.terminal import Stream
 
 
 def machine_report(request: Request, stream: Stream, err: Stream) -> Report:

@@ -13,11 +13,11 @@ from itertools import zip_longest
 
 from migrate import __version__
 from migrate.codes import CODES
+from migrate.command.request import Request
+from migrate.command.terminal import safe
+from migrate.command.why import why
 from migrate.model import FileConverted, FileFailed, Note, Outcome, RuleConverted, RuleLeft
 from migrate.reports.tally import Tally, counted
-from migrate.request import Request
-from migrate.terminal import safe
-from migrate.why import why
 
 _HERE = os.path.dirname(__file__)
 _TOKENS = re.compile(r"\w+|\s+|[^\w\s]")

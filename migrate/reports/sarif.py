@@ -14,11 +14,11 @@ from urllib.parse import quote
 
 from migrate import __version__
 from migrate.codes import CODES
-from migrate.diff import changes, name_in_diff
+from migrate.command.diff import changes, name_in_diff
 from migrate.model import FileConverted, FileFailed, Note, Outcome, RuleConverted
 
 if TYPE_CHECKING:
-    from migrate.discover import Skipped
+    from migrate.command.discover import Skipped
     from migrate.reports.tally import Tally
 
 SCHEMA = (

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from migrate.command.terminal import Stream, safe
 from migrate.reports.tally import Tally, counted
-from migrate.terminal import Stream, safe
 
 if TYPE_CHECKING:
-    from migrate.discover import Skipped
+    from migrate.command.discover import Skipped
     from migrate.model import (
         FileConverted,
         FileFailed,
@@ -61,7 +61,7 @@ class TextReport:
                 f"{safe(path)}:{rule.line}: converted {safe(rule.name)}, the rule for {safe(rule.target)}"
             )
         if self.verbose:
-            from migrate.why import why
+            from migrate.command.why import why
 
             for passage in why(rule):
                 self._line(f"    why: {passage.section}: {passage.text}")

@@ -12,14 +12,14 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from typing import TextIO
 
+from migrate.command.plan import Job, plan_file
+from migrate.command.terminal import Stream, safe
+from migrate.command.why import why
 from migrate.model import FileConverted, FileUnchanged, Options, Outcome, RuleConverted
-from migrate.plan import Job, plan_file
 from migrate.reports.tally import counted
 from migrate.review.answers import Accepted, Answer, Answers, Rejected, key_of
 from migrate.review.editor import BadEdit, edited_in_editor, with_text
 from migrate.review.side import shown
-from migrate.terminal import Stream, safe
-from migrate.why import why
 
 KEYS = "y,n,a,d,q,e,?"
 HELP = """\

@@ -8,7 +8,7 @@ from itertools import zip_longest
 
 from rich.cells import cell_len, chop_cells
 
-from migrate.terminal import Stream, safe
+from migrate.command.terminal import Stream, safe
 
 #: Columns that two pieces of code need beside each other.
 WIDE = 100

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from migrate.command.terminal import Stream, safe
 from migrate.reports.tally import counted
-from migrate.terminal import Stream, safe
 from migrate.verify.checking import Differs, NotTried, Verdict, Verified
 
 

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from migrate.command.plan import Job, plan_file
 from migrate.model import FileFailed, FileUnchanged, Options
-from migrate.plan import Job, plan_file
 from tools.fuzz import made_up, trouble
 
 pytestmark = pytest.mark.filterwarnings("ignore")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from migrate.config import Config, ConfigError, Finder
+from migrate.command.config import Config, ConfigError, Finder
 from tests.support.command import RULE, Command
 
 

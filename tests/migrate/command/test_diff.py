@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from migrate import diff
+from migrate.command import diff
 from tests.support.command import RULE, Command
 
 CRLF = RULE.replace(b"\n", b"\r\n")

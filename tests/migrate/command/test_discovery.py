@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from migrate.config import Finder
-from migrate.discover import Discovery
+from migrate.command.config import Finder
+from migrate.command.discover import Discovery
 from tests.support.command import RULE, Command
 
 Git = Callable[..., str]

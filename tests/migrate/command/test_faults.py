@@ -209,7 +209,7 @@ def test_closed_streams(folder: Path) -> None:
 def test_a_bug_of_the_program_says_so(
     folder: Path, command: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("migrate.search.read_bytes", lambda path: 1 // 0)
+    monkeypatch.setattr("migrate.command.search.read_bytes", lambda path: 1 // 0)
     done = command(".")
     (folder / "a.py").write_bytes(RULE)
     done = command(".")

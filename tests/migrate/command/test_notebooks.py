@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
+from migrate.command.plan import Job, plan_file
 from migrate.model import FileConverted, FileFailed, FileUnchanged, Options
-from migrate.plan import Job, plan_file
 from tests.support.command import MIXED, RULE, Command
 
 IMPORT, BODY = RULE.decode().split("\n", 1)

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from migrate.command.request import Request
 from migrate.model import FileConverted, FileUnchanged, Note, RuleConverted, RuleLeft
 from migrate.reports.page import page
-from migrate.request import Request
 from tests.support.browser import DRIVER, Browser
 from tests.support.command import BROKEN, MIXED, RULE, Command
 

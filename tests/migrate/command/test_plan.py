@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
-from migrate import pool, saved_plan
+from migrate.command import pool, saved_plan
+from migrate.command.plan import Job, plan_file
 from migrate.model import FileConverted, FileFailed, Options
-from migrate.plan import Job, plan_file
 from tests.support.command import BROKEN, MIXED, RULE, Command
 
 TWO = RULE + RULE[RULE.index(b"def double") :].replace(b"double", b"triple")

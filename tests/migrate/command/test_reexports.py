@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from migrate.reexports import Reexports
+from migrate.command.reexports import Reexports
 from tests.support.command import RULE, Command
 
 LEGACY = ("zygote_rules", "zygote", "rules_runtime.legacy")

@@ -178,7 +178,7 @@ def test_github_escapes() -> None:
 def test_select_and_ignore(
     select: tuple[str, ...], ignore: tuple[str, ...], expected: set[str]
 ) -> None:
-    from migrate.selection import wanted
+    from migrate.command.selection import wanted
 
     assert {code for code in ("RM201", "RM301") if wanted(code, select, ignore)} == expected
 

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from rich.cells import cell_len
 
+from migrate.command.terminal import Stream
 from migrate.review.answers import Accepted, Answers, Rejected
 from migrate.review.side import shown
-from migrate.terminal import Stream
 from tests.support.command import RULE, Command
 
 

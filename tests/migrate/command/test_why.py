@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from migrate.command.plan import Job, plan_file
+from migrate.command.why import PASSAGES, why
 from migrate.model import FileConverted, Options
-from migrate.plan import Job, plan_file
-from migrate.why import PASSAGES, why
 from tests.support.command import Command
 
 HEAD = "from zygote_rules import adjoint, accum, nograd, pullback\n\n\nclass Foo: ...\n\n\ndef f(x, y): ...\n\n\n"

@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from migrate import writing
+from migrate.command import writing
+from migrate.command.writing import Written, write
 from migrate.model import FileFailed
-from migrate.writing import Written, write
 from tests.support.command import PROGRAM, RULE, Command, environment
 
 OLD, NEW = b"old = 1\n", b"new = 1\nmore = 2\n"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 
-from migrate.git import root_of
+from migrate.command.git import root_of
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from migrate.model import FileConverted, FileFailed, Note, Outcome, RuleLeft
 def check_codes(prefixes: tuple[str, ...], where: str) -> None:
     """Each must be a code or the beginning of one."""
     from migrate.codes import CODES
-    from migrate.errors import Stop
+    from migrate.command.errors import Stop
 
     for prefix in prefixes:
         if not any(code.startswith(prefix) for code in CODES):

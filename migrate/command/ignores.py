@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from pathspec import GitIgnoreSpec
 
 if TYPE_CHECKING:
-    from migrate.config import Config
+    from migrate.command.config import Config
 
 
 @dataclass(frozen=True)

@@ -9,8 +9,8 @@ from collections import deque
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
+from migrate.command.plan import Job, plan_chunk, plan_file
 from migrate.model import FileFailed
-from migrate.plan import Job, plan_chunk, plan_file
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor, Future, ProcessPoolExecutor

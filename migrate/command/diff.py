@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from migrate.git import root_of
+from migrate.command.git import root_of
 
 CONTEXT = 3
 Code = tuple[str, int, int, int, int]  # difflib's: tag, old start and end, new start and end

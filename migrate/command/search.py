@@ -7,19 +7,19 @@ from collections.abc import Callable, Iterator
 from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
-from migrate.config import Finder
+from migrate.command.config import Finder
+from migrate.command.discover import Discovery, Skipped
+from migrate.command.errors import Stop
+from migrate.command.files import read_bytes, why_unreadable
 from migrate.defaults import LEGACY_MODULES, RUNTIME
-from migrate.discover import Discovery, Skipped
-from migrate.errors import Stop
-from migrate.files import read_bytes, why_unreadable
 from migrate.scan import may_hold_rules, names_a_module
 
 if TYPE_CHECKING:
-    from migrate.config import Config
+    from migrate.command.config import Config
+    from migrate.command.plan import Job
+    from migrate.command.reexports import Reexports
+    from migrate.command.request import Request
     from migrate.model import Options, Outcome
-    from migrate.plan import Job
-    from migrate.reexports import Reexports
-    from migrate.request import Request
 
 
 class Candidate(NamedTuple):
@@ -84,7 +84,7 @@ class Search:
         """The second, dearer test, for the few files that pass the first."""
         if names_a_module(source, legacy):
             return True
-        from migrate.reexports import Reexports
+        from migrate.command.reexports import Reexports
 
         if legacy not in self._reexports:
             self._reexports[legacy] = Reexports(legacy)
@@ -127,7 +127,7 @@ def legacy_modules(config: Config, request: Request) -> tuple[str, ...]:
 
 
 def job_for(path: str, source: bytes, config: Config, request: Request) -> Job:
-    from migrate.plan import Job
+    from migrate.command.plan import Job
 
     return Job(path, source, options_for(config, request))
 

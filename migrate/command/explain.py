@@ -6,8 +6,8 @@ import textwrap
 from collections.abc import Iterator
 
 from migrate.codes import CODES
-from migrate.errors import Stop
-from migrate.terminal import Stream
+from migrate.command.errors import Stop
+from migrate.command.terminal import Stream
 
 
 def explain(name: str, out: Stream) -> None:

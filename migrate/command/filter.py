@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from migrate.model import FileConverted, FileUnchanged, Outcome
 
 if TYPE_CHECKING:
-    from migrate.run import Run
+    from migrate.command.run import Run
 
 
 def filter_stdin(run: Run) -> int:
@@ -31,11 +31,11 @@ def filter_stdin(run: Run) -> int:
 
 
 def _planned(run: Run, name: str, source: bytes) -> Outcome:
-    from migrate.config import Finder
-    from migrate.discover import Discovery
-    from migrate.plan import plan_file
+    from migrate.command.config import Finder
+    from migrate.command.discover import Discovery
+    from migrate.command.plan import plan_file
+    from migrate.command.search import job_for, legacy_modules
     from migrate.scan import may_hold_rules
-    from migrate.search import job_for, legacy_modules
 
     request = run.request
     finder = Finder(request.config)

@@ -6,7 +6,7 @@ import os
 from dataclasses import dataclass, fields
 from typing import Any
 
-from migrate.errors import Stop
+from migrate.command.errors import Stop
 
 OWN_FILE = "rrule-migrate.toml"
 SHARED_FILE = "pyproject.toml"
@@ -124,7 +124,7 @@ def _from_table(table: Any, path: str, folder: str) -> Config:
             raise ConfigError(f"{path}: unknown key {key!r}{_nearest(key, allowed)}")
         values[field.name] = _checked(key, value, str(field.type), path)
         if field.name in ("select", "ignore"):
-            from migrate.selection import check_codes
+            from migrate.command.selection import check_codes
 
             check_codes(values[field.name], f"{path}: {key}")
     return Config(folder, path, **values)

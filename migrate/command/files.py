@@ -45,7 +45,7 @@ def read_bytes(path: str) -> bytes:
 
 
 def why_unreadable(path: str, error: OSError) -> FileFailed:
-    from migrate import faults
+    from migrate.command import faults
 
     if isinstance(error, IsADirectoryError):
         return faults.not_regular(path)

@@ -14,7 +14,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from migrate.files import read_bytes
+from migrate.command.files import read_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -33,7 +33,7 @@ class Written:
 
 def write(path: str, before: bytes, after: bytes) -> Written | FileFailed:
     """Put `after` in the place of `before`, unless the file no longer holds `before` or must not be written."""
-    from migrate import faults
+    from migrate.command import faults
 
     target = os.path.realpath(path)
     try:

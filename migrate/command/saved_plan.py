@@ -13,8 +13,10 @@ from dataclasses import asdict, dataclass, fields, replace
 from hashlib import sha256
 from typing import Any
 
-from migrate import __version__, faults
-from migrate.errors import Stop
+from migrate import __version__
+from migrate.command import faults
+from migrate.command.errors import Stop
+from migrate.command.plan import Job
 from migrate.model import (
     FileConverted,
     FileFailed,
@@ -24,7 +26,6 @@ from migrate.model import (
     Outcome,
     RuleConverted,
 )
-from migrate.plan import Job
 
 VERSION = 1
 

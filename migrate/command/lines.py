@@ -6,7 +6,7 @@ from bisect import bisect_right
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from migrate.diff import blocks
+from migrate.command.diff import blocks
 from migrate.model import FileConverted, Note
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 
-from migrate.modules import NearbyModules
+from migrate.command.modules import NearbyModules
 from migrate.scan import names_a_module
 
 _FROM = re.compile(rb"from\s+(\.*)\s*([\w.]*)\s+import\s+(\([^)]*|(?:[^\n(\\]|\\\r?\n)*)")

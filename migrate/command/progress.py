@@ -7,8 +7,8 @@ from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from migrate.command.terminal import Stream
     from migrate.model import Outcome
-    from migrate.terminal import Stream
 
 _PATIENCE = 0.7  # seconds before anything is shown
 _PAUSE = 0.1  # seconds between two updates

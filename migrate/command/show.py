@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from migrate.diff import coloured, header, hunks, name_in_diff
+from migrate.command.diff import coloured, header, hunks, name_in_diff
 from migrate.reports.text import TextReport
 
 if TYPE_CHECKING:
+    from migrate.command.terminal import Stream
     from migrate.model import FileConverted
     from migrate.reports import Report
-    from migrate.terminal import Stream
 
 
 def show_diff(outcome: FileConverted, out: Stream, report: Report) -> None:

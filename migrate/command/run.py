@@ -13,18 +13,18 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, TextIO
 
-from migrate.errors import Stop
+from migrate.command.errors import Stop
+from migrate.command.terminal import Stream, safe
 from migrate.reports import Report, new_report
 from migrate.reports.tally import Tally
-from migrate.terminal import Stream, safe
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from migrate.discover import Skipped
-    from migrate.git import Worktrees
+    from migrate.command.discover import Skipped
+    from migrate.command.git import Worktrees
+    from migrate.command.request import Request
     from migrate.model import FileConverted, Options, Outcome
-    from migrate.request import Request
 
 OK, FOUND, FAILED, INTERRUPTED = 0, 1, 2, 130
 
@@ -63,7 +63,7 @@ class Run:
     def __call__(self) -> int:
         try:
             if self.request.filters:
-                from migrate.filter import filter_stdin
+                from migrate.command.filter import filter_stdin
 
                 return filter_stdin(self)
             self._files()
@@ -96,7 +96,7 @@ class Run:
 
     def show(self, outcome: FileConverted) -> None:
         """Like `tell`, with the file's diff."""
-        from migrate.show import show_diff
+        from migrate.command.show import show_diff
 
         self.tally.add(outcome)
         show_diff(outcome, self.out, self.report)
@@ -115,20 +115,20 @@ class Run:
             self._look(outcomes)
 
     def _planned(self) -> Iterator[Outcome]:
-        from migrate.search import Search
+        from migrate.command.search import Search
 
         search = Search(self.request, self._skip, self.tell)
         candidates = list(search.candidates())
         self.tally.looked_at = search.looked_at
         if candidates:
-            from migrate.pool import plan_all, plan_over
-            from migrate.progress import watched
+            from migrate.command.pool import plan_all, plan_over
+            from migrate.command.progress import watched
 
             self.options_of = search.options_of(candidates)
             sizes = {candidate.path: candidate.size for candidate in candidates}
             jobs = search.jobs(candidates)
             if self.request.executor:
-                from migrate.executors import executor_for
+                from migrate.command.executors import executor_for
 
                 with executor_for(self.request.executor) as executor:
                     yield from watched(plan_over(executor, jobs), sizes, self.err)
@@ -138,9 +138,9 @@ class Run:
 
     def _carried_out(self) -> Iterator[Outcome]:
         """What a plan says, of the files that are named, or of all."""
-        from migrate import files, saved_plan
+        from migrate.command import files, saved_plan
+        from migrate.command.plan import plan_file
         from migrate.model import FileFailed
-        from migrate.plan import plan_file
 
         assert self.request.apply is not None
         plan = saved_plan.loaded(self.request.apply)
@@ -205,7 +205,7 @@ class Run:
             if self.request.plan or self.request.report:
                 kept.append(outcome)
         if self.request.plan:
-            from migrate import saved_plan
+            from migrate.command import saved_plan
 
             plan = [
                 saved_plan.planned(one, self.options_of(one.path))
@@ -238,9 +238,9 @@ class Run:
         first = next(outcomes, None)
         if first is None:
             return
-        from migrate.git import Worktrees
+        from migrate.command.git import Worktrees
+        from migrate.command.spool import Spool
         from migrate.model import FileConverted
-        from migrate.spool import Spool
 
         with Spool() as spool:
             spool.put(first)
@@ -253,10 +253,10 @@ class Run:
                 self.tell(outcome)
 
     def _written(self, outcome: FileConverted, worktrees: Worktrees) -> Outcome:
-        from migrate import faults, git
-        from migrate.lines import after_rewriting
+        from migrate.command import faults, git
+        from migrate.command.lines import after_rewriting
+        from migrate.command.writing import write
         from migrate.model import FileFailed
-        from migrate.writing import write
 
         if not self.request.allow_dirty:
             match worktrees.state_of(outcome.path):

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from migrate.command.modules import NearbyModules
+from migrate.command.selection import selected
 from migrate.model import FileFailed, Options, Outcome
-from migrate.modules import NearbyModules
-from migrate.selection import selected
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ def _convert(job: Job) -> Outcome:
 
     modules = NearbyModules(job.path)
     if job.path.endswith(".ipynb"):
-        from migrate.notebooks import convert_notebook
+        from migrate.command.notebooks import convert_notebook
 
         outcome = convert_notebook(job.source, job.path, job.options, modules, convert_source)
     else:

@@ -8,7 +8,7 @@ from contextlib import AbstractContextManager, contextmanager
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from migrate.errors import Stop
+from migrate.command.errors import Stop
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -11,11 +11,11 @@ import os
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
-from migrate.config import FILES as CONFIG_FILES
+from migrate.command.config import FILES as CONFIG_FILES
 
 if TYPE_CHECKING:
-    from migrate.config import Config, Finder
-    from migrate.ignores import Ignores
+    from migrate.command.config import Config, Finder
+    from migrate.command.ignores import Ignores
     from migrate.model import FileFailed
 
 SUFFIXES = (".py", ".pyi", ".ipynb")
@@ -80,7 +80,7 @@ class Discovery:
         if listed and not name.endswith(SUFFIXES):
             batch.skipped.append(Skipped(path, "not a .py, .pyi or .ipynb file"))
         elif not os.path.lexists(path):
-            from migrate import faults
+            from migrate.command import faults
 
             batch.failed.append(faults.missing(path))
         elif self._first_time(os.path.realpath(path)):
@@ -155,7 +155,7 @@ class Discovery:
                     else:
                         others.append(name)
         except OSError as error:
-            from migrate import faults
+            from migrate.command import faults
 
             batch = Batch(config)
             batch.failed.append(faults.unreadable(prefix or ".", error))
@@ -213,19 +213,19 @@ class Discovery:
         """The patterns that hold where a walk begins; pathspec is not imported where there are none."""
         above: list[tuple[str, str]] = []
         if self.gitignore and config.gitignore:
-            from migrate.git import ignore_files_above
+            from migrate.command.git import ignore_files_above
 
             above = ignore_files_above(folder)
         if not (above or self.exclude or config.exclude):
             return None
-        from migrate.ignores import Ignores
+        from migrate.command.ignores import Ignores
 
         return Ignores.at(folder, above, config, self.exclude, forced=self._forced(config))
 
     def _ignores_below(
         self, ignores: Ignores | None, config: Config, folder: str, has_file: bool, *, is_top: bool
     ) -> Ignores | None:
-        from migrate.ignores import Ignores
+        from migrate.command.ignores import Ignores
 
         ignores = ignores or Ignores()
         if not is_top:

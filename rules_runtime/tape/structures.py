@@ -67,7 +67,15 @@ def parts(x: Any) -> dict[Any, Any] | None:
 _HEAP_TYPE = (
     1 << 9
 )  # a class written in Python, not an extension's, whose instances could not be copied anyhow
-_walked = (tuple, list, dict, functools.partial, types.MethodType, collections.deque)
+_walked = (
+    tuple,
+    list,
+    dict,
+    functools.partial,
+    types.MethodType,
+    types.SimpleNamespace,
+    collections.deque,
+)
 
 
 def rebuild(x: Any, leaf: Callable[[Any], Any], memo: dict[int, Any] | None = None) -> Any:

@@ -128,7 +128,10 @@ class Tracer:
         return format(primal(self), spec)
 
     def __hash__(self) -> int:
-        return hash(primal(self))
+        raise TypeError(
+            "a traced value cannot be a key of a dict, a set or a cache: functools.lru_cache would hand out a result "
+            "without its gradient; use ignore_derivatives(x) for the key, or leave the cache out"
+        )
 
     # -- control flow goes by the primal -------------------------------------------------
 

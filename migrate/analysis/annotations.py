@@ -6,6 +6,7 @@ import ast
 from dataclasses import dataclass
 
 from migrate.syntax.scopes import FunctionNode, Scope, Scopes, Variable
+from migrate.syntax.source import quiet_parser
 
 #: Names (last part) of types whose values cannot be perturbed.
 _FIXED = frozenset(
@@ -167,7 +168,8 @@ class Annotations:
         match node:
             case ast.Constant(value=str(text)):
                 try:
-                    parsed = ast.parse(text.strip(), mode="eval").body
+                    with quiet_parser():
+                        parsed = ast.parse(text.strip(), mode="eval").body
                 except (SyntaxError, ValueError):
                     return [node]
                 return self._members(parsed, scope, depth + 1)

@@ -14,6 +14,7 @@ from typing import Protocol, runtime_checkable
 from migrate.defaults import LEGACY_MODULES
 from migrate.model import ModuleSource
 from migrate.syntax.scopes import Scopes, Variable, analyse_scopes
+from migrate.syntax.source import quiet_parser
 
 LEGACY = frozenset(
     {
@@ -270,7 +271,8 @@ def _exports(
     if source is None or not (b"import" in source and _may_reexport(source, modules)):
         return _NOTHING
     try:
-        tree = ast.parse(source)
+        with quiet_parser():
+            tree = ast.parse(source)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return _NOTHING
     scopes = analyse_scopes(tree)

@@ -13,7 +13,6 @@ from migrate.command.modules import NearbyModules
 from migrate.command.selection import selected
 from migrate.model import FileFailed, Options, Outcome
 
-
 # Python 3.11 counts the depth of trees that are built by several threads in one place, and then refuses them.
 _one_at_a_time = threading.Lock()
 

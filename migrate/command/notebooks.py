@@ -25,6 +25,7 @@ from migrate.model import (
     Outcome,
 )
 from migrate.scan import may_hold_rules
+from migrate.syntax.source import quiet_parser
 
 Convert = Callable[[bytes, str, Options, ModuleSource | None], Outcome]
 
@@ -257,7 +258,8 @@ def _blank(source: str, number: int) -> _Masked:
 
 def _is_python(source: str) -> bool:
     try:
-        ast.parse(source)
+        with quiet_parser():
+            ast.parse(source)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return False
     return True

@@ -6,15 +6,11 @@ the job carries the file's bytes, the worker needs no access to the file.
 
 from __future__ import annotations
 
-import threading
 from dataclasses import dataclass
 
 from migrate.command.modules import NearbyModules
 from migrate.command.selection import selected
 from migrate.model import FileFailed, Options, Outcome
-
-# Python 3.11 counts the depth of trees that are built by several threads in one place, and then refuses them.
-_one_at_a_time = threading.Lock()
 
 
 @dataclass(frozen=True)
@@ -29,8 +25,7 @@ class Job:
 def plan_file(job: Job) -> Outcome:
     """The file guard: whatever goes wrong in a conversion is this file's outcome and stops no other file."""
     try:
-        with _one_at_a_time:
-            return _convert(job)
+        return _convert(job)
     except (KeyboardInterrupt, SystemExit, GeneratorExit):
         raise
     except BaseException as error:  # a panic of the native parser is no Exception

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import atexit
+import signal
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -242,6 +244,8 @@ def main(context: click.Context, /, **options: Any) -> None:
     from migrate.command.run import FAILED, run
     from migrate.command.terminal import standard
 
+    # A Ctrl-C that comes when everything is done must not turn the exit code into that of a killed program.
+    atexit.register(signal.signal, signal.SIGINT, signal.SIG_IGN)
     request = Request(**options)
     out, err = standard(request.color)
     try:

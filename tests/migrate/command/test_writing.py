@@ -183,7 +183,7 @@ def test_killed_at_any_moment_no_file_is_half_written(folder: Path, moments: int
 
 @pytest.mark.parametrize("jobs", ["-j1", "-j2"])
 def test_interrupted_it_says_what_was_done(folder: Path, jobs: str) -> None:
-    for number in range(300):
+    for number in range(1200):
         (folder / f"rules{number}.py").write_bytes(RULE)
     with subprocess.Popen(
         [*PROGRAM, jobs, "."],

@@ -248,7 +248,7 @@ class Flow:
                 if isinstance(atom, Held):
                     self.update(atom.site, value)
             return
-        self.assign(node.target, self._arithmetic(node, node.op, before, value), store=False)
+        self.assign(node.target, self._arithmetic(node, node.op, before, value))
 
     def _load_target(self, target: ast.expr) -> Atoms:
         match target:
@@ -260,7 +260,7 @@ class Flow:
                 return self.attribute(self.value(base), target.attr)
         return set()
 
-    def assign(self, target: ast.expr, atoms: Atoms, store: bool = True) -> None:
+    def assign(self, target: ast.expr, atoms: Atoms) -> None:
         """Bind a target to what it is given."""
         match target:
             case ast.Name():

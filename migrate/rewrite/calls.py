@@ -24,7 +24,7 @@ from migrate.rewrite.escapes import Escapes
 from migrate.rewrite.getters import GetterNames
 from migrate.rewrite.layout import returned_expressions, wrap_in_call
 from migrate.rewrite.legacy_calls import rewrite_getter_call, rewrite_ignore
-from migrate.rewrite.primals import Primal, context_parameter
+from migrate.rewrite.primals import Primal
 from migrate.rewrite.verdicts import Undecided
 from migrate.syntax.edits import Edits
 from migrate.syntax.forms import constant_index, iterated_alone
@@ -138,14 +138,10 @@ class CallRewriter:
                 value = argument.value if isinstance(argument, ast.Starred) else argument
                 held = any(isinstance(a, Held) for a in self.flow.atoms(value))
                 if held and not isinstance(argument, ast.Starred):
-                    other = self._sibling_primal(node, argument)
-                    self.tangents.entry(value, other)
+                    self.tangents.entry(value, Primal())
                 elif held:
                     raise Undecided("tangents of both languages are summed up")
         self.cluster.mark(everything)
-
-    def _sibling_primal(self, node: ast.Call, argument: ast.expr) -> Primal:
-        return Primal()
 
     def _hook_sink(self, node: ast.Call) -> None:
         hooked, value = node.args
@@ -517,6 +513,3 @@ class CallRewriter:
         if any(isinstance(a, Held) for a in self.flow.atoms(func.value)):
             raise Undecided(f"it calls `.{func.attr}` of what may be a tangent")
         self.in_legacy(func.value)
-
-
-__all__ = ["CallRewriter", "context_parameter"]

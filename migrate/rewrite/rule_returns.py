@@ -13,7 +13,7 @@ from migrate.analysis.values import (
     Held,
     Nothing,
 )
-from migrate.rewrite.layout import returned_expressions
+from migrate.rewrite.layout import returned_expressions, with_parentheses
 from migrate.rewrite.primals import NO
 from migrate.rewrite.tangents import TangentRewriter
 from migrate.rewrite.verdicts import Refused, Undecided
@@ -86,12 +86,13 @@ class RuleReturns:
             return
         if kind == "pullback" and not rule.functor and self._is_plain_function(call.args[0]):
             return
-        value, back = self._fresh_pair(call)
+        value, back = self._fresh_pair()
         statement = self.view.scopes.parents.get(call)
         if not isinstance(statement, ast.Return):
             raise Undecided("it hands on a pullback inside an expression", rule)
         start, end = self.view.source.span(statement)
-        self.edits.replace(start, self._start(call), f"{value}, {back} = ")
+        inner = with_parentheses(self.view, call)[0]
+        self.edits.replace(start, inner, f"{value}, {back} = ")
         indent = self.view.source.indentation(statement.lineno)
         own_line = self.view.source.text[:start].rpartition("\n")[2].strip() == ""
         text = f"return {value}, {self._adapted(back, kind or '', rule)}"
@@ -106,15 +107,12 @@ class RuleReturns:
             raise Undecided("a call back into the AD hides its function")
         return call.args[position]
 
-    def _start(self, call: ast.Call) -> int:
-        """Where an expression starts, parentheses around it counted."""
-        return self.view.source.span(call)[0]
-
-    def _fresh_pair(self, node: ast.AST) -> tuple[str, str]:
+    def _fresh_pair(self) -> tuple[str, str]:
+        """Names for a value and its pullback that nothing in the file reads."""
         names = {n.name for n in self.view.scopes.uses}
-        value = next(n for n in ("y", "value", "out", "primal_out") if n not in names)
-        back = next(n for n in ("back", "inner_back", "ad_back", "back_via_ad") if n not in names)
-        return value, back
+        value = next((n for n in ("y", "value", "out", "primal_out") if n not in names), None)
+        back = next((n for n in ("back", "inner_back", "ad_back") if n not in names), None)
+        return value or self.names.fresh("y"), back or self.names.fresh("back")
 
     def _adapted(self, back: str, kind: str, rule: Rule) -> str:
         """A pullback made of an AD's `back`, with the tangents that the rule owes."""

@@ -40,7 +40,7 @@ from migrate.rewrite.names import NameChooser, reads
 from migrate.rewrite.outside import OutsideRewriter
 from migrate.rewrite.verdicts import Refused, RuleNote, Undecided
 from migrate.syntax.edits import Edits, Overlap
-from migrate.syntax.scopes import Scopes, Variable, analyse_scopes
+from migrate.syntax.scopes import Scopes, Variable, analyse_scopes, same_scope_nodes
 from migrate.syntax.source import Replacement, Source, read_source
 
 _LEFT_BY_CHOICE = ""
@@ -685,8 +685,6 @@ class _File:
 
 
 def _is_generator(function: ast.AST) -> bool:
-    from migrate.syntax.scopes import same_scope_nodes
-
     if not isinstance(function, (ast.FunctionDef, ast.Lambda)):
         return False
     return any(isinstance(n, (ast.Yield, ast.YieldFrom)) for n in same_scope_nodes(function))

@@ -23,25 +23,29 @@ if TYPE_CHECKING:
     from .define import hook, ignore_derivatives, non_differentiable, scalar_rule
     from .errors import (
         AmbiguousRuleError,
+        ChangedArrayError,
         ConfigError,
         NotImplementedTangentError,
         ProjectionError,
         RuleError,
         RulesError,
         TangentError,
+        WrongTangentError,
     )
     from .legacy_rules import from_legacy_rule
     from .projection import ProjectTo
     from .registry import no_rrule, rrule
     from .structure import zero_tangent
     from .tangents import AbstractZero, NoTangent, NotImplementedTangent, Tangent, ZeroTangent
-    from .tape import TapeConfig, gradient, hessian, jacobian, pullback, value_and_gradient
+    from .tape import TapeConfig, gradient, hessian, jacobian, pullback, value_and_gradient, vjp
+    from .tape.tools import debug_mode, profile, trace
     from .thunks import InplaceableThunk, Thunk, unthunk
     from .via_ad import rrule_via_ad
 
 __all__ = [
     "AbstractZero",
     "AmbiguousRuleError",
+    "ChangedArrayError",
     "ConfigError",
     "HasForwardMode",
     "HasReverseMode",
@@ -60,9 +64,11 @@ __all__ = [
     "TangentError",
     "TapeConfig",
     "Thunk",
+    "WrongTangentError",
     "ZeroTangent",
     "add",
     "add_inplace",
+    "debug_mode",
     "entries_from_legacy",
     "from_legacy",
     "from_legacy_rule",
@@ -73,13 +79,16 @@ __all__ = [
     "jacobian",
     "no_rrule",
     "non_differentiable",
+    "profile",
     "pullback",
     "rrule",
     "rrule_via_ad",
     "scalar_rule",
     "to_legacy",
+    "trace",
     "unthunk",
     "value_and_gradient",
+    "vjp",
     "zero_tangent",
 ]
 
@@ -88,14 +97,15 @@ _NAMES_OF = {
     "bridge": "entries_from_legacy from_legacy to_legacy",
     "config": "HasForwardMode HasReverseMode NoForwardMode NoReverseMode RuleConfig",
     "define": "hook ignore_derivatives non_differentiable scalar_rule",
-    "errors": "AmbiguousRuleError ConfigError NotImplementedTangentError ProjectionError RuleError RulesError "
-    "TangentError",
+    "errors": "AmbiguousRuleError ChangedArrayError ConfigError NotImplementedTangentError ProjectionError RuleError "
+    "RulesError TangentError WrongTangentError",
     "legacy_rules": "from_legacy_rule",
     "projection": "ProjectTo",
     "registry": "no_rrule rrule",
     "structure": "zero_tangent",
     "tangents": "AbstractZero NoTangent NotImplementedTangent Tangent ZeroTangent",
-    "tape": "TapeConfig gradient hessian jacobian pullback value_and_gradient",
+    "tape": "TapeConfig gradient hessian jacobian pullback value_and_gradient vjp",
+    "tape.tools": "debug_mode profile trace",
     "thunks": "InplaceableThunk Thunk unthunk",
     "via_ad": "rrule_via_ad",
 }

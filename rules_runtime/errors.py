@@ -27,6 +27,14 @@ class RuleError(RulesError, TypeError):
     """A rule is written wrongly: it cannot be registered, or it returned what no rule may return."""
 
 
+class WrongTangentError(RulesError, ValueError):
+    """A rule gave a tangent that cannot be one of its argument; `debug_mode` looks for these."""
+
+
+class ChangedArrayError(RulesError, ValueError):
+    """An array was changed in place while a tape still needed what it held before; `debug_mode` looks for these."""
+
+
 class AmbiguousRuleError(RulesError, TypeError):
     """Several rules apply to a call and none of them is the most specific."""
 

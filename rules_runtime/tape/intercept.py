@@ -86,13 +86,23 @@ def _trampoline(code: types.CodeType, call: Any) -> types.CodeType:
     module = _compiled(source)
     made = _inner_code(module, "f")
     constants = tuple(call if c == _PLACE else c for c in made.co_consts)
-    return made.replace(
+    made = made.replace(
         co_consts=constants,
         co_name=code.co_name,
         co_filename=code.co_filename,
         co_firstlineno=code.co_firstlineno,
         co_qualname=code.co_qualname,
     )
+    _trampolines[id(made)] = made
+    return made
+
+
+_trampolines: dict[int, types.CodeType] = {}
+
+
+def is_trampoline(code: types.CodeType) -> bool:
+    """Whether a frame with this code is one that looks for a rule, and no line of the user's."""
+    return id(code) in _trampolines
 
 
 _PLACE = "the function that is called goes here"

@@ -1,273 +1,174 @@
 """Tools for authors of rules: what was recorded, what each rule gave, where the backward sweep spends its time.
 
-All three watch a tape from outside: `WatchedTape` notes for each entry where it came from, and `watch` puts a function around each of
-its pullbacks. Nothing of this is on the way of an ordinary gradient.
+Each is a context manager, for whatever is differentiated within the block by the same thread (or task), and they nest: all that are open
+watch. What was traced within the block stays watched where its pullback is called later.
 """
 
 from __future__ import annotations
 
-import contextlib
-import os
-import sys
-import time
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, NamedTuple
+from contextvars import ContextVar, Token
+from itertools import chain
+from time import perf_counter
+from typing import Any, Literal, TypeVar
 
 import numpy as np
 
-from ..errors import RulesError
-from ..kernels.fill import Fill
+from ..errors import ChangedArrayError, WrongTangentError
+from ..kernels.fill import Fill, Scaled
+from ..structure import is_namedtuple
+from ..tangents import AbstractZero, Tangent
+from ..thunks import Thunk, unthunk
 from .cotangents import Pieces
-from .record import name_of
-from .structures import is_leaf
-from .trace import TapeConfig, Trace, watchers
-from .tracer import Tape, Tracer, primal
+from .record import rule_vjp
+from .structures import tangent_at
+from .trace import TapeConfig, Trace, watching
+from .tracer import primal
+from .watching import Call, Step, WatchedTape, Watcher
 
-_PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
-_NUMPY = os.path.dirname(os.path.abspath(np.__file__)) + os.sep
-
-
-class WrongTangentError(RulesError, ValueError):
-    """A rule gave a tangent that cannot be one of its argument; `debug_mode` looks for these."""
+W = TypeVar("W", bound="_Open")
+_open: ContextVar[tuple[Watcher, ...]] = ContextVar("open watchers", default=())
 
 
-class Step(NamedTuple):
-    """One entry of a tape: the operation, the shape and dtype of its value, the bytes it keeps, where in the source it is."""
+class _Open(Watcher):
+    """A watcher that watches within `with`, as often as wanted."""
 
-    operation: str
-    shape: tuple[int, ...]
-    dtype: str
-    kept: int
-    source: str
+    def __init__(self) -> None:
+        self._tokens: list[tuple[Token[Any], Token[Any]]] = []
 
+    def __enter__(self: W) -> W:
+        # the outer watchers last: they see what the inner ones make of a call
+        watchers: tuple[Watcher, ...] = (self, *_open.get())
+        make = watching.set(lambda config: WatchedTape(config, watchers))
+        self._tokens.append((_open.set(watchers), make))
+        return self
 
-class WatchedTape(Tape):
-    """A tape that notes for each entry what a `Step` says."""
-
-    __slots__ = ("steps",)
-
-    def __init__(self, config: Any) -> None:
-        super().__init__(config)
-        self.steps: list[Step] = []
-
-    def append(self, entry: Any) -> None:
-        operation, source, value = _caller(sys._getframe(1))
-        if entry is None:
-            operation, source = "argument", ""
-        elif len(entry) == 4 and entry[3] == 4:
-            operation += f"[{entry[2][0]}]"
-        self.steps.append(
-            Step(
-                operation,
-                np.shape(value) if is_leaf(value) else (),
-                str(getattr(value, "dtype", type(value).__name__)),
-                _bytes(entry),
-                source,
-            )
-        )
-        super().append(entry)
+    def __exit__(self, *error: object) -> None:
+        opened, make = self._tokens.pop()
+        _open.reset(opened)
+        watching.reset(make)
 
 
-def _caller(frame: Any) -> tuple[str, str, Any]:
-    """The operation, the user's line and the value, from the frames of the recording code."""
-    value: Any = None
-    operation = ""
-    while frame is not None:
-        file, names = frame.f_code.co_filename, frame.f_locals
-        if not file.startswith((_PACKAGE, _NUMPY)):
-            return operation, f"{os.path.basename(file)}:{frame.f_lineno}", primal(value)
-        if value is None:
-            t = names.get("t")
-            value = t.value if type(t) is Tracer else _first(names, "leaf", "y", "value", "x")
-        function = names.get("ufunc", names.get("function"))
-        if function is None:
-            form = names.get("form")
-            function = form.function if form is not None else None
-        operation = name_of(function) if callable(function) else operation or frame.f_code.co_name
-        frame = frame.f_back
-    return operation, "", primal(value)
-
-
-def _first(names: dict[str, Any], *wanted: str) -> Any:
-    return next((names[name] for name in wanted if name in names), None)
-
-
-def _bytes(entry: Any) -> int:
-    """The memory of the arrays that an entry keeps alive, each once."""
-    found: dict[int, int] = {}
-
-    def look(x: Any, depth: int) -> None:
-        if isinstance(x, np.ndarray):
-            found[id(x)] = x.nbytes
-        elif isinstance(x, (tuple, list)) and depth:
-            for part in x:
-                look(part, depth - 1)
-
-    look(entry, 4)
-    return sum(found.values())
-
-
-class Listing:
-    """What a function recorded, one `Step` a line: `str(trace(f, *args))`."""
-
-    def __init__(self, steps: list[Step]) -> None:
-        self.steps = steps
-
-    def __str__(self) -> str:
-        rows = [("", "operation", "shape", "dtype", "kept", "source")]
-        rows += [
-            (str(k), s.operation, str(s.shape), s.dtype, f"{s.kept} B", s.source)
-            for k, s in enumerate(self.steps)
-        ]
-        return _table(rows)
-
-    def __len__(self) -> int:
-        return len(self.steps)
-
-
-def _table(rows: Sequence[tuple[str, ...]]) -> str:
+def _table(rows: Sequence[tuple[str, ...]], right: Sequence[int] = ()) -> str:
     widths = [max(map(len, column)) for column in zip(*rows)]
     return "\n".join(
-        "  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip() for row in rows
+        "  ".join(
+            cell.rjust(width) if k in right else cell.ljust(width)
+            for k, (cell, width) in enumerate(zip(row, widths))
+        ).rstrip()
+        for row in rows
     )
 
 
-def trace(f: Callable[..., Any], *args: Any) -> Listing:
-    """Run `f` as a gradient would and list what was recorded: operation, shape, bytes kept, line of the source.
-
-    >>> print(trace(lambda x: np.sum(np.sin(x)), np.ones(3)).steps[1].operation)
-    np.sin
-    """
-    with _watching(_Watcher()):
-        tape: Any = Trace(TapeConfig(), f, args, {}).tape
-        return Listing(list(tape.steps))
+def _bytes(n: float) -> str:
+    for unit in ("B", "KiB", "MiB"):
+        if n < 1024 or unit == "MiB":
+            return f"{n:.4g} {unit}"
+        n /= 1024
+    raise AssertionError
 
 
-class _Watcher:
-    """What to do around each pullback of a watched tape; by itself, nothing."""
-
-    def around(self, step: Step, parents: list[Step], vjp: Any, args: Any) -> Any:
-        return vjp(*args)
+# ---- trace ---------------------------------------------------------------------------------
 
 
-class _Around:
-    """A pullback of an entry with a watcher around it; equal to the pullback, so that it is taken for it."""
-
-    __slots__ = ("parents", "step", "vjp", "watcher")
-
-    def __init__(self, watcher: _Watcher, step: Step, parents: list[Step], vjp: Any) -> None:
-        self.watcher, self.step, self.parents, self.vjp = watcher, step, parents, vjp
-
-    def __call__(self, *args: Any) -> Any:
-        return self.watcher.around(self.step, self.parents, self.vjp, args)
-
-    def __eq__(self, other: object) -> bool:
-        return self.vjp is other
-
-    def __hash__(self) -> int:
-        return hash(self.vjp)
-
-
-def watch(tape: Tape, watcher: _Watcher) -> None:
-    """Put `watcher.around` around every pullback of a watched tape."""
-    steps: list[Step] = tape.steps  # type: ignore[attr-defined]
-    for k, entry in enumerate(tape):
-        if entry is None or len(entry) in (2, 5):
-            continue
-        at = 2 if len(entry) == 6 else 1
-        if entry[at] is None:
-            continue
-        if len(entry) == 7:
-            parents = [steps[i] for i in entry[0]]
-        else:
-            parents = [steps[i] for i in entry[:at]]
-        wrapped = _Around(watcher, steps[k], parents, entry[at])
-        tape[k] = (*entry[:at], wrapped, *entry[at + 1 :])
-
-
-@contextlib.contextmanager
-def _watching(watcher: _Watcher) -> Iterator[None]:
-    made = (WatchedTape, lambda tape: watch(tape, watcher))
-    watchers.append(made)
-    try:
-        yield
-    finally:
-        watchers.remove(made)
-
-
-# ---- debug mode ------------------------------------------------------------------------
-
-
-class _Checker(_Watcher):
-    def __init__(self, tell: Callable[[str], None] | None) -> None:
-        self.tell = tell
-
-    def around(self, step: Step, parents: list[Step], vjp: Any, args: Any) -> Any:
-        result = vjp(*args)
-        given = list(result) if isinstance(result, (tuple, list)) else [result]
-        for parent, dx in zip(parents, given):
-            self._check(step, parent, dx)
-        return result
-
-    def _check(self, step: Step, parent: Step, dx: Any) -> None:
-        if dx is None or isinstance(dx, Pieces):
-            return
-        shape = dx.shape if isinstance(dx, Fill) else np.shape(primal(dx))
-        what = (
-            f"{step.operation} ({step.source}) gave for {parent.operation} of shape {parent.shape}"
-        )
-        if self.tell is not None:
-            self.tell(f"{what}: {type(primal(dx)).__name__} of shape {shape}")
-        if shape != parent.shape:
-            raise WrongTangentError(f"{what} a tangent of shape {shape}")
-        if np.iscomplexobj(getattr(dx, "value", dx)) and "complex" not in parent.dtype:
-            raise WrongTangentError(f"{what}, which is real, a complex tangent")
-
-
-@contextlib.contextmanager
-def debug_mode(tell: Callable[[str], None] | None = print) -> Iterator[None]:
-    """Within this context each tangent is told as it comes (to `tell`; None for silence) and its shape and realness are checked.
-
-    It holds for the whole process, and makes gradients slow. Raises `WrongTangentError` where a rule gives a tangent that cannot
-    be one of its argument.
-
-    >>> from rules_runtime import gradient
-    >>> with debug_mode():  # doctest: +ELLIPSIS
-    ...     _ = gradient(lambda x: np.exp(x) * 2.0, 1.0)
-    mul (...) gave for np.exp of shape (): ...
-    np.exp (...) gave for argument of shape (): ...
-    """
-    with _watching(_Checker(tell)):
-        yield
-
-
-# ---- profile ---------------------------------------------------------------------------
-
-
-class Profile(_Watcher):
-    """Time and calls of each operation's pullback, most time first: `str(profile(f, *args))`."""
+class Listing(_Open):
+    """What was recorded, one `Step` a line; `trace` makes these."""
 
     def __init__(self) -> None:
-        self.seconds: dict[str, float] = {}
-        self.calls: dict[str, int] = {}
+        super().__init__()
+        self.traces: list[list[Step]] = []
 
-    def around(self, step: Step, parents: list[Step], vjp: Any, args: Any) -> Any:
-        start = time.perf_counter()
-        result = vjp(*args)
-        name = step.operation
-        self.seconds[name] = self.seconds.get(name, 0.0) + time.perf_counter() - start
-        self.calls[name] = self.calls.get(name, 0) + 1
-        return result
+    def begins(self, tape: WatchedTape) -> None:
+        self.traces.append(tape.steps)
+
+    @property
+    def steps(self) -> list[Step]:
+        """The steps of all traces, one after the other."""
+        return list(chain.from_iterable(self.traces))
 
     def __str__(self) -> str:
-        rows = [("rule", "calls", "microseconds")]
-        for name in sorted(self.seconds, key=self.seconds.__getitem__, reverse=True):
-            rows.append((name, str(self.calls[name]), f"{self.seconds[name] * 1e6:.1f}"))
-        return _table(rows)
+        return "\n\n".join(map(_listed, self.traces))
+
+    def __iter__(self) -> Iterator[Step]:
+        return iter(self.steps)
+
+    def __len__(self) -> int:
+        return sum(map(len, self.traces))
 
 
-def profile(f: Callable[..., Any], *args: Any) -> Profile:
-    """Run a gradient of `f` and time the pullback of each operation.
+def _listed(steps: list[Step]) -> str:
+    rows = [("", "operation", "of", "shape", "dtype", "keeps", "source")]
+    for k, s in enumerate(steps):
+        of = ", ".join(map(str, s.parents))
+        rows.append((str(k), s.operation, of, str(s.shape), s.dtype, _bytes(s.kept), s.source))
+    return _table(rows, right=(0, 5))
+
+
+def trace(*call: Any) -> Listing:
+    """What the tape records: `trace(f, *args)` runs `f` as a gradient would, `with trace() as listing:` lists all that is traced there.
+
+    `print(listing)` shows for each entry the operation, the entries that it was given, the shape and dtype of its value, the
+    bytes of the arrays that it keeps for the way back, and the line of the source. `listing.steps` has the same as values.
+    What needs no entry (`x + 1.0`) has none.
+
+    >>> listing = trace(lambda x: np.sum(np.sin(x) * x), np.ones(3))
+    >>> [(step.operation, step.parents, step.kept) for step in listing.steps]
+    [('argument', (), 0), ('np.sin', (0,), 24), ('np.multiply', (1, 0), 48), ('np.sum', (2,), 0)]
+    """
+    listing = Listing()
+    if call:
+        f, *args = call
+        with listing:
+            Trace(TapeConfig(), f, tuple(args), {})
+        del listing.traces[1:]  # traces that `f` itself made
+    return listing
+
+
+# ---- profile -------------------------------------------------------------------------------
+
+
+class Profile(_Open):
+    """Time and calls of each operation's pullback; `profile` makes these."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.seconds: dict[str, float] = {}
+        self.calls: dict[str, int] = {}
+        self.between = 0.0
+        self._inner = 0.0  # time of pullbacks that ran within the one that is running
+        self._depth = 0
+
+    def around(self, call: Call) -> Any:
+        before, self._inner = self._inner, 0.0
+        self._depth += 1
+        start = perf_counter()
+        try:
+            return call()
+        finally:
+            spent = perf_counter() - start
+            name = call.step.operation
+            self.seconds[name] = self.seconds.get(name, 0.0) + spent - self._inner
+            self.calls[name] = self.calls.get(name, 0) + 1
+            self._inner = before + spent
+            self._depth -= 1
+
+    def swept(self, between: float) -> None:
+        if not self._depth:
+            self.between += between
+
+    def __str__(self) -> str:
+        spent = [(seconds, name, str(self.calls[name])) for name, seconds in self.seconds.items()]
+        spent = [*sorted(spent, reverse=True), (self.between, "(between rules: adding up)", "")]
+        total = sum(seconds for seconds, _, _ in spent) or 1.0
+        rows = [("rule", "calls", "microseconds", "share")]
+        rows += [(name, n, f"{t * 1e6:.1f}", f"{t / total:.0%}") for t, name, n in spent]
+        return _table(rows, right=(1, 2, 3))
+
+
+def profile(*call: Any) -> Profile:
+    """Where the backward sweep spends its time: `profile(f, *args)` runs a gradient, `with profile() as found:` takes all that is swept.
+
+    `print(found)` shows calls and time for each rule, most time first; `found.seconds` and `found.calls` have the same by name.
 
     >>> profile(lambda x: np.sum(np.sin(x) * np.sin(2.0 * x)), np.ones(3)).calls["np.sin"]
     2
@@ -275,6 +176,153 @@ def profile(f: Callable[..., Any], *args: Any) -> Profile:
     from .derivatives import value_and_gradient
 
     found = Profile()
-    with _watching(found):
-        value_and_gradient(f, *args)
+    if call:
+        with found:
+            value_and_gradient(*call)
     return found
+
+
+# ---- debug mode ----------------------------------------------------------------------------
+
+
+class Checker(_Open):
+    """Tells of each tangent and checks it; `debug_mode` makes these."""
+
+    fingerprints = True
+
+    def __init__(self, tell: Callable[[str], None] | None, finite: bool) -> None:
+        super().__init__()
+        self.tell = tell
+        self.finite = finite
+
+    def around(self, call: Call) -> Any:
+        step = call.step
+        if call.changed:
+            raise ChangedArrayError(
+                f"an array that {step} was given, or gave, was changed in place afterwards: its pullback would compute with "
+                "other numbers. Change a copy, or give the operation one."
+            )
+        try:
+            if getattr(call.vjp, "func", call.vjp) is rule_vjp:
+                result = self._by_rule(call)
+            else:
+                result = call()
+        except Exception as error:
+            error.add_note(f"in the pullback of {step}")
+            raise
+        given = list(result) if isinstance(result, (tuple, list)) else [result]
+        for parent, dx in zip(call.parents, given):
+            self._check(call, parent, dx)
+        return result
+
+    def _check(self, call: Call, parent: Step, dx: Any) -> None:
+        if dx is None or isinstance(dx, AbstractZero):
+            return
+        what = f"{call.step} gave for {parent.operation} of shape {parent.shape}"
+        self._say(f"{what}: {described(dx)}")
+        _check_space(what, dx, parent.shape, parent.dtype.startswith("complex"))
+        if self.finite:
+            self._check_finite(what, call.args[0], dx)
+
+    def _check_finite(self, what: str, g: Any, dx: Any) -> None:
+        if not _is_finite(dx) and _is_finite(g):
+            raise WrongTangentError(f"{what} infinite or undefined numbers, for a finite cotangent")
+
+    def _by_rule(self, call: Call) -> Any:
+        """As the tape calls a rule's pullback, with a look at what that gives before anything is made to fit."""
+        g, (pullback, routes, tape), *rest = call.args
+        rule = getattr(getattr(pullback, "handover", None), "rule", pullback)
+
+        def looked_at(dy: Any) -> Any:
+            tangents = pullback(dy)
+            self._say(f"{rule}, called at {call.step.source}, was given {described(dy)} and gave:")
+            for k, tangent in enumerate(tangents):
+                self._say(f"    for {_which(k)}: {described(tangent)}")
+            for k, path, operand, (shape, is_complex) in routes:
+                what = f"{rule}, called at {call.step.source}, gave for {_which(k)}"
+                if path:
+                    _check_type(what, unthunk(tangents[k]), operand)
+                    what += "".join(f"[{key!r}]" for key in path)
+                dx = unthunk(tangent_at(unthunk(tangents[k]), path, operand))
+                if not isinstance(dx, AbstractZero):
+                    _check_space(f"{what} of shape {shape}", dx, shape, is_complex)
+            return tangents
+
+        return call._replace(args=(g, (looked_at, routes, tape), *rest))()
+
+    def _say(self, what: str) -> None:
+        if self.tell is not None:
+            self.tell(what)
+
+
+def _which(k: int) -> str:
+    return "the callee" if k == 0 else f"argument {k}"
+
+
+def _check_space(what: str, dx: Any, shape: tuple[int, ...], is_complex: bool) -> None:
+    found = dx.shape if isinstance(dx, (Fill, Scaled, Pieces)) else np.shape(primal(dx))
+    if found != shape:
+        raise WrongTangentError(f"{what} a tangent of shape {found}")
+    if not is_complex and _kind(dx) == "c":
+        raise WrongTangentError(f"{what}, which is real, a complex tangent")
+    if _kind(dx) not in "biufc":
+        raise WrongTangentError(f"{what} {described(dx)}")
+
+
+def _check_type(what: str, tangent: Any, x: Any) -> None:
+    """The tangent of a structure must be one of its class."""
+    if not isinstance(tangent, Tangent) or isinstance(x, tangent.primal_type):
+        return
+    if not (is_namedtuple(x) and issubclass(tangent.primal_type, tuple)):
+        raise WrongTangentError(
+            f"{what}, which is a {type(x).__name__}, a {type(tangent).__name__}"
+        )
+
+
+def _kind(dx: Any) -> str:
+    if isinstance(dx, (Fill, Scaled)):
+        return _kind(dx.value if isinstance(dx, Fill) else dx.array)
+    dtype = getattr(primal(dx), "dtype", None)
+    return str((np.result_type(primal(dx)) if dtype is None else dtype).kind)
+
+
+def _is_finite(dx: Any) -> bool:
+    if isinstance(dx, Fill):
+        dx = dx.value
+    elif isinstance(dx, (Scaled, Pieces)):
+        dx = dx.dense()
+    dx = primal(dx)
+    return not hasattr(dx, "dtype") or bool(np.all(np.isfinite(dx)))
+
+
+def described(dx: Any) -> str:
+    """A tangent in a message: what it is, its dtype and shape; thunks stay thunks."""
+    if isinstance(dx, Thunk):
+        return f"a {type(dx).__name__}"
+    if isinstance(dx, (Tangent, AbstractZero)) or not hasattr(primal(dx), "shape"):
+        text = repr(dx)
+        return text if len(text) < 80 else f"{text[:75]}…"
+    if isinstance(dx, Fill):
+        return f"one {np.result_type(primal(dx.value))} for all of shape {dx.shape}"
+    kind = getattr(primal(dx), "dtype", "") if not isinstance(dx, Scaled) else dx.array.dtype
+    return f"{kind} of shape {tuple(dx.shape)}".strip()
+
+
+def debug_mode(
+    tell: Callable[[str], None] | Literal[False] | None = print, *, finite: bool = False
+) -> Checker:
+    """`with debug_mode():` tells which rule gave which tangent as it comes (to `tell`; None for silence), and checks each.
+
+    Checked are the shape of a tangent, that it is real for a real argument, that it is of the class of a structure, and that no
+    array which a pullback still needs was changed in place since; with `finite` also that finite cotangents give finite tangents.
+    Errors in a pullback say to which operation and line it belongs. Gradients are slow within.
+
+    Raises `WrongTangentError` and `ChangedArrayError`.
+
+    >>> from rules_runtime import gradient
+    >>> with debug_mode():  # doctest: +ELLIPSIS
+    ...     _ = gradient(lambda x: np.exp(x) * 2.0, 1.0)
+    np.multiply (...) gave for np.exp of shape (): float64 of shape ()
+    np.exp (...) gave for argument of shape (): float64 of shape ()
+    """
+    return Checker(tell or None, finite)

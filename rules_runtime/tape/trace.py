@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextvars import ContextVar
 from sys import modules
 from types import FunctionType
 from typing import Any
@@ -35,7 +36,8 @@ class Trace:
     __slots__ = ("args", "callee_places", "f", "first", "outputs", "places", "tape", "y")
 
     def __init__(self, config: Any, f: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-        self.tape = tape = watchers[-1][0](config) if watchers else Tape(config)
+        make = watching.get()
+        self.tape = tape = Tape(config) if make is None else make(config)
         self.f, self.args = f, args
         if "scipy" in modules and rrule._waiting is not None:
             rrule._waiting()  # its functions are plain Python: a rule must be there before they are called
@@ -82,8 +84,6 @@ class Trace:
             self.y = y
         finally:
             tape.close()
-        if watchers:
-            watchers[-1][1](tape)
 
     def cotangents(self, dy: Any, once: bool = False) -> tuple[list[Any], set[int]]:
         """The cotangents of the inputs by place, and which of those places are shared. `once` empties the tape."""
@@ -101,7 +101,7 @@ class Trace:
             tape.clear()
         before, tape.swept = tape.swept, True
         try:
-            sweep(entries, grads, shared, self.first)
+            tape.sweep(entries, grads, shared, self.first)
         finally:
             tape.swept = before
         return grads, shared
@@ -130,7 +130,7 @@ class Trace:
         tape.clear()
         tape.swept = True
         try:
-            sweep(entries, grads, shared, self.first)
+            tape.sweep(entries, grads, shared, self.first)
         finally:
             tape.swept = False
         return tuple(
@@ -143,9 +143,9 @@ class Trace:
         )
 
 
-watchers: list[
-    Any
-] = []  # for tools: (class of the tape, what is done to a tape before it is swept)
+# what makes the tapes of the running context, where tools watch them
+watching: ContextVar[Callable[[Any], Tape] | None] = ContextVar("watching", default=None)
+Tape.sweep = staticmethod(sweep)
 nowhere: dict[Path, int] = {}
 _one = float64(1.0)
 _rules = rrule._tables

@@ -11,7 +11,7 @@ Operators are attached by `operators.py`, protocols by `protocols.py`, in-place 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
@@ -29,6 +29,8 @@ class Tape(list[Any]):
     """Entries of one trace, with the config whose rules it uses."""
 
     __slots__ = ("config", "level", "swept")
+
+    sweep: Callable[..., None]  # set by trace.py
 
     def __init__(self, config: Any) -> None:
         self.config = config
@@ -193,6 +195,8 @@ class Tracer:
 
     def __array__(self, dtype: Any = None, copy: Any = None) -> Any:
         if dtype is not None and np.dtype(dtype) != object:
+            if np.dtype(dtype).kind in "iub":  # no derivative to lose
+                return np.asarray(primal(self)).astype(dtype)
             raise TypeError(
                 "np.array(x, dtype) or np.asarray(x, dtype) would lose the derivative of a traced value. Use "
                 "x.astype(dtype), np.stack([...]), or ignore_derivatives(x) for the plain value."

@@ -122,6 +122,10 @@ FORMS: dict[Any, Form] = {}
 # ``(args, kwargs) -> (args, kwargs)``, or None where that is not known.
 POSITIONS: dict[Any, Callable[[Any, Any], Any]] = {}
 
+# Python functions with rules that only put a formula in the place of the call (`rule.formula`): the tape runs that on
+# its tracers, so that nothing is computed for the arguments that are constants.
+FORMULAS: set[Any] = set()
+
 
 def derivative(
     function: Callable[..., Any],

@@ -175,7 +175,15 @@ def _function_vjp(function: Any) -> Any:
     return vjp
 
 
-for _name in "expm logm sqrtm sinm cosm tanm sinhm coshm tanhm".split():
+def _sqrtm_vjp(g: Any, y: Any, a: Any, *options: Any, **also: Any) -> Any:
+    # by the root itself: on the branch cut (negative eigenvalues) another root could have the other sign
+    root = adjoint(y)
+    found = sl.solve_sylvester(root, root, g)
+    return found if np.iscomplexobj(a) else np.real(found)
+
+
+python_function(sl.sqrtm, _sqrtm_vjp)
+for _name in "expm logm sinm cosm tanm sinhm coshm tanhm".split():
     _function = getattr(sl, _name)
     python_function(_function, _function_vjp(_function))
 

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import scipy.special
 
-from rules_runtime.forms import Unknown, elementwise, primal
+from rules_runtime.forms import Unknown, constant, elementwise, primal
 from rules_runtime.kernels.broadcast import normal_axes, unbroadcast
 from rules_runtime.registry import rrule
 from rules_runtime.tangents import AbstractZero, NoTangent, NotImplementedTangent
@@ -148,6 +148,7 @@ _of_all(
 
 # -- gamma, beta ---------------------------------------------------------------------------------------------------
 
+constant(sp.gammasgn)
 _of_x(sp.gamma, lambda y, x: y * sp.psi(x))
 _of_x(sp.gammaln, lambda y, x: sp.psi(x))
 _of_x(sp.loggamma, lambda y, x: sp.psi(x))

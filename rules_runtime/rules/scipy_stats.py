@@ -14,7 +14,7 @@ import scipy.special
 import scipy.stats
 
 from rules_runtime.config import HasReverseMode, RuleConfig
-from rules_runtime.forms import POSITIONS, primal
+from rules_runtime.forms import FORMULAS, POSITIONS, primal
 from rules_runtime.registry import rrule
 from rules_runtime.tangents import NoTangent
 from rules_runtime.via_ad import rrule_via_ad
@@ -39,6 +39,8 @@ def declare(distribution: Any, method: str, formula: Formula) -> None:
     target = getattr(type(distribution), method)
     POSITIONS[target] = _by_position
     rule.__annotations__ = {"config": RuleConfig[HasReverseMode], "self": type(distribution)}
+    rule.formula = formula  # type: ignore[attr-defined]
+    FORMULAS.add(target)
     rrule.register(target)(rule)
 
 
@@ -216,17 +218,36 @@ def _size(x: Any, mean: Any, cov: Any) -> int:
     return 1 if np.ndim(x) < 2 else int(np.shape(x)[-1])
 
 
+def _null_space(matrix: Any) -> tuple[Any, int]:
+    """The projection on what scipy takes for the null space of a covariance, and its dimension."""
+    values, vectors = np.linalg.eigh(primal(matrix))
+    none = np.abs(values) <= 1e6 * np.finfo(float).eps * np.max(np.abs(values))
+    null = vectors[:, none]
+    return null @ null.T, null.shape[1]
+
+
 def _normal_logpdf(x: Any, mean: Any = None, cov: Any = 1, allow_singular: bool = False) -> Any:
-    if allow_singular:
-        raise NotImplementedError("multivariate_normal has no rule for singular covariances")
+    """With a singular covariance: on its support, by the covariance plus the projection on its null space."""
     n = _size(x, mean, cov)
     apart = x if mean is None else x - mean
     if np.ndim(apart) == 0 or (n == 1 and np.ndim(apart) == 1):
         apart = apart[..., None] if np.ndim(apart) else np.reshape(apart, (1,))
     matrix = _matrix(cov, n)
-    solved = np.linalg.solve(matrix, np.swapaxes(np.reshape(apart, (-1, n)), 0, 1))
-    distance = np.reshape(np.sum(np.reshape(apart, (-1, n)) * solved.T, axis=-1), apart.shape[:-1])
-    return -(n * np.log(2 * np.pi) + np.linalg.slogdet(matrix)[1] + distance) / 2
+    rows = np.reshape(apart, (-1, n))
+    null, missing = _null_space(matrix) if allow_singular else (None, 0)
+    regular = matrix + null if missing else matrix
+    solved = np.linalg.solve(regular, np.swapaxes(rows, 0, 1)).T
+    log_det = np.linalg.slogdet(regular)[1]
+    if missing:
+        solved = solved - rows @ null
+        log_det = log_det - np.sum(null * matrix)
+    distance = np.reshape(np.sum(rows * solved, axis=-1), apart.shape[:-1])
+    y = -((n - missing) * np.log(2 * np.pi) + log_det + distance) / 2
+    if not missing:
+        return y
+    off = np.linalg.norm(primal(rows) @ null, axis=-1).reshape(apart.shape[:-1])
+    spread = np.max(np.abs(np.linalg.eigvalsh(primal(matrix))))
+    return np.where(off < 1e9 * np.finfo(float).eps * spread, y, -np.inf)
 
 
 def _normal_entropy(mean: Any = None, cov: Any = 1) -> Any:

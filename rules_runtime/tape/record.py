@@ -10,13 +10,15 @@ import functools
 import inspect
 import weakref
 from collections.abc import Callable
+from numbers import Number
+from types import FunctionType, MethodType
 from typing import Any
 
 import numpy as np
 
 from ..callees import call_of
 from ..errors import RuleError, RulesError
-from ..forms import FORMS, POSITIONS, Form, Spec
+from ..forms import FORMS, FORMULAS, POSITIONS, Form, Spec
 from ..kernels.broadcast import unbroadcast
 from ..registry import rrule
 from ..tangents import AbstractZero, NoTangent, ZeroTangent
@@ -88,6 +90,20 @@ def _is_objects(x: Any) -> bool:
     return type(x) is ndarray and x.dtype.kind == "O" and inner_tape(x) is not None
 
 
+_known = frozenset((Tracer, ndarray, np.float64, float, int, bool, complex, list, tuple))
+
+
+def _is_foreign(x: Any) -> bool:
+    """Whether `x` has its own idea of arithmetic: an array type that is not traced (xarray's), any object with operators.
+
+    Computing with it here would lose the tracer inside of what it gives; given the tracer, it computes with that.
+    """
+    kind = type(x)
+    if kind in _known or isinstance(x, (ndarray, np.generic, Number)) or is_leaf(x):
+        return False
+    return hasattr(kind, "__array_ufunc__") or not hasattr(kind, "__array__")
+
+
 def by_position(function: Any, args: Any, kwargs: Any) -> tuple[Any, Any]:
     """The call with its traced keyword arguments moved to their positions, for keywords have no tangent."""
     if function in POSITIONS:
@@ -147,8 +163,10 @@ def name_of(function: Any) -> str:
 def apply(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """Call a function with traced arguments: by its static form, or by the rule that the registry has for it.
 
-    Raises `MissingRuleError` where there is neither.
+    Raises `MissingRuleError` where there is neither. A ufunc of a value that is foreign to us is left to that value.
     """
+    if type(function) is np.ufunc and any(map(_is_foreign, args)):
+        return NotImplemented
     if any(map(_is_objects, args)):
         args = tuple(gather(x) if _is_objects(x) else x for x in args)
     tape = tape_of(args, kwargs)
@@ -400,11 +418,17 @@ def try_rule(tape: Tape, function: Any, args: tuple[Any, ...], kwargs: dict[str,
             args, kwargs = by_position(function, args, kwargs)
     callee = untraced(function, tape)
     values = [untraced(x, tape) for x in args]
+    target = function.__func__ if type(function) is MethodType else function
+    if type(target) is FunctionType and target in FORMULAS:
+        rule = rrule.find(tape.config, callee, tuple(values), kwargs)
+        formula = getattr(getattr(rule, "function", None), "formula", None)
+        if formula is not None:
+            return formula(*(args if type(function) is MethodType else args[1:]), **kwargs)
     found = rrule.apply(tape.config, callee, tuple(values), kwargs)
     if found is None:
         return NotImplemented
     y, pullback = found
-    if getattr(getattr(pullback, "rule", None), "is_non_differentiable", False):
+    if getattr(pullback.handover.rule, "is_non_differentiable", False):
         return y
     places, routes = [], []
     for k, x in enumerate((function, *args)):

@@ -143,7 +143,7 @@ def _rebuild_object(
     else:
         for key, value in changed.items():
             if key == "__self__":
-                new = x.__func__.__get__(value)
+                new = types.MethodType(x.__func__, value)
                 memo[id(x)] = (new, x)
             else:
                 object.__setattr__(new, key, value)
@@ -164,6 +164,8 @@ def _shallow(x: Any) -> Any:
     """A copy of an object with the same parts; without running its own code where that is possible."""
     if isinstance(x, ndarray):
         return x.copy()
+    if type(x) is types.MethodType:  # copy.copy would look it up by its name
+        return types.MethodType(x.__func__, x.__self__)
     cls: Any = type(x)
     if cls.__reduce_ex__ is object.__reduce_ex__ and not isinstance(x, (dict, list)):
         try:

@@ -76,6 +76,9 @@ def test_logarithm_and_root_and_stacks():
         check_rule(f, hermitian())
         check_rule(f, hermitian("c16"))
     check_rule(sl.expm, some(2, 2, 2))
+    indefinite = np.array([[0.5, -0.1, 0.6], [-0.1, -0.9, 0.3], [0.6, 0.3, -0.4]])
+    check_rule(sl.sqrtm, indefinite)  # its root is complex
+    check_second_order(sl.sqrtm, indefinite)
 
 
 @pytest.mark.parametrize("dtype", ["f8", "c16"])

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from rules_runtime import gradient, hessian
+from rules_runtime import HasReverseMode, RuleConfig, gradient, hessian, rrule, rrule_via_ad
 from tests.support.rules import check_rule, numbers
 
 st = pytest.importorskip("scipy.stats")
@@ -73,6 +73,55 @@ def test_several_variables():
         a = np.array([1.5, 2.0, 0.7])
         slope = (st.dirichlet.logpdf(x, a + step) - st.dirichlet.logpdf(x, a - step)) / (2 * h)
         assert da[i] == pytest.approx(slope, rel=1e-6)
+
+
+def composed(f, *args):
+    """Check what the built-in reverse mode makes of `f`."""
+
+    def g(*args):
+        return f(*args)
+
+    @rrule.register(g)
+    def rrule_g(config: RuleConfig[HasReverseMode], _, *args):
+        return rrule_via_ad(config, f, *args)
+
+    check_rule(g, *args)
+
+
+def test_singular_covariance():
+    """On the plane that it allows."""
+    basis = np.linalg.qr(some(4, 4))[0][:, :2]
+    cov = basis @ np.diag([2.0, 0.5]) @ basis.T
+
+    def logpdf(u, mean):
+        return st.multivariate_normal.logpdf(u @ basis.T, basis @ mean, cov, allow_singular=True)
+
+    composed(logpdf, some(3, 2), some(2, seed=3))
+    x = some(2)
+
+    def by_scale(s):
+        return st.multivariate_normal.logpdf(x @ basis.T, np.zeros(4), s * cov, allow_singular=True)
+
+    composed(by_scale, 1.7)
+    (dx,) = gradient(lambda x: st.multivariate_normal.pdf(x, None, cov, True), some(4, seed=9))
+    assert not np.any(dx)
+    regular = np.diag([1.0, 2.0])
+    check_rule(st.multivariate_normal.logpdf, x, x + 0.3, regular, True)
+
+
+def test_parameters_that_have_no_derivative_may_be_constants():
+    for f, x in (
+        (lambda x: st.beta.cdf(x, np.array([1.2, 2.0]), 0.7), np.array([0.2, 0.6])),
+        (lambda x: st.t.logcdf(x, 3.3), np.array([0.2, 0.6])),
+        (lambda x: st.gamma.sf(x, 3.3), np.array([0.2, 0.6])),
+    ):
+        slope = (f(x + 1e-6) - f(x - 1e-6)) / 2e-6
+        assert gradient(lambda x, f=f: np.sum(f(x)), x)[0] == pytest.approx(slope, rel=1e-6)
+
+
+def test_a_method_as_the_function():
+    assert gradient(st.poisson.pmf, 3, 2.0)[1] == pytest.approx(st.poisson.pmf(3, 2.0) * 0.5)
+    assert gradient(st.norm.logpdf, 0.3)[0] == pytest.approx(-0.3)
 
 
 def test_parameters_by_name():

@@ -40,3 +40,10 @@ def test_a_namespace_is_a_structure() -> None:
     assert gradient(lambda x: 3 * boxed(x).a, 2.0) == (15.0,)
     (d,) = gradient(lambda box: np.sum(box.a**2), types.SimpleNamespace(a=np.array([1.0, 2.0])))
     assert d.a.tolist() == [2.0, 4.0]
+
+
+def test_integers_made_of_traced_values_are_plain() -> None:
+    def f(x: Any) -> Any:
+        return x[np.int64(x)] * np.sum(np.asarray(x, dtype=int)) + x[np.array(x[1:], "i4")[0]]
+
+    assert np.array_equal(gradient(lambda x: np.sum(f(x)), np.array([1.0, 0.0]))[0], [3.0, 1.0])

@@ -308,7 +308,7 @@ class OptOuts:
         """Opt out of the rules for a call that matches a signature; more specific rules still apply.
 
         `no_rrule.register(f, str, int)` gives the signature as types, `no_rrule.register(f)` opts out
-        altogether. As a decorator the function below gives it with its annotations, callee first, as for a
+        of all rules but those with annotations that match. As a decorator the function below gives it with its annotations, callee first, as for a
         rule, perhaps a config before it; it is never called.
 
         >>> registry = Registry()

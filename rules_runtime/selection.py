@@ -9,7 +9,8 @@ Of the rules that match, these come first:
 5. the later one.
 
 Where this leaves two, the call is ambiguous, which is an error. An opt-out takes part as a rule does, but its
-parameters alone decide, and it wins against a rule that is as specific.
+parameters alone decide, and it wins against a rule that is as specific. One without a signature (`no_rrule.register(f)`) has as many
+parameters as the rule that it is compared with, so that only a rule with annotations gets past it.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from typing import Any
 from .callees import Call
 from .config import satisfies
 from .errors import AmbiguousRuleError
+from .patterns import ANYTHING
 from .rule import Rule
 from .signatures import location_of
 
@@ -63,6 +65,9 @@ def _beats(a: Rule, b: Rule, config: Any, n: int) -> bool:
             forth, back = _config_within(a, b, config), _config_within(b, a, config)
             if forth != back:
                 return forth
+    if a.opt_out != b.opt_out and _takes_anything(a if a.opt_out else b):
+        rule = b if a.opt_out else a
+        return a.opt_out is all(rule.signature.at(i) == ANYTHING for i in range(n))
     tighter = a.signature.tighter(b.signature, n)
     if tighter is not None:
         return tighter
@@ -73,6 +78,10 @@ def _beats(a: Rule, b: Rule, config: Any, n: int) -> bool:
 
 def _is_bare_opt_out(rule: Rule) -> bool:
     return rule.opt_out and not rule.takes_config
+
+
+def _takes_anything(opt_out: Rule) -> bool:
+    return not opt_out.signature.patterns and opt_out.signature.rest == ANYTHING
 
 
 def _config_within(a: Rule, b: Rule, config: Any) -> bool:

@@ -505,6 +505,28 @@ def test_opting_out_altogether(rrule: Registry) -> None:
     assert rrule(f) is None
 
 
+@pytest.mark.parametrize("later", [False, True])
+def test_opting_out_without_a_signature_beats_all_that_say_no_more(
+    rrule: Registry, later: bool
+) -> None:
+    if later:
+        OptOuts(rrule).register(f)
+    rrule.register(f)(lambda _, x: says("one"))
+    rrule.register(f)(lambda _, x, y=1: says("one or two"))
+    rrule.register(f)(lambda config, _, x: says("with a config"))
+
+    @rrule.register(f)
+    def child(_: Any, x: Child) -> Any:
+        return says("Child")
+
+    if not later:
+        OptOuts(rrule).register(f)
+    assert rrule(f, 1.0) is None
+    assert rrule(f, 1.0, 2.0) is None
+    assert rrule(MyAD(), f, 1.0) is None
+    assert chosen(rrule, f, Child(1.0)) == "Child"  # its annotation says more
+
+
 def test_an_opt_out_without_a_config_is_for_rules_with_one_too(rrule: Registry) -> None:
     @rrule.register(f)
     def rule(config: RuleConfig[HasReverseMode], _: Any, x: Any) -> Any:

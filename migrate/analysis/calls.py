@@ -130,7 +130,7 @@ class Calls:
 
     def _returned(self, function: FunctionNode) -> Atoms:
         found = set(self.flow.returns.get(function, set()))
-        if self.flow.view.editable(function):
+        if not self.flow.rewriting or self.flow.view.editable(function):
             return found
         # Nothing inside a function that stays as it is can be changed, so its Nones and its containers stay legacy.
         kept: Atoms = set()

@@ -129,13 +129,26 @@ def _rule(node: FunctionNode, found: Found, by_function: dict[ast.AST, Rule]) ->
 def _registration(decorator: ast.expr, node: DefNode, view: ModuleView) -> Registration:
     if not isinstance(decorator, ast.Call):
         functor = node.name == "__call__" and _in_class(node, view)
-        return Registration("bare", decorator, None, False, functor, _is_getter(node, view))
+        getter = _is_getter(node, view)
+        problem = _rebound(node, view)
+        return Registration("bare", decorator, None, False, functor, getter, problem)
     return _from_call(decorator, decorator, "target", node, view)
 
 
 def _is_getter(node: DefNode, view: ModuleView) -> bool:
     variable = view.scopes.variable(node.name, view.scopes.around[node])
     return view.legacy.names.get(variable) in GETTERS
+
+
+def _rebound(node: DefNode | ast.Name, view: ModuleView) -> str:
+    """Why it cannot be told which callable the name of a bare rule, or a target, is."""
+    if isinstance(node, ast.Name):
+        variable = view.scopes.of(node)
+    else:
+        variable = view.scopes.variable(node.name, view.scopes.around[node])
+    if not view.legacy.is_rebound_at(node, variable):
+        return ""
+    return f"`{variable.name}` is a legacy name and another function's too"
 
 
 def _in_class(node: ast.AST, view: ModuleView) -> bool:
@@ -164,10 +177,14 @@ def _from_call(
             and _in_class(node, view)
         )
         getter = isinstance(node, ast.FunctionDef) and _is_getter(node, view)
+        if isinstance(node, ast.FunctionDef):
+            problem = problem or _rebound(node, view)
         return Registration("bare", whole, None, mutating, functor, getter, problem)
     functor_or_not = _is_functor(target, view)
     if functor_or_not is None:
         problem = problem or "the target is sometimes the call of an instance and sometimes not"
+    if isinstance(target, ast.Name):
+        problem = problem or _rebound(target, view)
     getter = view.legacy.meaning(target) in GETTERS
     return Registration(form, whole, target, mutating, bool(functor_or_not), getter, problem)
 
@@ -399,6 +416,20 @@ def uses_elsewhere(function: DefNode, view: ModuleView) -> list[ast.Name]:
             continue
         found.append(use)
     return found
+
+
+def is_bare_target(function: DefNode, view: ModuleView) -> bool:
+    """Whether the next thing that has the name of a targeted rule is a bare rule, which is for what the name means then."""
+    scope = view.scopes.around[function]
+    after = [
+        b
+        for b in view.scopes.variable(function.name, scope).bindings
+        if getattr(b, "lineno", 0) > function.lineno
+    ]
+    following = min(after, key=lambda b: getattr(b, "lineno", 0), default=None)
+    return isinstance(
+        following, (ast.FunctionDef, ast.AsyncFunctionDef)
+    ) and view.legacy.is_bare_rule(following)
 
 
 def attribute_uses(function: DefNode, view: ModuleView) -> list[ast.Attribute]:

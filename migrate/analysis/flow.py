@@ -45,9 +45,15 @@ class TooComplex(Exception):
 class Flow:
     """The abstract run of a cluster of functions."""
 
-    def __init__(self, view: ModuleView, opaque: frozenset[ast.AST] = frozenset()) -> None:
+    def __init__(
+        self,
+        view: ModuleView,
+        opaque: frozenset[ast.AST] = frozenset(),
+        rewriting: bool = True,
+    ) -> None:
         self.view = view
         self.opaque = opaque  # functions of the module that must not be followed
+        self.rewriting = rewriting  # or only reading, as if all of the module were legacy code
         self.variables: dict[Variable, Atoms] = {}
         self.memo: dict[ast.AST, Atoms] = {}
         self.returns: dict[FunctionNode, Atoms] = {}
@@ -107,6 +113,15 @@ class Flow:
             elif atom in (ARRAY, PLAIN, UNKNOWN, TANGENT):
                 found.add(atom)
         return found
+
+    def length(self, node: ast.expr) -> int | None:
+        """The number of elements of what the rule builds there, where it can be seen."""
+        lengths = set()
+        for atom in self.atoms(node):
+            if not isinstance(atom, Held) or atom.site.exact is None or atom.site.rest:
+                return None
+            lengths.add(len(atom.site.exact))
+        return lengths.pop() if len(lengths) == 1 else None
 
     def elements_of_mapping(self, node: ast.expr) -> Atoms:
         """The values that `**node` brings."""

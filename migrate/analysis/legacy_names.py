@@ -13,7 +13,7 @@ from typing import Protocol, runtime_checkable
 
 from migrate.defaults import LEGACY_MODULES
 from migrate.model import ModuleSource
-from migrate.syntax.scopes import Scopes, Variable, analyse_scopes
+from migrate.syntax.scopes import DefNode, Scopes, Variable, analyse_scopes
 from migrate.syntax.source import quiet_parser
 
 LEGACY = frozenset(
@@ -62,6 +62,10 @@ class LegacyNames:
     aliases: dict[Variable, ast.Assign | ast.AnnAssign] = field(default_factory=dict)
     reexporting: dict[Variable, Exports] = field(default_factory=dict)  # modules of the user's
     star_names: dict[str, str] = field(default_factory=dict)  # by a star import of such a module
+    star_rules: set[Variable] = field(
+        default_factory=set
+    )  # brought by the star, and named by rules
+    rebound: dict[Variable, int] = field(default_factory=dict)  # legacy names until that line
     reexport_star: ast.ImportFrom | None = None
 
     def __bool__(self) -> bool:
@@ -71,6 +75,8 @@ class LegacyNames:
         """The legacy name that an expression stands for, or None."""
         if isinstance(node, ast.Name):
             variable = self.scopes.of(node)
+            if variable in self.rebound and self.is_rebound_at(node, variable):
+                return None
             found = self.names.get(variable)
             if found is None and variable.scope is None and self.star is not None:
                 return node.id if node.id in STAR - self.hidden else None
@@ -84,6 +90,20 @@ class LegacyNames:
         if isinstance(node, ast.Attribute) and node.attr in LEGACY:
             return node.attr if self._is_module(node.value) else None
         return None
+
+    def is_bare_rule(self, function: DefNode) -> bool:
+        """Whether `@adjoint` without a target stands above a function: its name stays bound to what it was."""
+        heads = [
+            d.func if isinstance(d, ast.Call) and not d.args else d for d in function.decorator_list
+        ]
+        return any(self.meaning(head) == "adjoint" for head in heads)
+
+    def is_rebound_at(self, node: ast.Name | DefNode, variable: Variable) -> bool:
+        """Whether a legacy name may be a function of the module's own where it is read."""
+        line = self.rebound.get(variable)
+        if line is None:
+            return False
+        return node.lineno > line or self.scopes.around[node] is not variable.scope
 
     def _is_module(self, node: ast.expr) -> bool:
         dotted = []
@@ -126,8 +146,10 @@ def find_legacy_names(
             _from_import(node, found, candidates, module_source, depth)
     if found.star is not None:
         found.hidden = _hidden_by_later_stars(found.star, scopes)
+        _find_star_rules(found)
     _keep_unambiguous(candidates, found)
     _follow_assignments(found)
+    _find_rebound(found)
     return found
 
 
@@ -331,6 +353,31 @@ def _is_fallback(node: ast.AST, scopes: Scopes) -> bool:
 def _is_rule(node: ast.AST) -> bool:
     """A bare `@adjoint def literal_getproperty(...)` leaves the name bound to what it was."""
     return isinstance(node, ast.FunctionDef) and bool(node.decorator_list)
+
+
+def _find_star_rules(found: LegacyNames) -> None:
+    """`@adjoint def literal_getproperty(...)` binds a name in the module that the star import has brought."""
+    for name in STAR - found.hidden:
+        variable = found.scopes.variable(name, found.scopes.module)
+        functions = [b for b in variable.bindings if isinstance(b, ast.FunctionDef)]
+        if functions and len(functions) == len(variable.bindings):
+            if all(found.is_bare_rule(f) for f in functions):
+                found.names[variable] = name
+                found.star_rules.add(variable)
+
+
+def _find_rebound(found: LegacyNames) -> None:
+    """A def with other decorators than a bare `@adjoint` gives its name another meaning, from its line on."""
+    for variable in found.names:
+        lines = [
+            b.lineno
+            for b in variable.bindings
+            if isinstance(b, ast.FunctionDef)
+            and not _is_fallback(b, found.scopes)
+            and not found.is_bare_rule(b)
+        ]
+        if lines:
+            found.rebound[variable] = min(lines)
 
 
 def _follow_assignments(found: LegacyNames) -> None:

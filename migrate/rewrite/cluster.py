@@ -35,7 +35,8 @@ from migrate.rewrite.primals import ZERO, Arguments, Primal, arguments_of
 from migrate.rewrite.results import ResultRewriter
 from migrate.rewrite.rule_returns import RuleReturns
 from migrate.rewrite.tangents import TangentRewriter
-from migrate.rewrite.verdicts import Refused, RuleNote, Undecided
+from migrate.rewrite.verdicts import RuleNote, Undecided
+from migrate.rewrite.visible_errors import VisibleErrors
 from migrate.rewrite.zero_tests import ZeroTests
 from migrate.syntax.edits import Edits, Overlap
 from migrate.syntax.scopes import FunctionNode, Variable, positional_parameters
@@ -100,19 +101,29 @@ class Cluster:
                 raise Undecided("it is nested too deeply") from None
         raise Undecided("its helper functions cannot be told apart from others")
 
+    def refuse_visible_errors(self) -> None:
+        """Raise Refused where the text of a rule that will not be rewritten shows that it can only fail.
+
+        The answer is the same whatever has become of other rules that use the same functions.
+        """
+        try:
+            self._run_flow(rewriting=False)
+            VisibleErrors(self).check()
+        except (Undecided, TooComplex, RecursionError):
+            pass
+
     # ---- one attempt ---------------------------------------------------------------------
 
     def _attempt(self) -> ClusterResult:
-        self.flow = Flow(self.view, self.opaque)
         self.result = ClusterResult(Edits())
         self.edits = self.result.edits
-        self.pullbacks: dict[FunctionNode, Pullback] = {}
         self.marked: dict[Nothing, str] = {}
         self.config_names: dict[ast.AST, str] = {}
-        for rule in self.rules:
-            self._seed(rule)
-        self.flow.seeds.append(self._find_pullbacks)
-        self.flow.run()
+        self._run_flow()
+        VisibleErrors(self).check()
+        if not self.opaque and not all(map(self.view.editable, self.flow.live)):
+            for rule in self.rules:  # of functions that must stay less was seen than there is
+                Cluster(self.view, [rule], self.names).refuse_visible_errors()
         self.tangents = TangentRewriter(self)
         self.results = ResultRewriter(self, self.tangents)
         returns = RuleReturns(self, self.tangents)
@@ -138,6 +149,14 @@ class Cluster:
         self._write_zeros()
         self._find_edited_helpers()
         return self.result
+
+    def _run_flow(self, rewriting: bool = True) -> None:
+        self.flow = Flow(self.view, self.opaque, rewriting)
+        self.pullbacks: dict[FunctionNode, Pullback] = {}
+        for rule in self.rules:
+            self._seed(rule)
+        self.flow.seeds.append(self._find_pullbacks)
+        self.flow.run()
 
     def _seed(self, rule: Rule) -> None:
         function = rule.function
@@ -237,12 +256,7 @@ class Cluster:
     def _check_pullback(self, pullback: Pullback) -> None:
         function = pullback.function
         rule = pullback.rules[0]
-        if isinstance(function, ast.AsyncFunctionDef):
-            raise Refused("RM204", "its pullback is a coroutine", rule)
-        if function in self.flow.yields:
-            raise Refused("RM204", "its pullback is a generator", rule)
         if not self.view.editable(function):
-            self.results.refuse_visible_errors(pullback)
             raise Undecided("its pullback is a function that other code uses too", rule)
         if isinstance(function, ast.FunctionDef) and function.decorator_list:
             raise Undecided("its pullback is decorated", rule)

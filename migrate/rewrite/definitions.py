@@ -10,6 +10,7 @@ from migrate.analysis.find import (
     Rule,
     attribute_uses,
     exported_names,
+    is_bare_target,
     target_text,
     uses_elsewhere,
 )
@@ -45,6 +46,8 @@ class DefinitionRewriter:
             return False
         if any(r.form == "bare" for r in rule.registrations):
             return False  # its name stays bound to the primal function
+        if is_bare_target(function, self.view):
+            return True
         uses = [*uses_elsewhere(function, self.view), *attribute_uses(function, self.view)]
         registered = {
             argument
@@ -115,6 +118,8 @@ class DefinitionRewriter:
         if not isinstance(function, (ast.FunctionDef, ast.AsyncFunctionDef)):
             return True
         if function.name in exported_names(self.view) or attribute_uses(function, self.view):
+            return True
+        if is_bare_target(function, self.view):
             return True
         scope = self.view.scopes.around[function]
         if function.name in scope.global_names:

@@ -146,8 +146,11 @@ class ImportRewriter:
         star = self.view.legacy.star
         if star is None:
             return False
+        by_rules = self.view.legacy.star_rules
+        if by_rules & self.kept:
+            return False
         loose = [n for n, _ in self.view.legacy.uses() if isinstance(n, ast.Name)]
-        ours = [n for n in loose if self.scopes.of(n).scope is None]
+        ours = [n for n in loose if (v := self.scopes.of(n)).scope is None or v in by_rules]
         return bool(ours) and all(n in self.consumed for n in ours)
 
     # ---- where the new names go ----------------------------------------------------------

@@ -5,10 +5,7 @@ from __future__ import annotations
 import ast
 from typing import TYPE_CHECKING
 
-from migrate.analysis.find import Rule
 from migrate.analysis.values import (
-    ARRAY,
-    COTANGENT_ARRAY,
     TANGENT,
     Atoms,
     Back,
@@ -20,7 +17,8 @@ from migrate.analysis.values import (
 from migrate.rewrite.layout import is_parenthesised, returned_expressions, with_parentheses
 from migrate.rewrite.primals import NO, Arguments, Primal
 from migrate.rewrite.tangents import TangentRewriter
-from migrate.rewrite.verdicts import Refused, Undecided
+from migrate.rewrite.verdicts import Undecided
+from migrate.rewrite.visible_errors import summands
 from migrate.syntax.forms import constant_index, falls_through
 
 if TYPE_CHECKING:
@@ -57,18 +55,6 @@ class ResultRewriter:
         if isinstance(function, ast.FunctionDef) and falls_through(function.body):
             self.cluster.append_return(function, self._zeros(pullback, function.body[-1]))
 
-    def refuse_visible_errors(self, pullback: Pullback) -> None:
-        """Raise Refused where the text of a pullback, which itself will not be changed, shows that it can only fail."""
-        pending = returned_expressions(pullback.function)
-        while pending:
-            node = pending.pop()
-            if isinstance(node, ast.IfExp):
-                pending += [node.body, node.orelse]
-            elif isinstance(node, ast.Tuple):
-                self._check_number(node, pullback)
-            elif not (isinstance(node, ast.Constant) and node.value is None):
-                self._refuse_visible_error(node, pullback.rules[0])
-
     def _zeros(self, pullback: Pullback, where: ast.AST) -> str:
         arguments = pullback.arguments
         if arguments is None:
@@ -94,7 +80,6 @@ class ResultRewriter:
                 self._result(orelse, pullback)
                 return
             case ast.Tuple():
-                self._check_number(node, pullback)
                 saved = self.tangents.save()
                 try:
                     self._prepend_callee(node, pullback)
@@ -115,30 +100,12 @@ class ResultRewriter:
                     return
             case ast.NamedExpr(value=value) if isinstance(value, ast.Constant):
                 raise Undecided("its pullback's result is assigned and returned at once", rule)
-        self._refuse_visible_error(node, rule)
         self._by_atoms(node, pullback)
 
     def _zeros_value(self, pullback: Pullback, node: ast.expr) -> str:
         zeros = self._zeros(pullback, node)
         returned = isinstance(self.view.scopes.parents.get(node), ast.Return)
         return zeros if returned or zeros.startswith("(") else f"({zeros})"
-
-    def _check_number(self, node: ast.Tuple, pullback: Pullback) -> None:
-        if any(isinstance(e, ast.Starred) for e in node.elts):
-            return
-        self._check_count(len(node.elts), pullback)
-
-    def _check_count(self, count: int, pullback: Pullback) -> None:
-        for rule in pullback.rules:
-            arguments = self.cluster.arguments[rule]
-            wanted = len(arguments.fixed)
-            if (arguments.rest is None and count != wanted) or count < wanted:
-                more = " or more" if arguments.rest is not None else ""
-                raise Refused(
-                    "RM203",
-                    f"its pullback returns {count} entries for {wanted}{more} arguments",
-                    rule,
-                )
 
     def _prepend_callee(self, node: ast.Tuple, pullback: Pullback) -> None:
         if pullback.functor:
@@ -196,16 +163,14 @@ class ResultRewriter:
 
     def _sum_of_tuples(self, node: ast.BinOp, pullback: Pullback) -> bool:
         """`(None,) + back(dy)` and longer sums."""
-        parts = _summands(node)
+        parts = summands(node)
         if not all(self._is_sequence(p) for p in parts):
             return False
         position: int | None = 0
         for part in parts:
             self._sum_part(part, pullback.arguments, position)
-            length = self.tangents.length(part)
+            length = self.flow.length(part)
             position = position + length if position is not None and length is not None else None
-        if position is not None:
-            self._check_count(position, pullback)
         first = parts[0]
         if isinstance(first, ast.Tuple) and first.elts and not pullback.functor:
             self._prepend_callee(first, pullback)
@@ -240,35 +205,6 @@ class ResultRewriter:
             if arguments is not None and position is not None and count == 1:
                 primal = arguments.at(position)
             self.tangents.entry(elt, primal)
-
-    def _refuse_visible_error(self, node: ast.expr, rule: Rule) -> None:
-        """A result that is plainly neither a tuple nor None."""
-        atoms = self.flow.atoms(node)
-        wrong = None
-        match node:
-            case ast.List() | ast.ListComp():
-                wrong = "a list"
-            case ast.Dict() | ast.DictComp():
-                wrong = "a dict"
-            case ast.Set() | ast.SetComp():
-                wrong = "a set"
-            case ast.GeneratorExp():
-                wrong = "a generator"
-            case ast.Constant():
-                wrong = "a constant"
-            case ast.Lambda():
-                wrong = "a function"
-        if wrong is None and atoms and atoms <= {ARRAY, COTANGENT_ARRAY}:
-            wrong = "a number or an array"
-        if (
-            wrong is None
-            and atoms
-            and all(isinstance(a, Held) and a.site.kind != "tuple" for a in atoms)
-        ):
-            kinds = {a.site.kind for a in atoms if isinstance(a, Held)}
-            wrong = f"a {kinds.pop()}"
-        if wrong is not None:
-            raise Refused("RM202", f"its pullback returns {wrong}, not a tuple", rule)
 
     def _by_atoms(self, node: ast.expr, pullback: Pullback) -> None:
         """A result that is only known by what it can hold."""
@@ -318,9 +254,6 @@ class ResultRewriter:
         self._wrap_with_callee(node, pullback, "[1:]")
 
     def _tuple_sites(self, node: ast.expr, sites: list[Site], pullback: Pullback) -> None:
-        if all(s.exact is not None and not s.rest and not s.gradients for s in sites):
-            for site in sites:
-                self._check_count(len(site.exact or ()), pullback)
         elements: Atoms = set()
         for site in sites:
             elements |= site.elements()
@@ -386,9 +319,3 @@ class ResultRewriter:
         self.cluster.note(
             "RM102", "a result that could not be followed is converted at run time", node
         )
-
-
-def _summands(node: ast.expr) -> list[ast.expr]:
-    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add):
-        return [*_summands(node.left), *_summands(node.right)]
-    return [node]

@@ -16,7 +16,7 @@ from migrate.analysis.values import (
 from migrate.rewrite.layout import returned_expressions, with_parentheses
 from migrate.rewrite.primals import NO
 from migrate.rewrite.tangents import TangentRewriter
-from migrate.rewrite.verdicts import Refused, Undecided
+from migrate.rewrite.verdicts import Undecided
 
 if TYPE_CHECKING:
     from migrate.rewrite.cluster import Cluster
@@ -36,11 +36,7 @@ class RuleReturns:
     def rule_results(self, rule: Rule) -> None:
         """The `return value, pullback` of a rule."""
         assert rule.function is not None
-        results = returned_expressions(rule.function)
-        nodes = self.view.nodes_of(rule.function)
-        if not results and not any(isinstance(n, ast.Raise) for n in nodes):
-            raise Refused("RM202", "it does not return a value and a pullback", rule)
-        for result in results:
+        for result in returned_expressions(rule.function):
             self._rule_result(result, rule)
 
     def _rule_result(self, node: ast.expr, rule: Rule) -> None:
@@ -50,8 +46,6 @@ class RuleReturns:
                 self._rule_result(orelse, rule)
                 return
             case ast.Tuple(elts=elts) if not any(isinstance(e, ast.Starred) for e in elts):
-                if len(elts) != 2:
-                    raise Refused("RM202", "it does not return a value and a pullback", rule)
                 self._pullback_value(elts[1], rule)
                 return
             case ast.Constant(value=None):

@@ -398,11 +398,11 @@ class TangentRewriter:
         position: int | None = 0
         for number, elt in enumerate(elts):
             if isinstance(elt, ast.Starred):
-                if number + 1 < len(elts) and self.length(elt.value) is None:
+                if number + 1 < len(elts) and self.flow.length(elt.value) is None:
                     self.starred(elt.value, arguments, None)
                 else:
                     self.starred(elt.value, arguments, position)
-                length = self.length(elt.value)
+                length = self.flow.length(elt.value)
                 position = (
                     position + length if position is not None and length is not None else None
                 )
@@ -417,14 +417,6 @@ class TangentRewriter:
             self.entry(elt, primal)
             if position is not None:
                 position += 1
-
-    def length(self, node: ast.expr) -> int | None:
-        lengths = set()
-        for atom in self.flow.atoms(node):
-            if not isinstance(atom, Held) or atom.site.exact is None or atom.site.rest:
-                return None
-            lengths.add(len(atom.site.exact))
-        return lengths.pop() if len(lengths) == 1 else None
 
     def starred(self, node: ast.expr, arguments: Arguments | None, position: int | None) -> None:
         """`*node` among the entries."""

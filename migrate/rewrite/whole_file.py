@@ -165,7 +165,7 @@ class _File:
             self.view, NameChooser(self.scopes, self.options.runtime), Edits()
         )
         if definitions.is_called_elsewhere(rule):
-            return Verdict("RM103", f"other code may call `{rule.name}`")
+            return self._bridged(rule, f"other code may call `{rule.name}`")
         for registration in rule.registrations:
             if registration.form == "call" and self._result_is_used(registration.node):
                 return Verdict("RM206", "what adjoint(target)(rule) gives is used by other code")
@@ -265,7 +265,17 @@ class _File:
             elif self.verdicts[rule].code == "RM103" or rule.getter:
                 self.verdicts[rule] = Verdict("RM206", verdict.reason)
             else:
-                self.verdicts[rule] = Verdict("RM103", verdict.reason)
+                self.verdicts[rule] = self._bridged(rule, verdict.reason)
+
+    def _bridged(self, rule: Rule, reason: str) -> Verdict:
+        """A rule that cannot be rewritten is bridged, if its text does not show that it can only fail."""
+        names = NameChooser(self.scopes, self.options.runtime)
+        try:
+            if rule.function is not None:
+                Cluster(self.view, [rule], names).refuse_visible_errors()
+        except Refused as refused:
+            return Verdict(refused.code, refused.reason)
+        return Verdict("RM103", reason)
 
     def _put_together(
         self,

@@ -17,7 +17,15 @@ import pytest
 
 from migrate.convert import convert_source
 from migrate.model import FileConverted, FileUnchanged, Options
-from migrate.rewrite import calls, cluster, definitions, results, whole_file, zero_tests
+from migrate.rewrite import (
+    calls,
+    cluster,
+    definitions,
+    results,
+    visible_errors,
+    whole_file,
+    zero_tests,
+)
 from migrate.syntax import edits
 from tests.support import variants
 
@@ -240,7 +248,7 @@ MUTATIONS = [
     Mutation(
         "visible errors are converted",
         ("left_results",),
-        deciding(results.ResultRewriter, "_refuse_visible_error", None),
+        deciding(visible_errors.VisibleErrors, "_kind", None),
     ),
 ]
 

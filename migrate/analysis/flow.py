@@ -93,7 +93,7 @@ class Flow:
         self.grow(known, atoms)
 
     def parameter(self, function: FunctionNode, arg: ast.arg) -> Variable:
-        return Variable(self.view.scopes.own[function], arg.arg)
+        return self.view.scopes.own[function].variable(arg.arg)
 
     def atoms(self, node: ast.AST) -> Atoms:
         """What an expression was seen to be."""

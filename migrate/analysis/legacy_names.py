@@ -7,7 +7,6 @@ sibling module, assigned to another name), on top of the scope analysis.
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Protocol, runtime_checkable
 
@@ -67,12 +66,20 @@ class LegacyNames:
     )  # brought by the star, and named by rules
     rebound: dict[Variable, int] = field(default_factory=dict)  # legacy names until that line
     reexport_star: ast.ImportFrom | None = None
+    _meanings: dict[ast.expr, str | None] = field(default_factory=dict)
+    _uses: list[tuple[ast.expr, str]] | None = None
 
     def __bool__(self) -> bool:
         return bool(self.imports or self.star or self.star_names)
 
     def meaning(self, node: ast.expr) -> str | None:
-        """The legacy name that an expression stands for, or None."""
+        """The legacy name that an expression stands for, or None; asked for once all names are known."""
+        if node not in self._meanings:
+            self._meanings[node] = self.meaning_so_far(node)
+        return self._meanings[node]
+
+    def meaning_so_far(self, node: ast.expr) -> str | None:
+        """The same, while the names are still being collected."""
         if isinstance(node, ast.Name):
             variable = self.scopes.of(node)
             if variable in self.rebound and self.is_rebound_at(node, variable):
@@ -119,13 +126,16 @@ class LegacyNames:
         start = self.module_variables.get(self.scopes.of(node))
         return start is not None and ".".join([start, *reversed(dotted)]) in self.modules
 
-    def uses(self) -> Iterator[tuple[ast.expr, str]]:
+    def uses(self) -> list[tuple[ast.expr, str]]:
         """Every expression in the module that reads a legacy name."""
-        for node in self.scopes.around:
-            if isinstance(node, (ast.Name, ast.Attribute)) and isinstance(node.ctx, ast.Load):
-                found = self.meaning(node)
-                if found is not None:
-                    yield node, found
+        if self._uses is None:
+            self._uses = []
+            for node in self.scopes.around:
+                if isinstance(node, (ast.Name, ast.Attribute)) and isinstance(node.ctx, ast.Load):
+                    found = self.meaning(node)
+                    if found is not None:
+                        self._uses.append((node, found))
+        return self._uses
 
 
 def find_legacy_names(
@@ -405,7 +415,7 @@ def _follow_assignments(found: LegacyNames) -> None:
                 if not (isinstance(value.orelse, ast.Constant) and value.orelse.value is None):
                     continue
                 value = value.body
-            meaning = found.meaning(value)
+            meaning = found.meaning_so_far(value)
             if meaning is not None:
                 found.names[variable] = meaning
                 found.aliases[variable] = statement

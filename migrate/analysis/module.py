@@ -23,6 +23,8 @@ class ModuleView:
     rule_functions: frozenset[ast.AST]  # the functions that are legacy rules
     owned: set[ast.AST] = field(default_factory=set)  # helpers that only rules use
     _nodes: dict[FunctionNode, tuple[ast.AST, ...]] = field(default_factory=dict)
+    _returned: dict[FunctionNode, tuple[ast.expr, ...]] = field(default_factory=dict)
+    _imported: dict[ast.expr, tuple[str, str] | None] = field(default_factory=dict)
 
     @cached_property
     def annotations(self) -> Annotations:
@@ -51,6 +53,18 @@ class ModuleView:
             self._nodes[function] = tuple(same_scope_nodes(function))
         return self._nodes[function]
 
+    def returned(self, function: FunctionNode) -> tuple[ast.expr, ...]:
+        """What a function returns, without what its nested functions return."""
+        if isinstance(function, ast.Lambda):
+            return (function.body,)
+        if function not in self._returned:
+            self._returned[function] = tuple(
+                n.value
+                for n in self.nodes_of(function)
+                if isinstance(n, ast.Return) and n.value is not None
+            )
+        return self._returned[function]
+
     def editable(self, function: FunctionNode) -> bool:
         """Whether a function belongs to the rules: it is one, stands inside one, or only rules use it."""
         node: ast.AST | None = function
@@ -62,6 +76,11 @@ class ModuleView:
 
     def imported_name(self, node: ast.expr) -> tuple[str, str] | None:
         """`("numpy", "linalg.inv")` for `np.linalg.inv`, `("numpy.linalg", "inv")` for an imported `inv`."""
+        if node not in self._imported:
+            self._imported[node] = self._imported_name(node)
+        return self._imported[node]
+
+    def _imported_name(self, node: ast.expr) -> tuple[str, str] | None:
         parts: list[str] = []
         while isinstance(node, ast.Attribute):
             parts.append(node.attr)

@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from migrate.analysis.annotations import last_part
 from migrate.analysis.find import Rule
 from migrate.analysis.module import ModuleView
-from migrate.rewrite.layout import returned_expressions
 from migrate.rewrite.names import NameChooser
 from migrate.rewrite.verdicts import RuleNote
 from migrate.syntax.edits import Edits
@@ -24,9 +23,9 @@ def advise(rule: Rule, pullbacks: list[ast.AST], view: ModuleView) -> list[RuleN
     """The advice on one rule; `pullbacks` are the functions that it hands out."""
     return [
         *_unnamed(rule, pullbacks),
-        *_thunks(pullbacks),
+        *_thunks(pullbacks, view),
         *_projections(rule, pullbacks, view),
-        *_in_disguise(rule, pullbacks),
+        *_in_disguise(rule, pullbacks, view),
     ]
 
 
@@ -36,8 +35,8 @@ def _unnamed(rule: Rule, pullbacks: list[ast.AST]) -> Iterator[RuleNote]:
             yield RuleNote("RM401", "the pullback is a lambda: tracebacks cannot name it", pullback)
 
 
-def _thunks(pullbacks: list[ast.AST]) -> Iterator[RuleNote]:
-    for entries in _results(pullbacks):
+def _thunks(pullbacks: list[ast.AST], view: ModuleView) -> Iterator[RuleNote]:
+    for entries in _results(pullbacks, view):
         costly = [e for e in entries if _is_costly(e)]
         if len(costly) >= 2:
             yield RuleNote(
@@ -51,7 +50,7 @@ def _projections(rule: Rule, pullbacks: list[ast.AST], view: ModuleView) -> Iter
     function = rule.function
     assert function is not None
     arguments = [*function.args.posonlyargs, *function.args.args]
-    for entries in _results(pullbacks):
+    for entries in _results(pullbacks, view):
         for argument, entry in zip(arguments, entries, strict=False):
             annotation = view.annotations.of(argument, function)
             if annotation is None or not _may_leave(entry):
@@ -66,12 +65,12 @@ def _projections(rule: Rule, pullbacks: list[ast.AST], view: ModuleView) -> Iter
                 )
 
 
-def _in_disguise(rule: Rule, pullbacks: list[ast.AST]) -> Iterator[RuleNote]:
+def _in_disguise(rule: Rule, pullbacks: list[ast.AST], view: ModuleView) -> Iterator[RuleNote]:
     results = [
         r
         for p in pullbacks
         if isinstance(p, (ast.FunctionDef, ast.Lambda))
-        for r in returned_expressions(p)
+        for r in view.returned(p)
     ]
     if results and all(_only_nones(r) for r in results):
         yield RuleNote(
@@ -79,10 +78,10 @@ def _in_disguise(rule: Rule, pullbacks: list[ast.AST]) -> Iterator[RuleNote]:
         )
 
 
-def _results(pullbacks: list[ast.AST]) -> Iterator[list[ast.expr]]:
+def _results(pullbacks: list[ast.AST], view: ModuleView) -> Iterator[list[ast.expr]]:
     for pullback in pullbacks:
         if isinstance(pullback, (ast.FunctionDef, ast.Lambda)):
-            for result in returned_expressions(pullback):
+            for result in view.returned(pullback):
                 if isinstance(result, ast.Tuple):
                     yield result.elts
 

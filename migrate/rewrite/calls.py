@@ -22,7 +22,7 @@ from migrate.analysis.values import (
 )
 from migrate.rewrite.escapes import Escapes
 from migrate.rewrite.getters import GetterNames
-from migrate.rewrite.layout import returned_expressions, wrap_in_call
+from migrate.rewrite.layout import wrap_in_call
 from migrate.rewrite.legacy_calls import rewrite_getter_call, rewrite_ignore
 from migrate.rewrite.primals import Primal
 from migrate.rewrite.verdicts import Undecided
@@ -150,7 +150,7 @@ class CallRewriter:
         variable = self.view.scopes.of(value) if isinstance(value, ast.Name) else None
         for atom in atoms:
             if isinstance(atom, Function) and self.view.editable(atom.node):
-                for result in returned_expressions(atom.node):
+                for result in self.view.returned(atom.node):
                     self.tangents.entry(result, Primal(text, variable))
 
     # ---- the calls themselves ------------------------------------------------------------
@@ -240,11 +240,10 @@ class CallRewriter:
         function = self.cluster.function_around(node)
         if function is None:
             return False
-        for variable, uses in self.view.scopes.uses.items():
-            if variable.name == name:
-                for use in uses:
-                    if isinstance(use.ctx, ast.Load) and self.view.scopes.inside(use, function):
-                        return False
+        for variable in self.view.scopes.by_name.get(name, ()):
+            for use in self.view.scopes.uses[variable]:
+                if isinstance(use.ctx, ast.Load) and self.view.scopes.inside(use, function):
+                    return False
         own = self.view.scopes.own[function]
         return name not in own.nonlocal_names and name not in own.global_names
 

@@ -29,7 +29,6 @@ from migrate.analysis.values import (
     Nothing,
 )
 from migrate.rewrite.calls import CallRewriter
-from migrate.rewrite.layout import returned_expressions
 from migrate.rewrite.names import NameChooser, reads
 from migrate.rewrite.primals import ZERO, Arguments, Primal, arguments_of
 from migrate.rewrite.results import ResultRewriter
@@ -177,7 +176,7 @@ class Cluster:
         for rule in self.rules:
             function = rule.function
             assert function is not None
-            for result in returned_expressions(function):
+            for result in self.view.returned(function):
                 for value, pullback in self._pairs(result):
                     array = value is not None and self._is_array(value)
                     for atom in self.flow.value(pullback):
@@ -295,7 +294,7 @@ class Cluster:
         found: set[str] = set()
         for rule in rules:
             assert rule.function is not None
-            for result in returned_expressions(rule.function):
+            for result in self.view.returned(rule.function):
                 pairs = list(self._pairs(result))
                 if not pairs:
                     return None

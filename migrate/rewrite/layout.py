@@ -1,4 +1,4 @@
-"""Where things stand in the text: parentheses around expressions, what a function returns."""
+"""Where things stand in the text: parentheses around expressions."""
 
 from __future__ import annotations
 
@@ -6,18 +6,6 @@ import ast
 
 from migrate.analysis.module import ModuleView
 from migrate.syntax.edits import Edits
-from migrate.syntax.scopes import FunctionNode, same_scope_nodes
-
-
-def returned_expressions(function: FunctionNode) -> list[ast.expr]:
-    """What a function returns, without what its nested functions return."""
-    if isinstance(function, ast.Lambda):
-        return [function.body]
-    return [
-        n.value
-        for n in same_scope_nodes(function)
-        if isinstance(n, ast.Return) and n.value is not None
-    ]
 
 
 def with_parentheses(view: ModuleView, node: ast.expr) -> tuple[int, int]:

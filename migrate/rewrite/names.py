@@ -16,11 +16,8 @@ class NameChooser:
         self.runtime = runtime
         self.local: dict[str, str] = {}  # target name -> name in this file
         self.present: dict[str, ast.ImportFrom] = {}  # target names that the module imports already
-        self._bound: dict[str, list[ast.AST]] = {}
-        for scope in {id(s): s for s in scopes.own.values()}.values():
-            for name, nodes in scope.bindings.items():
-                self._bound.setdefault(name, []).extend(nodes)
-        self._loose = {v.name for v in scopes.uses if v.scope is None}
+        self._bound = scopes.bound
+        self._loose = frozenset(scopes.loose)
         self._taken: set[str] = set()
 
     def take_over(self, target: str) -> None:
@@ -87,10 +84,8 @@ def reads(name: str, function: ast.AST, scopes: Scopes) -> bool:
     own: Scope = scopes.own[function]
     if any(isinstance(b, ast.arg) for b in own.bindings.get(name, [])):
         return True
-    for variable, uses in scopes.uses.items():
-        if variable.name != name:
-            continue
-        for use in uses:
+    for variable in scopes.by_name.get(name, ()):
+        for use in scopes.uses[variable]:
             if not isinstance(use.ctx, ast.Load) or not scopes.inside(use, function):
                 continue
             if variable.scope is None or not scopes.inside(variable.scope.node, function):

@@ -165,7 +165,7 @@ def _argument(
     arg: ast.arg, default: ast.expr | None, function: FunctionNode, view: ModuleView
 ) -> Primal:
     scope: Scope = view.scopes.own[function]
-    variable = Variable(scope, arg.arg)
+    variable = scope.variable(arg.arg)
     stable = len(scope.bindings[arg.arg]) == 1
     annotation = view.annotations.of(arg, function)
     zero = ZERO

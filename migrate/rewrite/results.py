@@ -14,7 +14,7 @@ from migrate.analysis.values import (
     Nothing,
     Site,
 )
-from migrate.rewrite.layout import is_parenthesised, returned_expressions, with_parentheses
+from migrate.rewrite.layout import is_parenthesised, with_parentheses
 from migrate.rewrite.primals import NO, Arguments, Primal
 from migrate.rewrite.tangents import TangentRewriter
 from migrate.rewrite.verdicts import Undecided
@@ -44,7 +44,7 @@ class ResultRewriter:
         """Every `return` of a pullback, and its end where it can fall off it."""
         function = pullback.function
         self.pullback = pullback
-        for expression in returned_expressions(function):
+        for expression in self.view.returned(function):
             self._result(expression, pullback)
         if isinstance(function, ast.Lambda):
             return

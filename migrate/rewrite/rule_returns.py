@@ -13,7 +13,7 @@ from migrate.analysis.values import (
     Held,
     Nothing,
 )
-from migrate.rewrite.layout import returned_expressions, with_parentheses
+from migrate.rewrite.layout import with_parentheses
 from migrate.rewrite.primals import NO
 from migrate.rewrite.tangents import TangentRewriter
 from migrate.rewrite.verdicts import Undecided
@@ -36,7 +36,7 @@ class RuleReturns:
     def rule_results(self, rule: Rule) -> None:
         """The `return value, pullback` of a rule."""
         assert rule.function is not None
-        for result in returned_expressions(rule.function):
+        for result in self.view.returned(rule.function):
             self._rule_result(result, rule)
 
     def _rule_result(self, node: ast.expr, rule: Rule) -> None:

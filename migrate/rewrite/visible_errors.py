@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 
 from migrate.analysis.find import Rule
 from migrate.analysis.values import ARRAY, COTANGENT_ARRAY, Held
-from migrate.rewrite.layout import returned_expressions
 from migrate.rewrite.verdicts import Refused
 
 if TYPE_CHECKING:
@@ -35,7 +34,7 @@ class VisibleErrors:
 
     def _rule(self, rule: Rule) -> None:
         assert rule.function is not None
-        results = returned_expressions(rule.function)
+        results = self.view.returned(rule.function)
         raises = any(isinstance(n, ast.Raise) for n in self.view.nodes_of(rule.function))
         if not results and not raises:
             raise Refused("RM202", "it does not return a value and a pullback", rule)
@@ -55,7 +54,7 @@ class VisibleErrors:
             raise Refused("RM204", "its pullback is a coroutine", rule)
         if function in self.flow.yields:
             raise Refused("RM204", "its pullback is a generator", rule)
-        pending = list(returned_expressions(function))
+        pending = list(self.view.returned(function))
         while pending:
             node = pending.pop()
             match node:

@@ -38,7 +38,7 @@ class Note:
 class RuleConverted:
     """One legacy definition or call that has a counterpart in the new text."""
 
-    id: str  # stable over runs: a hash of target and old text
+    id: str  # stable over runs: a hash of target and old text; of a call, with `call-` in front
     name: str  # of the def, or the source of the call
     target: str
     line: int  # of the def or call in the old file, 1-based
@@ -48,6 +48,14 @@ class RuleConverted:
     before: str
     after: str
     notes: tuple[Note, ...] = ()
+
+    @property
+    def title(self) -> str:
+        """What a person calls it: `rule_of_f, the rule for f`."""
+        if self.id.startswith("call-"):
+            return self.name
+        named = "" if self.name in (self.target, "_") else f"{self.name}, "
+        return f"{named}the rule for {self.target}"
 
 
 @dataclass(frozen=True)

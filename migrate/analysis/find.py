@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
@@ -389,13 +390,14 @@ def is_skipped(rule: Rule, view: ModuleView) -> bool:
 
 
 def skip_marker(comment: str) -> str | None:
-    """`skip` or `skip-file` where a comment asks for it."""
+    """`skip` or `skip-file` where a comment asks for it. With codes behind it, it only silences messages."""
     text = comment.lstrip("#").strip()
     head, colon, rest = text.partition(":")
     if head.strip() != "rrule-migrate" or not colon:
         return None
-    word = rest.strip().split(" ")[0].split("[")[0]
-    return word if word in ("skip", "skip-file") else None
+    word, *more = rest.replace("[", " ").split() or [""]
+    silences = bool(more) and re.match(r"RM\d", more[0]) is not None
+    return word if word in ("skip", "skip-file") and not silences else None
 
 
 def uses_elsewhere(function: DefNode, view: ModuleView) -> list[ast.Name]:

@@ -52,4 +52,4 @@ def _convert(job: Job) -> Outcome:
         outcome = convert_notebook(job.source, job.path, job.options, modules, convert_source)
     else:
         outcome = convert_source(job.source, job.path, job.options, modules)
-    return selected(outcome, job.options.select, job.options.ignore)
+    return selected(outcome, job.options.select, job.options.ignore, job.source)

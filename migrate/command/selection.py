@@ -1,10 +1,11 @@
-"""Drops from an outcome the messages that the user did not ask for, by code prefix."""
+"""Drops from an outcome the messages that the user did not ask for, by code prefix or by a comment in the file."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 
 from migrate.model import FileConverted, FileFailed, Note, Outcome, RuleLeft
+from migrate.syntax.silence import silence_in
 
 
 def check_codes(prefixes: tuple[str, ...], where: str) -> None:
@@ -28,18 +29,29 @@ def wanted(code: str, select: tuple[str, ...], ignore: tuple[str, ...]) -> bool:
     return chosen > ignored
 
 
-def selected(outcome: Outcome, select: tuple[str, ...], ignore: tuple[str, ...]) -> Outcome:
+def selected(
+    outcome: Outcome, select: tuple[str, ...], ignore: tuple[str, ...], source: bytes = b""
+) -> Outcome:
     """Failures always stay: they are no matter of taste."""
-    if isinstance(outcome, FileFailed) or not (select or ignore):
+    silence = silence_in(source)
+    if isinstance(outcome, FileFailed) or not (select or ignore or silence):
         return outcome
 
-    def kept(notes: tuple[Note, ...]) -> tuple[Note, ...]:
-        return tuple(note for note in notes if wanted(note.code, select, ignore))
+    def is_kept(code: str, lines: range) -> bool:
+        return wanted(code, select, ignore) and not silence.covers(code, lines)
+
+    def kept(notes: tuple[Note, ...], around: range = range(0)) -> tuple[Note, ...]:
+        return tuple(
+            note for note in notes if is_kept(note.code, around or range(note.line, note.line + 1))
+        )
 
     left: tuple[RuleLeft, ...] = tuple(
-        rule for rule in outcome.left if wanted(rule.code, select, ignore)
+        rule for rule in outcome.left if is_kept(rule.code, range(rule.line, rule.end_line + 1))
     )
     if isinstance(outcome, FileConverted):
-        converted = tuple(replace(rule, notes=kept(rule.notes)) for rule in outcome.converted)
+        converted = tuple(
+            replace(rule, notes=kept(rule.notes, range(rule.line, rule.end_line + 1)))
+            for rule in outcome.converted
+        )
         return replace(outcome, converted=converted, left=left, notes=kept(outcome.notes))
     return replace(outcome, left=left, notes=kept(outcome.notes))

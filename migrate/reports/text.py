@@ -38,6 +38,7 @@ class TextReport:
         self.quiet = quiet
         self.verbose = verbose
         self.statistics = statistics
+        self.explained: set[str] = set()  # sections of the guide that were told in full
 
     def add(self, outcome: Outcome) -> None:
         from migrate.model import FileConverted, FileFailed
@@ -57,14 +58,14 @@ class TextReport:
     def rule(self, path: str, rule: RuleConverted) -> None:
         """What there is to say of one converted rule."""
         if self.verbose:
-            self._line(
-                f"{safe(path)}:{rule.line}: converted {safe(rule.name)}, the rule for {safe(rule.target)}"
-            )
-        if self.verbose:
             from migrate.command.why import why
 
+            done = "to convert" if self.verb.startswith("would") else "converted"
+            self._line(f"{safe(path)}:{rule.line}: {done}: {safe(rule.title)}")
             for passage in why(rule):
-                self._line(f"    why: {passage.section}: {passage.text}")
+                known = passage.section in self.explained
+                self.explained.add(passage.section)
+                self._line(f"    why: {passage.section}{'' if known else ': ' + passage.text}")
         for note in rule.notes:
             self._note(path, rule.name, note)
 

@@ -126,7 +126,7 @@ class Session:
 
     def _show(self, path: str, rule: RuleConverted, text: str, position: str) -> None:
         columns = shutil.get_terminal_size().columns
-        place = f"{safe(path)}:{rule.line}: {safe(rule.name)}, the rule for {safe(rule.target)} ({position})"
+        place = f"{safe(path)}:{rule.line}: {safe(rule.title)} ({position})"
         self.out.line()
         self.out.line(self.out.paint(place, "bold"))
         for line in shown(rule.before, text, columns, self.out):

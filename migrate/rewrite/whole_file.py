@@ -6,6 +6,7 @@ import ast
 import hashlib
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from migrate.analysis.find import (
     Found,
@@ -41,6 +42,7 @@ from migrate.rewrite.outside import OutsideRewriter
 from migrate.rewrite.verdicts import Refused, RuleNote, Undecided
 from migrate.syntax.edits import Edits, Overlap
 from migrate.syntax.scopes import Scopes, Variable, analyse_scopes, same_scope_nodes
+from migrate.syntax.silence import silence_in
 from migrate.syntax.source import Replacement, Source, read_source
 
 _LEFT_BY_CHOICE = ""
@@ -406,13 +408,11 @@ class _File:
             if self.verdicts[rule].code not in ("", "RM103", "skip")
         ]
         outside = OutsideRewriter(self.view, attempt.names, attempt.edits)
-        others: list[tuple[ast.expr, str, str]] = []
-        if self.options.only is None or self._chosen_outside():
-            others, refused = self._outside(attempt, outside)
-            left += refused
+        others, refused = self._outside(attempt, outside)
+        left += refused
         consumed = attempt.consumed | outside.consumed
         wanted_at: list[ast.AST] = [r.node for r in attempt.done]
-        wanted_at += [node for node, _, _ in others]
+        wanted_at += others
         wanted_at += self.view.owned if attempt.done else ()
         imports: ImportRewriter | None = None
         if attempt.edits:
@@ -438,7 +438,7 @@ class _File:
             )
         try:
             result = self.source.spliced(replacements)
-            allowed = self._allowed(attempt, [node for node, _, _ in others], imports)
+            allowed = self._allowed(attempt, others, imports)
             if self.options.mark:
                 allowed += [
                     (start, start)
@@ -498,17 +498,19 @@ class _File:
         end = self.source.text.find("\n", span[1])
         return start, len(self.source.text) if end < 0 else end + 1
 
-    def _chosen_outside(self) -> bool:
-        return bool(self.options.only and any(i.startswith("call-") for i in self.options.only))
+    def _is_chosen(self, node: ast.expr) -> bool:
+        return self.options.only is None or self.call_ids.get(node) in self.options.only
 
     def _outside(
         self, attempt: Attempt, outside: OutsideRewriter
-    ) -> tuple[list[tuple[ast.expr, str, str]], list[RuleLeft]]:
+    ) -> tuple[list[ast.expr], list[RuleLeft]]:
         """`nograd` and the legacy calls in code that is no rule."""
         refused = []
-        others: list[tuple[ast.expr, str, str]] = []
+        others: list[ast.expr] = []
         kept = self._legacy_functions([r for r in attempt.done if not self.verdicts[r].code])
         for item in self.found.nograds:
+            if not self._is_chosen(item.node):
+                continue
             if self._comment_skips(item.node):
                 refused.append(
                     self._left_nograd(item, "RM205", "`# rrule-migrate: skip` stands beside it")
@@ -518,7 +520,7 @@ class _File:
             if reason is not None:
                 refused.append(self._left_nograd(item, "RM209", reason))
             else:
-                others.append((item.node, "nograd", "nograd"))
+                others.append(item.node)
         done = [r.function for r in attempt.done if not self.verdicts[r].code]
         for node, meaning in sorted(
             self.legacy.uses(), key=lambda u: (u[0].lineno, u[0].col_offset)
@@ -529,8 +531,9 @@ class _File:
                 continue
             if any(self.scopes.inside(node, helper) for helper in self.view.owned):
                 continue
-            outside.use(node, meaning)
-        others += [(call, meaning, meaning) for call, meaning in outside.converted]
+            if self._is_chosen(self._call_of(node)):
+                outside.use(node, meaning)
+        others += [call for call, _ in outside.converted]
         return others, refused
 
     def _legacy_functions(self, rewritten: list[Rule]) -> set[ast.AST]:
@@ -567,8 +570,10 @@ class _File:
         )
 
     def _mark(self, left: list[RuleLeft], edits: Edits) -> None:
+        silence = silence_in(self.data)
         for rule in left:
-            if rule.code == "RM205":
+            lines = range(rule.line, rule.end_line + 1)
+            if rule.code == "RM205" or silence.covers(rule.code, lines):
                 continue
             start = self.source.line_starts[rule.line - 1]
             before = self.source.lines[rule.line - 2] if rule.line > 1 else ""
@@ -617,13 +622,51 @@ class _File:
             verdict.reason,
         )
 
+    def _call_of(self, node: ast.expr) -> ast.expr:
+        """The call of a legacy function; the name itself, where it is not called."""
+        parent = self.scopes.parents.get(node)
+        return parent if isinstance(parent, ast.Call) and parent.func is node else node
+
+    @cached_property
+    def call_ids(self) -> dict[ast.AST, str]:
+        """Of every use of a legacy name, so that an id does not depend on which of them are converted."""
+        seen: dict[str, int] = defaultdict(int)
+        found: dict[ast.AST, str] = {}
+        for node, _ in sorted(self.legacy.uses(), key=lambda u: (u[0].lineno, u[0].col_offset)):
+            call = self._call_of(node)
+            text = "\0".join(self._call_names(call))
+            digest = f"call-{hashlib.sha256(text.encode()).hexdigest()[:12]}"
+            seen[digest] += 1
+            found[call] = digest if seen[digest] == 1 else f"{digest}-{seen[digest]}"
+        return found
+
+    def _call_names(self, call: ast.expr) -> tuple[str, str]:
+        """What a call, or a decorator, is called in reports, and what it is for."""
+        text = " ".join(self.source.segment(call).split())
+        above = self.scopes.parents.get(call)
+        if isinstance(above, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            if call in above.decorator_list:
+                return f"@{text} above {above.name}", above.name
+        return text, ", ".join(self.view.text(a) for a in getattr(call, "args", ())) or text
+
+    def _call_span(self, call: ast.expr) -> tuple[int, int]:
+        """The call; of a decorator, all from its line to that of the `def`, which says what is decorated."""
+        start, end = self.source.span(call)
+        above = self.scopes.parents.get(call)
+        if isinstance(above, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            if call in above.decorator_list:
+                start = self.source.text.rfind("@", 0, start)
+                end = self.source.text.find("\n", self.source.line_starts[above.lineno - 1])
+                end = len(self.source.text) if end < 0 else end
+        return start, end
+
     def _left_nograd(self, item: NoGrad, code: str, reason: str) -> RuleLeft:
         start, end = self.source.span(item.node)
-        text = self.source.text[start:end]
+        name, target = self._call_names(item.node)
         return RuleLeft(
-            f"call-{hashlib.sha256(text.encode()).hexdigest()[:12]}",
-            "nograd",
-            text,
+            self.call_ids[item.node],
+            name,
+            target,
             self.source.line_of(start),
             self.source.line_of(end),
             code,
@@ -633,7 +676,7 @@ class _File:
     def _reports(
         self,
         attempt: Attempt,
-        others: list[tuple[ast.expr, str, str]],
+        others: list[ast.expr],
         replacements: list[Replacement],
         new: Source,
     ) -> list[RuleConverted]:
@@ -653,14 +696,12 @@ class _File:
                     ),
                 )
             )
-        seen: dict[str, int] = defaultdict(int)
-        for node, name, _ in others:
-            span = self.source.span(node)
-            text = self.source.text[span[0] : span[1]]
-            digest = f"call-{hashlib.sha256(text.encode()).hexdigest()[:12]}"
-            seen[digest] += 1
-            identity = digest if seen[digest] == 1 else f"{digest}-{seen[digest]}"
-            found.append(self._report(identity, name, text, span, replacements, new, ()))
+        for call in others:
+            name, target = self._call_names(call)
+            span = self._call_span(call)
+            found.append(
+                self._report(self.call_ids[call], name, target, span, replacements, new, ())
+            )
         return sorted(found, key=lambda r: (r.line, r.end_line))
 
     def _report(

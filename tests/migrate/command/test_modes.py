@@ -161,7 +161,7 @@ def test_verbose_gives_each_rule_and_each_reason(folder: Path, command: Command)
     (folder / "page.txt").write_bytes(b"")
     (folder / ".hidden").mkdir()
     done = command("-v", ".")
-    assert ": converted double, the rule for double" in done.text
+    assert ": converted: the rule for double\n    why: " in done.text
     assert "unchanged plain.py: no legacy rules" in done.text
     assert "skipped page.txt: not a .py, .pyi or .ipynb file" in done.text
     assert "skipped .hidden: a hidden folder" in done.text

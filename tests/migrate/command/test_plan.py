@@ -202,3 +202,29 @@ def test_a_file_that_kills_its_process_is_named_and_the_others_are_done(
     assert isinstance(outcomes[7], FileFailed)
     assert "the process that converted it died" in outcomes[7].reason
     assert outcomes[:7] + outcomes[8:] == expected[:7] + expected[8:]
+
+
+def test_calls_are_chosen_one_by_one(folder: Path, command: Command) -> None:
+    source = (
+        b"from zygote_rules import accum, nograd\n\n\n@nograd\ndef one(x): ...\n\n\n"
+        b"@nograd\ndef two(x): ...\n\n\nnograd(three)\ntotal = accum(1, 2)\n"
+    )
+    file = folder / "calls.py"
+    file.write_bytes(source)
+    assert command("--plan", "plan.json", "calls.py").code == 0
+    rules = json.loads((folder / "plan.json").read_text())["files"][0]["rules"]
+    assert [rule["name"] for rule in rules] == [
+        "@nograd above one",
+        "@nograd above two",
+        "nograd(three)",
+        "accum(1, 2)",
+    ]
+    assert rules[1]["before"] == "@nograd\ndef two(x): ..."
+    assert rules[1]["after"] == "@non_differentiable\ndef two(x): ..."
+    for chosen in rules:
+        file.write_bytes(source)
+        assert command("--apply", "plan.json", "--only", chosen["id"]).code == 0
+        text = file.read_text()
+        for rule in rules:
+            assert (rule["before"] in text) is (rule is not chosen)
+        assert chosen["after"] in text

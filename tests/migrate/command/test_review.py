@@ -60,7 +60,7 @@ def test_what_is_accepted_is_written(
 
 def test_a_rule_is_shown_with_its_place_and_its_notes(command: Command) -> None:
     text = command("-i", ".", input=b"q\n").text
-    assert "one.py:8: a, the rule for a (1/4)" in text
+    assert "one.py:8: the rule for a (1/4)" in text
     assert "- @adjoint" in text
     assert "+ @rrule.register(a)" in text
     assert "Convert this rule [y,n,a,d,q,e,?]? " in text

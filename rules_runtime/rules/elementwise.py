@@ -142,7 +142,9 @@ elementwise(
     lambda g, z, x, y: 0.0 * g,
 )
 elementwise(np.ldexp, lambda g, z, x, n: g * 2.0**n, None, needs="1")
-elementwise(np.heaviside, None, lambda g, z, x, y: g * (primal(x) == 0), needs="0")
+elementwise(
+    np.heaviside, lambda g, z, x, y: g * 0.0, lambda g, z, x, y: g * (primal(x) == 0), needs="0"
+)
 
 
 def _where_x(g: Any, z: Any, condition: Any, x: Any, y: Any) -> Any:

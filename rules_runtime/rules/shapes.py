@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from ..forms import constant, derivative
-from ..kernels.broadcast import unbroadcast
+from ..kernels.broadcast import normal_axes, unbroadcast
 from ..kernels.scatter import scatter
 from ..tangents import AbstractZero
 
@@ -186,7 +186,7 @@ def repeat_vjp(g: Any, y: Any, x: Any, repeats: Any, axis: Any = None) -> Any:
         return np.sum(np.reshape(g, shape[: axis + 1] + (k,) + shape[axis + 1 :]), axis=axis + 1)
     places = np.repeat(np.arange(shape[axis]), repeats)
     moved = scatter(
-        np.moveaxis(g, axis, 0), places, (shape[axis], *shape[:axis], *shape[axis + 1 :]), float
+        np.moveaxis(g, axis, 0), places, (shape[axis], *shape[:axis], *shape[axis + 1 :]), g.dtype
     )
     return np.moveaxis(moved, 0, axis)
 
@@ -283,3 +283,25 @@ derivative(
     needs="",
 )
 derivative(np.copy, lambda g, y, x, *args, **kwargs: g, needs="")
+
+
+def window_vjp(g: Any, y: Any, x: Any, window_shape: Any, axis: Any = None, **kwargs: Any) -> Any:
+    """Each place of the window is a slice of the array."""
+    shape = np.shape(x)
+    window = tuple(window_shape) if np.iterable(window_shape) else (window_shape,)
+    axes = normal_axes(axis, len(shape))
+    total: Any = None if hasattr(type(g), "__traced_value__") else np.zeros(shape, g.dtype)
+    for offset in np.ndindex(window):
+        part = g[(..., *offset)]
+        starts = [0] * len(shape)
+        for k, start in zip(axes, offset, strict=True):
+            starts[k] += start
+        if total is not None and type(total) is np.ndarray:
+            total[tuple(slice(s, s + n) for s, n in zip(starts, part.shape))] += part
+            continue
+        wide = np.pad(part, [(s, n - s - m) for s, n, m in zip(starts, shape, part.shape)])
+        total = wide if total is None else total + wide
+    return total
+
+
+derivative(np.lib.stride_tricks.sliding_window_view, window_vjp, needs="")

@@ -20,7 +20,7 @@ from . import operators
 from .cotangents import Fill
 from .record import note_view
 from .sweep import INTO, OVERWRITE, SHARED, VIEW, takes_fill
-from .tracer import Tracer
+from .tracer import Tracer, primal
 
 ndarray = np.ndarray
 float64 = np.float64
@@ -169,13 +169,37 @@ def _viewed(x: Tracer, v: Any, y: Any, vjp: Any, saved: Any) -> Tracer:
 
 
 def fast_reshape(args: Any, kwargs: Any) -> Any:
-    if kwargs or len(args) != 2:
+    if len(args) != 2:
         return NotImplemented
     x = args[0]
+    if kwargs:
+        order: Any = kwargs.get("order") if len(kwargs) == 1 else None
+        if order == "A":
+            order = "F" if np.asarray(primal(x)).flags.fnc else "C"
+            return np.reshape(x, args[1], order=order)
+        if order != "C":
+            return NotImplemented
     v = x.value if type(x) is Tracer else None
     if type(v) is not ndarray:
         return NotImplemented
     return _viewed(x, v, v.reshape(args[1]), reshape_vjp, v.shape)
+
+
+def fast_ravel(args: Any, kwargs: Any) -> Any:
+    """As the reshape, or transpose and reshape, that it is; the orders A and K go by how the array lies in memory."""
+    x, v = args[0], primal(args[0])
+    if type(x) is not Tracer or type(v) is not ndarray or len(args) + len(kwargs) > 2:
+        return NotImplemented
+    order = args[1] if len(args) == 2 else kwargs.get("order", "C")
+    if order == "A":
+        order = "F" if v.flags.fnc else "C"
+    elif order == "K":
+        steps = [-abs(s) for s in v.strides]
+        x = np.transpose(x, sorted(range(v.ndim), key=steps.__getitem__))
+        order = "C"
+    if order == "C":
+        return np.reshape(x, -1)
+    return np.reshape(np.transpose(x), -1) if order == "F" else NotImplemented
 
 
 def fast_transpose(args: Any, kwargs: Any) -> Any:
@@ -318,6 +342,7 @@ FUNCTIONS: dict[Any, Callable[[Any, Any], Any]] = {
     np.max: _fast_extremum(np.max),
     np.min: _fast_extremum(np.min),
     np.reshape: fast_reshape,
+    np.ravel: fast_ravel,
     np.transpose: fast_transpose,
     np.swapaxes: fast_swapaxes,
     np.dot: fast_dot,

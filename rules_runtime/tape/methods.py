@@ -54,7 +54,7 @@ def _transpose(self: Tracer, *axes: Any) -> Any:
 
 
 def _flatten(self: Tracer, order: str = "C") -> Any:
-    return np.reshape(self, -1, order=order)  # type: ignore[call-overload]
+    return _copy(np.ravel(self, order=order))  # type: ignore[call-overload]
 
 
 def _copy(self: Tracer, order: str = "C") -> Any:
@@ -68,7 +68,7 @@ def _deepcopy(self: Tracer, memo: Any = None) -> Any:
 def _astype(self: Tracer, dtype: Any, **kwargs: Any) -> Any:
     wanted = np.dtype(dtype)
     if wanted == self.dtype:
-        return _copy(self)
+        return self if kwargs.get("copy", True) is False else _copy(self)
     if wanted.kind not in "fc":
         return primal(self).astype(wanted)
     return apply(astype, (self, wanted), {})

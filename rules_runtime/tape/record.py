@@ -90,6 +90,7 @@ def _is_objects(x: Any) -> bool:
     return type(x) is ndarray and x.dtype.kind == "O" and inner_tape(x) is not None
 
 
+_vecdot = getattr(np, "vecdot", None)
 _known = frozenset((Tracer, ndarray, np.float64, float, int, bool, complex, list, tuple))
 
 
@@ -130,6 +131,8 @@ def by_position(function: Any, args: Any, kwargs: Any) -> tuple[Any, Any]:
     for name in names[len(args) : last + 1]:
         parameter = signature.parameters[name]
         if parameter.kind is not inspect.Parameter.POSITIONAL_OR_KEYWORD:
+            if inner_tape(rest.get(name)) is None:
+                continue
             raise TypeError(
                 f"{name_of(function)}: the keyword-only argument {name!r} is traced; no rule can give it a tangent"
             )
@@ -165,8 +168,10 @@ def apply(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str,
 
     Raises `MissingRuleError` where there is neither. A ufunc of a value that is foreign to us is left to that value.
     """
-    if type(function) is np.ufunc and any(map(_is_foreign, args)):
-        return NotImplemented
+    if type(function) is np.ufunc:
+        if any(map(_is_foreign, args)):
+            return NotImplemented
+        args = tuple([np.asarray(x) if type(x) in (list, tuple) else x for x in args])
     if any(map(_is_objects, args)):
         args = tuple(gather(x) if _is_objects(x) else x for x in args)
     tape = tape_of(args, kwargs)
@@ -222,13 +227,11 @@ def record_form(tape: Tape, form: Form, args: tuple[Any, ...], kwargs: dict[str,
                 numbers.append((k, path))
             x = untraced(x, tape)
         values.append(x)
-    y = form.forward(*values, **kwargs)
     if kwargs and isinstance(form.function, np.ufunc):
-        if kwargs.get("where", True) is not True:
-            raise TypeError(
-                f"{name_of(form.function)}(..., where=...) leaves elements unset; use np.where"
-            )
-        kwargs = {}
+        y = form.function(*values, **kwargs)
+        kwargs = _of_ufunc(form.function, kwargs)
+    else:
+        y = form.forward(*values, **kwargs)
     keeps = form.keeps
     if keeps is None:
         kept, kept_y = values, y
@@ -247,16 +250,49 @@ def record_form(tape: Tape, form: Form, args: tuple[Any, ...], kwargs: dict[str,
         if len(places) == 1 and (type(y) is Tracer or (type(y) is ndarray and y.base is not None)):
             note_if_view(args, numbers[0], t)
         return t
-    return record_structure(tape, entry, y, as_tuple)
+    return note_views(record_structure(tape, entry, y, as_tuple), tape, args)
+
+
+def _of_ufunc(ufunc: Any, kwargs: dict[str, Any]) -> dict[str, Any]:
+    """What a derivative of a ufunc must know of its keyword arguments."""
+    if kwargs.get("where", True) is not True:
+        raise TypeError(f"{name_of(ufunc)}(..., where=...) leaves elements unset; use np.where")
+    axes = {k: v for k, v in kwargs.items() if k in ("axis", "axes", "keepdims")}
+    if axes and (ufunc is not _vecdot or "axis" not in axes or len(axes) > 1):
+        raise TypeError(
+            f"{name_of(ufunc)}(..., {', '.join(axes)}=...) has no rule; move the axes with np.moveaxis"
+        )
+    return axes
 
 
 def note_if_view(args: Any, number: Any, view: Tracer) -> None:
     """Where a result is a view of the traced argument, remember so: an update in place of either would change both."""
     if type(number) is int:
         x, base = primal(args[number]), getattr(primal(view), "base", None)
-        if type(x) is ndarray and base is not None and (base is x or base is x.base):
+        if type(x) is not ndarray or base is None:
+            return
+        # what as_strided gives has a base of its own
+        if (
+            base is x
+            or base is x.base
+            or (type(base) is not ndarray and np.may_share_memory(x, primal(view)))
+        ):
             view.base = (args[number], None)
             note_view(args[number], view)
+
+
+def note_views(y: Any, tape: Tape, args: Any) -> Any:
+    """`y`, with what shares memory with a traced argument remembered as a view of it."""
+    results = [t for _, t in leaves(y, lambda leaf: type(leaf) is Tracer)]
+    results = [t for t in results if type(primal(t)) is ndarray]
+    if results:
+        for _, x in leaves(args, lambda leaf: type(leaf) is Tracer and leaf.tape is tape):
+            value = primal(x)
+            for t in results:
+                if t is not x and type(value) is ndarray and np.may_share_memory(primal(t), value):
+                    t.base = (x, None)
+                    note_view(x, t)
+    return y
 
 
 def note_view(base: Tracer, view: Tracer) -> None:
@@ -449,10 +485,10 @@ def try_rule(tape: Tape, function: Any, args: tuple[Any, ...], kwargs: dict[str,
     if is_leaf(y):
         place = len(tape)
         tape.append(entry)
-        return _also(tape, y, place)
+        return note_views(_also(tape, y, place), tape, args)
     if not leaves(y, lambda leaf: True):
         return y
-    return record_structure(tape, entry, y, as_tangent)
+    return note_views(record_structure(tape, entry, y, as_tangent), tape, args)
 
 
 def rule_vjp(g: Any, saved: Any, olds: list[Any]) -> list[Any]:

@@ -7,7 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from .inplace import rebind
 from .protocols import FAST_FUNCTIONS
+from .record import apply
 from .tracer import Tracer, primal
 
 
@@ -56,10 +58,24 @@ def _put(a: Any, ind: Any, v: Any, mode: str = "raise") -> None:
     a[np.unravel_index(places % np.size(a), a.shape)] = np.resize(v, places.shape)
 
 
+def _nan_to_num(args: Any, kwargs: Any) -> Any:
+    """With `copy=False` it writes into its argument, and gives that."""
+    copy = args[1] if len(args) > 1 else kwargs.get("copy", True)
+    if copy or type(args[0]) is not Tracer:
+        return NotImplemented
+    kwargs = {key: value for key, value in kwargs.items() if key != "copy"}
+    return rebind(args[0], apply(np.nan_to_num, (args[0], True, *args[2:]), kwargs))
+
+
 def _writer(write: Callable[..., None]) -> Callable[[Any, Any], Any]:
     """For the table of fast paths; a plain array cannot hold traced values, so that is left to the error."""
 
     def call(args: Any, kwargs: Any) -> Any:
+        if args and type(args[0]) is np.ndarray and args[0].dtype.kind != "O":
+            raise TypeError(
+                f"np.{write.__name__[1:]} of a traced value into a plain array would lose its derivative (np.full_like "
+                "does it, too: use np.full); build arrays with np.stack or np.where, or start from a traced array"
+            )
         if not args or type(args[0]) is not Tracer:
             return NotImplemented
         write(*args, **kwargs)
@@ -77,3 +93,4 @@ for _function, _write in (
     (np.put, _put),
 ):
     FAST_FUNCTIONS[_function] = _writer(_write)
+FAST_FUNCTIONS[np.nan_to_num] = _nan_to_num

@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 
 from rules_runtime import gradient
-from rules_runtime.tape import MissingRuleError
 
 RNG = np.random.default_rng(0)
 WEIGHTS = RNG.normal(size=(3, 4))
@@ -51,5 +50,5 @@ def test_a_plain_array_cannot_take_a_traced_value():
         np.put(y, [1], v)
         return np.sum(y)
 
-    with pytest.raises(MissingRuleError, match=r"np.put"):
+    with pytest.raises(TypeError, match=r"np\.put of a traced value into a plain array"):
         gradient(f, np.ones(1))

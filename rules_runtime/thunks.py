@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -15,8 +15,8 @@ _NOT_RUN: Any = object()
 class Thunk(AbstractThunk):
     """A cotangent that has not been computed: `f()` gives it, and is called at most once.
 
-    Arithmetic computes it; `unthunk` gives the value. What is returned is shared by all who ask, so it must not
-    be changed in place.
+    Arithmetic computes it, and so does reading it as the value is read (`thunk.shape`, `thunk[0]`, `len(thunk)`); `unthunk` gives
+    the value. What is returned is shared by all who ask, so it must not be changed in place.
 
     >>> unthunk(Thunk(lambda: 2.0)) + 1.0, Thunk(lambda: 2.0) * 3.0
     (3.0, 6.0)
@@ -82,8 +82,22 @@ class Thunk(AbstractThunk):
 
     __hash__ = None  # type: ignore[assignment]
 
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("_"):  # what is looked for by protocols, and not in the value
+            raise AttributeError(name)
+        return getattr(self.unthunk(), name)
+
     def __getitem__(self, key: Any) -> Any:
         return self.unthunk()[key]
+
+    def __len__(self) -> int:
+        return len(self.unthunk())
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(self.unthunk())
+
+    def __float__(self) -> float:
+        return float(self.unthunk())
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any:
         return np.asarray(self.unthunk(), dtype=dtype)

@@ -11,6 +11,7 @@ from .errors import ConfigError
 from .pullbacks import Handover, Pullback
 from .registry import rrule
 from .structure import zero_of
+from .thunks import unthunk
 
 
 def rrule_via_ad(config: RuleConfig[Any], f: Any, /, *args: Any, **kwargs: Any) -> Any:
@@ -18,7 +19,7 @@ def rrule_via_ad(config: RuleConfig[Any], f: Any, /, *args: Any, **kwargs: Any) 
 
     A rule for a function that calls functions it was given uses this: it takes the config as its first
     parameter and asks the AD that called it. The pullback gives the tangent of `f` first, then one for each
-    of `args`.
+    of `args`, all of them computed: a rule may go on with them as with arrays.
 
     Raises `ConfigError` where the AD has no reverse mode.
 
@@ -40,10 +41,19 @@ def rrule_via_ad(config: RuleConfig[Any], f: Any, /, *args: Any, **kwargs: Any) 
         raise ConfigError(f"{type(config).__name__}.rrule_via_ad returned no (y, pullback)")
     y, pullback = result
     if isinstance(pullback, Pullback):
-        return result
+        return y, _Computed(pullback.inner, pullback.handover)
     n = 1 + len(args)
     name = f"{type(config).__name__}.rrule_via_ad of {name_of(f)}"
-    return y, Pullback(pullback, Handover(name, zero_of(f), 0, n, n))
+    return y, _Computed(pullback, Handover(name, zero_of(f), 0, n, n))
+
+
+class _Computed(Pullback):
+    """A pullback whose tangents are no thunks."""
+
+    __slots__ = ()
+
+    def __call__(self, dy: Any) -> tuple[Any, ...]:
+        return tuple([unthunk(tangent) for tangent in super().__call__(dy)])
 
 
 def _differentiate(config: Any, f: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:

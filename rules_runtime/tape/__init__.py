@@ -4,6 +4,7 @@ from . import inplace as inplace
 from . import methods as methods
 from . import overrides as overrides
 from . import protocols as protocols
+from . import splits as splits
 from . import writers as writers
 from .derivatives import gradient, hessian, jacobian, pullback, value_and_gradient, vjp
 from .record import MissingRuleError

@@ -410,7 +410,7 @@ def neg(self: Tracer) -> Any:
 
 
 def pos(self: Tracer) -> Any:
-    return self
+    return tracer(self.value, self.tape, self.index)  # numpy gives a copy
 
 
 def absolute(self: Tracer) -> Any:

@@ -232,6 +232,9 @@ def record_form(tape: Tape, form: Form, args: tuple[Any, ...], kwargs: dict[str,
         kwargs = _of_ufunc(form.function, kwargs)
     else:
         y = form.forward(*values, **kwargs)
+    if len(places) == 1 and type(numbers[0]) is int and y is values[numbers[0]]:
+        if type(y) is ndarray or type(y) is Tracer:
+            return args[numbers[0]]  # np.squeeze(x) where there is nothing to squeeze: x itself
     keeps = form.keeps
     if keeps is None:
         kept, kept_y = values, y

@@ -209,6 +209,8 @@ class Tracer:
         out = np.empty(self.shape, object)
         for place in np.ndindex(out.shape):
             out[place] = self[place] if place else self
+        # np.asarray(x) would be x itself, np.array(x) is a copy: numpy makes that of this, and may write to it
+        out.flags.writeable = bool(copy)
         return out
 
     def __reduce__(self) -> NoReturn:

@@ -116,14 +116,18 @@ class WatchedTape(Tape):
 
     def sweep(self, entries: list[Any], *rest: Any) -> None:
         """The backward sweep, with the watchers around each pullback."""
-        for k, entry in enumerate(entries):
-            if entry is not None:
-                entries[k] = self._watched(k, _with_vjp(entry))
+        for k in range(len(entries)):
+            if entries[k] is not None:
+                entries[k] = self._watched(k, _with_vjp(entries[k]))
+        # The sweep asks how many refer to an entry before it computes in the memory of what that keeps. These are copies: where
+        # the tape still has the originals, somebody has to refer to them.
+        held = entries[:] if len(self) else None
         inside, self.inside = self.inside, 0.0
         start = perf_counter()
         try:
             sweep(entries, *rest)
         finally:
+            del held
             between = perf_counter() - start - self.inside
             self.inside = inside
             for watcher in self.watchers:

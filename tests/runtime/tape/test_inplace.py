@@ -7,9 +7,15 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from rules_runtime import gradient
-from tests.runtime.tape.derivatives import assert_gradient, assert_second_order
+from rules_runtime import NoTangent, gradient, rrule
+from tests.runtime.tape.derivatives import (
+    assert_gradient,
+    assert_second_order,
+    numeric_gradient,
+)
 
 X = np.random.default_rng(1).normal(size=(3, 4))
 
@@ -179,3 +185,138 @@ def test_views_that_are_not_slices_are_copies_or_errors() -> None:
 
     with pytest.raises(TypeError, match="view"):
         gradient(g, X)
+
+
+def split_updates(x: Any) -> Any:
+    y = x * 1.0
+    left, middle, right = np.split(y, [1, 3], axis=1)
+    left += right
+    middle[0] *= left[1]
+    for row in y:
+        row *= row[0]
+    return np.sum(y * y * x) + np.sum(right * left)
+
+
+def rows_in_a_loop(x: Any) -> Any:
+    y = x * 1.0
+    for k, (row, other) in enumerate(zip(y, x)):
+        row += k * other
+        row[0] = np.sum(other)
+    for column in np.unstack(y, axis=1) if hasattr(np, "unstack") else y.T.copy():
+        column *= 2.0
+    return np.sum(y * y)
+
+
+def halves_of_halves(x: Any) -> Any:
+    y = x * 1.0
+    top, bottom = np.vsplit(y[:2], 2)
+    left, right = np.hsplit(top, 2)
+    left -= bottom[:, 2:]
+    y[0, 0] = 3.0 * x[1, 1]
+    right *= left
+    return np.sum(y**2 * x) + np.sum(top**3)
+
+
+@pytest.mark.parametrize(
+    "f", [split_updates, rows_in_a_loop, halves_of_halves], ids=lambda f: f.__name__
+)
+def test_updates_of_the_parts_of_an_array_are_updates_of_it(f: Any) -> None:
+    assert_gradient(f, X)
+    assert_second_order(f, X)
+
+
+VIEWS: dict[str, Any] = {
+    "x": lambda x: x,
+    "+x": lambda x: +x,
+    "x[:]": lambda x: x[:],
+    "x[1]": lambda x: x[1],
+    "x[..., 0]": lambda x: x[..., 0],
+    "x[[0, 1]]": lambda x: x[[0, 1]],
+    "x[None]": lambda x: x[None],
+    "x.T": lambda x: x.T,
+    "x.real": lambda x: x.real,
+    "x.flat": lambda x: x.flat,
+    "copy": lambda x: x.copy(),
+    "astype": lambda x: x.astype(float),
+    "astype, no copy": lambda x: x.astype(float, copy=False),
+    "asarray": np.asarray,
+    "ascontiguousarray": np.ascontiguousarray,
+    "real": np.real,
+    "squeeze": np.squeeze,
+    "ravel": np.ravel,
+    "flip": np.flip,
+    "rot90": np.rot90,
+    "diagonal": np.diagonal,
+    "atleast_1d": np.atleast_1d,
+    "atleast_2d of two": lambda x: np.atleast_2d(x, x[0])[1],
+    "atleast_3d": np.atleast_3d,
+    "broadcast_to": lambda x: np.broadcast_to(x, (2, 3, 4)),
+    "broadcast_arrays": lambda x: np.broadcast_arrays(x, np.ones(4))[0],
+    "meshgrid": lambda x: np.meshgrid(x[0], x[1], copy=False)[0],
+    "split": lambda x: np.split(x, 2, axis=1)[1],
+    "array_split": lambda x: np.array_split(x, 2)[0],
+    "split[0].T": lambda x: np.split(x, 2, axis=1)[1].T,
+    "expand_dims": lambda x: np.expand_dims(x, 1),
+    "moveaxis": lambda x: np.moveaxis(x, 0, 1),
+    "nan_to_num": lambda x: np.nan_to_num(x, copy=False),
+    "iteration": lambda x: list(x)[1],
+    "a rule": lambda x: _every_other(x),
+}
+
+
+def _every_other(x: Any) -> Any:
+    return x[::2]
+
+
+@rrule.register(_every_other)
+def rrule_every_other(_: Any, x: Any) -> Any:
+    def back(dy: Any) -> Any:
+        dx = np.zeros(x.shape)
+        dx[::2] = dy
+        return NoTangent(), dx
+
+    return _every_other(x), back
+
+
+@pytest.mark.filterwarnings("ignore:Numpy has detected:DeprecationWarning")
+@settings(max_examples=150, deadline=None)
+@given(
+    first=st.sampled_from(sorted(VIEWS)),
+    second=st.sampled_from(sorted(VIEWS)),
+    update=st.integers(0, 3),
+    of=st.integers(0, 2),
+)
+def test_an_update_reaches_what_shares_memory_or_is_an_error(
+    first: str, second: str, update: int, of: int
+) -> None:
+    """Of an array, a view of it, or a view of that, one is updated; all three are used afterwards."""
+
+    def f(x: Any) -> Any:
+        y = x * 1.0
+        a = VIEWS[first](y)
+        b = VIEWS[second](a) if np.ndim(a) == 2 else a
+        changed = (y, a, b)[of]
+        if update == 0:
+            changed += 1.0
+        elif update == 1:
+            changed *= 2.0
+        elif update == 2:
+            changed[...] = 0.5
+        else:
+            changed[0] = changed[-1] * 1.5
+        return np.sum(y * y * x) + np.sum(a**2) + np.sum(b**3)
+
+    x = X / 3 + 1.0
+    try:
+        want = numeric_gradient(f, x)[0]
+    except (TypeError, ValueError, IndexError):
+        return  # numpy does not do it either
+    message = ""
+    try:
+        found = gradient(f, x)[0]
+    except (TypeError, ValueError) as error:
+        message = str(error)
+    if message:
+        assert re.search("copy|read-only|in place|derivative", message)
+        return
+    np.testing.assert_allclose(found, want, 1e-5, 1e-5)

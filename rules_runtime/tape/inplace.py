@@ -129,6 +129,10 @@ def _assign(target: Tracer, new: Tracer, skip: Tracer | None = None) -> None:
         return
     for reference in views:
         view = reference()
+        if type(view) is ndarray:
+            raise TypeError(
+                "an update in place of a traced array while what np.asarray(x) gave is in use: leave np.asarray out, or copy"
+            )
         base = None if view is None else getattr(view, "base", None)
         if view is None or view is skip or base is None or base[0] is not target:
             continue

@@ -13,6 +13,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, NoReturn
+from weakref import ref
 
 import numpy as np
 
@@ -209,8 +210,9 @@ class Tracer:
         out = np.empty(self.shape, object)
         for place in np.ndindex(out.shape):
             out[place] = self[place] if place else self
-        # np.asarray(x) would be x itself, np.array(x) is a copy: numpy makes that of this, and may write to it
-        out.flags.writeable = bool(copy)
+        if not copy:  # np.asarray(x) would be x itself: what is written to either must not be missed by the other
+            out.flags.writeable = False
+            self.views = [*getattr(self, "views", ()), ref(out)]
         return out
 
     def __reduce__(self) -> NoReturn:

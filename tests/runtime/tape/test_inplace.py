@@ -315,7 +315,7 @@ def test_an_update_reaches_what_shares_memory_or_is_an_error(
     try:
         found = gradient(f, x)[0]
     except (TypeError, ValueError) as error:
-        message = str(error)
+        message = f"{error} {error.__cause__}"
     if message:
         assert re.search("copy|read-only|in place|derivative", message)
         return

@@ -5,7 +5,12 @@ from __future__ import annotations
 import ast
 from typing import TYPE_CHECKING
 
-from migrate.analysis.numeric import ARRAY_METHODS, SCALAR_BUILTINS, SEVERAL_RESULTS
+from migrate.analysis.numeric import (
+    ARRAY_METHODS,
+    SCALAR_BUILTINS,
+    SEVERAL_RESULTS,
+    is_object_dtype,
+)
 from migrate.analysis.values import (
     ARRAY,
     COTANGENT_ARRAY,
@@ -176,7 +181,8 @@ class Calls:
             for callee in set().union(*arguments) if arguments else set():
                 if isinstance(callee, Function):  # np.vectorize(f), np.apply_along_axis(f, …)
                     self.apply({callee}, node, [{ARRAY}], None, True)
-            return {UNKNOWN} if self._gives_several(name.rpartition(".")[2], node) else {ARRAY}
+            several = self._gives_several(name.rpartition(".")[2], node)
+            return {UNKNOWN} if several or self._holds_objects(name, node, arguments) else {ARRAY}
         last = name.rpartition(".")[2]
         if module == "functools" and last == "partial" and node.args:
             self.flow.bound[node] = (arguments[0], node.args[1:], node.keywords)
@@ -230,6 +236,16 @@ class Calls:
                 self.flow.grow(site.rest, self.flow.elements(atoms))
             return {Held(site)}
         return None
+
+    def _holds_objects(self, name: str, node: ast.Call, arguments: list[Atoms]) -> bool:
+        """Whether an array is made that can hold None, dicts and the like: its dtype says so, or it starts full of None."""
+        dtypes = [*node.args[1:], *[k.value for k in node.keywords if k.arg == "dtype"]]
+        if any(is_object_dtype(d) for d in dtypes):
+            return True
+        elements = self.flow.elements(arguments[0]) if arguments else set()
+        if name.rpartition(".")[2] in ("full", "full_like") and len(arguments) > 1:
+            elements = arguments[1]
+        return bool(elements) and all(isinstance(a, Nothing) for a in elements)
 
     def _gives_several(self, name: str, node: ast.Call) -> bool:
         """Whether a function of numpy may give a tuple or a list with these arguments."""
@@ -403,7 +419,10 @@ class Calls:
             ):
                 found |= self._tangent_method(name, node, arguments)
             elif atom in (ARRAY, COTANGENT_ARRAY):
-                found.add(UNKNOWN if name == "tolist" else ARRAY)
+                objects = name == "tolist" or (
+                    name == "astype" and any(map(is_object_dtype, node.args))
+                )
+                found.add(UNKNOWN if objects else ARRAY)
             elif atom is PLAIN:
                 found.add(self._plain_method(name))
             else:

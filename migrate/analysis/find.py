@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from migrate.analysis.annotations import last_part
 from migrate.analysis.module import ModuleView
+from migrate.analysis.targets import is_functor
 from migrate.syntax.scopes import DefNode, FunctionNode, Variable
 
 GETTERS = frozenset({"literal_getproperty", "literal_getfield"})
@@ -181,102 +181,13 @@ def _from_call(
         if isinstance(node, ast.FunctionDef):
             problem = problem or _rebound(node, view)
         return Registration("bare", whole, None, mutating, functor, getter, problem)
-    functor_or_not = _is_functor(target, view)
+    functor_or_not = is_functor(target, view)
     if functor_or_not is None:
         problem = problem or "the target is sometimes the call of an instance and sometimes not"
     if isinstance(target, ast.Name):
         problem = problem or _rebound(target, view)
     getter = view.legacy.meaning(target) in GETTERS
     return Registration(form, whole, target, mutating, bool(functor_or_not), getter, problem)
-
-
-def _is_functor(target: ast.expr, view: ModuleView) -> bool | None:
-    """Whether a target is some class's `__call__`; None where it may be either."""
-    match target:
-        case ast.Attribute(attr="__call__"):
-            return True
-        case ast.Call(func=ast.Name(id="getattr"), args=[_, ast.Constant(value="__call__"), *_]):
-            return True
-        case ast.Name():
-            variable = view.scopes.of(target)
-            if variable.scope is not None and variable.scope.kind == "class":
-                return target.id == "__call__"
-            return _bound_to_functor(variable, view)
-        case ast.IfExp(body=body, orelse=orelse):
-            kinds = {_is_functor(body, view), _is_functor(orelse, view)}
-            return kinds.pop() if len(kinds) == 1 else None
-    return False
-
-
-def _bound_to_functor(variable: Variable, view: ModuleView) -> bool | None:
-    """Follow `target = Dense.__call__` and `for target in (Dense.__call__, …)`."""
-    kinds: set[bool | None] = set()
-    for binding in variable.bindings:
-        parent = view.scopes.parents.get(binding)
-        while isinstance(parent, (ast.Tuple, ast.List)):
-            parent = view.scopes.parents.get(parent)
-        values: list[ast.expr] = []
-        match parent:
-            case ast.Assign(value=value):
-                values = [value]
-            case ast.For(iter=iterable):
-                values = list(_loop_values(iterable, parent.target, binding, view))
-        for value in values:
-            named = isinstance(value, ast.Attribute) and value.attr == "__call__"
-            kinds.add(named)
-    if not kinds:
-        return False
-    return kinds.pop() if len(kinds) == 1 else None
-
-
-def possible_values(
-    target: ast.expr, view: ModuleView, seen: frozenset[str] = frozenset()
-) -> list[ast.expr]:
-    """What a target may be: itself, what its variable was given, what a loop goes through."""
-    if isinstance(target, ast.IfExp):
-        return [
-            *possible_values(target.body, view, seen),
-            *possible_values(target.orelse, view, seen),
-        ]
-    if not isinstance(target, ast.Name) or target.id in seen:
-        return [target]
-    found: list[ast.expr] = []
-    for binding in view.scopes.of(target).bindings:
-        parent = view.scopes.parents.get(binding)
-        while isinstance(parent, (ast.Tuple, ast.List)):
-            parent = view.scopes.parents.get(parent)
-        match parent:
-            case ast.Assign(value=value, targets=[ast.Name()]):
-                found += possible_values(value, view, seen | {target.id})
-            case ast.For(iter=iterable):
-                values = list(_loop_values(iterable, parent.target, binding, view))
-                for value in values:
-                    found += possible_values(value, view, seen | {target.id})
-                if not values:
-                    found.append(target)
-            case _:
-                found.append(target)
-    return found or [target]
-
-
-def _loop_values(
-    iterable: ast.expr, target: ast.expr, binding: ast.AST, view: ModuleView
-) -> Iterator[ast.expr]:
-    if isinstance(iterable, ast.Name):
-        bindings = view.scopes.of(iterable).bindings
-        parent = view.scopes.parents.get(bindings[0]) if len(bindings) == 1 else None
-        if isinstance(parent, ast.Assign):
-            iterable = parent.value
-    if not isinstance(iterable, (ast.Tuple, ast.List)):
-        return
-    position = None
-    if isinstance(target, (ast.Tuple, ast.List)):
-        position = next((i for i, t in enumerate(target.elts) if t is binding), None)
-    for item in iterable.elts:
-        if position is None:
-            yield item
-        elif isinstance(item, (ast.Tuple, ast.List)) and position < len(item.elts):
-            yield item.elts[position]
 
 
 def _call(node: ast.Call, view: ModuleView, found: Found, by_function: dict[ast.AST, Rule]) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ast
+
 NUMERIC_MODULES = frozenset({"numpy", "math", "cmath", "scipy", "autoray", "cupy", "numexpr"})
 
 #: Functions of these modules whose result is a tuple or a list, or depends on the arguments.
@@ -31,3 +33,13 @@ SCALAR_BUILTINS = frozenset(
     """abs all any bool bytes callable chr complex float format hash hasattr hex id int isinstance issubclass len oct ord
     pow print range repr round str type slice object super input open""".split()
 )
+
+
+def is_object_dtype(node: ast.expr) -> bool:
+    """`object`, `"O"`, `np.object_`: an array of these holds whatever it is given."""
+    match node:
+        case ast.Name(id="object") | ast.Attribute(attr="object_" | "object0"):
+            return True
+        case ast.Constant(value="O" | "|O" | "object"):
+            return True
+    return False

@@ -16,13 +16,13 @@ from migrate.analysis.find import (
     exported_names,
     find,
     is_skipped,
-    possible_values,
     skip_marker,
     target_text,
 )
 from migrate.analysis.legacy_names import LegacyNames, find_legacy_names
 from migrate.analysis.module import ModuleView
 from migrate.analysis.ownership import clusters, owned_helpers
+from migrate.analysis.targets import possible_values
 from migrate.model import (
     FileConverted,
     FileUnchanged,

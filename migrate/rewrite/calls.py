@@ -310,7 +310,7 @@ class CallRewriter:
             name = self.cluster.config_for(node)
             first = source.span(node.args[0])[0]
             bracket = source.find_operator("(", source.span(node.func)[1], first + 1)
-            at = source.next_token(bracket + 1)[2]
+            at = source.next_token(bracket + 1).start
             self.edits.wrap((at, source.span(node)[1] - 1), f"{name}, ", "")
         if meaning == "gradient":
             self._gradient_result(node)

@@ -259,7 +259,7 @@ class DefinitionRewriter:
         start = source.offset(function.lineno, function.col_offset)
         at = source.find_operator("def", start, source.span(function.body[0])[0])
         token = source.next_token(at + 3)
-        return token[2], token[3]
+        return token.start, token.end
 
     def _lambda_parameters(self, function: ast.Lambda, rule: Rule) -> None:
         if rule.functor:

@@ -324,7 +324,7 @@ class ImportRewriter:
         for alias in aliases:
             start, end = source.span(alias)
             comma = source.next_token(end)
-            stop = comma[3] if comma[1] == "," else end
+            stop = comma.end if comma.text == "," else end
             line = source.line_starts[alias.lineno - 1]
             line_end = source.text.index("\n", stop)
             if source.text[line:start].strip() == "" and source.text[stop:line_end].strip() == "":
@@ -332,7 +332,7 @@ class ImportRewriter:
                 continue
             if any(end <= at < stop for at, _ in source.comments):
                 self.edits.replace(start, end, "")
-                self.edits.replace(comma[2], comma[3], "")
+                self.edits.replace(comma.start, comma.end, "")
                 continue
             while source.text[stop] in " \t":
                 stop += 1

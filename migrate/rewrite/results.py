@@ -116,7 +116,7 @@ class ResultRewriter:
         if is_parenthesised(self.view, node):
             at = start + 1
             if node.elts:
-                at = source.next_token(at)[2]
+                at = source.next_token(at).start
             own_line = source.text[source.text.rfind("\n", 0, at) + 1 : at]
             if node.elts and source.line_of(at) > source.line_of(start) and not own_line.strip():
                 self.edits.wrap((at, end), f"{callee},\n{own_line}", "")
@@ -133,8 +133,8 @@ class ResultRewriter:
         last = with_parentheses(self.view, node.elts[0])[1]
         end = source.span(node)[1]
         comma = source.next_token(last)
-        if comma[1] == "," and source.text[comma[3] : end - 1].strip(" ") == "":
-            self.edits.replace(comma[2], end - 1, "")
+        if comma.text == "," and source.text[comma.end : end - 1].strip(" ") == "":
+            self.edits.replace(comma.start, end - 1, "")
 
     def _tuple_call(self, node: ast.Call, inner: ast.expr, pullback: Pullback) -> bool:
         """`return tuple(…)`."""

@@ -341,7 +341,7 @@ class TangentRewriter:
             span = (spans[number - 1][1], end)
         else:
             token = source.next_token(end)
-            span = (start, token[3] if token[1] == "," else end)
+            span = (start, token.end if token.text == "," else end)
         if any(span[0] <= at < span[1] for at, _ in source.comments):
             return False
         line_end = source.text.find("\n", end)

@@ -11,18 +11,37 @@ import ast
 import codecs
 import contextlib
 import io
+import itertools
 import re
+import sys
 import threading
 import tokenize
 import warnings
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import NamedTuple
 
 #: CPython 3.11 counts the depth of a tree for the whole interpreter, so that threads that parse at once fail with SystemError.
 PARSER_LOCK = threading.Lock()
 _LINE_END = re.compile(r"\r\n|\r|\n")
+# The texts that these read are known to parse. `tokenize` is written in Python before 3.12, and takes as long as a conversion.
+_STRING = "|".join(
+    (
+        r'''"""[^"\\]*(?:(?:\\.|"(?!""))[^"\\]*)*"""''',
+        r"""'''[^'\\]*(?:(?:\\.|'(?!''))[^'\\]*)*'''""",
+        r'''"[^"\\\n]*(?:\\.[^"\\\n]*)*"''',
+        r"""'[^'\\\n]*(?:\\.[^'\\\n]*)*'""",
+    )
+)
+_MARK_OR_STRING = re.compile(rf"(\#[^\n]*|[()\[\]{{}}])|{_STRING}", re.DOTALL)
+_TOKEN = re.compile(
+    rf"\#[^\n]*|[rRbBuUfF]{{0,2}}(?:{_STRING})|[\w\x80-\U0010ffff]+|:=|[^\s\\]", re.DOTALL
+)
+_FORMATTED = re.compile(r"[fFtT][rR]?[\"']|[rR][fFtT][\"']")
+_OPENING, _CLOSING = frozenset("([{"), frozenset(")]}")
+_MARKS = _OPENING | _CLOSING | {"#"}
 
 
 class SourceError(Exception):
@@ -50,6 +69,14 @@ class Replacement:
     start: int
     end: int
     text: str
+
+
+class Token(NamedTuple):
+    """A comment, a string, a name or an operator, by its offsets."""
+
+    text: str
+    start: int
+    end: int
 
 
 @dataclass(frozen=True)
@@ -107,75 +134,76 @@ class Source:
         return row[: len(row) - len(row.lstrip(" \t\f"))]
 
     @cached_property
-    def tokens(self) -> list[tuple[int, str, int, int]]:
-        """(type, text, start, end) of every token, with offsets in `text`."""
-        found = []
-        for token in self._tokenized():
-            (line, column), (end_line, end_column) = token.start, token.end
-            if line > len(self.line_starts) or end_line > len(self.line_starts):
-                continue
-            found.append(
-                (
-                    token.type,
-                    token.string,
-                    self.line_starts[line - 1] + column,
-                    self.line_starts[end_line - 1] + end_column,
-                )
-            )
-        return found
-
-    def _tokenized(self) -> list[tokenize.TokenInfo]:
-        try:
-            return list(tokenize.generate_tokens(io.StringIO(self.text).readline))
-        except (
-            SyntaxError,
-            tokenize.TokenError,
-        ) as error:  # before 3.12 it is stricter than the parser
-            reason = f"the tokenize module of this Python cannot read it: {error}"
-            line = getattr(error, "lineno", None)
-            raise SourceError(reason, "write the lines there in a plainer way", line) from None
-
-    @cached_property
     def brackets(self) -> dict[int, int]:
         """Offset of every opening bracket -> offset of the one that closes it."""
         stack: list[int] = []
         pairs: dict[int, int] = {}
-        for kind, text, start, _ in self.tokens:
-            if kind != tokenize.OP:
-                continue
-            if text in "([{":
+        for start, text in self._marks:
+            if text in _OPENING:
                 stack.append(start)
-            elif text in ")]}" and stack:
+            elif text in _CLOSING and stack:
                 pairs[stack.pop()] = start
         return pairs
 
     @cached_property
     def comments(self) -> list[tuple[int, str]]:
         """(offset, text) of every comment."""
-        return [(start, text) for kind, text, start, _ in self.tokens if kind == tokenize.COMMENT]
-
-    def find_operator(self, operator: str, start: int, end: int) -> int:
-        """Offset of the first such operator token between two offsets."""
-        for kind, text, at, _ in self.tokens[self._token_at(start) :]:
-            if at >= end:
-                break
-            if kind in (tokenize.OP, tokenize.NAME) and text == operator and at >= start:
-                return at
-        raise ValueError(f"no {operator!r} between {start} and {end}")
-
-    def next_token(self, offset: int) -> tuple[int, str, int, int]:
-        """The first token at or after an offset that is neither a comment nor a line end."""
-        for token in self.tokens[self._token_at(offset) :]:
-            if token[2] >= offset and token[0] not in (tokenize.COMMENT, tokenize.NL):
-                return token
-        return self.tokens[-1]
+        return [(start, text) for start, text in self._marks if text.startswith("#")]
 
     @cached_property
-    def _token_starts(self) -> list[int]:
-        return [token[2] for token in self.tokens]
+    def _marks(self) -> list[tuple[int, str]]:
+        """(offset, text) of every comment and bracket."""
+        if self._strings_nest:
+            return [(t.start, t.text) for t in self._tokens if t.text[:1] in _MARKS]
+        return [(m.start(), m[1]) for m in _MARK_OR_STRING.finditer(self.text) if m[1]]
 
-    def _token_at(self, offset: int) -> int:
-        return max(0, bisect_right(self._token_starts, offset) - 2)
+    def find_operator(self, operator: str, start: int, end: int) -> int:
+        """Offset of the first such operator or keyword between two offsets, of which `start` is no part of a token."""
+        for token in self._tokens_from(start):
+            if token.start >= end:
+                break
+            if token.text == operator:
+                return token.start
+        raise ValueError(f"no {operator!r} between {start} and {end}")
+
+    def next_token(self, offset: int) -> Token:
+        """The first token at or after an offset that is neither a comment nor a line end."""
+        for token in self._tokens_from(offset):
+            if not token.text.startswith("#"):
+                return token
+        return Token("", len(self.text), len(self.text))
+
+    def _tokens_from(self, offset: int) -> Iterator[Token]:
+        if self._strings_nest:
+            at = bisect_left(self._tokens, offset, key=lambda token: token.start)
+            yield from itertools.islice(self._tokens, at, None)
+        else:
+            for match in _TOKEN.finditer(self.text, offset):
+                yield Token(match[0], match.start(), match.end())
+
+    @cached_property
+    def _strings_nest(self) -> bool:
+        """Whether there may be strings inside of strings, which no regular expression tells apart."""
+        return sys.version_info >= (3, 12) and _FORMATTED.search(self.text) is not None
+
+    @cached_property
+    def _tokens(self) -> list[Token]:
+        """What `tokenize` finds, without line ends and indentation."""
+        found = []
+        try:
+            for item in tokenize.generate_tokens(io.StringIO(self.text).readline):
+                if item.string.strip():
+                    (line, column), (end_line, end_column) = item.start, item.end
+                    start = self.line_starts[line - 1] + column
+                    found.append(
+                        Token(item.string, start, self.line_starts[end_line - 1] + end_column)
+                    )
+        except (SyntaxError, tokenize.TokenError) as error:
+            reason = f"the tokenize module of this Python cannot read it: {error}"
+            raise SourceError(
+                reason, "write the lines there in a plainer way", getattr(error, "lineno", None)
+            ) from None
+        return found
 
     def spliced(self, replacements: Sequence[Replacement]) -> bytes:
         """The file's bytes with those ranges replaced; ranges must be sorted and apart.

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import ast
 import codecs
+import io
+import tokenize
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from migrate.syntax.source import Replacement, SourceError, read_source
+from migrate.syntax.source import Replacement, SourceError, Token, read_source
 
 ENDS = ["\n", "\r\n", "\r"]
 
@@ -167,5 +169,33 @@ def test_operators_and_next_tokens_are_found_as_tokens() -> None:
     assert source.find_operator("in", 0, len(source.text)) == 9
     with pytest.raises(ValueError, match="no 'is'"):
         source.find_operator("is", 0, len(source.text))
-    assert source.next_token(13)[1] == "\n"
-    assert source.next_token(14)[1] == "\n"  # the comment does not count
+    assert source.next_token(12) == Token("y", 12, 13)
+    assert source.next_token(13).text == "z"  # neither the comment nor the line end counts
+    assert source.next_token(21) == Token("", 22, 22)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        pytest.param("x = ['(', \"]\", '''}'{''', \"\"\"#\"\"\"]  # )\n", id="quotes"),
+        pytest.param(
+            "x = r'\\\\', b'\\\\', 'a\\\nb', '''\\' ''', ('\\'')  # '\n", id="backslashes"
+        ),
+        pytest.param("x = f'{y}(', rf\"{y['#']}\", fr'\\{y}', (u'', Rb\"\")  # f\n", id="prefixes"),
+        pytest.param("if\"a\"in'b':x = (not\"\", 1if x else'')\n", id="no spaces"),
+        pytest.param("x = ''\"\"'\"'  # '''\n\f\ny = \\\n  (1)\n", id="side by side"),
+        pytest.param("é = (ª := 1), {℘: 1.5e-3}  # ü\n", id="letters"),
+    ],
+)
+def test_comments_and_brackets_are_those_of_tokenize(text: str) -> None:
+    source = read_source(text.encode())
+    tokens = [
+        (source.offset(t.start[0], 0) + t.start[1], t.string)
+        for t in tokenize.generate_tokens(io.StringIO(text).readline)
+        if t.type in (tokenize.COMMENT, tokenize.OP)
+    ]
+    assert source.comments == [t for t in tokens if t[1].startswith("#")]
+    assert sorted(source.brackets) == [at for at, text in tokens if text in ("(", "[", "{")]
+    assert sorted(source.brackets.values()) == [
+        at for at, text in tokens if text in (")", "]", "}")
+    ]

@@ -17,7 +17,7 @@ import numpy as np
 
 from ..structure import fields_of, is_namedtuple, parts_of
 from ..tangents import AbstractTangent, AbstractZero, NoTangent, Tangent, ZeroTangent
-from ..thunks import unthunk
+from ..thunks import Thunk, unthunk
 from .tracer import Tape, Tracer, primal
 
 ndarray = np.ndarray
@@ -46,7 +46,7 @@ def is_leaf(x: Any) -> bool:
 
 
 def parts(x: Any) -> dict[Any, Any] | None:
-    """The parts of a structure; None for leaves and atoms. Object arrays have their elements."""
+    """The parts of a structure; None for leaves and atoms. Object arrays have their elements, a `Tangent` its parts."""
     kind = type(x)
     if kind in _atoms or kind is Tracer:
         return None
@@ -56,6 +56,8 @@ def parts(x: Any) -> dict[Any, Any] | None:
         return x  # type: ignore[no-any-return]
     if isinstance(x, ndarray):
         return {k: x[k] for k in np.ndindex(x.shape)} if x.dtype.kind == "O" else None
+    if isinstance(x, Tangent):
+        return dict(enumerate(x._parts)) if isinstance(x._parts, tuple) else x._parts
     if isinstance(x, AbstractTangent) or not (
         kind.__flags__ & _HEAP_TYPE or isinstance(x, _walked)
     ):
@@ -84,7 +86,7 @@ def rebuild(x: Any, leaf: Callable[[Any], Any], memo: dict[int, Any] | None = No
         return leaf(x)
     found = parts(x)
     if not found:
-        return x
+        return rebuild(x.unthunk(), leaf, memo) if isinstance(x, Thunk) else x
     if memo is None:
         memo = {}
     if id(x) in memo:
@@ -115,6 +117,11 @@ def rebuild(x: Any, leaf: Callable[[Any], Any], memo: dict[int, Any] | None = No
 def _rebuild_object(
     x: Any, found: dict[Any, Any], leaf: Callable[[Any], Any], memo: dict[int, Any]
 ) -> Any:
+    if isinstance(x, Tangent):
+        made = {key: rebuild(value, leaf, memo) for key, value in found.items()}
+        if all(made[key] is found[key] for key in found):
+            return x
+        return type(x)._of(tuple(made.values()) if isinstance(x._parts, tuple) else made)
     if not _holds_leaf(x, set()):
         return x
     new = _shallow(x)
@@ -130,6 +137,7 @@ def _rebuild_object(
     if isinstance(x, ndarray):
         for key, value in changed.items():
             new[key] = value
+        new.flags.writeable = x.flags.writeable  # not, if np.asarray made it of a traced array
     elif fields_of(x) is None:
         if hasattr(new, "__setitem__"):
             for key, value in changed.items():
@@ -193,6 +201,8 @@ def _collect(
             out.append((path, x))
         return
     found = parts(x)
+    if not found and isinstance(x, Thunk):
+        _collect(x.unthunk(), path, wanted, out, seen)
     if not found or id(x) in seen:
         return
     seen.add(id(x))
@@ -271,6 +281,8 @@ def tangent_of(
         return out
     if all(isinstance(t, AbstractZero) for t in made.values()):
         return ZeroTangent()
+    if isinstance(x, Tangent):  # it is of its own tangent space
+        return type(x)._of(tuple(made.values()) if isinstance(x._parts, tuple) else made)
     typed = Tangent.__class_getitem__(type(x))
     if isinstance(x, (tuple, list)) and not is_namedtuple(x):
         return typed(*made.values())

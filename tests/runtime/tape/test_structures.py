@@ -15,6 +15,7 @@ from rules_runtime import (
     TapeConfig,
     gradient,
     pullback,
+    rrule,
     rrule_via_ad,
     value_and_gradient,
 )
@@ -140,3 +141,46 @@ def test_objects_made_of_traced_values_along_the_way() -> None:
     up = f(np.array([0.3 + eps, 0.4])) - f(np.array([0.3 - eps, 0.4]))
     assert g[0] == pytest.approx(up / (2 * eps), rel=1e-6)
     assert value == f(np.array([0.3, 0.4]))
+
+
+def test_a_tangent_is_a_structure_too() -> None:
+    def inner(p: Any) -> Any:
+        return np.sum(p["a"] ** 3) * p["b"]
+
+    def gradients(a: Any, b: Any) -> Any:
+        return gradient(inner, {"a": a, "b": b, "c": "text"})[0]
+
+    a = np.array([1.0, 2.0])
+    y, back = pullback(gradients, a, 3.0)
+    assert isinstance(y, Tangent)
+    assert type(y["a"]) is np.ndarray
+    np.testing.assert_allclose(y["a"], 9 * a**2)
+    da, db = back(Tangent[dict](a=np.ones(2), b=2.0))
+    np.testing.assert_allclose(da, 18 * a + 6 * a**2)
+    assert db == pytest.approx(3 * np.sum(a**2))
+
+    def step(p: Any, d: Any) -> Any:
+        return np.sum((p["a"] - 0.1 * d["a"]) ** 2)
+
+    (dd,) = gradient(lambda d: step({"a": a}, d), Tangent[dict](a=np.ones(2)))
+    assert isinstance(dd, Tangent[dict])
+    np.testing.assert_allclose(dd["a"], -0.2 * (a - 0.1))
+    # and one that is made of traced values reaches a rule
+    (da,) = gradient(lambda a: step({"a": a}, Tangent[dict](a=a)), a)
+    np.testing.assert_allclose(da, 2 * 0.81 * a)
+
+
+def test_thunks_that_a_function_returns_are_computed() -> None:
+    b = np.array([[1.0, 2.0], [3.0, 5.0]])
+
+    def f(x: Any) -> Any:
+        _, back = rrule(np.matmul, x, x)
+        return {"thunk": back(b)[1], "tangent": Tangent[tuple](back(b)[2], 1.0)}
+
+    y, back = pullback(f, b)
+    np.testing.assert_allclose(y["thunk"], b @ b.T)
+    assert type(y["thunk"]) is np.ndarray
+    (dx,) = back({"thunk": np.ones((2, 2)), "tangent": None})
+    np.testing.assert_allclose(dx, np.ones((2, 2)) @ b)
+    (dx,) = back({"thunk": None, "tangent": Tangent[tuple](np.ones((2, 2)))})
+    np.testing.assert_allclose(dx, b @ np.ones((2, 2)))

@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
-"""Gradients of numpy functions of many kinds: how many times the plain function they cost.
+"""Gradients of numpy functions of many kinds: how many times the plain function they cost, and the gradient by hand.
 
     python benchmarks/gradients.py [--only a,b] [--repeat N] [--with-autograd]
 
-Each workload is a plain function of arrays, numbers or structures. A round takes one sample of the function and one of its gradient
-(processor time, mean of several calls); what is printed is the median over rounds of their ratio. With `--with-autograd` the
-same source is run with `np` rebound to `autograd.numpy`, where it can.
+Each workload is a plain function of arrays, numbers or structures; those of `by_hand.py` have their gradient written by hand, too.
+A round takes one sample of the function, of the gradient by hand and of ours (processor time, mean of several calls); what is
+printed is the median over rounds of ratios of samples of one round. With `--with-autograd` the same source is run with
+`np` rebound to `autograd.numpy`, where it can.
 """
 
 from __future__ import annotations
@@ -19,31 +20,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+import by_hand
 import numpy as np
 
 from rules_runtime import value_and_gradient
-
-
-def mixture(means: Any, log_scales: Any, logits: Any, x: Any) -> Any:
-    """Log likelihood of a mixture of diagonal Gaussians: log-sum-exp over broadcast differences."""
-    z = (x[:, None, :] - means) / np.exp(log_scales)
-    log_p = -0.5 * np.sum(z * z, axis=-1) - np.sum(log_scales, axis=-1) + logits
-    top = np.max(log_p, axis=1, keepdims=True)
-    return -np.mean(top[:, 0] + np.log(np.sum(np.exp(log_p - top), axis=1)))
-
-
-def kalman(a: Any, q: Any, r: Any, ys: Any) -> Any:
-    """A Kalman filter with small matrices: many tiny operations of linear algebra."""
-    n = a.shape[0]
-    m, p, total = np.zeros(n), np.eye(n), 0.0
-    for y in ys:
-        m, p = a @ m, a @ p @ a.T + q * np.eye(n)
-        s = p[0, 0] + r
-        gain = p[:, 0] / s
-        error = y - m[0]
-        total = total + 0.5 * (np.log(s) + error**2 / s)
-        m, p = m + gain * error, p - np.outer(gain, p[0])
-    return total
 
 
 def bodies(position: Any, velocity: Any, mass: Any) -> Any:
@@ -143,6 +123,7 @@ class Workload:
     params: tuple[Any, ...]
     data: tuple[Any, ...] = ()
     autograd: bool = True
+    hand: Callable[..., Any] | None = None  # the same value and its gradients, written by hand
 
 
 def workloads() -> list[Workload]:
@@ -151,10 +132,6 @@ def workloads() -> list[Workload]:
     sizes = [64, 128, 64, 10]
     layers = [Layer(n(size=(a, b)) / np.sqrt(a), np.zeros(b)) for a, b in itertools.pairwise(sizes)]
     return [
-        Workload(
-            mixture, (n(size=(8, 16)), 0.1 * n(size=(8, 16)), n(size=8)), (n(size=(500, 16)),)
-        ),
-        Workload(kalman, (np.eye(4) * 0.9, np.float64(0.1), np.float64(0.5)), (n(size=30),)),
         Workload(bodies, (n(size=(30, 3)), n(size=(30, 3)), rng.random(30))),
         Workload(convolution, (n(size=(3, 3)), np.float64(0.1)), (n(size=(130, 130)),)),
         Workload(
@@ -165,6 +142,7 @@ def workloads() -> list[Workload]:
         Workload(cumulative, (n(size=2000), n(size=2000)), (), False),
         Workload(heat, (n(size=400), np.float64(0.2)), (), False),
         Workload(covariance, (n(size=(200, 60)), n(size=(60, 40)))),
+        *[Workload(f, params, data, False, hand) for f, hand, params, data in by_hand.cases()],
     ]
 
 
@@ -179,10 +157,11 @@ def per_call(run: Callable[[], Any], seconds: float = 0.02) -> float:
 
 def runs_of(workload: Workload, with_autograd: bool) -> dict[str, Callable[[], Any]]:
     f, params, data = workload.function, workload.params, workload.data
-    found: dict[str, Callable[[], Any]] = {
-        "function": lambda: f(*params, *data),
-        "gradient": lambda: value_and_gradient(lambda *p: f(*p, *data), *params),
-    }
+    found: dict[str, Callable[[], Any]] = {"function": lambda: f(*params, *data)}
+    if workload.hand is not None:
+        hand = workload.hand
+        found["hand"] = lambda: hand(*params, *data)
+    found["gradient"] = lambda: value_and_gradient(lambda *p: f(*p, *data), *params)
     if with_autograd and workload.autograd:
         import autograd
         import autograd.numpy
@@ -201,22 +180,52 @@ def main() -> None:
     parser.add_argument("--with-autograd", action="store_true", help="HIPS autograd, too")
     options = parser.parse_args()
     chosen = {name for name in options.only.split(",") if name}
-    print(f"{'workload':14} {'function':>12}  gradient, autograd: times the function")
+    print(
+        f"{'workload':16} {'function':>10} {'/ function':>11} {'/ by hand':>10}  autograd / function"
+    )
     for workload in workloads():
         name = workload.function.__name__
         if chosen and name not in chosen:
             continue
         runs = runs_of(workload, options.with_autograd)
-        for run in runs.values():
-            run()
+        check(workload, runs)
         rounds = [{k: per_call(run) for k, run in runs.items()} for _ in range(options.repeat)]
-        base = statistics.median(r["function"] for r in rounds)
-        cells = [
-            f"{statistics.median(r[k] / r['function'] for r in rounds):9.2f}"
-            for k in runs
-            if k != "function"
-        ]
-        print(f"{name:14} {base * 1e6:9.1f} us  {' '.join(cells)}", flush=True)
+
+        def ratio(of: str, over: str, rounds: Any = rounds) -> str:
+            if of not in rounds[0] or over not in rounds[0]:
+                return ""
+            return f"{statistics.median(r[of] / r[over] for r in rounds):.2f}"
+
+        base = statistics.median(r["function"] for r in rounds) * 1e6
+        print(
+            f"{name:16} {base:7.1f} us {ratio('gradient', 'function'):>11} {ratio('gradient', 'hand'):>10}"
+            f"  {ratio('autograd', 'function')}",
+            flush=True,
+        )
+
+
+def check(workload: Workload, runs: dict[str, Callable[[], Any]]) -> None:
+    """Run all once, and compare what was written by hand."""
+    results = {name: run() for name, run in runs.items()}
+    if "hand" in results:
+        ours, theirs = results["gradient"], results["hand"]
+        tolerance = 1e-4 if np.result_type(ours[0]) == np.float32 else 1e-8
+        for x, y in zip(leaves(ours), leaves(theirs), strict=True):
+            np.testing.assert_allclose(
+                x, y, rtol=tolerance, atol=tolerance * np.max(np.abs(y)), err_msg=str(workload)
+            )
+
+
+def leaves(x: Any) -> list[Any]:
+    """The arrays and numbers in a result; a tangent of a dict is read by the same keys in order."""
+    if hasattr(x, "primal_type"):
+        x = {k: x[k] for k in KEYS} if x.primal_type is dict else list(x)
+    if isinstance(x, dict):
+        x = [x[k] for k in KEYS]
+    return [leaf for part in x for leaf in leaves(part)] if isinstance(x, (list, tuple)) else [x]
+
+
+KEYS = ("weights", "biases", "out")
 
 
 if __name__ == "__main__":

@@ -25,13 +25,18 @@ Examples:
   rrule-migrate --diff src/ | git apply
   rrule-migrate --check src/           exit 1 if something would change
   rrule-migrate --interactive src/     decide rule by rule
+  rrule-migrate --report page.html src/  a page to look through in a browser
+  rrule-migrate --verify src/          run each rule beside its old self first
   rrule-migrate - < old.py > new.py
 
 \b
 Exit codes:
-  0  done, or nothing to do
-  1  --check or --diff found something to change; --strict: rules were left
-  2  a mistake on the command line, or a file that could not be read, converted or written
+  0    done, or nothing to do; rules that are left do not change it
+  1    --check or --diff found something to change; --strict: rules were left;
+       --verify: a rule differs from its old self
+  2    a mistake on the command line or in a settings file, or a file that could not be
+       read, converted or written; the other files are done
+  130  Ctrl-C; every file is either old or new
 """
 
 
@@ -44,6 +49,13 @@ def _split(
 ) -> tuple[str, ...]:
     """`--select RM1,RM2` is `--select RM1 --select RM2`."""
     return tuple(word for value in values for word in value.split(",") if word)
+
+
+def _codes(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:
+    """For the shell's completion."""
+    from migrate.codes import CODES
+
+    return [code for code in CODES if code.startswith(incomplete.upper())]
 
 
 _DO, _CONVERT, _FILES, _PROOF, _SAFETY, _REPORT, _HELP = (
@@ -84,13 +96,21 @@ _DO, _CONVERT, _FILES, _PROOF, _SAFETY, _REPORT, _HELP = (
     _DO,
     "--report",
     metavar="PAGE",
+    type=click.Path(),
     help="Write a page to look through in a browser; rewrite nothing.",
 )
-@_option(_DO, "--plan", metavar="FILE", help="Keep what would be done in FILE; rewrite nothing.")
+@_option(
+    _DO,
+    "--plan",
+    metavar="FILE",
+    type=click.Path(),
+    help="Keep what would be done, or what --interactive accepted, in FILE; rewrite nothing.",
+)
 @_option(
     _DO,
     "--apply",
     metavar="FILE",
+    type=click.Path(),
     help="Do what such a plan says, on the files that are as they were.",
 )
 @_option(
@@ -99,7 +119,7 @@ _DO, _CONVERT, _FILES, _PROOF, _SAFETY, _REPORT, _HELP = (
     multiple=True,
     callback=_split,
     metavar="ID,...",
-    help="Convert only the rules with these ids. Repeatable.",
+    help="Convert only the rules with these ids, which --plan, --report and --format json give. Repeatable.",
 )
 @_option(
     _CONVERT,
@@ -120,6 +140,7 @@ _DO, _CONVERT, _FILES, _PROOF, _SAFETY, _REPORT, _HELP = (
     _FILES,
     "--files-from",
     metavar="FILE",
+    type=click.Path(),
     help="Read paths from FILE (- for standard input), one a line or parted by null bytes.",
 )
 @_option(
@@ -137,7 +158,11 @@ _DO, _CONVERT, _FILES, _PROOF, _SAFETY, _REPORT, _HELP = (
 )
 @_option(_FILES, "--no-gitignore", is_flag=True, help="Also look at files that git ignores.")
 @_option(
-    _FILES, "--stdin-filename", metavar="PATH", help="What to call standard input in messages."
+    _FILES,
+    "--stdin-filename",
+    metavar="PATH",
+    type=click.Path(),
+    help="With -: the file that it is, for messages, settings and imports.",
 )
 @_option(
     _FILES,
@@ -150,14 +175,15 @@ _DO, _CONVERT, _FILES, _PROOF, _SAFETY, _REPORT, _HELP = (
     _PROOF,
     "--verify",
     is_flag=True,
-    help="Run each rule beside its legacy self and compare values and gradients. This imports your code.",
+    help="Run each rule beside its legacy self and compare values and gradients; a file with a rule that "
+    "differs is not written (exit 1). This imports your code.",
 )
 @_option(
     _PROOF,
     "--cases",
     metavar="FILE",
     type=click.Path(exists=True, dir_okay=False),
-    help="Take inputs from cases() in FILE too: (label, callable, arguments, keywords).",
+    help="With --verify: take inputs from cases() in FILE too: (label, callable, arguments, keywords).",
 )
 @_option(
     _PROOF,
@@ -165,7 +191,7 @@ _DO, _CONVERT, _FILES, _PROOF, _SAFETY, _REPORT, _HELP = (
     metavar="SECONDS",
     type=click.FloatRange(min=0, min_open=True),
     default=60.0,
-    help="For each variant of a file.  [60]",
+    help="With --verify: for each variant of a file.  [60]",
 )
 @_option(_SAFETY, "--allow-dirty", is_flag=True, help="Rewrite files with uncommitted changes too.")
 @_option(
@@ -187,6 +213,7 @@ _DO, _CONVERT, _FILES, _PROOF, _SAFETY, _REPORT, _HELP = (
     "--select",
     multiple=True,
     callback=_split,
+    shell_complete=_codes,
     metavar="CODE,...",
     help="Report only codes that begin so. Repeatable.",
 )
@@ -195,6 +222,7 @@ _DO, _CONVERT, _FILES, _PROOF, _SAFETY, _REPORT, _HELP = (
     "--ignore",
     multiple=True,
     callback=_split,
+    shell_complete=_codes,
     metavar="CODE,...",
     help="Do not report codes that begin so. Repeatable.",
 )
@@ -210,6 +238,7 @@ _DO, _CONVERT, _FILES, _PROOF, _SAFETY, _REPORT, _HELP = (
     "-o",
     "--output",
     metavar="FILE",
+    type=click.Path(),
     help="Put the report into FILE, not on standard output.",
 )
 @_option(_REPORT, "--strict", is_flag=True, help="Exit 1 also when rules are left.")
@@ -229,7 +258,13 @@ _DO, _CONVERT, _FILES, _PROOF, _SAFETY, _REPORT, _HELP = (
     default="auto",
     help="Colours; auto: on a terminal, unless NO_COLOR is set.",
 )
-@_option(_HELP, "--explain", metavar="CODE", help="Say what a code means, with an example.")
+@_option(
+    _HELP,
+    "--explain",
+    metavar="CODE",
+    shell_complete=_codes,
+    help="Say what a code means, with an example.",
+)
 @_option(_HELP, "--list-codes", is_flag=True, help="List all codes.")
 @click.version_option(__version__, "-V", "--version", prog_name="rrule-migrate")
 @click.pass_context
@@ -239,6 +274,15 @@ def main(context: click.Context, /, **options: Any) -> None:
     PATH is a file, a folder (its .py, .pyi and .ipynb files), or - to read standard input and write the
     result to standard output.
     """
+    try:
+        code = _run(context, options)
+    except KeyboardInterrupt:  # before there was anything to do
+        click.echo("interrupted: nothing was written", err=True)
+        code = 130
+    context.exit(code)
+
+
+def _run(context: click.Context, options: dict[str, Any]) -> int:
     from migrate.command.errors import Stop
     from migrate.command.request import Request
     from migrate.command.run import FAILED, run
@@ -276,8 +320,13 @@ def main(context: click.Context, /, **options: Any) -> None:
         err.text(traceback.format_exc())
         code = FAILED
     out.flush()
+    if out.trouble is not None:
+        reason = out.trouble.strerror or out.trouble
+        err.line(f"{err.paint('error:', 'red bold')} standard output: cannot be written: {reason}")
+        err.line("       what it holds is not complete; see to the cause and run again")
+        code = FAILED
     err.flush()
-    context.exit(code)
+    return code
 
 
 def _tell(request: Request, out: Stream) -> int:
@@ -299,12 +348,33 @@ def _refuse_nonsense(context: click.Context, request: Request) -> None:
         request.interactive or request.plan or request.report or request.apply or request.verify
     ):
         raise click.UsageError("- (standard input) only goes with --diff and --check.", context)
-    if request.plan and (request.interactive or request.apply or request.diff):
-        raise click.UsageError("--plan does not go with --interactive, --apply or --diff.", context)
+    if request.plan and (request.apply or request.diff):
+        raise click.UsageError("--plan does not go with --apply or --diff.", context)
+    if request.report and (request.interactive or request.diff):
+        raise click.UsageError("--report does not go with --interactive or --diff.", context)
+    if (request.check or request.diff) and request.interactive:
+        mode = "--check" if request.check else "--diff"
+        raise click.UsageError(
+            f"{mode} does not go with --interactive; --plan FILE keeps the answers, --apply FILE {mode} goes on.",
+            context,
+        )
+    for option, path in (
+        ("--report", request.report),
+        ("--plan", request.plan),
+        ("--output", request.output),
+    ):
+        if path is not None and path.endswith((".py", ".pyi", ".ipynb")):
+            raise click.UsageError(
+                f"{option} {path} would put what it writes in the place of a file to convert; "
+                f"say {option} FILE {path}",
+                context,
+            )
+    _refuse_what_would_do_nothing(context, request)
     if "-" in request.paths and request.paths != ("-",):
         raise click.UsageError("- (standard input) cannot be mixed with other paths.", context)
-    if request.format != "text" and request.output is None and (request.diff or request.filters):
-        mode = "--diff" if request.diff else "-"
+    talks = request.diff or request.interactive
+    if request.format != "text" and request.output is None and (talks or request.filters):
+        mode = "--diff" if request.diff else "--interactive" if request.interactive else "-"
         message = (
             f"Standard output belongs to {mode}: say --output FILE for --format {request.format}."
         )
@@ -313,3 +383,24 @@ def _refuse_nonsense(context: click.Context, request: Request) -> None:
         raise click.UsageError("--jobs and --executor exclude each other.", context)
     if request.quiet and request.verbose:
         raise click.UsageError("--quiet and --verbose exclude each other.", context)
+
+
+def _refuse_what_would_do_nothing(context: click.Context, request: Request) -> None:
+    """An option without the one that it belongs to is most often a slip, and the run would write files."""
+    if request.fresh and not request.interactive:
+        raise click.UsageError("--fresh belongs to --interactive.", context)
+    if request.cases and not request.verify:
+        raise click.UsageError("--cases belongs to --verify.", context)
+    if request.stdin_filename and not request.filters:
+        raise click.UsageError("--stdin-filename belongs to - (standard input).", context)
+    from migrate.command.config import is_module_name
+
+    for option, names in (
+        ("--legacy-module", request.legacy_module),
+        ("--runtime", (request.runtime,) if request.runtime is not None else ()),
+    ):
+        for name in names:
+            if not is_module_name(name):
+                raise click.UsageError(
+                    f"{option} {name!r}: say the name of a module, such as mylib.compat.", context
+                )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Collection
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -12,6 +13,10 @@ OWN_FILE = "rrule-migrate.toml"
 SHARED_FILE = "pyproject.toml"
 FILES = frozenset({OWN_FILE, SHARED_FILE})
 TABLE = "rrule-migrate"
+
+
+#: The legacy languages that the converter reads.
+DIALECTS = ("adjoint",)
 
 
 class ConfigError(Stop):
@@ -27,6 +32,7 @@ class Config:
     exclude: tuple[str, ...] = ()
     force_exclude: bool = False
     gitignore: bool = True
+    dialects: tuple[str, ...] = DIALECTS
     legacy_modules: tuple[str, ...] = ()
     runtime: str | None = None
     select: tuple[str, ...] = ()
@@ -110,27 +116,68 @@ def _read_file(path: str, folder: str, *, shared: bool) -> Config | None:
         parsed = parsed.get("tool", {}).get(TABLE)
         if parsed is None:
             return None
-    return _from_table(parsed, path, folder)
+    return _from_table(parsed, path, folder, data.decode())
 
 
-def _from_table(table: Any, path: str, folder: str) -> Config:
+def _from_table(table: Any, path: str, folder: str, text: str) -> Config:
     if not isinstance(table, dict):
         raise ConfigError(f"{path}: [tool.{TABLE}] must be a table")
     allowed = {field.name.replace("_", "-"): field for field in fields(Config)[2:]}
     values: dict[str, Any] = {}
     for key, value in table.items():
+        place = f"{path}{_line_of(key, text)}"
         field = allowed.get(key.replace("_", "-"))
         if field is None:
-            raise ConfigError(f"{path}: unknown key {key!r}{_nearest(key, allowed)}")
-        values[field.name] = _checked(key, value, str(field.type), path)
+            raise ConfigError(f"{place}: unknown key {key!r}{_nearest(key, allowed, 'keys')}")
+        values[field.name] = checked = _checked(key, value, str(field.type), place)
         if field.name in ("select", "ignore"):
             from migrate.command.selection import check_codes
 
-            check_codes(values[field.name], f"{path}: {key}")
+            check_codes(checked, f"{place}: {key}")
+        if field.name == "dialects":
+            _check_dialects(checked, place)
+        if field.name in ("legacy_modules", "runtime"):
+            for name in (checked,) if isinstance(checked, str) else checked:
+                if not is_module_name(name):
+                    raise ConfigError(
+                        f"{place}: {key}: {name!r} is no name of a module, such as 'mylib.compat'"
+                    )
     return Config(folder, path, **values)
 
 
-def _checked(key: str, value: object, kind: str, path: str) -> object:
+def _line_of(key: str, text: str) -> str:
+    """`:3`, where the key stands in the table of this tool; nothing if it is not found."""
+    import re
+
+    lines = text.splitlines()
+    start = next((n for n, line in enumerate(lines) if TABLE in line and "[" in line), 0)
+    for number, line in enumerate(lines[start:], start + 1):
+        if re.match(rf"[ \t]*[\"']?{re.escape(key)}[\"']?[ \t]*=", line):
+            return f":{number}"
+    return ""
+
+
+def _check_dialects(names: tuple[str, ...], place: str) -> None:
+    for name in names:
+        if name not in DIALECTS:
+            raise ConfigError(
+                f"{place}: unknown dialect {name!r}{_nearest(name, DIALECTS, 'dialects')}"
+            )
+    if not names:
+        raise ConfigError(
+            f"{place}: dialects must name at least one of {', '.join(DIALECTS)}; "
+            "to leave files alone, use exclude"
+        )
+
+
+def is_module_name(name: str) -> bool:
+    """Whether an import statement can name it."""
+    from keyword import iskeyword
+
+    return all(part.isidentifier() and not iskeyword(part) for part in name.split("."))
+
+
+def _checked(key: str, value: object, kind: str, path: str) -> Any:
     if kind.startswith("tuple"):
         if isinstance(value, list) and all(isinstance(item, str) for item in value):
             return tuple(value)
@@ -146,10 +193,10 @@ def _checked(key: str, value: object, kind: str, path: str) -> object:
     raise ConfigError(f"{path}: {key} must be a string, not {value!r}")
 
 
-def _nearest(key: str, allowed: dict[str, Any]) -> str:
+def _nearest(key: str, allowed: Collection[str], what: str) -> str:
     from difflib import get_close_matches
 
     close = get_close_matches(key.replace("_", "-"), allowed, n=1)
     if close:
         return f"; did you mean {close[0]!r}?"
-    return f"; the keys are {', '.join(sorted(allowed))}"
+    return f"; the {what} are {', '.join(sorted(allowed))}"

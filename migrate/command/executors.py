@@ -37,7 +37,9 @@ def _dask(address: str) -> Iterator[Executor]:
     try:
         client = connect(f"tcp://{address}", timeout="10s")
     except OSError as error:
-        raise Stop(f"--executor dask://{address}: no scheduler answers there ({error})") from None
+        raise Stop(
+            f"--executor dask://{address}: no scheduler answers there ({error}); start one with `dask scheduler`"
+        ) from None
     with client, client.get_executor() as executor:
         yield executor
 
@@ -51,7 +53,9 @@ def _of_function(name: str) -> Iterator[Executor]:
     try:
         executor = getattr(import_module(module), function)()
     except (ImportError, AttributeError) as error:
-        raise Stop(f"--executor {name}: {error}") from None
+        raise Stop(
+            f"--executor {name}: {error}; the module is looked for in this folder and on Python's path"
+        ) from None
     finally:
         sys.path.remove("")
     with executor:

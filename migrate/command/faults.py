@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from migrate.model import FileFailed
+from migrate.model import FileFailed, RuleConverted
 
 MISSING = "RM911"
 UNREADABLE = "RM912"
@@ -98,6 +98,16 @@ def unknown_to_git(path: str, complaint: str) -> FileFailed:
         UNCOMMITTED,
         f"git cannot say whether it has uncommitted changes: {complaint}",
         "see to git's complaint, or pass --allow-dirty",
+    )
+
+
+def edit_does_not_fit(path: str, rule: RuleConverted, problem: str) -> FileFailed:
+    return FileFailed(
+        path,
+        UNWRITABLE,
+        f"the edited text of {rule.title} does not fit beside what else was accepted: {problem}",
+        "review the file again with --fresh; it is as it was",
+        rule.line,
     )
 
 

@@ -6,7 +6,7 @@ import os
 import signal
 import sys
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from migrate.command.plan import Job, plan_chunk, plan_file
@@ -123,11 +123,23 @@ def _start(number: int) -> ProcessPoolExecutor:
         method = "fork"  # the workers share what is imported once, here
         import migrate.convert  # noqa: F401
     context = multiprocessing.get_context(method)
-    return ProcessPoolExecutor(number, mp_context=context, initializer=_leave_interrupts_to_parent)
+    return ProcessPoolExecutor(number, mp_context=context, initializer=_begin)
 
 
-def _leave_interrupts_to_parent() -> None:
+def _begin() -> None:
+    """In a worker: an interrupt is the parent's business, and no worker outlives a parent that is killed."""
+    from multiprocessing import parent_process
+    from threading import Thread
+
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    parent = parent_process()
+    if parent is not None:
+        Thread(target=_end_with, args=(parent.join,), daemon=True).start()
+
+
+def _end_with(wait: Callable[[], None]) -> None:
+    wait()
+    os._exit(1)
 
 
 def _chunks(jobs: Iterable[Job], limit: int = _CHUNK_BYTES) -> Iterator[Chunk]:

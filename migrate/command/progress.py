@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
 _PATIENCE = 0.7  # seconds before anything is shown
 _PAUSE = 0.1  # seconds between two updates
+_WARM = 2.0  # seconds before a rate means something: the parser is imported first
 
 
 def watched(outcomes: Iterable[Outcome], sizes: dict[str, int], err: Stream) -> Iterator[Outcome]:
@@ -35,6 +36,8 @@ def watched(outcomes: Iterable[Outcome], sizes: dict[str, int], err: Stream) -> 
 
 
 def line(count: int, number: int, share: float, seconds: float) -> str:
-    left = seconds * (1 - share) / share if share else 0.0
-    minutes, rest = divmod(round(left), 60)
-    return f"converting {count}/{number} files, {count / seconds:.0f} a second, {minutes}:{rest:02} left"
+    """Short enough for 40 columns."""
+    if seconds < _WARM or not share:
+        return f"{count}/{number} files"
+    minutes, rest = divmod(round(seconds * (1 - share) / share), 60)
+    return f"{count}/{number} files, {count / seconds:.0f}/s, {minutes}:{rest:02} left"

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, TextIO
 from migrate.command.errors import Stop
 from migrate.command.terminal import Stream, safe
 from migrate.reports import Report, new_report
-from migrate.reports.tally import Tally
+from migrate.reports.tally import Tally, counted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -35,7 +35,12 @@ def run(request: Request, out: Stream, err: Stream) -> int:
         stream = err if request.diff or request.filters else out
         return Run(request, out, err, new_report(request, stream, err))()
     with opened("--output", request.output) as file:
-        return Run(request, out, err, new_report(request, Stream(file, colour=False), err))()
+        stream = Stream(file, colour=False)
+        code = Run(request, out, err, new_report(request, stream, err))()
+        stream.flush()
+        if stream.trouble is not None:
+            raise stream.trouble
+        return code
 
 
 @contextmanager
@@ -45,7 +50,9 @@ def opened(option: str, path: str) -> Iterator[TextIO]:
         with open(path, "w", encoding="utf-8", errors="backslashreplace") as file:
             yield file
     except OSError as error:
-        raise Stop(f"{option} {path}: cannot be written: {error.strerror}") from None
+        raise Stop(
+            f"{option} {path}: cannot be written: {error.strerror}; name a file in a folder that you may write to"
+        ) from None
 
 
 class Run:
@@ -58,6 +65,7 @@ class Run:
         self.report = report
         self.tally = Tally()
         self.differs = 0  # files of which --verify found a rule that does
+        self.decided: list[tuple[FileConverted, frozenset[str]]] = []  # by a review
         self.options_of: Callable[[str], Options]  # those that a file was planned with
 
     def __call__(self) -> int:
@@ -69,12 +77,13 @@ class Run:
             self._files()
         except KeyboardInterrupt:
             self.out.flush()
-            done = (
-                f"{self.tally.changed} files were rewritten"
-                if self.tally.changed
-                else "nothing was written"
-            )
-            self.err.line(f"interrupted: {done}; run again to do the rest")
+            done = "nothing was written"
+            if self.request.writes and self.tally.changed:
+                number = counted(self.tally.changed, "file")
+                done = f"{number} {'was' if self.tally.changed == 1 else 'were'} rewritten"
+            self.err.clear_echo()
+            rest = "answers are kept, run again to go on" if self.request.interactive else ""
+            self.err.line(f"interrupted: {done}; {rest or 'run again to do the rest'}")
             return INTERRUPTED
         if self.request.diff and self.out.closed:
             return FOUND  # whoever read the diff has seen enough
@@ -103,6 +112,8 @@ class Run:
 
     def _files(self) -> None:
         outcomes = self._carried_out() if self.request.apply else self._planned()
+        if self.request.only:
+            outcomes = self._with_every_id(outcomes)
         if self.request.verify:
             outcomes = self._verified(outcomes)
         if self.request.interactive:
@@ -113,6 +124,26 @@ class Run:
             self._rewrite(outcomes)
         else:
             self._look(outcomes)
+
+    def _with_every_id(self, outcomes: Iterator[Outcome]) -> Iterator[Outcome]:
+        """The same outcomes; that --only names a rule that there is not is found out before anything is written."""
+        from migrate.model import FileConverted, FileFailed
+
+        missing = set(self.request.only)
+        for outcome in outcomes:
+            if isinstance(outcome, FileFailed):
+                missing.clear()  # they may be in it, and its own message is enough
+            else:
+                missing -= {rule.id for rule in outcome.left}
+                if isinstance(outcome, FileConverted):
+                    missing -= {rule.id for rule in outcome.converted}
+            yield outcome
+        if missing and not self.tally.failed:
+            names = ", ".join(sorted(missing))
+            raise Stop(
+                f"--only {names}: there is no such rule here; its text has changed, or it is converted already; "
+                "--plan and --report give the ids"
+            )
 
     def _planned(self) -> Iterator[Outcome]:
         from migrate.command.search import Search
@@ -191,9 +222,13 @@ class Run:
         def options_of(path: str) -> Options:
             return self.options_of(path)  # known once the planning, which is lazy, has begun
 
-        session = Session(self.out, Answers(), options_of, fresh=self.request.fresh)
+        request = self.request
+        session = Session(
+            self.out, Answers(), options_of, fresh=request.fresh, edits=request.plan is None
+        )
         yield from session.reviewed(outcomes)
         self.tally.declined = session.declined
+        self.decided = session.decided
 
     def _look(self, outcomes: Iterator[Outcome]) -> None:
         """Tell what would change, and keep it in a plan or on a page if that is asked for."""
@@ -207,10 +242,10 @@ class Run:
         if self.request.plan:
             from migrate.command import saved_plan
 
+            every = [(one, None) for one in kept if isinstance(one, FileConverted)]
             plan = [
-                saved_plan.planned(one, self.options_of(one.path))
-                for one in kept
-                if isinstance(one, FileConverted)
+                saved_plan.planned(one, self.options_of(one.path), chosen)
+                for one, chosen in (self.decided if self.request.interactive else every)
             ]
             with opened("--plan", self.request.plan) as file:
                 file.write(saved_plan.dumped(plan))

@@ -55,8 +55,13 @@ def digest_of(source: bytes) -> str:
     return sha256(source).hexdigest()
 
 
-def planned(outcome: FileConverted, options: Options) -> PlannedFile:
-    rules = tuple(PlannedRule(rule) for rule in outcome.converted)
+def planned(
+    outcome: FileConverted, options: Options, chosen: frozenset[str] | None = None
+) -> PlannedFile:
+    """All rules of a file, of which those that a review has chosen are to be applied, or all."""
+    rules = tuple(
+        PlannedRule(rule, chosen is None or rule.id in chosen) for rule in outcome.converted
+    )
     return PlannedFile(outcome.path, digest_of(outcome.before), options, rules)
 
 
@@ -79,7 +84,9 @@ def loaded(path: str) -> list[PlannedFile]:
             )
         return [_file_from_json(entry) for entry in document["files"]]
     except OSError as error:
-        raise Stop(f"{path}: cannot be read: {error.strerror}") from None
+        raise Stop(
+            f"--apply {path}: cannot be read: {error.strerror}; name a file that --plan has written"
+        ) from None
     except (ValueError, KeyError, TypeError) as error:
         raise Stop(
             f"{path}: is no plan that rrule-migrate wrote ({error!r}); make it again with --plan"

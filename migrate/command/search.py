@@ -116,7 +116,8 @@ def listed_paths(request: Request) -> list[str]:
                 data = file.read()
         except OSError as error:
             raise Stop(
-                f"--files-from {request.files_from}: cannot be read: {error.strerror}"
+                f"--files-from {request.files_from}: cannot be read: {error.strerror}; "
+                "name a file with one path a line, or - for standard input"
             ) from None
     names = data.split(b"\0") if b"\0" in data else data.splitlines()
     return [os.fsdecode(name) for name in names if name]

@@ -45,12 +45,15 @@ def _spelled(character: str) -> str:
 
 
 class Stream:
-    """Standard output or error. Once its reader has gone away, what is printed to it is dropped."""
+    """Standard output or error. Once its reader has gone away, or its disk is full, what is printed to it is dropped."""
 
     def __init__(self, file: TextIO, colour: bool) -> None:
         self.file = file
         self.colour = colour
         self.closed = False
+        self.trouble: OSError | None = (
+            None  # why it is closed, if that is no choice of the reader's
+        )
         self.is_terminal = file.isatty() and os.environ.get("TERM", "") != "dumb"
         self.beside: Stream | None = None  # the stream on the same terminal that may show a status
         self._status = ""
@@ -71,6 +74,11 @@ class Stream:
             self._status = text
             self._write(lambda: self.file.write(f"\r\x1b[K{text[: columns - 1]}"))
             self.flush()
+
+    def clear_echo(self) -> None:
+        """Take away the ^C that a terminal shows for a Ctrl-C."""
+        if self.is_terminal:
+            self._write(lambda: self.file.write("\r\x1b[K"))
 
     def _clear_status(self) -> None:
         for stream in (self, self.beside):
@@ -106,8 +114,9 @@ class Stream:
             return
         try:
             write()
-        except BrokenPipeError:
+        except OSError as error:
             self.closed = True
+            self.trouble = None if isinstance(error, BrokenPipeError) else error
             # Python flushes the stream once more at exit: let that go nowhere.
             nowhere = os.open(os.devnull, os.O_WRONLY)
             os.dup2(nowhere, self.file.fileno())

@@ -37,8 +37,9 @@ class Answers:
     def __init__(self, file: str | None = None) -> None:
         self._file = file or default_file()
         self._given: dict[str, Answer] = {}
+        self.trouble = ""  # why answers cannot be kept
         try:
-            with open(self._file, encoding="utf-8") as lines:
+            with open(self._file, encoding="utf-8", errors="replace") as lines:
                 for line in lines:
                     self._read(line)
         except OSError:
@@ -63,9 +64,12 @@ class Answers:
         self._given[key] = answer
         text = answer.text if isinstance(answer, Accepted) else None
         entry = {"rule": key, "accepted": isinstance(answer, Accepted), "text": text}
-        os.makedirs(os.path.dirname(self._file), exist_ok=True)
-        with open(self._file, "a", encoding="utf-8") as lines:
-            lines.write(json.dumps(entry) + "\n")
+        try:
+            os.makedirs(os.path.dirname(self._file), exist_ok=True)
+            with open(self._file, "a", encoding="utf-8") as lines:
+                lines.write(json.dumps(entry) + "\n")
+        except OSError as error:
+            self.trouble = f"{self._file}: {error.strerror}"
 
     def forget(self, keys: set[str]) -> None:
         """These are settled. What belongs to other reviews stays."""

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from typing import TextIO
 
+from migrate.command import faults
 from migrate.command.plan import Job, plan_file
 from migrate.command.terminal import Stream, safe
 from migrate.command.why import why
@@ -19,7 +20,7 @@ from migrate.model import FileConverted, FileUnchanged, Options, Outcome, RuleCo
 from migrate.reports.tally import counted
 from migrate.review.answers import Accepted, Answer, Answers, Rejected, key_of
 from migrate.review.editor import BadEdit, edited_in_editor, with_text
-from migrate.review.side import shown
+from migrate.review.side import shown, wrapped
 
 KEYS = "y,n,a,d,q,e,?"
 HELP = """\
@@ -43,15 +44,19 @@ class Session:
         options_of: Callable[[str], Options],
         *,
         fresh: bool = False,
+        edits: bool = True,  # whether an edited rule can be carried out
         source: TextIO | None = None,
     ) -> None:
         self.out = out
         self.answers = answers
         self.options_of = options_of
         self.fresh = fresh
+        self.edits = edits
         self.source = source or sys.stdin
         self.stopped = False
         self.declined = 0
+        self.decided: list[tuple[FileConverted, frozenset[str]]] = []  # and the ids accepted
+        self._warned = False
 
     def reviewed(self, outcomes: Iterable[Outcome]) -> Iterator[Outcome]:
         planned = list(outcomes)
@@ -71,6 +76,8 @@ class Session:
         for number, (outcome, rule) in enumerate(rules, 1):
             if not self.stopped and key_of(outcome.path, rule) not in self.answers:
                 self._ask(outcome, rule, f"{number}/{len(rules)}")
+        if self.stopped and any(key not in self.answers for key in keys):
+            self.out.line("Run the same command again to go on with the rest.")
         for one in planned:
             yield self._narrowed(one) if isinstance(one, FileConverted) else one
         if not self.stopped:
@@ -94,7 +101,9 @@ class Session:
                     self._give(outcome, (rule,), Accepted(edited))
                 later = outcome.converted[outcome.converted.index(rule) :]
                 return self._give(outcome, later, Accepted() if answer == "a" else Rejected())
-            if answer == "e":
+            if answer == "e" and not self.edits:
+                self.out.line("A plan holds rules as they are shown: answer y or n to this one.")
+            elif answer == "e":
                 try:
                     changed = edited_in_editor(text)
                     with_text(outcome, rule, changed)
@@ -104,7 +113,10 @@ class Session:
                     text = changed
                     self._show(outcome.path, rule, text, position)
             else:
-                self.out.text(HELP)
+                columns = shutil.get_terminal_size().columns
+                for text_line in HELP.splitlines():
+                    for line in wrapped(text_line, columns):
+                        self.out.line(line)
 
     def _prompt(self) -> str:
         """One letter; the end of the input is a q."""
@@ -123,20 +135,27 @@ class Session:
             key = key_of(outcome.path, rule)
             if key not in self.answers:
                 self.answers.give(key, answer)
+        if self.answers.trouble and not self._warned:
+            self._warned = True
+            text = f"Your answers hold for this run only: {safe(self.answers.trouble)}"
+            self.out.line(self.out.paint(text, "yellow"))
 
     def _show(self, path: str, rule: RuleConverted, text: str, position: str) -> None:
         columns = shutil.get_terminal_size().columns
         place = f"{safe(path)}:{rule.line}: {safe(rule.title)} ({position})"
         self.out.line()
-        self.out.line(self.out.paint(place, "bold"))
+        for line in wrapped(place, columns):
+            self.out.line(self.out.paint(line, "bold"))
         for line in shown(rule.before, text, columns, self.out):
             self.out.line(line)
         for passage in why(rule):
-            self.out.line(self.out.paint(f"why: {passage.section}", "dim"))
+            for line in wrapped(f"why: {passage.section}", columns):
+                self.out.line(self.out.paint(line, "dim"))
         for note in rule.notes:
-            self.out.line(
-                f"{self.out.paint(note.code, 'cyan')} line {note.line}: {safe(note.message)}"
-            )
+            first, *rest = wrapped(f"{note.code} line {note.line}: {safe(note.message)}", columns)
+            self.out.line(first.replace(note.code, self.out.paint(note.code, "cyan"), 1))
+            for line in rest:
+                self.out.line(line)
 
     def _narrowed(self, outcome: FileConverted) -> Outcome:
         """The outcome with the accepted rules alone."""
@@ -146,6 +165,7 @@ class Session:
             if key in self.answers and isinstance(answer := self.answers[key], Accepted):
                 accepted[rule.id] = answer
         self.declined += len(outcome.converted) - len(accepted)
+        self.decided.append((outcome, frozenset(accepted)))
         if not accepted:
             return FileUnchanged(
                 outcome.path, outcome.left, outcome.notes, "nothing in it was accepted"
@@ -155,9 +175,15 @@ class Session:
             again = plan_file(Job(outcome.path, outcome.before, options))
             if not isinstance(again, FileConverted):
                 return again
-            outcome = again
+            # What has to be said of the file does not depend on what was accepted.
+            left = {one.id: one for one in (*outcome.left, *again.left)}
+            by_line = tuple(sorted(left.values(), key=lambda one: one.line))
+            outcome = replace(again, left=by_line, notes=outcome.notes)
         for rule in reversed(outcome.converted):  # from below: what is above keeps its line
             text = accepted[rule.id].text if rule.id in accepted else None
             if text is not None:
-                outcome = replace(outcome, after=with_text(outcome, rule, text))
+                try:
+                    outcome = replace(outcome, after=with_text(outcome, rule, text))
+                except BadEdit as problem:
+                    return faults.edit_does_not_fit(outcome.path, rule, str(problem))
         return outcome

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Iterator
 from difflib import SequenceMatcher
 from itertools import zip_longest
@@ -22,11 +23,15 @@ def shown(before: str, after: str, columns: int, stream: Stream) -> Iterator[str
     codes = SequenceMatcher(None, old, new, autojunk=False).get_opcodes()
     if columns < WIDE:
         for tag, a, b, c, d in codes:
-            if tag == "equal":
-                yield from (f"  {line}" for line in old[a:b])
-            else:
-                yield from (stream.paint(f"- {line}", "red") for line in old[a:b])
-                yield from (stream.paint(f"+ {line}", "green") for line in new[c:d])
+            parts = (
+                [("  ", None, old[a:b])]
+                if tag == "equal"
+                else [("- ", "red", old[a:b]), ("+ ", "green", new[c:d])]
+            )
+            for mark, style, lines in parts:
+                for line in lines:
+                    for piece in _cut(line, max(columns - len(mark), 10)):
+                        yield stream.paint(mark + piece, style) if style else mark + piece
         return
     width = (columns - len(_BAR)) // 2
     for tag, a, b, c, d in codes:
@@ -37,6 +42,13 @@ def shown(before: str, after: str, columns: int, stream: Stream) -> Iterator[str
                     padded = stream.paint(padded, "red") if left else padded
                     theirs = stream.paint(theirs, "green") if right else theirs
                 yield (padded + stream.paint(_BAR, "dim") + theirs).rstrip()
+
+
+def wrapped(text: str, columns: int) -> list[str]:
+    """Prose, broken between words; what follows the first line is indented."""
+    return textwrap.wrap(
+        text, max(columns, 20), subsequent_indent="    ", break_on_hyphens=False
+    ) or [text]
 
 
 def _cut(line: str, width: int) -> list[str]:

@@ -38,6 +38,7 @@ def test_every_key(folder: Path) -> None:
 exclude = ["gen/"]
 force-exclude = true
 gitignore = false
+dialects = ["adjoint"]
 legacy-modules = ["my.compat"]
 runtime = "rt"
 select = ["RM2"]
@@ -53,6 +54,7 @@ mark = true
         exclude=("gen/",),
         force_exclude=True,
         gitignore=False,
+        dialects=("adjoint",),
         legacy_modules=("my.compat",),
         runtime="rt",
         select=("RM2",),
@@ -67,21 +69,28 @@ mark = true
     ("text", "words"),
     [
         ("legacy_modles = []", "unknown key 'legacy_modles'; did you mean 'legacy-modules'?"),
-        ("zzz = 1", "unknown key 'zzz'; the keys are advise, exclude"),
+        ("zzz = 1", "unknown key 'zzz'; the keys are advise, dialects, exclude"),
         ("select = 'RM1'", 'select must be a list of strings, such as ["a", "b"]'),
         ("mark = 1", "mark must be true or false, not 1"),
         ("runtime = []", "runtime must be a string"),
-        ("runtime =", "is not TOML"),
+        ("dialects = ['adjiont']", "unknown dialect 'adjiont'; did you mean 'adjoint'?"),
+        ("dialects = ['julia']", "unknown dialect 'julia'; the dialects are adjoint"),
+        ("dialects = []", "dialects must name at least one of adjoint"),
+        ("select = ['RM9x']", "select: no code begins with 'RM9x'; rrule-migrate --list-codes"),
+        ("runtime = 'my rt'", "runtime: 'my rt' is no name of a module"),
+        ("legacy-modules = ['a', '1.b']", "legacy-modules: '1.b' is no name of a module"),
+        ("runtime =", "is not TOML: Invalid value (at line 3, column 10)"),
     ],
 )
 def test_mistakes_name_the_file_and_the_remedy(
     folder: Path, command: Command, text: str, words: str
 ) -> None:
-    settings(folder, f"[tool.rrule-migrate]\n{text}\n")
+    settings(folder, f"# settings\n[tool.rrule-migrate]\n{text}\n")
     (folder / "rules.py").write_bytes(RULE)
     done = command(".")
     assert done.code == 2
-    assert f"error: {folder}/pyproject.toml: {words}" in done.err
+    place = "pyproject.toml" if "TOML" in words else "pyproject.toml:3"
+    assert f"error: {folder}/{place}: {words}" in done.err
     assert (folder / "rules.py").read_bytes() == RULE
 
 

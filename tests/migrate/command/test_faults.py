@@ -5,11 +5,14 @@ from __future__ import annotations
 import os
 import pty
 import re
+import signal
 import subprocess
+import time
 from pathlib import Path
 
 import pytest
 
+from migrate.command.progress import line
 from tests.support.command import PROGRAM, RULE, Command, environment
 
 LEGACY = b"from zygote_rules import adjoint\n"
@@ -226,3 +229,85 @@ def test_the_current_folder_is_gone(folder: Path, program: Command) -> None:
         ["bash", "-c", script], env=environment(), capture_output=True, check=False
     )
     assert done.returncode in (1, 2), done.stderr
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+@pytest.mark.parametrize("arguments", [("--diff",), ("--check",), ("--check", "--format", "json")])
+def test_standard_output_on_a_full_disk(folder: Path, arguments: tuple[str, ...]) -> None:
+    (folder / "rules.py").write_bytes(RULE)
+    with open("/dev/full", "wb") as full:
+        done = subprocess.run(
+            [*PROGRAM, *arguments, "."], stdout=full, stderr=subprocess.PIPE, env=environment()
+        )
+    assert done.returncode == 2
+    assert b"error: standard output: cannot be written: No space left on device" in done.stderr
+    assert b"Traceback" not in done.stderr
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+def test_a_report_on_a_full_disk(folder: Path, command: Command) -> None:
+    (folder / "rules.py").write_bytes(RULE)
+    for option in ("--output", "--report", "--plan"):
+        done = command("--check", option, "/dev/full", ".")
+        assert done.code == 2
+        assert f"error: {option} /dev/full: cannot be written: No space left" in done.err
+
+
+def test_an_early_interrupt_has_the_code_of_interrupts(
+    folder: Path, command: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("migrate.cli._refuse_nonsense", interrupted)
+    done = command(".")
+    assert done.code == 130
+    assert "interrupted: nothing was written" in done.err
+
+
+def test_workers_end_with_a_run_that_is_killed(folder: Path) -> None:
+    for number in range(60):
+        (folder / f"rules{number}.py").write_bytes(RULE * 40)
+    run = subprocess.Popen(
+        [*PROGRAM, "--check", "-j", "2", "."],
+        stdout=subprocess.DEVNULL,
+        env=environment(),
+        start_new_session=True,
+    )
+    workers: list[int] = []
+    while len(workers) < 2 and run.poll() is None:
+        time.sleep(0.02)
+        workers = children_of(run.pid)
+    assert len(workers) == 2
+    run.kill()
+    run.wait()
+    for _ in range(200):
+        if not any(is_running(worker) for worker in workers):
+            return
+        time.sleep(0.05)
+    os.killpg(run.pid, signal.SIGKILL)
+    pytest.fail("workers outlived the run")
+
+
+def children_of(process: int) -> list[int]:
+    path = Path(f"/proc/{process}/task/{process}/children")
+    return [int(word) for word in path.read_text().split()] if path.exists() else []
+
+
+def is_running(process: int) -> bool:
+    try:
+        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+@pytest.mark.parametrize(
+    ("seconds", "expected"),
+    [
+        pytest.param(1.0, "50/400 files", id="too early to tell"),
+        pytest.param(10.0, "50/400 files, 5/s, 1:10 left", id="rate and time left"),
+    ],
+)
+def test_progress(seconds: float, expected: str) -> None:
+    assert line(50, 400, 1 / 8, seconds) == expected
+    assert len(line(9999, 10000, 0.5, 3600)) < 40

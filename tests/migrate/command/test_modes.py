@@ -108,15 +108,40 @@ def test_other_files_are_done_when_one_is_bad(folder: Path, command: Command) ->
         pytest.param(("--nonsense", "a.py"), "No such option", id="unknown option"),
         pytest.param(("-q", "-v", "a.py"), "exclude each other", id="quiet and verbose"),
         pytest.param(("--files-from", "none.txt"), "none.txt: cannot be read", id="no list"),
+        pytest.param(("--fresh", "a.py"), "--fresh belongs to --interactive", id="fresh"),
+        pytest.param(("--cases", __file__, "a.py"), "--cases belongs to --verify", id="cases"),
+        pytest.param(
+            ("--stdin-filename", "b.py", "a.py"), "belongs to - (standard input)", id="stdin name"
+        ),
+        pytest.param(("--check", "-i", "a.py"), "--apply FILE --check goes on", id="check, review"),
+        pytest.param(("--report", "p.html", "--diff", "a.py"), "does not go with", id="page, diff"),
+        pytest.param(("-i", "--format", "json", "a.py"), "say --output FILE", id="review, json"),
+        pytest.param(("--runtime", "1x", "a.py"), "'1x': say the name of a module", id="runtime"),
+        pytest.param(("--legacy-module", "a b", "a.py"), "such as mylib.compat", id="module"),
+        pytest.param(
+            ("--report", "a.py", "a.py"), "in the place of a file to convert", id="page over source"
+        ),
+        pytest.param(
+            ("--plan", "a.py", "a.py"), "in the place of a file to convert", id="plan over source"
+        ),
+        pytest.param(
+            ("--check", "-o", "a.py", "a.py"),
+            "in the place of a file to convert",
+            id="report over source",
+        ),
+        pytest.param(("--only", "0f,d0", "a.py"), "--only 0f, d0: there is no such rule", id="ids"),
+        pytest.param(("--apply", "none.json"), "a file that --plan has written", id="no plan"),
     ],
 )
-def test_a_wrong_command_line_is_2(
-    command: Command, arguments: tuple[str, ...], words: str
+def test_a_wrong_command_line_is_2_and_nothing_is_written(
+    folder: Path, command: Command, arguments: tuple[str, ...], words: str
 ) -> None:
+    (folder / "a.py").write_bytes(RULE)
     done = command(*arguments)
     assert done.code == 2
-    assert words in done.err
-    assert done.out == b""
+    assert words in " ".join(done.err.split())
+    assert b"rewr" not in done.out
+    assert [path.read_bytes() for path in folder.iterdir() if path.suffix == ".py"] == [RULE]
 
 
 def test_stdin_becomes_stdout(command: Command) -> None:

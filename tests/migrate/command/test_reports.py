@@ -203,4 +203,4 @@ def test_a_code_that_there_is_not(folder: Path, command: Command) -> None:
     (folder / "rrule-migrate.toml").write_text('ignore = ["RM1", "W"]\n')
     done = command("--check", "rules.py")
     assert done.code == 2
-    assert "rrule-migrate.toml: ignore: no code begins with 'W'" in done.err
+    assert "rrule-migrate.toml:1: ignore: no code begins with 'W'" in done.err

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import json
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -11,7 +13,7 @@ from rich.cells import cell_len
 from migrate.command.terminal import Stream
 from migrate.review.answers import Accepted, Answers, Rejected
 from migrate.review.side import shown
-from tests.support.command import RULE, Command
+from tests.support.command import PROGRAM, RULE, Command, environment
 
 
 def rules(*names: str) -> bytes:
@@ -171,11 +173,65 @@ def test_without_an_editor_the_remedy_is_told(
     assert "no-such-program could not be started" in command("-i", "two.py", input=b"e\nn\n").text
 
 
-def test_diff_of_what_was_accepted(folder: Path, command: Command) -> None:
-    done = command("-i", "--check", ".", input=b"n\ny\nq\n")
-    assert done.code == 1
+def test_a_plan_of_what_was_accepted(folder: Path, command: Command) -> None:
+    done = command("-i", "--plan", "plan.json", ".", input=b"n\ne\ny\nq\n")
+    assert done.code == 0
+    assert "A plan holds rules as they are shown" in done.text
     assert "1 file would change, 1 rule to convert" in done.text
     assert converted(folder) == ""
+    files = json.loads((folder / "plan.json").read_text())["files"]
+    assert [[rule["apply"] for rule in file["rules"]] for file in files] == [
+        [False, True, False],
+        [False],
+    ]
+    assert command("--apply", "plan.json", "--diff").code == 1
+    assert command("--apply", "plan.json").code == 0
+    assert converted(folder) == "b"
+
+
+def test_what_is_left_is_told_whatever_was_accepted(folder: Path, command: Command) -> None:
+    (folder / "one.py").write_bytes(
+        rules("a", "b")
+        + b"\n\n@adjoint(mutating=True)\ndef fill(x):\n    return x, lambda d: (None,)\n"
+    )
+    done = command("-i", "one.py", input=b"y\nn\n")
+    assert "RM201 fill: left as it is" in done.text
+    assert "1 rule converted, 1 rule not accepted, 1 rule left." in done.text
+
+
+def test_answers_that_cannot_be_kept_hold_for_the_run(
+    folder: Path, command: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (folder / "a_file").write_bytes(b"")
+    monkeypatch.setenv("XDG_STATE_HOME", str(folder / "a_file"))
+    done = command("-i", ".", input=b"y\nn\ny\nn\n")
+    assert done.code == 0
+    assert done.text.count("Your answers hold for this run only: ") == 1
+    assert converted(folder) == "ac"
+
+
+def test_a_review_that_is_killed_goes_on(folder: Path, program: Command) -> None:
+    state = {"XDG_STATE_HOME": str(folder / "state")}
+    review = subprocess.Popen(
+        [*PROGRAM, "-i", "."],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        env=environment(**state),
+    )
+    assert review.stdin is not None and review.stdout is not None
+    review.stdin.write(b"n\ny\n")
+    review.stdin.flush()
+    shown = b""
+    while b"(3/4)" not in shown:
+        shown += review.stdout.readline()
+    review.kill()
+    review.wait()
+    review.stdin.close()
+    review.stdout.close()
+    assert converted(folder) == ""
+    done = program("-i", ".", input=b"n\ny\n", env=state)
+    assert "2 answers kept" in done.text
+    assert converted(folder) == "bd"
 
 
 def test_answers_survive_a_torn_line(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ sibling module, assigned to another name), on top of the scope analysis.
 from __future__ import annotations
 
 import ast
+import re
 from dataclasses import dataclass, field
 from typing import Protocol, runtime_checkable
 
@@ -35,6 +36,7 @@ LEGACY = frozenset(
 #: What `from m import *` brings.
 STAR = LEGACY
 _REEXPORT_DEPTH = 3
+_STAR_IMPORT = re.compile(rb"\bimport\s*\*")
 
 
 @dataclass(frozen=True)
@@ -319,7 +321,7 @@ def _exports(
 
 def _may_reexport(source: bytes, modules: tuple[str, ...]) -> bool:
     named = any(m.rpartition(".")[2].encode() in source for m in modules)
-    return named or b"adjoint" in source or b"*" in source
+    return named or b"adjoint" in source or _STAR_IMPORT.search(source) is not None
 
 
 def _located(

@@ -7,6 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from . import memory
+from .others import is_other
+
 Shape = tuple[int, ...]
 ndarray = np.ndarray
 add_reduce = np.add.reduce
@@ -34,7 +37,7 @@ def unbroadcast(g: Any, shape: Shape) -> Any:
     if axes:
         g = add_reduce(g, axis=axes) if type(g) is ndarray else np.sum(g, axis=axes)
     if np.shape(g) != shape:
-        if np.size(g) == _size(shape):
+        if _size(np.shape(g)) == _size(shape):
             return g.reshape(shape)
         try:
             g = np.broadcast_to(g, shape)
@@ -59,7 +62,9 @@ def product_sum(g: Any, factor: Any, shape: Shape) -> Any:
     if type(g) is not ndarray or type(factor) is not ndarray or g.dtype != factor.dtype:
         return unbroadcast(g * factor, shape)
     have = np.broadcast_shapes(g.shape, factor.shape)
-    if have == shape or g.dtype.kind not in "fc" or len(have) > 26:
+    if have == shape:
+        return memory.times(g, factor)
+    if g.dtype.kind not in "fc" or len(have) > 26:
         return unbroadcast(g * factor, shape)
     if not shape and g.shape == factor.shape:
         if g.flags.c_contiguous and factor.flags.c_contiguous:
@@ -99,6 +104,8 @@ def expand(g: Any, shape: Shape, axes: tuple[int, ...]) -> Any:
 
 def full_view(value: Any, shape: Shape) -> Any:
     """A read-only array of one value, of any shape, in constant memory."""
+    if is_other(value):
+        return np.broadcast_to(value, shape)
     value = np.array(value)
     if 0 in shape:
         return np.zeros(shape, value.dtype)

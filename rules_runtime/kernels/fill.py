@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from . import memory
 from .broadcast import full_view
 
 ndarray = np.ndarray
@@ -29,7 +30,7 @@ class Fill:
     def __mul__(self, other: Any) -> Any:
         if type(other) is ndarray and other.ndim:
             if other.shape == self.shape:
-                return other * self.value
+                return memory.times(other, self.value)
             return self.dense() * other
         if type(other) is Fill:
             return Fill(self.value * other.value, self.shape)
@@ -64,7 +65,7 @@ class Scaled:
 
     def dense(self) -> Any:
         """The product, a new array."""
-        return self.array * self.factor
+        return memory.times(self.array, self.factor)
 
     def through(self, linear: Callable[[Any], Any]) -> Any:
         """A linear function of it whose results are new arrays: the function first, then the factor."""

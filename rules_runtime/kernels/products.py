@@ -6,10 +6,12 @@ from typing import Any
 
 import numpy as np
 
+from . import memory
 from .broadcast import unbroadcast
 from .fill import Scaled
 
 ndarray = np.ndarray
+F8 = np.dtype(float)
 
 
 def conj(x: Any) -> Any:
@@ -37,7 +39,7 @@ def matmul_left(g: Any, y: Any, shape: tuple[int, ...]) -> Any:
     elif m == 2 and n > 2:
         return _rows(g, y.T)
     else:
-        dx = np.matmul(g, transposed(y))
+        dx = stack_product(g, transposed(y))
     return unbroadcast(dx, shape) if dx.shape != shape else dx
 
 
@@ -58,22 +60,35 @@ def matmul_right(g: Any, x: Any, shape: tuple[int, ...]) -> Any:
     elif m == 2:
         return np.reshape(x, (-1, shape[0])).T @ np.reshape(g, (-1, shape[1]))
     else:
-        dy = np.matmul(transposed(x), g)
+        dy = stack_product(transposed(x), g)
     return unbroadcast(dy, shape) if dy.shape != shape else dy
 
 
 def _rows(x: Any, y: Any) -> Any:
     """`x @ y` for a stack `x` and one matrix `y`, as one product where `x` is contiguous."""
     if type(x) is ndarray and type(y) is ndarray and x.flags.c_contiguous:
-        return (x.reshape(-1, x.shape[-1]) @ y).reshape(x.shape[:-1] + y.shape[-1:])
-    return np.matmul(x, y)
+        made = matrix_product(x.reshape(-1, x.shape[-1]), y)
+        return made.reshape(x.shape[:-1] + y.shape[-1:])
+    return stack_product(x, y)
 
 
 def matmul(x: Any, y: Any) -> Any:
     """`x @ y`; a stack times one matrix as one product, which is faster than numpy's loop over the stack."""
     if type(x) is ndarray and type(y) is ndarray and y.ndim == 2 and x.ndim > 2:
         return _rows(x, y)
-    return x @ y
+    return stack_product(x, y)
+
+
+def stack_product(x: Any, y: Any) -> Any:
+    """`np.matmul(x, y)`; the memory of a large result is taken from where it was left."""
+    if type(x) is ndarray and type(y) is ndarray and x.dtype is F8 and y.dtype is F8:
+        n = x.ndim
+        if n > 2 and y.ndim == n and x.shape[:-2] == y.shape[:-2]:
+            shape = x.shape[:-1] + y.shape[-1:]
+            size = x.size // max(x.shape[-1], 1) * y.shape[-1]
+            if size >= memory.LARGE:
+                return np.matmul(x, y, memory.empty(shape, size))
+    return np.matmul(x, y)
 
 
 def matmul_vjp(g: Any, saved: Any) -> Any:
@@ -98,6 +113,14 @@ def matmul_right_vjp(g: Any, saved: Any) -> Any:
     return matmul_right(g, x, shape)
 
 
+def matrix_product(x: Any, y: Any) -> Any:
+    """`x @ y` for two matrices."""
+    size = x.shape[0] * y.shape[1]
+    if size < memory.LARGE or x.dtype is not F8 or y.dtype is not F8 or type(y) is not type(x):
+        return x @ y
+    return np.matmul(x, y, memory.empty((x.shape[0], y.shape[1]), size))
+
+
 # ---- the commonest cases, real and of fixed dimensions; `saved` is the other operand ---------
 
 
@@ -105,14 +128,14 @@ def matrix_left_vjp(g: Any, y: Any) -> Any:
     """The cotangent of `x` in `x @ y` for two matrices."""
     if type(g) is Scaled:
         return g.through(lambda g: matrix_left_vjp(g, y))
-    return g @ y.T
+    return matrix_product(g, y.T)
 
 
 def matrix_right_vjp(g: Any, x: Any) -> Any:
     """The cotangent of `y` in `x @ y` for two matrices."""
     if type(g) is Scaled:
         return g.through(lambda g: matrix_right_vjp(g, x))
-    return x.T @ g
+    return matrix_product(x.T, g)
 
 
 def matrices_vjp(g: Any, saved: Any) -> Any:
@@ -120,7 +143,7 @@ def matrices_vjp(g: Any, saved: Any) -> Any:
     if type(g) is Scaled:
         return g.through(lambda g: matrices_vjp(g, saved))
     x, y = saved
-    return g @ y.T, x.T @ g
+    return matrix_product(g, y.T), matrix_product(x.T, g)
 
 
 def vector_right_vjp(g: Any, x: Any) -> Any:

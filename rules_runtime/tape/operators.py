@@ -31,6 +31,8 @@ from ..kernels.elementwise import (
     wide_sum_vjp,
     wide_times_vjp,
 )
+from ..kernels.large import large_reciprocal_vjp, large_times_vjp
+from ..kernels.memory import LARGE, RESULT, binary, unary
 from ..kernels.products import matmul as fast_matmul
 from ..kernels.products import (
     matmul_left_vjp,
@@ -38,6 +40,7 @@ from ..kernels.products import (
     matmul_vjp,
     matrices_vjp,
     matrix_left_vjp,
+    matrix_product,
     matrix_right_vjp,
     matrix_vector_vjp,
     vector_right_vjp,
@@ -45,7 +48,7 @@ from ..kernels.products import (
 from ..kernels.scatter import is_basic, scatter
 from .record import apply, note_view
 from .structures import inner_tape, untraced
-from .sweep import OVERWRITE, SCATTER, SHARED, VIEW_OR_NEW, takes_fill, times
+from .sweep import KEPT, OVERWRITE, SCATTER, SHARED, VIEW_OR_NEW, takes_fill, times
 from .tracer import Tracer, primal, tracer
 
 ndarray = np.ndarray
@@ -76,7 +79,10 @@ def wide(a: Any, b: Any, x: Any, y: Any, z: Any, both: Any, ufunc: Any) -> Any:
     """
     if type(x) in _plain and type(y) in _plain:
         if z is None:
-            z = ufunc(x, y)
+            size = x.size if type(x) is ndarray else 0
+            if size < LARGE and type(y) is ndarray:
+                size = y.size
+            z = ufunc(x, y) if size < LARGE else binary(ufunc, x, y)
         if (type(z) is ndarray and z.dtype is F8) or type(z) is float64:
             left, right, save_both, save_left, save_right = WIDE[both]
             xs = x.shape if type(x) is ndarray else ()
@@ -118,7 +124,7 @@ def add(self: Tracer, other: Any) -> Any:
         if other.tape is not tape:
             return apply(np.add, (self, other), {})
         y = other.value
-        z = x + y
+        z = x + y if type(x) is not ndarray or x.size < LARGE else binary(np.add, x, y)
         kind = type(z)
         if kind is float64 or kind is float or (
             kind is ndarray and type(x) is ndarray and type(y) is ndarray
@@ -135,9 +141,9 @@ def add(self: Tracer, other: Any) -> Any:
     if kind is ndarray and x.dtype is F8:
         okind = type(other)
         if okind is float or okind is int or okind is float64:
-            z = x + zero_d(other)
+            z = x + zero_d(other) if x.size < LARGE else binary(np.add, x, zero_d(other))
         elif okind is ndarray and other.shape == x.shape and other.dtype is F8:
-            z = x + other
+            z = x + other if x.size < LARGE else binary(np.add, x, other)
         else:
             return wide(self, other, x, other, None, wide_sum_vjp, np.add)
     elif kind is float64 or kind is float:
@@ -160,7 +166,7 @@ def sub(self: Tracer, other: Any) -> Any:
         if other.tape is not tape:
             return apply(np.subtract, (self, other), {})
         y = other.value
-        z = x - y
+        z = x - y if type(x) is not ndarray or x.size < LARGE else binary(np.subtract, x, y)
         kind = type(z)
         if kind is float64 or kind is float:
             entry: Any = (self.index, 1.0, other.index, -1.0, None)
@@ -181,9 +187,9 @@ def sub(self: Tracer, other: Any) -> Any:
     if kind is ndarray and x.dtype is F8:
         okind = type(other)
         if okind is float or okind is int or okind is float64:
-            z = x - zero_d(other)
+            z = x - zero_d(other) if x.size < LARGE else binary(np.subtract, x, zero_d(other))
         elif okind is ndarray and other.shape == x.shape and other.dtype is F8:
-            z = x - other
+            z = x - other if x.size < LARGE else binary(np.subtract, x, other)
         else:
             return wide(self, other, x, other, None, wide_difference_vjp, np.subtract)
     elif kind is float64 or kind is float:
@@ -210,7 +216,7 @@ def rsub(self: Tracer, other: Any) -> Any:
     elif kind is ndarray and x.dtype is F8:
         okind = type(other)
         if okind is float or okind is int or okind is float64:
-            z = zero_d(other) - x
+            z = zero_d(other) - x if x.size < LARGE else binary(np.subtract, zero_d(other), x)
         elif okind is ndarray and other.shape == x.shape and other.dtype is F8:
             z = other - x
         else:
@@ -234,7 +240,7 @@ def mul(self: Tracer, other: Any) -> Any:
         if other.tape is not tape:
             return apply(np.multiply, (self, other), {})
         y = other.value
-        z = x * y
+        z = x * y if type(x) is not ndarray or x.size < LARGE else binary(np.multiply, x, y)
         kind = type(z)
         if kind is float64 or kind is float:
             entry: Any = (self.index, y, other.index, x, None)
@@ -242,7 +248,10 @@ def mul(self: Tracer, other: Any) -> Any:
             kind is ndarray and type(x) is ndarray and type(y) is ndarray
             and z.dtype is F8 and x.shape == y.shape
         ):  # fmt: skip
-            entry = (self.index, other.index, times_vjp, (x, y), OVERWRITE, None)
+            if x.size < RESULT:
+                entry = (self.index, other.index, times_vjp, (x, y), OVERWRITE, None)
+            else:
+                entry = (self.index, other.index, large_times_vjp, (x, y), KEPT, None)
         else:
             return wide(self, other, x, y, z, wide_times_vjp, np.multiply)
     else:
@@ -253,7 +262,7 @@ def mul(self: Tracer, other: Any) -> Any:
                 other = zero_d(other)
             elif okind is not ndarray or other.shape != x.shape or other.dtype is not F8:
                 return wide(self, other, x, other, None, wide_times_vjp, np.multiply)
-            z = x * other
+            z = x * other if x.size < LARGE else binary(np.multiply, x, other)
             entry = (self.index, scale_vjp, other, OVERWRITE)
         elif kind is float64 or kind is float:
             z = x * other
@@ -277,7 +286,7 @@ def truediv(self: Tracer, other: Any) -> Any:
         if other.tape is not tape:
             return apply(np.divide, (self, other), {})
         y = other.value
-        z = x / y
+        z = x / y if type(x) is not ndarray or x.size < LARGE else binary(np.divide, x, y)
         kind = type(z)
         if kind is float64 or kind is float:
             entry: Any = (self.index, 1.0 / y, other.index, -z / y, None)
@@ -298,7 +307,7 @@ def truediv(self: Tracer, other: Any) -> Any:
                 other = zero_d(c)
             elif okind is not ndarray or other.shape != x.shape or other.dtype is not F8:
                 return wide(self, other, x, other, None, wide_over_vjp, np.divide)
-            z = x / other
+            z = x / other if x.size < LARGE else binary(np.divide, x, other)
             if 1e-150 < c < 1e150:  # a product takes half the time
                 entry = (self.index, scale_vjp, zero_d(1.0 / c), OVERWRITE)
             else:
@@ -329,9 +338,12 @@ def rtruediv(self: Tracer, other: Any) -> Any:
     elif kind is ndarray and x.dtype is F8:
         okind = type(other)
         if okind is float or okind is int or okind is float64:
-            z = zero_d(other) / x
+            z = zero_d(other) / x if x.size < RESULT else binary(np.divide, zero_d(other), x)
             if other == 1:
-                entry = (self.index, reciprocal_vjp, z)
+                if x.size < RESULT:
+                    entry = (self.index, reciprocal_vjp, z)
+                else:
+                    entry = (self.index, large_reciprocal_vjp, z, KEPT)
             else:
                 entry = (self.index, ratio_vjp, (x, z))
         elif okind is ndarray and other.shape == x.shape and other.dtype is F8:
@@ -370,12 +382,13 @@ def power(self: Tracer, other: Any) -> Any:
         else:
             entry = (self.index, times, other * float64(x) ** (other - 1))
     elif kind is ndarray and x.dtype is F8:
-        z = x**other
         if other == 2:
+            z = x**2 if x.size < LARGE else unary(np.square, x)
             entry = (self.index, square_vjp, x)
-        elif other == 0:
-            return z
         else:
+            z = x**other
+            if other == 0:
+                return z
             entry = (self.index, power_vjp, (x, other))
     else:
         return apply(np.power, (self, other), {})
@@ -395,7 +408,7 @@ def rpower(self: Tracer, other: Any) -> Any:
 def neg(self: Tracer) -> Any:
     x = self.value
     tape = self.tape
-    z = -x
+    z = -x if type(x) is not ndarray or x.size < LARGE else unary(np.negative, x)
     kind = type(z)
     if kind is float64 or kind is float:
         entry: Any = (self.index, times, -1.0)
@@ -427,7 +440,7 @@ def matmul(self: Tracer, other: Any) -> Any:
         if type(x) is not ndarray or type(y) is not ndarray:
             return apply(np.matmul, (self, other), {})
         if x.ndim == y.ndim == 2:
-            z = x @ y
+            z = matrix_product(x, y)
             entry: Any = (self.index, other.index, matrices_vjp, (x, y), OVERWRITE_NOT, None)
         elif y.ndim == 1 and x.ndim == 2:
             z = x @ y
@@ -441,7 +454,7 @@ def matmul(self: Tracer, other: Any) -> Any:
         if type(x) is not ndarray or type(other) is not ndarray or x.dtype is not F8:
             return apply(np.matmul, (self, other), {})
         if x.ndim == other.ndim == 2:
-            z = x @ other
+            z = matrix_product(x, other)
             entry = (self.index, matrix_left_vjp, other)
         else:
             z = fast_matmul(x, other)
@@ -460,9 +473,12 @@ def rmatmul(self: Tracer, other: Any) -> Any:
     x = self.value
     if type(x) is not ndarray or type(other) is not ndarray or x.dtype is not F8:
         return apply(np.matmul, (other, self), {})
-    if other.ndim == 2 and x.ndim <= 2:
+    if other.ndim == 2 and x.ndim == 2:
+        z = matrix_product(other, x)
+        entry: Any = (self.index, matrix_right_vjp, other)
+    elif other.ndim == 2 and x.ndim == 1:
         z = other @ x
-        entry: Any = (self.index, vector_right_vjp if x.ndim == 1 else matrix_right_vjp, other)
+        entry = (self.index, vector_right_vjp, other)
     else:
         z = fast_matmul(other, x)
         entry = (self.index, matmul_right_vjp, (other, x.shape))

@@ -11,11 +11,13 @@ from typing import Any
 import numpy as np
 
 from ..kernels.elementwise import OVERWRITING, UNARY
+from ..kernels.large import LARGE_UNARY
+from ..kernels.memory import RESULT, unary
 from . import fast, operators
 from .record import OVERRIDDEN, apply, name_of, out_error
 from .structures import inner_tape
-from .sweep import OVERWRITE, takes_fill
-from .tracer import Tracer, primal
+from .sweep import KEPT, OVERWRITE, takes_fill
+from .tracer import Tracer, primal, tracer
 
 ndarray = np.ndarray
 float64 = np.float64
@@ -48,22 +50,28 @@ def array_ufunc(self: Tracer, ufunc: Any, method: str, *inputs: Any, **kwargs: A
             found = FAST_UNARY.get(ufunc)
             if found is not None:
                 x = self.value
-                y = ufunc(x)
-                if type(y) is float64 or (type(y) is ndarray and y.dtype is F8 and x.dtype is F8):
-                    vjp, saves = found
-                    tape = self.tape
-                    t = Tracer()
-                    t.value = y
-                    t.tape = tape
-                    t.index = len(tape)
-                    if saves < 3:
-                        tape.append(
-                            (self.index, vjp, x if saves == 0 else y if saves == 1 else None)
-                        )
-                    else:
-                        saved = x if saves == 3 else y if saves == 4 else None
-                        tape.append((self.index, vjp, saved, OVERWRITE))
-                    return t
+                if type(x) is ndarray:
+                    if x.dtype is not F8:
+                        return apply(ufunc, inputs, {})
+                    if x.size >= RESULT and ufunc in LARGE_UNARY:
+                        return large_unary(self, ufunc, x, found[1])
+                    y = ufunc(x)
+                else:
+                    y = ufunc(x)
+                    if type(y) is not float64:
+                        return apply(ufunc, inputs, {})
+                vjp, saves = found
+                tape = self.tape
+                t = Tracer()
+                t.value = y
+                t.tape = tape
+                t.index = len(tape)
+                if saves < 3:
+                    tape.append((self.index, vjp, x if saves == 0 else y if saves == 1 else None))
+                else:
+                    saved = x if saves == 3 else y if saves == 4 else None
+                    tape.append((self.index, vjp, saved, OVERWRITE))
+                return t
         else:
             pair = FAST_BINARY.get(ufunc)
             if pair is not None:
@@ -78,6 +86,15 @@ def array_ufunc(self: Tracer, ufunc: Any, method: str, *inputs: Any, **kwargs: A
                     return z
         return apply(ufunc, inputs, {})
     return _ufunc_method(self, ufunc, method, inputs, kwargs)
+
+
+def large_unary(self: Tracer, ufunc: Any, x: Any, saves: int) -> Tracer:
+    """A function of one large array: in memory that is there already, forwards and back."""
+    y = unary(ufunc, x)
+    tape = self.tape
+    t = tracer(y, tape, len(tape))
+    tape.append((self.index, LARGE_UNARY[ufunc], y if saves == 1 or saves == 4 else x, KEPT))
+    return t
 
 
 def _ufunc_method(self: Tracer, ufunc: Any, method: str, inputs: Any, kwargs: Any) -> Any:

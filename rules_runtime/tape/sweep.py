@@ -15,6 +15,8 @@ An entry is a tuple; its length says what it is (`i`, `j` are places on the tape
     VIEW_OR_NEW vjp(g, saved, mine); what it gives is g itself, or an array that nobody else has
     INTO        vjp(g, saved, old): it may add to `old`, an array of the tape's own, or None, and return that
                 (of several parents a list of these)
+    KEPT        vjp(g, saved, own); `own` says whose memory g and the entry are, see `kernels/large.py`
+    FORM        what vjp gives is nobody else's if it is an array with memory of its own, and not g
     SCATTER     saved is (index, shape, dtype): g goes to x[index]
     PART        saved is (number, count, build): g is one leaf of the structured result at place i
 
@@ -32,6 +34,7 @@ from typing import Any
 import numpy as np
 
 from ..kernels.fill import Fill, Scaled
+from ..kernels.large import LARGE_UNARY, count, large_times_vjp
 from ..kernels.products import (
     matmul_left_vjp,
     matmul_right_vjp,
@@ -45,7 +48,8 @@ from ..kernels.scatter import scatter
 from .cotangents import Parts, Pieces
 from .tracer import Tracer
 
-SHARED, VIEW, OVERWRITE, SCATTER, PART, VIEW_OR_NEW, INTO = range(7)
+SHARED, VIEW, OVERWRITE, SCATTER, PART, VIEW_OR_NEW, INTO, KEPT = range(8)
+FORM = 8
 TAKES_FILL: set[Callable[..., Any]] = set()  # functions that know what to do with a `Fill`
 
 ndarray = np.ndarray
@@ -64,6 +68,9 @@ TAKES_SCALED: set[Any] = {  # and with a `Scaled`
     matrix_right_vjp,
     vector_right_vjp,
 }
+
+
+TAKES_FILL.update(LARGE_UNARY.values(), [large_times_vjp])
 
 
 def takes_fill(vjp: Any) -> Any:
@@ -108,7 +115,17 @@ def sweep(entries: list[Any], grads: list[Any], shared: set[int], first: int) ->
             dx = None
         elif n == 4:
             i, vjp, saved, mode = entry
-            if mode == 2 or mode == 5:
+            if mode == 7:
+                dx = vjp(g, saved, (k not in shared) + 2 * (count(entry) == 2))
+                old = grads[i]
+                if old is None:
+                    grads[i] = dx
+                elif type(old) is ndarray and i not in shared and type(dx) is ndarray:
+                    _add(old, dx, old)
+                else:
+                    _merge(grads, i, dx, shared)
+                dx = None
+            elif mode == 2 or mode == 5:
                 mine = k not in shared
                 dx = vjp(g, saved, mine)
                 old = grads[i]
@@ -152,8 +169,13 @@ def sweep(entries: list[Any], grads: list[Any], shared: set[int], first: int) ->
                 old = grads[i]
                 if old is None:
                     grads[i] = dx
-                    if mode == 0 or k in shared:
+                    if mode == 8:
+                        if type(dx) is not ndarray or dx.base is not None or dx is g:
+                            shared.add(i)
+                    elif mode == 0 or k in shared:
                         shared.add(i)
+                elif type(old) is ndarray and i not in shared and type(dx) is ndarray:
+                    _add(old, dx, old)
                 else:
                     _merge(grads, i, dx, shared)
                 dx = None
@@ -201,6 +223,8 @@ def sweep(entries: list[Any], grads: list[Any], shared: set[int], first: int) ->
             shares_x = shares_y = mode == 0
             if mode == 2:
                 dx, dy = vjp(g, saved, k not in shared)
+            elif mode == 7:
+                dx, dy = vjp(g, saved, (k not in shared) + 2 * (count(entry) == 2))
             elif mode == 5:
                 mine = k not in shared
                 dx, dy = vjp(g, saved, mine)
@@ -208,6 +232,9 @@ def sweep(entries: list[Any], grads: list[Any], shared: set[int], first: int) ->
                     shares_x, shares_y = dx is g, dy is g
             else:
                 dx, dy = vjp(g, saved)
+                if mode == 8:
+                    shares_x = type(dx) is not ndarray or dx.base is not None or dx is g or dx is dy
+                    shares_y = type(dy) is not ndarray or dy.base is not None or dy is g or dx is dy
             g = entry = saved = None
             old = grads[i]
             if old is None:

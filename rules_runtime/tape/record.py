@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import sys
 import weakref
 from collections.abc import Callable
 from numbers import Number
@@ -20,11 +21,12 @@ from ..callees import call_of
 from ..errors import RuleError, RulesError
 from ..forms import FORMS, FORMULAS, POSITIONS, Form, Spec
 from ..kernels.broadcast import unbroadcast
+from ..kernels.others import is_other
 from ..registry import rrule
 from ..tangents import AbstractZero, NoTangent, ZeroTangent
 from ..thunks import InplaceableThunk, unthunk
 from .structures import inner_tape, is_leaf, leaves, rebuild, tangent_at, tangent_of, untraced
-from .sweep import INTO, PART, SHARED
+from .sweep import FORM, INTO, PART, SHARED
 from .tracer import Tape, Tracer, primal, tracer
 
 ndarray = np.ndarray
@@ -102,6 +104,8 @@ def _is_foreign(x: Any) -> bool:
     kind = type(x)
     if kind in _known or isinstance(x, (ndarray, np.generic, Number)) or is_leaf(x):
         return False
+    if hasattr(kind, "__array_function__"):
+        return False
     return hasattr(kind, "__array_ufunc__") or not hasattr(kind, "__array__")
 
 
@@ -168,6 +172,11 @@ def apply(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str,
 
     Raises `MissingRuleError` where there is neither. A ufunc of a value that is foreign to us is left to that value.
     """
+    form = FORMS.get(function)
+    if form is not None and not form.constant and function not in OVERRIDDEN:
+        tape = _tape_of_plain(args, type(function) is not np.ufunc)
+        if tape is not None and (not kwargs or _are_options(form, kwargs)):
+            return record_form(tape, form, args, kwargs)
     if type(function) is np.ufunc:
         if any(map(_is_foreign, args)):
             return NotImplemented
@@ -190,6 +199,45 @@ def apply(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str,
     if kwargs and kwargs.get("out") is not None:
         raise out_error(function)
     return record_form(tape, form, args, kwargs)
+
+
+_numbers = (ndarray, np.float64, float, int, bool, complex, str, type(None))
+_plain_kinds = frozenset(_numbers)
+
+
+def _tape_of_plain(args: tuple[Any, ...], ints: bool) -> Tape | None:
+    """The one tape of arguments that are tracers, plain arrays, numbers and the like; None where that is not all."""
+    tape = None
+    for x in args:
+        kind = type(x)
+        if kind is Tracer:
+            if tape is None:
+                tape = x.tape
+            elif x.tape is not tape:
+                return None
+        elif kind is ndarray:
+            if x.dtype.hasobject:
+                return None
+        elif kind not in _plain_kinds and not (ints and _is_tuple_of_ints(x)):
+            return None
+    return tape
+
+
+def _is_tuple_of_ints(x: Any) -> bool:
+    return type(x) is tuple and all([type(k) is int for k in x])
+
+
+def _are_options(form: Form, kwargs: dict[str, Any]) -> bool:
+    """Whether keyword arguments hold nothing traced and mean nothing but what the function's rule knows."""
+    if type(form.function) is np.ufunc or kwargs.get("out") is not None:
+        return False
+    return all(
+        [
+            (type(v) in _plain_kinds and (type(v) is not ndarray or not v.dtype.hasobject))
+            or _is_tuple_of_ints(v)
+            for v in kwargs.values()
+        ]
+    )
 
 
 def _plain(kwargs: dict[str, Any]) -> dict[str, Any]:
@@ -221,6 +269,8 @@ def record_form(tape: Tape, form: Form, args: tuple[Any, ...], kwargs: dict[str,
                         f"{name_of(form.function)} has no derivative with respect to argument {k}, which is traced"
                     )
                 x = x.value
+                if type(x) not in _plain_kinds and is_other(primal(x)):
+                    check_other(form.function, primal(x))
         elif (kind is list or kind is tuple) and inner_tape(x) is not None:
             for path, t in leaves(x, lambda leaf: type(leaf) is Tracer and leaf.tape is tape):
                 places.append(t.index)
@@ -241,19 +291,51 @@ def record_form(tape: Tape, form: Form, args: tuple[Any, ...], kwargs: dict[str,
     else:
         kept = [x if k in keeps else _spec(x) for k, x in enumerate(values)]
         kept_y = y if form.keeps_result else _spec(y)
-    saved = (form, kept_y, kept, kwargs, numbers, [_fit_of(values, k) for k in numbers])
-    if len(places) == 1 and type(numbers[0]) is int:
-        vjp = vjps[numbers[0]]
-        entry: Any = (places[0], one_vjp, (vjp, kept_y, kept, kwargs, saved[5][0]), SHARED)
+    entry: Any
+    count = len(places)
+    if count == 1 and type(numbers[0]) is int:
+        k = numbers[0]
+        entry = (places[0], one_vjp, (vjps[k], kept_y, kept, kwargs, _fit(values[k])), FORM)
+    elif count == 2 and form.broadcasts:
+        k, m = numbers
+        fits = _fit(values[k]), _fit(values[m])
+        entry = (*places, two_vjp, (vjps[k], vjps[m], kept_y, kept, kwargs, *fits), FORM, None)
     else:
+        fits = tuple([_fit_of(values, k) for k in numbers])
+        saved = (form, kept_y, kept, kwargs, numbers, fits)
         entry = (places, form_vjp, saved, SHARED, None, None, None)
     if is_leaf(y):
-        t = tracer(y, tape, len(tape))
+        t = Tracer()
+        t.value = y
+        t.tape = tape
+        t.index = len(tape)
         tape.append(entry)
-        if len(places) == 1 and (type(y) is Tracer or (type(y) is ndarray and y.base is not None)):
+        if count == 1 and (type(y) is Tracer or (type(y) is ndarray and y.base is not None)):
             note_if_view(args, numbers[0], t)
         return t
+    if isinstance(y, (tuple, list)) and all([type(part) in _plain_kinds for part in y]):
+        made = _record_parts(tape, entry, y)
+        if any([type(part) is ndarray and part.base is not None for part in y]):
+            note_views(made, tape, args)
+        return made
     return note_views(record_structure(tape, entry, y, as_tuple), tape, args)
+
+
+def _record_parts(tape: Tape, entry: Any, y: Any) -> Any:
+    """`record_structure` of a tuple or list of arrays and numbers."""
+    place = len(tape)
+    tape.append(entry)
+    traced = [is_leaf(part) for part in y]
+    count, build = sum(traced), functools.partial(as_tuple, y)
+    parts: list[Any] = []
+    number = 0
+    for leaf, is_traced in zip(y, traced):
+        if is_traced:
+            tape.append((place, None, (number, count, build), PART))
+            number += 1
+            leaf = tracer(leaf, tape, len(tape) - 1)
+        parts.append(leaf)
+    return parts if type(y) is list else tuple.__new__(type(y), parts)
 
 
 def _of_ufunc(ufunc: Any, kwargs: dict[str, Any]) -> dict[str, Any]:
@@ -266,6 +348,26 @@ def _of_ufunc(ufunc: Any, kwargs: dict[str, Any]) -> dict[str, Any]:
             f"{name_of(ufunc)}(..., {', '.join(axes)}=...) has no rule; move the axes with np.moveaxis"
         )
     return axes
+
+
+_plain_kinds = frozenset((ndarray, np.float64, float, np.float32, complex, np.complex128))
+
+
+def check_other(function: Any, x: Any) -> None:
+    """Raise an error where the library of `x` has no such function: dask would load the whole array and go on with numpy's."""
+    home: Any = sys.modules.get("dask.array")
+    if home is None or not isinstance(x, home.Array) or isinstance(function, np.ufunc):
+        return
+    path = (getattr(function, "__module__", None) or "").split(".")
+    if path[0] != "numpy":
+        return
+    for name in (*path[1:], function.__name__):
+        home = getattr(home, name, None)
+    if home is None or home is function:
+        raise MissingRuleError(
+            f"dask.array has no {name_of(function)}, and would load the whole array to call numpy's. Do so before the gradient is "
+            "taken (x.compute()), or write it with functions that dask.array has."
+        )
 
 
 def note_if_view(args: Any, number: Any, view: Tracer) -> None:
@@ -326,20 +428,47 @@ def _spec(x: Any) -> Any:
 def _fit_of(values: list[Any], number: Any) -> tuple[tuple[int, ...], bool]:
     """Shape of an argument and whether it is complex: what its cotangent must be."""
     if type(number) is int:
-        x = values[number]
-    else:
-        x = values[number[0]]
-        for key in number[1]:
-            x = x[key]
+        return _fit(values[number])
+    x = values[number[0]]
+    for key in number[1]:
+        x = x[key]
+    return _fit(x)
+
+
+def _fit(x: Any) -> tuple[tuple[int, ...], bool]:
     if type(x) is ndarray:
         return x.shape, x.dtype.kind == "c"
     return np.shape(primal(x)), np.iscomplexobj(primal(x))
 
 
 def one_vjp(g: Any, saved: Any) -> Any:
-    """The cotangent of the one traced argument."""
+    """The cotangent of the one traced argument: g, or a view of something, or an array that nobody else has."""
     vjp, y, args, kwargs, fit = saved
-    return fitted(vjp(g, y, *args, **kwargs), fit)
+    dx = vjp(g, y, *args, **kwargs)
+    if type(dx) is not ndarray or dx.shape != fit[0] or (dx.dtype.kind == "c") is not fit[1]:
+        dx = fitted(dx, fit)
+    return _unlike(dx, y, args)
+
+
+def two_vjp(g: Any, saved: Any) -> tuple[Any, Any]:
+    """The same for both traced arguments of a function that broadcasts."""
+    left, right, y, args, kwargs, fit_x, fit_y = saved
+    dx, dy = left(g, y, *args, **kwargs), right(g, y, *args, **kwargs)
+    if type(dx) is not ndarray or dx.shape != fit_x[0] or (dx.dtype.kind == "c") is not fit_x[1]:
+        dx = fitted(dx, fit_x)
+    if type(dy) is not ndarray or dy.shape != fit_y[0] or (dy.dtype.kind == "c") is not fit_y[1]:
+        dy = fitted(dy, fit_y)
+    return _unlike(dx, y, args), _unlike(dy, y, args)
+
+
+def _unlike(dx: Any, y: Any, args: Any) -> Any:
+    """A cotangent that is none of the arrays of the forward pass; those are not the tape's to add to."""
+    if dx is y:
+        return dx.copy() if type(dx) is ndarray else dx
+    for x in args:
+        if dx is x and type(dx) is ndarray:
+            return dx.copy()
+    return dx
 
 
 def form_vjp(g: Any, saved: Any) -> list[Any]:
@@ -359,16 +488,22 @@ def form_vjp(g: Any, saved: Any) -> list[Any]:
 
 
 def fitted(dx: Any, fit: tuple[tuple[int, ...], bool]) -> Any:
-    """A cotangent summed to the shape of its primal, and made real where that is real."""
-    if type(dx) is not ndarray:
+    """A cotangent summed to the shape of its primal, real where that is real and complex where that is complex."""
+    if type(dx) is ndarray:
+        if dx.shape == fit[0] and (dx.dtype.kind == "c") is fit[1]:
+            return dx
+    else:
         dx = unthunk(dx)
         if type(dx) is list:  # an array in the place of a list of arrays: np.vstack(x)
             dx = np.stack(dx)
         elif isinstance(dx, int):
             dx = float(dx)
     shape, is_complex = fit
-    if not is_complex and np.iscomplexobj(dx):
-        dx = np.real(dx)
+    if np.iscomplexobj(dx):
+        if not is_complex:
+            dx = np.real(dx)
+    elif is_complex and type(dx) is ndarray:
+        dx = dx + 0j  # to which others can be added
     if np.shape(dx) != shape:
         dx = unbroadcast(dx, shape)
     return dx

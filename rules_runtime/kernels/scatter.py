@@ -10,7 +10,11 @@ from typing import Any
 
 import numpy as np
 
+from . import memory, others
+from .others import is_other
+
 ndarray = np.ndarray
+F8, INTP, UINTP = np.dtype(float), np.dtype(np.intp), np.dtype(np.uintp)
 _basic = (int, slice, type(None), type(Ellipsis))
 
 
@@ -27,6 +31,10 @@ def scatter(g: Any, index: Any, shape: tuple[int, ...], dtype: Any) -> Any:
         return type(g).__array_function__(g, scatter, (type(g),), (g, index, shape, dtype), {})
     if type(g) is ndarray and g.dtype.kind == "c" and np.dtype(dtype).kind != "c":
         g = g.real
+    if is_other(g):
+        return others.scatter(
+            np.real(g) if g.dtype.kind == "c" != np.dtype(dtype).kind else g, index, shape
+        )
     if is_basic(index):
         out = np.zeros(shape, dtype)
         out[index] = g
@@ -48,6 +56,24 @@ def scatter(g: Any, index: Any, shape: tuple[int, ...], dtype: Any) -> Any:
     out = np.zeros(shape, dtype)
     np.add.at(out, index, g)
     return out
+
+
+def gather(x: Any, index: ndarray) -> Any:
+    """`x[index]` for a large array of integers."""
+    if (
+        type(x) is ndarray
+        and x.ndim == 1
+        and x.size
+        and x.dtype is F8
+        and x.flags.c_contiguous
+        and index.dtype is INTP
+        and index.flags.c_contiguous
+        # read as unsigned, negative numbers are large ones: one pass tells whether all are in range
+        and index.view(UINTP).max() < x.size
+    ):
+        out = memory.empty(index.shape, index.size)
+        return np.take(x, index, out=out, mode="clip")  # mode="raise" would go by a buffer
+    return x[index]
 
 
 def _send(function: Any, args: tuple[Any, ...]) -> Any:
@@ -73,6 +99,8 @@ def add_at(x: Any, index: Any, v: Any) -> Any:
     done = _send(add_at, (x, index, v))
     if done is not NotImplemented:
         return done
+    if is_other(x):
+        return x + others.scatter(np.broadcast_to(v, x[index].shape), index, x.shape)
     out = np.array(x)
     np.add.at(out, index, v)
     return out
@@ -85,7 +113,7 @@ def astype(x: Any, dtype: Any) -> Any:
         return done
     if np.iscomplexobj(x) and np.dtype(dtype).kind == "f":
         x = np.real(x)
-    return np.asarray(x).astype(dtype)[()]
+    return x.astype(dtype) if is_other(x) else np.asarray(x).astype(dtype)[()]
 
 
 def _count(index: Any, g: Any, n: int, dtype: Any) -> Any:

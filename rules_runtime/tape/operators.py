@@ -45,7 +45,7 @@ from ..kernels.products import (
     matrix_vector_vjp,
     vector_right_vjp,
 )
-from ..kernels.scatter import is_basic, scatter
+from ..kernels.scatter import gather, is_basic, scatter
 from .record import apply, note_view
 from .structures import inner_tape, untraced
 from .sweep import KEPT, OVERWRITE, SCATTER, SHARED, VIEW_OR_NEW, takes_fill, times
@@ -545,12 +545,12 @@ def _getitem(self: Tracer, index: Any) -> Any:
         index = primal(index)
     elif kind is list:
         index = untraced_index(index)
-    y = x[index]
+    y = gather(x, index) if type(index) is ndarray and index.size >= LARGE else x[index]
     t = tracer(y, self.tape, len(self.tape))
     add_at = None
     if not is_basic(index):
         add_at = scatter
-    elif type(primal(y)) is ndarray:
+    elif hasattr(type(primal(y)), "__iadd__"):  # an array, and one that can be updated in place
         t.base = (self, index)
         note_view(self, t)
     self.tape.append((self.index, add_at, (index, np.shape(x), _dtype(x)), SCATTER))

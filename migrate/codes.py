@@ -186,6 +186,14 @@ _ALL = (
         "This is a bug of the tool: please report it with the rule.",
     ),
     Code(
+        "RM211",
+        "under `--verify` the converted rule gave something else",
+        "The rule was run beside its legacy self, and the value or a gradient is another one, so the whole file was left alone. "
+        "Either the rule depends on what differs from run to run (time, a cache, random numbers), or this is a bug of the tool: "
+        "please report it with the rule and the input. `# rrule-migrate: skip` at the rule lets the rest of the file be converted.",
+        "    return y, lambda dy: (dy * time.time(),)",
+    ),
+    Code(
         "RM401",
         "a lambda as a pullback has no name in tracebacks",
         "A named function says in a traceback which rule it belongs to.",

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 _PATIENCE = 0.7  # seconds before anything is shown
 _PAUSE = 0.1  # seconds between two updates
-_WARM = 2.0  # seconds before a rate means something: the parser is imported first
+_WARM = 1.5  # seconds before a rate means something: the parser is imported first
 
 
 def watched(outcomes: Iterable[Outcome], sizes: dict[str, int], err: Stream) -> Iterator[Outcome]:

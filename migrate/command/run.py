@@ -201,14 +201,12 @@ class Run:
                     self.err.status(f"verifying {safe(outcome.path)}")
                 found = checked(outcome, self.request.cases, self.request.time_limit)
                 verdicts += found
-                if any(isinstance(verdict, Differs) for verdict in found):
+                differing = tuple(verdict.left for verdict in found if isinstance(verdict, Differs))
+                if differing:
                     self.differs += 1
-                    outcome = FileUnchanged(
-                        outcome.path,
-                        outcome.left,
-                        outcome.notes,
-                        "a converted rule gave something else",
-                    )
+                    left = sorted((*outcome.left, *differing), key=lambda rule: rule.line)
+                    reason = "a converted rule gave something else"
+                    outcome = FileUnchanged(outcome.path, tuple(left), outcome.notes, reason)
             yield outcome
         self.err.status("")
         print_table(

@@ -44,6 +44,13 @@ def _spelled(character: str) -> str:
     return character.encode("unicode_escape").decode("ascii")
 
 
+def wrapped(text: str, columns: int, indent: str = "    ") -> list[str]:
+    """Prose, broken between words; what follows the first line is indented."""
+    from textwrap import wrap
+
+    return wrap(text, max(columns, 20), subsequent_indent=indent, break_on_hyphens=False) or [text]
+
+
 class Stream:
     """Standard output or error. Once its reader has gone away, or its disk is full, what is printed to it is dropped."""
 

@@ -14,13 +14,13 @@ from typing import TextIO
 
 from migrate.command import faults
 from migrate.command.plan import Job, plan_file
-from migrate.command.terminal import Stream, safe
+from migrate.command.terminal import Stream, safe, wrapped
 from migrate.command.why import why
 from migrate.model import FileConverted, FileUnchanged, Options, Outcome, RuleConverted
 from migrate.reports.tally import counted
 from migrate.review.answers import Accepted, Answer, Answers, Rejected, key_of
 from migrate.review.editor import BadEdit, edited_in_editor, with_text
-from migrate.review.side import shown, wrapped
+from migrate.review.side import shown
 
 KEYS = "y,n,a,d,q,e,?"
 HELP = """\

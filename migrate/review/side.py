@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Iterator
 from difflib import SequenceMatcher
 from itertools import zip_longest
@@ -42,13 +41,6 @@ def shown(before: str, after: str, columns: int, stream: Stream) -> Iterator[str
                     padded = stream.paint(padded, "red") if left else padded
                     theirs = stream.paint(theirs, "green") if right else theirs
                 yield (padded + stream.paint(_BAR, "dim") + theirs).rstrip()
-
-
-def wrapped(text: str, columns: int) -> list[str]:
-    """Prose, broken between words; what follows the first line is indented."""
-    return textwrap.wrap(
-        text, max(columns, 20), subsequent_indent="    ", break_on_hyphens=False
-    ) or [text]
 
 
 def _cut(line: str, width: int) -> list[str]:

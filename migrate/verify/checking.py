@@ -18,7 +18,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
-from migrate.model import FileConverted, RuleConverted
+from migrate.model import FileConverted, RuleConverted, RuleLeft
 
 _PROBE = os.path.join(os.path.dirname(__file__), "probe.txt")
 
@@ -40,6 +40,13 @@ class Differs:
     path: str
     rule: RuleConverted
     how: str
+
+    @property
+    def left(self) -> RuleLeft:
+        """What the reports say of it."""
+        rule = self.rule
+        reason = f"--verify: it gave something else, so its file is not written: {self.how}"
+        return RuleLeft(rule.id, rule.name, rule.target, rule.line, rule.end_line, "RM211", reason)
 
 
 @dataclass(frozen=True)
@@ -82,16 +89,29 @@ def _verdict(
             return Differs(path, rule, answer["text"])
     same = [answer for answer in new if answer["kind"] == "same" and rule.id in answer["rules"]]
     if same:
-        remarks = [f"test_rrule at {one['label']}: {one['text']}" for one in same if one["text"]]
+        made = [one["text"] for one in same if one["label"].startswith("generated ")]
+        fits = "" in made  # what does not fit is then more likely an input that makes no sense
+        remarks = [
+            f"old and new agree, but test_rrule says at {one['label']}: {one['text']}"
+            for one in same
+            if one["text"] and not (fits and one["label"].startswith("generated "))
+        ]
         return Verified(path, rule, len(same), remarks[0] if remarks else "")
     if end["kind"] == "died":
         return Differs(path, rule, f"the process of the converted variant died: {end['text']}")
     if end["kind"] != "done":
         return NotTried(path, rule, _trouble(new, "the converted variant", seconds))
-    trouble = [answer["text"] for answer in (*old, *new) if answer["kind"] == "trouble"]
-    return NotTried(
-        path, rule, trouble[0] if trouble else "no case ran it, and no input could be made for it"
-    )
+    trouble = [one["text"] for one in (*old, *new) if one["kind"] == "trouble"]
+    failed = [one for one in old if one["kind"] == "failed"]
+    no_case = "no case ran it"
+    if failed:
+        no_case += f" (case {failed[0]['label']} fails: {failed[0]['text']})"
+    trouble += [
+        f"{no_case}, and {one['text']}"
+        for one in old
+        if one["kind"] == "untried" and rule.id in one["rules"]
+    ]
+    return NotTried(path, rule, trouble[0] if trouble else no_case)
 
 
 def _trouble(answers: list[dict[str, Any]], what: str, seconds: float) -> str:
@@ -126,6 +146,8 @@ def _answers(
             stdin=script,
             stdout=subprocess.DEVNULL,
             stderr=errors,
+            env=os.environ
+            | {"HYPOTHESIS_STORAGE_DIRECTORY": folder, "PYTHONDONTWRITEBYTECODE": "1"},
             start_new_session=True,  # so that what it has started ends with it
         )
     late = False

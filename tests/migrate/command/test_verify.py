@@ -18,6 +18,51 @@ def cases():
 """
 WITH_CASES = RULE.replace(b"from zygote", b"import numpy as np\nfrom zygote", 1) + CASES
 
+STRUCTURES = """from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+from zygote_rules import adjoint, nograd
+
+
+@dataclass
+class Point:
+    x: float
+    weights: np.ndarray
+    label: str = "a"
+
+
+class Ray(NamedTuple):
+    start: Point
+    ends: tuple[float, ...]
+
+
+class Lens:
+    def __init__(self, ray: "Ray", focus: float) -> None:
+        self.ray, self.focus = ray, focus
+
+
+def f(lens: Lens, k: int | None):
+    return lens.focus * lens.ray.start.x * np.sum(lens.ray.start.weights) + lens.ray.ends[1]
+
+
+@adjoint
+def f(lens: Lens, k: int | None):
+    start = lens.ray.start
+    total = np.sum(start.weights)
+
+    def back(dy):
+        point = {"x": dy * lens.focus * total, "weights": dy * lens.focus * start.x * np.ones(3)}
+        return {"ray": {"start": point, "ends": (None, dy, None)}, "focus": dy * start.x * total}, None
+
+    return lens.focus * start.x * total + lens.ray.ends[1], back
+
+
+@nograd
+def shape(x):
+    return np.shape(x)
+"""
+
 
 @pytest.fixture(autouse=True)
 def _findable(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -46,7 +91,7 @@ def test_verified_and_written(folder: Path, command: Command) -> None:
     assert "1 rule verified, 0 different, 0 not tried." in done.text
     assert "--verify imports and runs the files" in done.err
     assert b"rrule" in (folder / "rules.py").read_bytes()
-    assert [path.name for path in folder.iterdir() if path.name != "__pycache__"] == ["rules.py"]
+    assert [path.name for path in folder.iterdir()] == ["rules.py"]
 
 
 @pytest.mark.usefixtures("wrong")
@@ -56,6 +101,7 @@ def test_what_differs_is_not_written(folder: Path, command: Command) -> None:
     done = command("--verify", ".")
     assert done.code == 1
     assert "differs  rules.py:9 double  two: gradient of argument 1, all of it: " in done.text
+    assert "rules.py:9: RM211 double: left as it is: --verify: it gave something else" in done.text
     assert (folder / "rules.py").read_bytes() == WITH_CASES
 
 
@@ -64,7 +110,10 @@ def test_generated_inputs_find_it_too(folder: Path, command: Command) -> None:
     (folder / "rules.py").write_bytes(RULE)
     done = command("--verify", "--check", "rules.py")
     assert done.code == 1
-    assert "differs  rules.py:8 double  generated number 0: gradient of argument 1" in done.text
+    assert (
+        "differs  rules.py:8 double  generated input 1 of numbers: gradient of argument 1"
+        in done.text
+    )
 
 
 def test_inputs_from_annotations(folder: Path, command: Command) -> None:
@@ -94,7 +143,28 @@ def test_a_class_that_cannot_be_made(folder: Path, command: Command) -> None:
     done = command("--verify", "rules.py")
     assert done.code == 0
     assert "not tried" in done.text
-    assert "no case ran it, and no input could be made for it" in done.text
+    assert "no case ran it, and no input can be made for `x: 'Foo'`; give it an input" in done.text
+
+
+def test_structures_are_made_from_their_fields(folder: Path, command: Command) -> None:
+    (folder / "rules.py").write_text(STRUCTURES)
+    done = command("--verify", "--check", "rules.py")
+    assert "@nograd above shape  no case ran it, and it is a call and no rule" in done.text
+    assert "1 rule verified, 0 different, 1 not tried." in done.text, done.text
+
+
+@pytest.mark.usefixtures("wrong")
+def test_every_report_tells_of_a_difference(folder: Path, command: Command) -> None:
+    (folder / "rules.py").write_bytes(WITH_CASES)
+    for kind in ("json", "sarif", "github"):
+        done = command("--verify", "--check", "--format", kind, ".")
+        assert done.code == 1
+        assert "RM211" in done.text
+
+
+def test_nothing_to_verify(folder: Path, command: Command) -> None:
+    (folder / "plain.py").write_bytes(b"x = 1\n")
+    assert "Nothing to verify." in command("--verify", ".").text
 
 
 def test_cases_from_a_file(folder: Path, command: Command) -> None:
@@ -151,7 +221,10 @@ def test_a_legacy_rule_that_was_wrong_is_remarked_on(folder: Path, command: Comm
     (folder / "rules.py").write_bytes(WITH_CASES.replace(b"(2 * dy,)", b"(3 * dy,)"))
     done = command("--verify", "--check", "rules.py")
     assert "verified" in done.text
-    assert "2 cases; test_rrule at two: RuleTestFailure" in done.text
+    assert "old and new agree, but test_rrule says at two: argument 1 (x): the tangent differs" in (
+        done.text
+    )
+    assert "1 rule verified (1 with a remark), 0 different, 0 not tried." in done.text
 
 
 def test_the_patch_stays_alone(folder: Path, command: Command) -> None:

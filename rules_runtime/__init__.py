@@ -32,6 +32,7 @@ if TYPE_CHECKING:
         TangentError,
         WrongTangentError,
     )
+    from .kernels.memory import release_memory
     from .legacy_rules import from_legacy_rule
     from .projection import ProjectTo
     from .registry import no_rrule, rrule
@@ -81,6 +82,7 @@ __all__ = [
     "non_differentiable",
     "profile",
     "pullback",
+    "release_memory",
     "rrule",
     "rrule_via_ad",
     "scalar_rule",
@@ -99,6 +101,7 @@ _NAMES_OF = {
     "define": "hook ignore_derivatives non_differentiable scalar_rule",
     "errors": "AmbiguousRuleError ChangedArrayError ConfigError NotImplementedTangentError ProjectionError RuleError "
     "RulesError TangentError WrongTangentError",
+    "kernels.memory": "release_memory",
     "legacy_rules": "from_legacy_rule",
     "projection": "ProjectTo",
     "registry": "no_rrule rrule",

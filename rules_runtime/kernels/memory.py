@@ -5,7 +5,7 @@ each time, and getting it again costs more than computing in it: a page of 4 KiB
 to fault in. So large results get their memory here. It comes in blocks, and a block is free again when the array
 that was made in it dies, and with that every view of it; numpy keeps the array alive for its views, the array keeps the block.
 
-At most `KEPT` bytes of free blocks are kept, which is what glibc's malloc keeps at most; `release` lets go of them.
+At most `KEPT` bytes of free blocks are kept, which is what glibc's malloc keeps at most; `release_memory` lets go of them.
 """
 
 from __future__ import annotations
@@ -90,8 +90,8 @@ def _give_back(lease: Any, leases: dict[int, _Lease] = _leases) -> None:
     lease.home.append(lease.block)
 
 
-def release() -> None:
-    """Give the free blocks back to the system."""
+def release_memory() -> None:
+    """Give the memory that is kept for the next gradient, at most 64 MiB, back to the system."""
     global _kept
     for home in list(_homes.values()):
         home.clear()

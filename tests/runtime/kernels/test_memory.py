@@ -21,9 +21,9 @@ N = 3 * memory.RESULT
 
 @pytest.fixture(autouse=True)
 def nothing_kept() -> Iterator[None]:
-    memory.release()
+    memory.release_memory()
     yield
-    memory.release()
+    memory.release_memory()
 
 
 def address(x: Any) -> int:
@@ -80,7 +80,7 @@ def test_what_is_kept_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     free = sum(size * len(blocks) * 8 for size, blocks in memory._homes.items())
     assert free == memory._kept
     assert not memory._homes[N]  # the sizes that are in use push out the others
-    memory.release()
+    memory.release_memory()
     assert memory._kept == 0
     assert not any(memory._homes.values())
 

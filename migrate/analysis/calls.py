@@ -141,6 +141,7 @@ class Calls:
         kept: Atoms = set()
         for atom in found:
             kept.add(UNKNOWN if isinstance(atom, (Nothing, Held)) else atom)
+        self.flow.withheld |= kept != found
         return kept
 
     def _legacy_call(self, meaning: str, node: ast.Call, arguments: list[Atoms]) -> Atoms:

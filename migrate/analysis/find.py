@@ -81,13 +81,14 @@ def find(view: ModuleView) -> Found:
     """The candidates of a module, in the order of the text."""
     found = Found()
     by_function: dict[ast.AST, Rule] = {}
-    positions = [n for n in view.scopes.around if isinstance(n, (ast.expr, ast.stmt))]
-    for node in sorted(positions, key=lambda n: (n.lineno, n.col_offset)):
+    kinds = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Call)
+    candidates = [n for n in view.scopes.around if isinstance(n, kinds)]
+    for node in sorted(candidates, key=lambda n: (n.lineno, n.col_offset)):
         if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
             _decorated(node, view, found, by_function)
             if any(last_part(d) == "from_legacy_rule" for d in node.decorator_list):
                 found.bridged.add(node)
-        elif isinstance(node, ast.Call):
+        else:
             _call(node, view, found, by_function)
             if last_part(node.func) == "from_legacy_rule" and node.args:
                 function = _reached(node.args[0], view)

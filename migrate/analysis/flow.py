@@ -14,13 +14,10 @@ from migrate.analysis.calls import Calls
 from migrate.analysis.module import ModuleView
 from migrate.analysis.numeric import (
     ARRAY_ATTRIBUTES,
-    CONSTANTS,
-    SEVERAL_RESULTS,
 )
 from migrate.analysis.values import (
     ARRAY,
     COTANGENT_ARRAY,
-    NUMERIC,
     PLAIN,
     TANGENT,
     UNKNOWN,
@@ -53,6 +50,7 @@ class Flow:
     ) -> None:
         self.view = view
         self.opaque = opaque  # functions of the module that must not be followed
+        self.withheld = False  # whether `rewriting` made a difference
         self.rewriting = rewriting  # or only reading, as if all of the module were legacy code
         self.variables: dict[Variable, Atoms] = {}
         self.memo: dict[ast.AST, Atoms] = {}
@@ -227,7 +225,7 @@ class Flow:
                 variable = self.view.scopes.variable(node.name, self.view.scopes.around[node])
                 self.give(variable, {PLAIN})
             case ast.Expr(value=value):
-                self.value(value, function)
+                self.value(value)
             case _:
                 for child in ast.iter_child_nodes(node):
                     if isinstance(child, ast.expr) and not isinstance(node, ast.Delete):
@@ -330,33 +328,27 @@ class Flow:
 
     # ---- expressions ---------------------------------------------------------------------
 
-    def value(self, node: ast.expr, function: FunctionNode | None = None) -> Atoms:
+    def value(self, node: ast.expr) -> Atoms:
         """Run an expression, and remember what it can be."""
-        found = self._value(node, function)
-        self.memo.setdefault(node, set()).update(found)
+        found = self._value(node)
+        known = self.memo.get(node)
+        if known is None:
+            self.memo[node] = set(found)
+        else:
+            known.update(found)
         return found
 
-    def _value(self, node: ast.expr, function: FunctionNode | None) -> Atoms:
-        match node:
-            case ast.Constant(value=None):
-                return {Nothing(node)}
-            case ast.Constant() | ast.JoinedStr() | ast.FormattedValue():
-                for child in ast.walk(node):
-                    if isinstance(child, ast.expr) and child is not node:
-                        self.memo.setdefault(child, set())
-                if isinstance(node, ast.JoinedStr):
-                    for part in node.values:
-                        if isinstance(part, ast.FormattedValue):
-                            self.value(part.value)
-                return {ARRAY}
+    def _value(self, node: ast.expr) -> Atoms:
+        match node:  # the most frequent first
             case ast.Name():
                 return self._name(node)
+            case ast.Constant(value=value):
+                return {Nothing(node)} if value is None else {ARRAY}
+            case ast.Call():
+                return self.calls.call(node)
             case ast.Attribute(value=base, attr=attr):
-                if self.view.legacy.meaning(node) is not None:
-                    return {PLAIN}
-                if self._is_numeric_function(node):
-                    return {NUMERIC}
-                return self.attribute(self.value(base), attr)
+                known = self.view.imported_value(node)
+                return self.attribute(self.value(base), attr) if known is None else {known}
             case ast.Subscript(value=base, slice=index):
                 if not isinstance(index, ast.Slice):
                     self.value(index)
@@ -394,8 +386,15 @@ class Flow:
                 return self._comprehension(node)
             case ast.Starred(value=value):
                 return self.value(value)
-            case ast.Call():
-                return self.calls.call(node)
+            case ast.JoinedStr() | ast.FormattedValue():
+                for child in ast.walk(node):
+                    if isinstance(child, ast.expr) and child is not node:
+                        self.memo.setdefault(child, set())
+                if isinstance(node, ast.JoinedStr):
+                    for part in node.values:
+                        if isinstance(part, ast.FormattedValue):
+                            self.value(part.value)
+                return {ARRAY}
             case ast.Yield() | ast.YieldFrom():
                 return self._yield(node)
             case ast.Slice():
@@ -423,27 +422,18 @@ class Flow:
         return {PLAIN}
 
     def _name(self, node: ast.Name) -> Atoms:
-        if self.view.legacy.meaning(node) is not None:
-            return {PLAIN}
-        if self._is_numeric_function(node):
-            return {NUMERIC}
+        imported = self.view.imported_value(node)
+        if imported is not None:
+            return {imported}
         variable = self.view.scopes.of(node)
-        known = self.variables.get(variable)
         if variable.scope is None:
             return {PLAIN}
         if variable.scope.node in self.live or self._in_comprehension(variable):
-            return set(known or ())
+            return set(self.variables.get(variable, ()))
         definition = self.view.definitions.get(variable)
         if definition is not None and definition not in self.opaque:
             return {Function(definition)}
         return {PLAIN}
-
-    def _is_numeric_function(self, node: ast.expr) -> bool:
-        imported = self.view.imported_name(node)
-        if imported is None or not self.view.is_numeric(imported[0]):
-            return False
-        last = imported[1].rpartition(".")[2]
-        return last not in SEVERAL_RESULTS and last not in CONSTANTS and last.islower()
 
     def _in_comprehension(self, variable: Variable) -> bool:
         return variable.scope is not None and variable.scope.kind == "comprehension"

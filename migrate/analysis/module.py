@@ -8,7 +8,8 @@ from functools import cached_property
 
 from migrate.analysis.annotations import Annotations
 from migrate.analysis.legacy_names import LegacyNames
-from migrate.analysis.numeric import NUMERIC_MODULES
+from migrate.analysis.numeric import CONSTANTS, NUMERIC_MODULES, SEVERAL_RESULTS
+from migrate.analysis.values import NUMERIC, PLAIN, Simple
 from migrate.syntax.scopes import DefNode, FunctionNode, Scopes, Variable, same_scope_nodes
 from migrate.syntax.source import Source
 
@@ -22,9 +23,13 @@ class ModuleView:
     legacy: LegacyNames
     rule_functions: frozenset[ast.AST]  # the functions that are legacy rules
     owned: set[ast.AST] = field(default_factory=set)  # helpers that only rules use
+    failing: dict[object, Exception | None] = field(
+        default_factory=dict
+    )  # rules, where it is known
     _nodes: dict[FunctionNode, tuple[ast.AST, ...]] = field(default_factory=dict)
     _returned: dict[FunctionNode, tuple[ast.expr, ...]] = field(default_factory=dict)
     _imported: dict[ast.expr, tuple[str, str] | None] = field(default_factory=dict)
+    _imported_values: dict[ast.expr, Simple | None] = field(default_factory=dict)
 
     @cached_property
     def annotations(self) -> Annotations:
@@ -108,6 +113,22 @@ class ModuleView:
         if not rest:
             return None
         return (alias.name if alias.asname else alias.name.partition(".")[0]), rest
+
+    def imported_value(self, node: ast.expr) -> Simple | None:
+        """What a name or an attribute is for the data flow, where it comes from the legacy language or is numpy's."""
+        if node not in self._imported_values:
+            self._imported_values[node] = self._imported_value(node)
+        return self._imported_values[node]
+
+    def _imported_value(self, node: ast.expr) -> Simple | None:
+        if self.legacy.meaning(node) is not None:
+            return PLAIN
+        imported = self.imported_name(node)
+        if imported is None or not self.is_numeric(imported[0]):
+            return None
+        last = imported[1].rpartition(".")[2]
+        plain = last not in SEVERAL_RESULTS and last not in CONSTANTS and last.islower()
+        return NUMERIC if plain else None
 
     def is_numeric(self, module: str) -> bool:
         return module.partition(".")[0] in NUMERIC_MODULES

@@ -37,6 +37,10 @@ class Simple(Enum):
     TANGENT = auto()
     COTANGENT_ARRAY = auto()
 
+    __hash__ = (
+        object.__hash__
+    )  # that of Enum is written in Python, and sets of these are everywhere
+
     def __repr__(self) -> str:
         return self.name
 

@@ -34,7 +34,7 @@ from migrate.rewrite.primals import ZERO, Arguments, Primal, arguments_of
 from migrate.rewrite.results import ResultRewriter
 from migrate.rewrite.rule_returns import RuleReturns
 from migrate.rewrite.tangents import TangentRewriter
-from migrate.rewrite.verdicts import RuleNote, Undecided
+from migrate.rewrite.verdicts import Refused, RuleNote, Undecided
 from migrate.rewrite.visible_errors import VisibleErrors
 from migrate.rewrite.zero_tests import ZeroTests
 from migrate.syntax.edits import Edits, Overlap
@@ -105,11 +105,22 @@ class Cluster:
 
         The answer is the same whatever has become of other rules that use the same functions.
         """
+        (rule,) = self.rules
+        if rule not in self.view.failing:
+            self.view.failing[rule] = self._visible_error()
+        error = self.view.failing[rule]
+        if error is not None:
+            raise error
+
+    def _visible_error(self) -> Refused | None:
         try:
             self._run_flow(rewriting=False)
             VisibleErrors(self).check()
         except (Undecided, TooComplex, RecursionError):
             pass
+        except Refused as refused:
+            return refused
+        return None
 
     # ---- one attempt ---------------------------------------------------------------------
 
@@ -120,6 +131,8 @@ class Cluster:
         self.config_names: dict[ast.AST, str] = {}
         self._run_flow()
         VisibleErrors(self).check()
+        if len(self.rules) == 1 and not self.flow.withheld:
+            self.view.failing[self.rules[0]] = None  # a second look would see the same
         if not self.opaque and not all(map(self.view.editable, self.flow.live)):
             for rule in self.rules:  # of functions that must stay less was seen than there is
                 Cluster(self.view, [rule], self.names).refuse_visible_errors()

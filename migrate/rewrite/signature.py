@@ -1,10 +1,8 @@
-"""Parameter lists: new parameters in front, some dropped. Uses libcst, so that comments and layout of the others stay."""
+"""Parameter lists: new parameters in front, some dropped, some annotated."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-
-import libcst as cst
 
 
 def rewrite_parameters(
@@ -14,38 +12,29 @@ def rewrite_parameters(
 
     `lead` are new parameters (`"_"`, `"config: RuleConfig[HasReverseMode]"`), `annotate` gives new annotations by parameter name.
     """
-    module = cst.parse_module(f"def f({text}): pass\n")
-    function = module.body[0]
-    assert isinstance(function, cst.FunctionDef)
-    parameters = function.params
-    if drop:
-        parameters = _without(parameters, drop)
-    if annotate:
-        parameters = parameters.visit(_Annotate(annotate))  # type: ignore[assignment]
     own_lines = _first_line_indent(text)
-    new = [] if own_lines is not None else [_parameter(p) for p in lead]
-    if new:
-        first = (*parameters.posonly_params, *parameters.params)
-        comma = cst.Comma(whitespace_after=cst.SimpleWhitespace(" "))
-        anything = bool(first or parameters.kwonly_params or parameters.star_kwarg) or isinstance(
-            parameters.star_arg, (cst.Param, cst.ParamStar)
-        )
-        spaced = [p.with_changes(comma=comma) for p in new]
-        if not anything:
-            spaced[-1] = spaced[-1].with_changes(comma=cst.MaybeSentinel.DEFAULT)
-        if parameters.posonly_params:
-            parameters = parameters.with_changes(
-                posonly_params=[*spaced, *parameters.posonly_params]
-            )
-        else:
-            parameters = parameters.with_changes(params=[*spaced, *parameters.params])
-    code = module.with_changes(body=[function.with_changes(params=parameters)]).code
-    start, end = code.index("(") + 1, code.rindex("): pass")
-    tail = text[len(text.rstrip()) :]
-    changed = code[start:end].rstrip()
+    in_front = lead if own_lines is None else ()
+    if drop or annotate or (in_front and _starts_oddly(text)):
+        # most files need it for no list, and it takes longer to import than a file to convert
+        from migrate.rewrite.parameters import change_parameters
+
+        changed = change_parameters(text, in_front, drop, annotate).rstrip()
+    else:
+        changed = _prepended(text, in_front).rstrip()
     if own_lines is not None:  # one parameter a line: the new ones get lines of their own
         changed = "".join(f"\n{own_lines}{p}," for p in lead) + changed
+    tail = text[len(text.rstrip()) :]
     return (changed if "\n" in tail else changed.rstrip(",")) + tail
+
+
+def _starts_oddly(text: str) -> bool:
+    """Whether something other than a space stands before the first parameter."""
+    return text.lstrip(" \t").startswith(("#", "\n", "\\", "\f"))
+
+
+def _prepended(text: str, lead: Sequence[str]) -> str:
+    first = text.lstrip(" \t")
+    return text[: len(text) - len(first)] + ", ".join([*lead, first] if first else lead)
 
 
 def _first_line_indent(text: str) -> str | None:
@@ -54,60 +43,3 @@ def _first_line_indent(text: str) -> str | None:
     if not newline or first.strip():
         return None
     return rest[: len(rest) - len(rest.lstrip(" \t"))]
-
-
-def _parameter(text: str) -> cst.Param:
-    parsed = cst.parse_module(f"def f({text}): pass\n").body[0]
-    assert isinstance(parsed, cst.FunctionDef)
-    return parsed.params.params[0]
-
-
-def _without(parameters: cst.Parameters, drop: frozenset[str]) -> cst.Parameters:
-    params = [p for p in parameters.params if p.name.value not in drop]
-    positional = [p for p in parameters.posonly_params if p.name.value not in drop]
-    keywords = [p for p in parameters.kwonly_params if p.name.value not in drop]
-    star = parameters.star_arg
-    if not keywords and isinstance(star, cst.ParamStar):
-        star = cst.MaybeSentinel.DEFAULT
-    changed = parameters.with_changes(
-        params=params, posonly_params=positional, kwonly_params=keywords, star_arg=star
-    )
-    if not positional:
-        changed = changed.with_changes(posonly_ind=cst.MaybeSentinel.DEFAULT)
-    return _trim_last(changed)
-
-
-def _trim_last(parameters: cst.Parameters) -> cst.Parameters:
-    """No comma and space left over at the end of a list on one line."""
-    for name in ("star_kwarg", "kwonly_params", "star_arg", "params", "posonly_params"):
-        group = getattr(parameters, name)
-        if name == "posonly_params" and group:
-            return parameters
-        if isinstance(group, cst.Param):
-            return parameters.with_changes(**{name: _untrailed(group)})
-        if isinstance(group, (list, tuple)) and group:
-            return parameters.with_changes(**{name: [*group[:-1], _untrailed(group[-1])]})
-    return parameters
-
-
-def _untrailed(parameter: cst.Param) -> cst.Param:
-    comma = parameter.comma
-    if isinstance(comma, cst.Comma) and isinstance(comma.whitespace_after, cst.SimpleWhitespace):
-        return parameter.with_changes(comma=cst.MaybeSentinel.DEFAULT)
-    return parameter
-
-
-class _Annotate(cst.CSTTransformer):
-    def __init__(self, annotate: dict[str, str]) -> None:
-        self.annotate = annotate
-
-    def leave_Param(self, original_node: cst.Param, updated_node: cst.Param) -> cst.Param:
-        wanted = self.annotate.get(original_node.name.value)
-        if wanted is None:
-            return updated_node
-        expression = cst.parse_expression(wanted)
-        if original_node.annotation is None:
-            return updated_node.with_changes(annotation=cst.Annotation(expression))
-        return updated_node.with_changes(
-            annotation=original_node.annotation.with_changes(annotation=expression)
-        )

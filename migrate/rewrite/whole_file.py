@@ -323,8 +323,8 @@ class _File:
     def _advise(self, attempt: Attempt, rule: Rule, cluster: Cluster) -> None:
         """What the guide recommends beyond what is needed; the safe part of it is applied where asked for."""
         own = [p.function for p in cluster.pullbacks.values() if p.rules == [rule] and p.local]
-        pullbacks: list[ast.AST] = sorted(own, key=lambda p: (p.lineno, p.col_offset))
-        for note in advise(rule, pullbacks, self.view):
+        own.sort(key=lambda p: (p.lineno, p.col_offset))
+        for note in advise(rule, [*own], self.view):
             if note.code == "RM401" and self.options.fix_style:
                 attempt.unnamed.append((rule, note.node))
             elif self.options.advise:

@@ -80,6 +80,18 @@ NONE: frozenset[str] = frozenset()
         pytest.param(
             "x: 'int'  =  1 , y=2", ["_"], NONE, {}, "_, x: 'int'  =  1 , y=2", id="spaces stay"
         ),
+        pytest.param(" x ", ["_"], NONE, {}, " _, x ", id="spaces around"),
+        pytest.param("x,\n    y", ["_"], NONE, {}, "_, x,\n    y", id="two lines"),
+        pytest.param(
+            "  # all of them\n    x, y",
+            ["_"],
+            NONE,
+            {},
+            "  # all of them\n    _, x, y",
+            id="comment",
+        ),
+        pytest.param("\\\n    x", ["_"], NONE, {}, "\\\n    _, x", id="continued line"),
+        pytest.param("*, a, b,\n", ["_"], NONE, {}, "_, *, a, b,\n", id="last comma stays"),
     ],
 )
 def test_rewritten(

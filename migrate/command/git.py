@@ -1,8 +1,9 @@
-"""Asks git the two things that matter: where a file's repository begins, and whether a file has uncommitted changes."""
+"""What git knows: where a file's repository begins, what it ignores, and whether a file has uncommitted changes."""
 
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import lru_cache
 
@@ -31,12 +32,67 @@ def ignore_files_above(folder: str) -> list[tuple[str, str]]:
     root = root_of(folder)
     if root is None:
         return []
-    found = [(root, os.path.join(".git", "info", "exclude"))]
+    found = [(root, path) for path in (_users_excludes(root), _own_excludes(root)) if path]
     at = root
     for part in os.path.relpath(folder, root).split(os.sep) if folder != root else ():
         found.append((at, ".gitignore"))
         at = os.path.join(at, part)
     return [file for file in found if _says_something(os.path.join(*file))]
+
+
+def _own_excludes(root: str) -> str:
+    """info/exclude of the repository, which for a worktree or a submodule is elsewhere."""
+    folder = ".git"
+    if os.path.isfile(os.path.join(root, folder)):
+        told = _line(os.path.join(root, folder)).removeprefix("gitdir:").strip()
+        folder = os.path.join(root, told)
+        if common := _line(os.path.join(folder, "commondir")):
+            folder = os.path.join(folder, common)
+    return os.path.join(folder, "info", "exclude")
+
+
+def _line(path: str) -> str:
+    try:
+        with open(path, encoding="utf-8", errors="surrogateescape") as file:
+            return file.readline().rstrip("\n")
+    except OSError:
+        return ""
+
+
+def _users_excludes(root: str) -> str:
+    """core.excludesFile; git is only asked for it where some settings may hold it, for that costs more than a file."""
+    home = os.path.expanduser("~")
+    own = os.environ.get("XDG_CONFIG_HOME") or os.path.join(home, ".config")
+    settings = [
+        os.environ.get("GIT_CONFIG_SYSTEM") or "/etc/gitconfig",
+        os.environ.get("GIT_CONFIG_GLOBAL") or os.path.join(home, ".gitconfig"),
+        os.path.join(own, "git", "config"),
+        os.path.join(root, ".git", "config"),
+    ]
+    told = any(name in os.environ for name in ("GIT_CONFIG_COUNT", "GIT_CONFIG_PARAMETERS"))
+    if told or any(map(_may_name_excludes, settings)):
+        import subprocess
+
+        command = ["git", "-C", root, "config", "--type=path", "--get", "core.excludesFile"]
+        with suppress(OSError):
+            done = subprocess.run(command, capture_output=True, env=_outside_hooks(), check=False)
+            if done.returncode == 0:
+                return os.path.join(root, os.fsdecode(done.stdout.rstrip(b"\n")))
+    return os.path.join(own, "git", "ignore")
+
+
+def _may_name_excludes(path: str) -> bool:
+    try:
+        with open(path, "rb") as file:
+            text = file.read().lower()
+    except OSError:
+        return False
+    return b"excludesfile" in text or b"[include" in text
+
+
+def _outside_hooks() -> dict[str, str]:
+    """A hook runs with variables that point git at its own repository, which may be another one."""
+    return {name: value for name, value in os.environ.items() if name not in _SET_BY_HOOKS}
 
 
 def _says_something(path: str) -> bool:
@@ -86,9 +142,7 @@ class Worktrees:
 def _changed_in(root: str) -> frozenset[bytes] | Unknown:
     import subprocess
 
-    # A hook runs with variables that point git at its own repository, which may be another one.
-    environment = {name: value for name, value in os.environ.items() if name not in _SET_BY_HOOKS}
-    environment["LC_ALL"] = "C"
+    environment = _outside_hooks() | {"LC_ALL": "C"}
     command = ["git", "--no-optional-locks", "-c", "core.fsmonitor=false", "-C", root]
     command += ["status", "--porcelain", "-z", "--untracked-files=no", "--ignore-submodules=all"]
     try:

@@ -10,7 +10,7 @@ import pytest
 
 from migrate.command.config import Finder
 from migrate.command.discover import Discovery
-from tests.support.command import RULE, Command
+from tests.support.command import RULE, Command, Done
 
 Git = Callable[..., str]
 
@@ -247,3 +247,63 @@ def test_odd_names_are_printed_on_one_line(folder: Path, command: Command, name:
     line = next(line for line in done.out.splitlines() if line.startswith(b"rewrote"))
     assert line.endswith(b".py: 1 rule")
     assert b"\x1b" not in line
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    place = tmp_path / "home"
+    (place / ".config" / "git").mkdir(parents=True)
+    monkeypatch.setenv("HOME", str(place))
+    for name in (
+        "XDG_CONFIG_HOME",
+        "GIT_CONFIG_GLOBAL",
+        "GIT_CONFIG_SYSTEM",
+        "GIT_CONFIG_NOSYSTEM",
+    ):
+        monkeypatch.delenv(name, raising=False)
+    return place
+
+
+def told_of(done: Done, name: str) -> str:
+    return next(line for line in done.text.splitlines() if line.startswith(f"skipped {name}: "))
+
+
+@pytest.mark.parametrize("where", ["default", "named", "relative to home", "in the repository"])
+def test_the_users_own_excludes(
+    folder: Path, command: Command, git: Git, home: Path, where: str
+) -> None:
+    (folder / "one.py").write_bytes(RULE)
+    (folder / "two.py").write_bytes(RULE)
+    mine = home / ".config" / "git" / "ignore" if where == "default" else home / "mine"
+    mine.write_text("two.*\n")
+    if where == "named":
+        (home / ".gitconfig").write_text(f"[core]\n\texcludesFile = {mine}\n")
+    elif where == "relative to home":
+        (home / ".config" / "git" / "config").write_text("[core]\n\texcludesfile = ~/mine\n")
+    elif where == "in the repository":
+        git("config", "core.excludesFile", str(mine))
+    done = command("--check", "-v", ".")
+    assert "1 file would change" in done.text
+    assert told_of(done, "two.py") == f"skipped two.py: ignored by {mine}"
+    assert git("status", "--porcelain") == "?? one.py\n"
+    (folder / ".gitignore").write_text("!two.py\n")  # what is nearer is stronger
+    assert "2 files would change" in command("--check", ".").text
+    (folder / ".gitignore").unlink()
+    assert "2 files would change" in command("--check", "--no-gitignore", ".").text
+
+
+def test_the_excludes_of_a_repository_and_of_its_worktrees(
+    folder: Path, command: Command, git: Git, tmp_path: Path
+) -> None:
+    (folder / "one.py").write_bytes(RULE)
+    git("add", "one.py")
+    git("commit", "-q", "-m", "one")
+    git("worktree", "add", "-q", str(tmp_path / "other"))
+    (folder / ".git" / "info").mkdir(exist_ok=True)
+    (folder / ".git" / "info" / "exclude").write_text("two.py\n")
+    for place in (folder, tmp_path / "other"):
+        (place / "two.py").write_bytes(RULE)
+        done = command("--check", "-v", str(place))
+        assert "1 file would change" in done.text
+        told = told_of(done, f"{place}/two.py")
+        assert told.partition(": ignored by ")[2].endswith(os.path.join("info", "exclude"))

@@ -295,6 +295,9 @@ class Calls:
                 self.flow.grow(outer.rest, {Held(column)})
                 self.flow.forget_exact(outer)
             return {Held(outer)}
+        for atoms in arguments:
+            if any(isinstance(a, Held) and a.site.copied for a in atoms):
+                self.flow.copy_keys(outer, atoms)
         row_site = self.flow.site(node, "tuple", "row")
         self.flow.set_exact(row_site, [self.flow.elements(a) | extra for a in arguments])
         self.flow.grow(outer.rest, {Held(row_site)})
@@ -440,6 +443,7 @@ class Calls:
             # Only the keys that were given are there: fine one by one, not where positions count.
             part: Atoms = {TANGENT} if iterated_alone(node, self.flow.view.scopes) else {UNKNOWN}
             outer = self.flow.site(node, "iterator")
+            outer.copied = True
             if name == "items":
                 row = self.flow.site(node, "tuple", "row")
                 self.flow.set_exact(row, [{ARRAY}, part])
@@ -491,15 +495,18 @@ class Calls:
             return site.elements() | more
         if name == "items":
             outer, row = self.flow.site(node, "iterator"), self.flow.site(node, "tuple", "row")
+            self.flow.copy_keys(outer, {Held(site)})
             self.flow.set_exact(row, [{ARRAY}, site.elements()])
             self.flow.grow(outer.rest, {Held(row)})
             return {Held(outer)}
         if name == "values":
             inner = self.flow.site(node, "iterator")
+            self.flow.copy_keys(inner, {Held(site)})
             self.flow.grow(inner.rest, site.elements())
             return {Held(inner)}
         if name == "keys":
             inner = self.flow.site(node, "iterator")
+            self.flow.copy_keys(inner, {Held(site)})
             self.flow.grow(inner.rest, {ARRAY})
             return {Held(inner)}
         if name == "copy":

@@ -60,6 +60,7 @@ class Flow:
         self.bound: dict[ast.Call, tuple[Atoms, list[ast.expr], list[ast.keyword]]] = {}
         self.live: dict[FunctionNode, None] = {}  # functions that are run, in order
         self.callers: dict[FunctionNode, list[ast.AST]] = {}
+        self.loops: list[Atoms] = []  # what the loops around go through
         self.changed = True
         self.seeds: list[Callable[[], None]] = []
         self.calls = Calls(self)
@@ -183,8 +184,11 @@ class Flow:
             case ast.AugAssign():
                 self._augmented(node)
             case ast.For() | ast.AsyncFor():
-                self.assign(node.target, self.elements(self.value(node.iter)))
+                items = self.value(node.iter)
+                self.assign(node.target, self.elements(items))
+                self.loops.append(items)
                 self._block(node.body, function)
+                self.loops.pop()
                 self._block(node.orelse, function)
             case ast.While():
                 self.value(node.test)
@@ -226,9 +230,13 @@ class Flow:
                 self.give(variable, {PLAIN})
             case ast.Expr(value=value):
                 self.value(value)
+            case ast.Delete(targets=targets):
+                for target in targets:
+                    if isinstance(target, ast.Subscript):
+                        self.value(target.value)
             case _:
                 for child in ast.iter_child_nodes(node):
-                    if isinstance(child, ast.expr) and not isinstance(node, ast.Delete):
+                    if isinstance(child, ast.expr):
                         self.value(child)
 
     def _pattern(self, pattern: ast.pattern, subject: Atoms) -> None:
@@ -266,7 +274,7 @@ class Flow:
     def _load_target(self, target: ast.expr) -> Atoms:
         match target:
             case ast.Name():
-                return set(self.variables.get(self.view.scopes.of(target), set()))
+                return set(self.variables.get(self.view.variable_at(target), set()))
             case ast.Subscript(value=base, slice=index):
                 return self._subscript(self.value(base), index)
             case ast.Attribute(value=base):
@@ -277,7 +285,7 @@ class Flow:
         """Bind a target to what it is given."""
         match target:
             case ast.Name():
-                self.give(self.view.scopes.of(target), atoms)
+                self.give(self.view.variable_at(target), atoms)
                 self.memo.setdefault(target, set()).update(atoms)
             case ast.Starred(value=inner):
                 site = self.site(target, "list")
@@ -302,6 +310,9 @@ class Flow:
             self.grow(site.by_key.setdefault(index.value, set()), atoms)
         else:
             self.grow(site.rest, atoms)
+            if site.kind == "dict":
+                for items in self.loops:
+                    self.copy_keys(site, items)
 
     def _unpack(self, elts: list[ast.expr], atoms: Atoms) -> None:
         star = next((i for i, e in enumerate(elts) if isinstance(e, ast.Starred)), None)
@@ -425,7 +436,7 @@ class Flow:
         imported = self.view.imported_value(node)
         if imported is not None:
             return {imported}
-        variable = self.view.scopes.of(node)
+        variable = self.view.variable_at(node)
         if variable.scope is None:
             return {PLAIN}
         if variable.scope.node in self.live or self._in_comprehension(variable):
@@ -594,6 +605,7 @@ class Flow:
 
     def update(self, site: Site, atoms: Atoms) -> None:
         """What `site.update(x)` or `{**x}` brings."""
+        self.copy_keys(site, atoms)
         for atom in atoms:
             if isinstance(atom, Held) and atom.site.kind == "dict":
                 for key, inner in atom.site.by_key.items():
@@ -609,6 +621,14 @@ class Flow:
             elif atom in (TANGENT, PLAIN, UNKNOWN):
                 self.grow(site.rest, {atom})
 
+    def has_keys_of_tangent(self, atoms: Atoms) -> bool:
+        return any(a is TANGENT or (isinstance(a, Held) and a.site.copied) for a in atoms)
+
+    def copy_keys(self, site: Site, atoms: Atoms) -> None:
+        """Note that a container gets its keys from one of these."""
+        if not site.copied and self.has_keys_of_tangent(atoms):
+            site.copied = self.changed = True
+
     def _comprehension(
         self, node: ast.ListComp | ast.SetComp | ast.GeneratorExp | ast.DictComp
     ) -> Atoms:
@@ -621,6 +641,8 @@ class Flow:
         if isinstance(node, ast.DictComp):
             self.value(node.key)
             self.grow(site.rest, self.value(node.value))
+            for generator in node.generators:
+                self.copy_keys(site, self.atoms(generator.iter))
         else:
             self.grow(site.rest, self.value(node.elt))
         return {Held(site)}

@@ -10,6 +10,7 @@ from migrate.analysis.annotations import Annotations
 from migrate.analysis.legacy_names import LegacyNames
 from migrate.analysis.numeric import CONSTANTS, NUMERIC_MODULES, SEVERAL_RESULTS
 from migrate.analysis.values import NUMERIC, PLAIN, Simple
+from migrate.analysis.webs import webs_of
 from migrate.syntax.scopes import DefNode, FunctionNode, Scopes, Variable, same_scope_nodes
 from migrate.syntax.source import Source
 
@@ -27,6 +28,7 @@ class ModuleView:
         default_factory=dict
     )  # rules, where it is known
     _nodes: dict[FunctionNode, tuple[ast.AST, ...]] = field(default_factory=dict)
+    _webs: dict[FunctionNode, dict[ast.Name, Variable]] = field(default_factory=dict)
     _returned: dict[FunctionNode, tuple[ast.expr, ...]] = field(default_factory=dict)
     _imported: dict[ast.expr, tuple[str, str] | None] = field(default_factory=dict)
     _imported_values: dict[ast.expr, Simple | None] = field(default_factory=dict)
@@ -69,6 +71,16 @@ class ModuleView:
                 if isinstance(n, ast.Return) and n.value is not None
             )
         return self._returned[function]
+
+    def variable_at(self, node: ast.Name) -> Variable:
+        """The variable that a name means, one for each of its lives in a function."""
+        variable = self.scopes.of(node)
+        function = variable.scope.node if variable.scope is not None else None
+        if not isinstance(function, (ast.FunctionDef, ast.AsyncFunctionDef)):
+            return variable
+        if function not in self._webs:
+            self._webs[function] = webs_of(function, self.scopes)
+        return self._webs[function].get(node, variable)
 
     def editable(self, function: FunctionNode) -> bool:
         """Whether a function belongs to the rules: it is one, stands inside one, or only rules use it."""

@@ -16,8 +16,8 @@ An expression's value is a set of atoms, an over-approximation of what it can be
 `Bound(node)`           `functools.partial(...)` made at that node
 ======================  ==================================================================================================
 
-Containers are told apart by where they are made (allocation sites), variables are not told apart by time: the analysis is
-flow-insensitive, which errs on the side of "can be more things".
+Containers are told apart by where they are made (allocation sites), local variables by their lives (`webs.py`); apart from that the analysis
+does not know of time, which errs on the side of "can be more things".
 """
 
 from __future__ import annotations
@@ -91,6 +91,7 @@ class Site:
     rest: set[Atom] = field(default_factory=set)  # elements at positions that are not known
     by_key: dict[object, set[Atom]] = field(default_factory=dict)
     inexact: bool = False  # the number of elements has changed, or cannot be told
+    copied: bool = False  # it has the keys of a tangent: only those that were given
     gradients: str = ""  # "args" or "all": the result of a `back`, with the extra first tangent
 
     def elements(self) -> set[Atom]:

@@ -29,6 +29,7 @@ from migrate.analysis.values import (
     Nothing,
 )
 from migrate.rewrite.calls import CallRewriter
+from migrate.rewrite.copies import Copies
 from migrate.rewrite.names import NameChooser, reads
 from migrate.rewrite.primals import ZERO, Arguments, Primal, arguments_of
 from migrate.rewrite.results import ResultRewriter
@@ -151,11 +152,13 @@ class Cluster:
                 calls.find_sinks(function, node)
         self._mark_joined()
         tests = ZeroTests(self)
+        copies = Copies(self)
         for function, node in nodes:
             with_edits = self.edits if self.view.editable(function) else Edits()
-            calls.edits = tests.edits = with_edits
+            calls.edits = tests.edits = copies.edits = with_edits
             calls.rewrite(function, node)
             tests.rewrite(function, node)
+            copies.rewrite(node)
             if with_edits and with_edits is not self.edits:
                 raise _MustStay(function)
         self._write_zeros()
@@ -317,6 +320,18 @@ class Cluster:
                         return None
                     found |= kinds
         return found
+
+    def cotangent_kinds(self, node: ast.expr) -> set[str] | None:
+        """The structures of the values whose cotangent a name is, or None where it is none or that is not seen."""
+        if not isinstance(node, ast.Name):
+            return None
+        variable = self.view.variable_at(node)
+        for pullback in self.pullbacks.values():
+            parameters = positional_parameters(pullback.function.args)
+            if pullback.bound < len(parameters):
+                if variable is self.flow.parameter(pullback.function, parameters[pullback.bound]):
+                    return self.value_kinds(pullback.rules)
+        return None
 
     def is_zero_like(self, atoms: Atoms) -> bool:
         """Whether one of these may be a zero of the target language."""

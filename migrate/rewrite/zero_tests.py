@@ -18,7 +18,7 @@ from migrate.rewrite.escapes import Escapes
 from migrate.rewrite.layout import with_parentheses, wrap_in_call
 from migrate.rewrite.verdicts import Undecided
 from migrate.syntax.edits import Edits
-from migrate.syntax.scopes import FunctionNode, positional_parameters
+from migrate.syntax.scopes import FunctionNode
 
 if TYPE_CHECKING:
     from migrate.rewrite.cluster import Cluster
@@ -77,7 +77,7 @@ class ZeroTests:
 
     def _target(self, node: ast.expr) -> Atoms:
         if isinstance(node, ast.Name):
-            return self.flow.variables.get(self.view.scopes.of(node), set())
+            return self.flow.variables.get(self.view.variable_at(node), set())
         return self.flow.atoms(node)
 
     # ---- is it None? ---------------------------------------------------------------------
@@ -232,17 +232,8 @@ class ZeroTests:
         """Whether "is one of these" says no more of a value than "is a Tangent"."""
         if wanted == _STRUCTURES:
             return True
-        if not isinstance(value, ast.Name):
-            return False
-        variable = self.view.scopes.of(value)
-        for pullback in self.cluster.pullbacks.values():
-            parameters = positional_parameters(pullback.function.args)
-            if pullback.bound >= len(parameters) or len(variable.bindings) != 1:
-                continue
-            if variable == self.flow.parameter(pullback.function, parameters[pullback.bound]):
-                kinds = self.cluster.value_kinds(pullback.rules)
-                return kinds is not None and kinds & _STRUCTURES <= wanted
-        return False
+        kinds = self.cluster.cotangent_kinds(value)
+        return kinds is not None and kinds & _STRUCTURES <= wanted
 
     def _is_collection_alias(self, node: ast.Name) -> bool:
         bindings = self.view.scopes.of(node).bindings

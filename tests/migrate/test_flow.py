@@ -102,7 +102,11 @@ def returned(body: str) -> str:
         pytest.param("return [None] * p", "list[*None]", id="list repeated some times"),
         pytest.param("return a < a", "ARRAY", id="comparison"),
         # variables
-        pytest.param("x = None\nx = a\nreturn x", "ARRAY|None", id="time does not count"),
+        pytest.param("x = None\nx = a\nreturn x", "ARRAY", id="another life"),
+        pytest.param(
+            "x = None\nif p: x = a\nreturn x", "ARRAY|None", id="two bindings that may reach"
+        ),
+        pytest.param("d = dict(d)\nd = d['a']\nreturn d", "TANGENT", id="the lives of a parameter"),
         pytest.param("x = y = None\nreturn x, y", "tuple[None, None]", id="chained assignment"),
         pytest.param("x, y = a, None\nreturn y, x", "tuple[None, ARRAY]", id="unpacking"),
         pytest.param(

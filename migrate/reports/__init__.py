@@ -31,8 +31,25 @@ def new_report(request: Request, stream: Stream, err: Stream) -> Report:
             request.mode
         ]
         if request.filters:
-            verb = "converted"
-        return TextReport(stream, err, verb, request.quiet, request.verbose, request.statistics)
+            verb = "converted" if request.mode == "rewrite" else "would convert"
+        return TextReport(
+            stream,
+            err,
+            verb,
+            request.quiet,
+            request.verbose,
+            request.statistics,
+            _next_step(request),
+        )
     from migrate.reports.machine import machine_report
 
     return machine_report(request, stream, err)
+
+
+def _next_step(request: Request) -> str:
+    """What to do with what a run has found, where that is not plain."""
+    if request.plan:
+        return f"rrule-migrate --apply {request.plan} carries it out."
+    if request.report:
+        return f"Open {request.report} in a browser."
+    return "rrule-migrate without --check converts them." if request.check else ""

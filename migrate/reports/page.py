@@ -109,14 +109,16 @@ def _file(outcome: Outcome) -> str:
     parts = [f'<section data-file="{escape(name)}"><h2>{escape(name)}</h2>']
     if isinstance(outcome, FileFailed):
         place = f"line {outcome.line}: " if outcome.line else ""
-        text = f"{place}{outcome.reason}. {outcome.remedy}."
+        remedy = outcome.remedy[:1].upper() + outcome.remedy[1:]
+        text = f"{place}{outcome.reason}. {remedy}."
         parts.append(
             _article(outcome.code, "failed", f"<p>{escape(safe(text))} {_code(outcome.code)}</p>")
         )
     else:
+        rules = [(rule.line, _left(rule)) for rule in outcome.left]
         if isinstance(outcome, FileConverted):
-            parts += [_converted(rule, name) for rule in outcome.converted]
-        parts += [_left(rule) for rule in outcome.left]
+            rules += [(rule.line, _converted(rule, name)) for rule in outcome.converted]
+        parts += [text for _, text in sorted(rules, key=lambda rule: rule[0])]
         if outcome.notes:
             codes = " ".join(note.code for note in outcome.notes)
             parts.append(_article(codes, "notes", _notes(outcome.notes)))
@@ -129,7 +131,7 @@ def _article(codes: str, kind: str, inner: str) -> str:
 
 def _converted(rule: RuleConverted, path: str) -> str:
     codes = " ".join(note.code for note in rule.notes)
-    title = f"{escape(safe(rule.name))} <span>for <code>{escape(safe(rule.target))}</code>, line {rule.line}</span>"
+    title = _title(rule)
     before, after = _marked(rule.before, rule.after)
     return _article(
         codes,
@@ -142,8 +144,15 @@ def _converted(rule: RuleConverted, path: str) -> str:
     )
 
 
+def _title(rule: RuleConverted | RuleLeft) -> str:
+    target = f"for <code>{escape(safe(rule.target))}</code>, "
+    if rule.id.startswith("call-"):
+        target = ""
+    return f"{escape(safe(rule.name))} <span>{target}line {rule.line}</span>"
+
+
 def _left(rule: RuleLeft) -> str:
-    title = f"{escape(safe(rule.name))} <span>for <code>{escape(safe(rule.target))}</code>, line {rule.line}</span>"
+    title = _title(rule)
     text = f"<p>Left as it is: {escape(safe(rule.reason))} {_code(rule.code)}</p>"
     return _article(rule.code, "left", f"<h3>{title}</h3>{text}{_explained(rule.code)}")
 

@@ -31,6 +31,7 @@ class TextReport:
         quiet: bool = False,
         verbose: bool = False,
         statistics: bool = False,
+        next_step: str = "",  # where there is something to convert
     ) -> None:
         self.stream = stream
         self.errors = errors
@@ -38,6 +39,8 @@ class TextReport:
         self.quiet = quiet
         self.verbose = verbose
         self.statistics = statistics
+        self.next_step = next_step
+        self.left: set[str] = set()  # the codes of rules that were left
         self.explained: set[str] = set()  # sections of the guide that were told in full
 
     def add(self, outcome: Outcome) -> None:
@@ -74,6 +77,7 @@ class TextReport:
         for note in outcome.notes:
             self._note(outcome.path, "", note)
         for left in outcome.left:
+            self.left.add(left.code)
             self._left(outcome.path, left)
 
     def skip(self, skipped: Skipped) -> None:
@@ -86,6 +90,11 @@ class TextReport:
                 self._line(f"{count:6} {code} {title_of(code)}".rstrip())
         if not self.quiet:
             self._line(self.stream.paint(summary(tally, self.verb), "bold"))
+            if self.next_step and tally.changed:
+                self._line(safe(self.next_step))
+            if self.left:
+                code = next(iter(self.left)) if len(self.left) == 1 else "CODE"
+                self._line(f"rrule-migrate --explain {code} says what to do about what is left.")
 
     def _note(self, path: str, rule: str, note: Note) -> None:
         about = f"{rule}: " if rule else ""

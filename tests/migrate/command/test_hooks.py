@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.command import PLAIN, PROGRAM, ROOT, RULE, environment
+from tests.support.command import BROKEN, MIXED, PLAIN, PROGRAM, ROOT, RULE, environment
 
 HOOKS = (ROOT / ".pre-commit-hooks.yaml").read_text()
 PRE_COMMIT = shutil.which(
@@ -81,11 +81,29 @@ def test_the_check_fails_and_changes_nothing(scratch: Path, git: Callable[..., s
     done = run(scratch, git, "rrule-migrate-check")
     assert done.returncode == 1
     assert "would rewrite rules.py" in done.stdout
+    assert "rrule-migrate without --check converts them." in done.stdout
     assert "modified" not in done.stdout
     assert (scratch / "rules.py").read_bytes() == RULE
     (scratch / "rules.py").unlink()
     git("add", ".")
     assert run(scratch, git, "rrule-migrate-check").returncode == 0
+
+
+@pytest.mark.parametrize("hook", ["rrule-migrate", "rrule-migrate-check"])
+def test_what_a_person_has_to_do_is_told(scratch: Path, git: Callable[..., str], hook: str) -> None:
+    (scratch / "mixed.py").write_bytes(MIXED)
+    (scratch / "bad.py").write_bytes(BROKEN)
+    git("add", ".")
+    done = run(scratch, git, hook)
+    assert done.returncode == 1
+    assert "- exit code: 2" in done.stdout
+    lines = done.stdout.splitlines()
+    at = next(
+        n for n, line in enumerate(lines) if line.startswith("error: bad.py:4: it is not Python")
+    )
+    assert lines[at + 1] == "       correct the syntax"
+    assert re.search(r"^mixed\.py:\d+: RM201 fill: left as it is: mutating=True", done.stdout, re.M)
+    assert "rrule-migrate --explain RM201 says what to do about what is left." in lines
 
 
 @pytest.mark.nightly

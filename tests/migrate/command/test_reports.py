@@ -204,3 +204,38 @@ def test_a_code_that_there_is_not(folder: Path, command: Command) -> None:
     done = command("--check", "rules.py")
     assert done.code == 2
     assert "rrule-migrate.toml:1: ignore: no code begins with 'W'" in done.err
+
+
+def paths_to_values(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+    """Where each dictionary in a document has each of its keys."""
+    if isinstance(value, dict):
+        found = [(*path, key) for key in value]
+        return found + [
+            p for key, part in value.items() for p in paths_to_values(part, (*path, key))
+        ]
+    if isinstance(value, list):
+        return [p for at, part in enumerate(value) for p in paths_to_values(part, (*path, at))]
+    return []
+
+
+def at(document: Any, path: tuple[Any, ...]) -> Any:
+    for step in path:
+        document = document[step]
+    return document
+
+
+@pytest.mark.parametrize("kind", ["json", "sarif"])
+def test_the_schemas_would_find_a_mistake(tree: Path, command: Command, kind: str) -> None:
+    schema = REPORT if kind == "json" else SARIF
+    report = command("--check", "--format", kind, ".").out
+    validator = jsonschema.validators.validator_for(schema)(schema)
+    assert validator.is_valid(json.loads(report))
+    unnoticed = []
+    for path in paths_to_values(json.loads(report)):
+        if "codes" in path[:-1]:
+            continue  # any code may be counted
+        broken = json.loads(report)
+        at(broken, path[:-1])[path[-1]] = {"nonsense": object}  # of no type that a value has
+        if validator.is_valid(broken):
+            unnoticed.append(path)
+    assert unnoticed == []

@@ -54,7 +54,7 @@ class ClusterResult:
     helpers_with_config: set[ast.AST] = field(default_factory=set)
     consumed: set[ast.AST] = field(default_factory=set)  # uses of legacy names that are gone
     kept: set[Variable] = field(default_factory=set)  # legacy names that the new text uses
-    functions: list[FunctionNode] = field(default_factory=list)  # helpers that were edited
+    functions: list[FunctionNode] = field(default_factory=list)  # helpers that were gone through
 
 
 @dataclass

@@ -175,10 +175,17 @@ class DefinitionRewriter:
 
     def _gives_back(self, decorator: ast.expr) -> bool:
         """Whether a decorator is seen to give back the function that it is given."""
-        if not isinstance(decorator, ast.Name):
+        bindings = (
+            self.view.scopes.of(decorator).bindings if isinstance(decorator, ast.Name) else []
+        )
+        if len(bindings) != 1 or not isinstance(bindings[0], ast.FunctionDef):
             return False
-        definition = self.view.definitions.get(self.view.scopes.of(decorator))
-        return isinstance(definition, ast.FunctionDef) and _returns_its_argument(definition)
+        definition = bindings[0]  # which may be a rule with a target itself: it keeps its name
+        plain = all(
+            isinstance(d, ast.Call) and d.args and self.view.legacy.meaning(d.func) == "adjoint"
+            for d in definition.decorator_list
+        )
+        return plain and _returns_its_argument(definition)
 
     # ---- a rule that is rewritten --------------------------------------------------------
 
@@ -326,7 +333,10 @@ class DefinitionRewriter:
         source = self.view.source
         result = rule.name
         for decorator in reversed(above):
-            result = f"{source.segment(decorator)}({result})"
+            text = source.segment(decorator)
+            if not isinstance(decorator, (ast.Name, ast.Attribute, ast.Call, ast.Subscript)):
+                text = f"({text})"
+            result = f"{text}({result})"
             self._remove_decorator(decorator)
         first = source.line_of(source.span(function.decorator_list[0])[0])
         blank = 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import keyword
 from dataclasses import dataclass, replace
 
 from migrate.analysis.annotations import Annotation
@@ -39,8 +40,7 @@ class Primal:
             found = (view.annotations.fields(self.owner) or {}).get(name)
             if found is not None:
                 annotation = view.annotations.read(found, view.scopes.around[self.owner])
-            text = None if self.text is None else f"{self.text}.{name}"
-            return Primal(text, self.variable, annotation)
+            return Primal(self._attribute(name), self.variable, annotation)
         container = None  # whether the whole is a dict; None where that is not known
         if self.annotation is not None:
             definition = view.annotations.class_of(self.annotation)
@@ -53,8 +53,12 @@ class Primal:
                 container = isinstance(head, ast.Name) and head.id == "dict"
         text = None
         if self.text is not None and container is not None:
-            text = f"{self.text}[{name!r}]" if container else f"{self.text}.{name}"
+            text = f"{self.text}[{name!r}]" if container else self._attribute(name)
         return Primal(text, self.variable, annotation)
+
+    def _attribute(self, name: str) -> str | None:
+        named = name.isidentifier() and not keyword.iskeyword(name)
+        return f"{self.text}.{name}" if self.text is not None and named else None
 
     def item(self, index: int | None) -> Primal:
         """The element at a position, None where the position is not known."""

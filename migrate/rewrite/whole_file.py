@@ -69,6 +69,7 @@ class Attempt:
     names: NameChooser
     notes: dict[Rule, list[RuleNote]] = field(default_factory=lambda: defaultdict(list))
     consumed: set[ast.AST] = field(default_factory=set)
+    helpers: set[ast.AST] = field(default_factory=set)  # that were rewritten with their rules
     done: list[Rule] = field(default_factory=list)
     kept: set[Variable] = field(default_factory=set)  # legacy names that the new text uses
     unnamed: list[tuple[Rule, ast.AST]] = field(default_factory=list)  # lambdas to be given a name
@@ -296,6 +297,7 @@ class _File:
                 attempt.edits.merge(result.edits)
                 attempt.consumed |= result.consumed
                 attempt.kept |= result.kept
+                attempt.helpers.update(result.functions)
                 for note in result.notes:
                     owner = clustered[rule].rule_around(note.node) or rule
                     attempt.notes[owner].append(note)
@@ -528,7 +530,7 @@ class _File:
                 continue
             if any(f is not None and self.scopes.inside(node, f) for f in (*done, *kept)):
                 continue
-            if any(self.scopes.inside(node, helper) for helper in self.view.owned):
+            if any(self.scopes.inside(node, helper) for helper in attempt.helpers):
                 continue
             if self._is_chosen(self._call_of(node)):
                 outside.use(node, meaning)

@@ -81,6 +81,12 @@ def body(text: str) -> str:
             "for t in (np.sin, np.cos):\n    @rrule.register(t)\n    def rrule_g(_, x): return x, lambda d: (NoTangent(), d)\n",
             id="in a loop",
         ),
+        pytest.param(
+            "def f(x): return x\n\n\n@lambda f: f\n@adjoint\ndef f(x): return x, lambda d: (d,)\n",
+            "def f(x): return x\n\n\n@rrule.register(f)\ndef rrule_f(_, x): return x, lambda d: (NoTangent(), d)\n\n\n"
+            "f = (lambda f: f)(f)\n",
+            id="an expression as a decorator above",
+        ),
     ],
 )
 def test_converted(before: str, after: str) -> None:
@@ -126,3 +132,21 @@ def test_left_exactly_as_it_was(text: str) -> None:
     (left,) = outcome.left  # type: ignore[union-attr]
     assert left.reason and left.code.startswith("RM2")
     assert left.line in (4, 5)
+
+
+def test_a_key_that_is_no_name_has_no_attribute() -> None:
+    text = """
+        class P:
+            a: float
+
+        @adjoint
+        def f(p: P):
+            def back(d):
+                dp = {"a": d}
+                return {"if x:": dp, "class": dp, "b": dp},
+            return f(p), back
+    """
+    found = outcome_of(HEAD + text_of(text))
+    assert isinstance(found, FileConverted), found  # and so it compiles
+    assert "p.if" not in found.after.decode()
+    assert "p.class" not in found.after.decode()

@@ -129,3 +129,58 @@ def test_a_bare_getter_rule_under_a_star_import() -> None:
     assert text.count("@rrule.register(getattr)\n") == 2
     assert 'if name == "x":' in text
     assert "zygote" not in text
+
+
+PRIMAL_OF_A_RULE = """
+    from zygote_rules import accum, adjoint, hook, pullback
+
+    def total(p): return p.a * p.b
+    def only_a(d): return {"a": d["a"], "b": None}
+
+    def g(p): return p.a * p.b
+
+    @adjoint
+    def g(p: P):
+        return pullback(lambda q: total(hook(only_a, q)), p)
+
+    def free(p):
+        return accum(total(hook(lambda d: d, p)), 0.0)
+
+    def use_free(p): return free(p)
+
+    @adjoint
+    def use_free(p: P):
+        return pullback(free, p)
+"""
+
+
+def test_a_function_that_a_rule_only_hands_to_the_ad_is_converted_as_other_code_is() -> None:
+    text = outcome(PRIMAL_OF_A_RULE).after.decode()
+    assert "return add(total(_hook(lambda d: d, p)), 0.0)" in text
+
+
+DECORATED_BY_A_RULE = """
+    from zygote_rules import adjoint
+
+    def d4(x): return x
+    def d5(x): return 2 * x
+
+    def strict(rule):
+        return lambda x: rule(abs(x))
+
+    @adjoint(d4)
+    def kept(rule):
+        return rule
+
+    @kept
+    @adjoint(d5)
+    @strict
+    def five(x):
+        return 2 * x, lambda d: (2 * d,)
+"""
+
+
+def test_a_decorator_that_is_a_rule_itself() -> None:
+    found = outcome(DECORATED_BY_A_RULE)
+    assert not found.left
+    assert "rrule.register(d5)(from_legacy_rule(five))" in found.after.decode()

@@ -25,7 +25,7 @@ def extremum_cotangent(g: Any, x: Any, y: Any, axes: tuple[int, ...], into: Any 
     kept = tuple(1 if k in axes else n for k, n in enumerate(shape))
     hits = _unwrapped(x) == np.reshape(_unwrapped(y), kept)
     g = np.reshape(g, kept)
-    if np.count_nonzero(hits) == g.size:
+    if type(hits) is ndarray and np.count_nonzero(hits) == g.size:
         if type(g) is ndarray and axes == (len(shape) - 1,) and hits.flags.c_contiguous:
             rows = hits.reshape(-1, shape[-1])
             places = rows.argmax(axis=1)

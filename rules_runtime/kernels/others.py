@@ -87,6 +87,12 @@ def _concrete(part: Any) -> Any:
     return np.flatnonzero(array) if array.dtype == bool and array.ndim == 1 else array
 
 
+def check_index(index: Any) -> None:
+    """Raise `NotImplementedError` where an index holds an array of another library."""
+    for part in index if isinstance(index, tuple) else (index,):
+        _concrete(part)
+
+
 def _by_number(g: Any, index: tuple[Any, ...], shape: tuple[int, ...]) -> Any:
     """Any index: by the numbers of the elements that it names."""
     size = 1
@@ -98,6 +104,8 @@ def _by_number(g: Any, index: tuple[Any, ...], shape: tuple[int, ...]) -> Any:
 
 def _placed(g: Any, axis: int, places: Any, n: int) -> Any:
     """What is at k along an axis of `g` goes to `places[k]` of n; what goes to one place is added up."""
+    if len(places) == 0:
+        return np.zeros_like(g, shape=g.shape[:axis] + (n,) + g.shape[axis + 1 :])
     if isinstance(places, range):
         if places.step < 0:
             g, places = np.flip(g, axis), places[::-1]
@@ -109,8 +117,6 @@ def _placed(g: Any, axis: int, places: Any, n: int) -> Any:
             return np.pad(g, widths)
     places = np.asarray(places, int) % max(n, 1)
     count = len(places)
-    if count == 0:
-        return np.pad(g, [(0, n) if k == axis else (0, 0) for k in range(g.ndim)])
     times = np.bincount(places, minlength=n)
     most = int(times.max())
     order = np.append(np.argsort(places, kind="stable"), count)

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from rules_runtime.forms import Spec, derivative, primal
+from rules_runtime.kernels.others import is_other
 
 
 def running_sum_back(g: Any, axis: int) -> Any:
@@ -18,6 +19,8 @@ def running_product_adjoint(g: Any, y: Any, x: Any, axis: int) -> Any:
     """The first zero of a row stops what is before it, and gets what would be there without it."""
     is_zero = primal(x) == 0
     zeros = np.cumsum(is_zero, axis=axis)
+    if is_other(primal(x)):
+        return _one_left_out(g, x, axis)
     if hasattr(type(x), "__traced_value__") and np.any(is_zero):
         return _one_left_out(g, x, axis)
     found = running_sum_back(g * np.conj(y), axis) / np.conj(np.where(is_zero, 1.0, x))

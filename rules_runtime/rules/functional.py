@@ -16,6 +16,7 @@ from rules_runtime.accumulate import add
 from rules_runtime.config import HasReverseMode, RuleConfig
 from rules_runtime.forms import primal
 from rules_runtime.kernels.broadcast import unbroadcast
+from rules_runtime.kernels.others import is_other
 from rules_runtime.kernels.scatter import scatter
 from rules_runtime.registry import rrule
 from rules_runtime.tangents import AbstractZero, NoTangent, Tangent, ZeroTangent
@@ -194,6 +195,10 @@ def rrule_piecewise(
 ) -> Any:
     """`np.piecewise(x, condlist, funclist)`: a function or a number for each condition, maybe one for the rest."""
     x = x if hasattr(x, "shape") else np.asarray(x)
+    if is_other(primal(x)):
+        raise NotImplementedError(
+            f"np.piecewise of a {type(primal(x)).__module__} array: which elements each function is given is not known; use np.where"
+        )
     places = [np.nonzero(mask) for mask in _masks(x, condlist, len(funclist))]
     y: Any = np.zeros(x.shape, x.dtype)
     backs: list[Callable[..., Any] | None] = []

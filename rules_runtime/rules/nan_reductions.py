@@ -9,6 +9,7 @@ import numpy as np
 
 from rules_runtime.forms import derivative, primal
 from rules_runtime.kernels.broadcast import expand, normal_axes
+from rules_runtime.kernels.others import as_array
 from rules_runtime.rules.reductions import prod_vjp
 
 _DEFAULT: Any = getattr(np, "_NoValue", None)
@@ -16,7 +17,7 @@ _DEFAULT: Any = getattr(np, "_NoValue", None)
 
 def _is_number(a: Any, where: Any) -> Any:
     """Which values take part: those that are numbers, and chosen by `where`."""
-    mask = ~np.isnan(np.asarray(primal(a)))
+    mask = ~np.isnan(as_array(primal(a)))
     return mask if where is _DEFAULT or where is True else mask & where
 
 

@@ -9,6 +9,7 @@ import numpy as np
 from ..forms import constant, derivative, primal
 from ..kernels.broadcast import expand, normal_axes
 from ..kernels.extrema import extremum_cotangent
+from ..kernels.others import broadcast_like, is_other
 from ..kernels.products import conj
 
 
@@ -19,8 +20,11 @@ def _count(shape: tuple[int, ...], axes: tuple[int, ...]) -> int:
     return n
 
 
-def _spread(g: Any, shape: tuple[int, ...], axis: Any) -> Any:
-    """A cotangent of a reduction, over all the elements that were reduced."""
+def _spread(g: Any, x: Any, axis: Any) -> Any:
+    """A cotangent of a reduction of `x`, over all the elements that were reduced."""
+    shape = np.shape(x)
+    if is_other(primal(g)):
+        return broadcast_like(_keep(g, shape, axis), shape, x)
     return expand(g, shape, normal_axes(axis, len(shape)))
 
 
@@ -31,15 +35,15 @@ def _keep(y: Any, shape: tuple[int, ...], axis: Any) -> Any:
 
 
 def sum_vjp(g: Any, y: Any, x: Any, axis: Any = None, dtype: Any = None, out: Any = None, keepdims: Any = False, initial: Any = 0, where: Any = True) -> Any:  # fmt: skip
-    dx = _spread(g, np.shape(x), axis)
+    dx = _spread(g, x, axis)
     return dx if where is True else dx * where
 
 
 def mean_vjp(g: Any, y: Any, x: Any, axis: Any = None, dtype: Any = None, out: Any = None, keepdims: Any = False, *, where: Any = True) -> Any:  # fmt: skip
     if where is not True:
         where = np.broadcast_to(where, np.shape(x))
-        return _spread(g, np.shape(x), axis) * where / np.sum(where, axis=axis, keepdims=True)
-    return _spread(g / _count(np.shape(x), normal_axes(axis, len(np.shape(x)))), np.shape(x), axis)
+        return _spread(g, x, axis) * where / np.sum(where, axis=axis, keepdims=True)
+    return _spread(g / _count(np.shape(x), normal_axes(axis, len(np.shape(x)))), x, axis)
 
 
 derivative(np.sum, sum_vjp, needs="")
@@ -50,7 +54,7 @@ def prod_vjp(g: Any, y: Any, x: Any, axis: Any = None, dtype: Any = None, out: A
     if where is not True:
         x = np.where(where, x, 1.0)
     g = _keep(g, np.shape(x), axis)
-    if np.all(primal(x) != 0):
+    if not is_other(primal(x)) and np.all(primal(x) != 0):
         dx = g * conj(_keep(y, np.shape(x), axis) / x)
     else:
         dx = g * conj(_others(x, axis) * initial)

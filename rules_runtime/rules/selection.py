@@ -13,6 +13,7 @@ import numpy as np
 
 from rules_runtime.forms import derivative, filled, primal
 from rules_runtime.kernels.broadcast import normal_axes, unbroadcast
+from rules_runtime.kernels.others import as_array
 from rules_runtime.kernels.scatter import scatter
 
 
@@ -97,14 +98,14 @@ derivative(np.insert, _insert_vjp(0), None, _insert_vjp(1), needs="")
 
 def _select_vjp(which: int) -> Any:
     def vjp(g: Any, y: Any, condlist: Any, choicelist: Any, default: Any = 0) -> Any:
-        conditions = [np.asarray(primal(condition)) for condition in condlist]
-        chosen = np.select(conditions, list(range(len(conditions))), -1)
-        if which == 1:
-            return unbroadcast(np.where(chosen == -1, g, 0.0), np.shape(default))
-        return [
-            unbroadcast(np.where(chosen == k, g, 0.0), np.shape(choice))
-            for k, choice in enumerate(choicelist)
-        ]
+        conditions = [as_array(primal(condition)) for condition in condlist]
+        taken: Any = False  # by a condition before
+        found: list[Any] = []
+        for condition, choice in zip(conditions, choicelist):
+            mine = condition & ~taken if found else condition
+            found.append(unbroadcast(np.where(mine, g, 0.0), np.shape(choice)))
+            taken = taken | condition
+        return unbroadcast(np.where(taken, 0.0, g), np.shape(default)) if which == 1 else found
 
     return vjp
 
@@ -115,7 +116,7 @@ derivative(np.select, None, _select_vjp(0), _select_vjp(1), needs="0")
 def choose_vjp(g: Any, y: Any, a: Any, choices: Any, out: Any = None, mode: str = "raise") -> Any:
     is_list = isinstance(choices, (list, tuple))
     shapes = [np.shape(c) for c in choices] if is_list else [choices.shape[1:]] * choices.shape[0]
-    number = np.asarray(primal(a))
+    number = as_array(primal(a))
     if mode == "wrap":
         number = number % len(shapes)
     elif mode == "clip":
@@ -128,28 +129,34 @@ derivative(np.choose, None, choose_vjp, needs="0")
 
 
 def block_vjp(g: Any, y: Any, arrays: Any) -> Any:
-    """The blocks are numbered one after the other; the numbers are then put together as the blocks were."""
-    count = 0
+    """Each level of lists is cut up along its axis: the innermost along the last."""
 
-    def numbered(part: Any) -> Any:
-        nonlocal count
-        if isinstance(part, list):
-            return [numbered(each) for each in part]
-        numbers = count + _numbers(part)
-        count += numbers.size
-        return numbers
+    def parted(g: Any, part: Any) -> Any:
+        if not isinstance(part, list):
+            return np.reshape(g, np.shape(part))
+        axis = g.ndim - _depth(part)
+        pieces, start = [], 0
+        for each in part:
+            stop = start + _extent(each, axis, g.ndim)
+            pieces.append(parted(g[(slice(None),) * axis + (slice(start, stop),)], each))
+            start = stop
+        return pieces
 
-    numbers = numbered(arrays)
-    whole = np.reshape(
-        scatter(np.reshape(g, (-1,)), np.block(numbers).ravel(), (count,), g.dtype), (-1,)
-    )
+    return parted(g, arrays)
 
-    def parted(part: Any) -> Any:
-        if isinstance(part, list):
-            return [parted(each) for each in part]
-        return np.reshape(whole[part.ravel()], part.shape)
 
-    return parted(numbers)
+def _depth(part: Any) -> int:
+    return 1 + _depth(part[0]) if isinstance(part, list) else 0
+
+
+def _extent(part: Any, axis: int, ndim: int) -> int:
+    """How long a part of a block is along an axis; what has fewer axes gets them in front."""
+    while isinstance(part, list):
+        if ndim - _depth(part) == axis:
+            return sum(_extent(each, axis, ndim) for each in part)
+        part = part[0]
+    shape = (1,) * (ndim - np.ndim(part)) + np.shape(part)
+    return int(shape[axis])
 
 
 derivative(np.block, block_vjp, needs="")

@@ -13,11 +13,13 @@ from ..tangents import AbstractZero
 
 
 def reshape_vjp(g: Any, y: Any, x: Any, shape: Any = None, order: str = "C", **kwargs: Any) -> Any:
+    if order == "C":  # which not all libraries let one say
+        return np.reshape(g, np.shape(x))
     return np.reshape(g, np.shape(x), order=order)  # type: ignore[call-overload]
 
 
 derivative(np.reshape, reshape_vjp, needs="")
-derivative(np.ravel, lambda g, y, x, order="C": np.reshape(g, np.shape(x), order=order), needs="")
+derivative(np.ravel, lambda g, y, x, order="C": reshape_vjp(g, y, x, np.shape(x), order), needs="")
 for _function in (np.squeeze, np.expand_dims):
     derivative(_function, lambda g, y, x, *args, **kwargs: np.reshape(g, np.shape(x)), needs="")
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 import numpy as np
 
 from ..forms import derivative
 from ..kernels.broadcast import unbroadcast
+from ..kernels.others import is_other
 from ..kernels.products import conj, transposed
 from ..kernels.triangular import cholesky_vjp, solve
 
@@ -61,7 +63,15 @@ def cholesky_of_triangle_vjp(g: Any, y: Any, a: Any, /, *, upper: bool = False) 
     return cholesky_vjp(g, y) * (weights.T if upper else weights)
 
 
-derivative(np.linalg.cholesky, cholesky_of_triangle_vjp, needs="y")
+def _cholesky(a: Any, /, **kwargs: Any) -> Any:
+    """numpy's; dask's function of that name gives the upper factor where numpy's gives the lower."""
+    if is_other(a) and hasattr(a, "chunks"):
+        upper = kwargs.get("upper", False)
+        return sys.modules["dask.array"].linalg.cholesky(a, lower=not upper)
+    return np.linalg.cholesky(a, **kwargs)
+
+
+derivative(np.linalg.cholesky, cholesky_of_triangle_vjp, needs="y", forward=_cholesky)
 
 
 def det_vjp(g: Any, y: Any, x: Any) -> Any:

@@ -13,6 +13,7 @@ import numpy as np
 
 from rules_runtime.forms import derivative, primal
 from rules_runtime.kernels.broadcast import normal_axes
+from rules_runtime.kernels.others import is_other
 
 # -- permutations --------------------------------------------------------------------------------------------------
 
@@ -119,6 +120,10 @@ class _Sorted:
         self.kept = tuple(k for k in range(len(self.shape)) if k not in self.axes)
         self.rows = tuple(self.shape[k] for k in self.kept)
         self.n = int(np.prod([self.shape[k] for k in self.axes]))
+        if is_other(primal(a)):
+            raise NotImplementedError(
+                f"a median or quantile of a {type(primal(a)).__module__} array: which elements it is made of is not known"
+            )
         flat = self.flat(np.asarray(primal(a)))
         self.order = np.argsort(flat, axis=-1, kind="stable")
         self.counts = np.sum(~np.isnan(flat), -1) if skip_nan else np.full(self.rows, self.n)

@@ -8,6 +8,7 @@ import numpy as np
 
 from rules_runtime.forms import constant, derivative, primal
 from rules_runtime.kernels.broadcast import expand, normal_axes
+from rules_runtime.kernels.others import as_array
 from rules_runtime.rules.linalg_spectral import adjoint, diagonal_matrix
 from rules_runtime.tangents import AbstractZero
 
@@ -75,7 +76,7 @@ def ptp_vjp(
 ) -> Any:
     shape = np.shape(a)
     axes = normal_axes(axis, len(shape))
-    values = np.asarray(primal(a))
+    values = as_array(primal(a))
     found: Any = 0.0
     for sign, extreme in ((1.0, np.max), (-1.0, np.min)):
         chosen = values == extreme(values, axis=axes, keepdims=True)

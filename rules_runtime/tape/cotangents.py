@@ -32,7 +32,7 @@ class Pieces:
             if type(g) is not ndarray and hasattr(type(g), "__traced_value__"):
                 return self._traced()
             if not isinstance(g, (ndarray, np.generic, float)):
-                return self._padded()
+                return self._of_others()
         if len(items) > 1:
             tiled = self._tiled()
             if tiled is not None:
@@ -54,26 +54,11 @@ class Pieces:
             total = total + scatter(g, index, self.shape, self.dtype)
         return total
 
-    def _padded(self) -> Any:
+    def _of_others(self) -> Any:
         """For arrays of another library, which may not be written into: zeros around each slice, and their sum."""
         total: Any = None
         for index, g in self.items:
-            widths = []
-            parts = list(index) if type(index) is tuple else [index]
-            if any(part is None or part is Ellipsis for part in parts):
-                raise NotImplementedError(f"the cotangent of a {type(g).__name__} read at {index}")
-            for k, n in enumerate(self.shape):
-                part = parts[k] if k < len(parts) else slice(None)
-                if not isinstance(part, slice):
-                    g = np.expand_dims(g, k)
-                    part = slice(part % n, part % n + 1)
-                start, stop, step = part.indices(n)
-                if step != 1:
-                    raise NotImplementedError(
-                        f"the cotangent of a {type(g).__name__} read at {index}"
-                    )
-                widths.append((start, n - max(start, stop)))
-            wide = np.pad(g, widths)
+            wide = scatter(g, index, self.shape, self.dtype)
             total = wide if total is None else total + wide
         return total
 

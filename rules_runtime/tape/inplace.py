@@ -27,7 +27,7 @@ F8 = np.dtype(float)
 
 
 def setitem(self: Tracer, index: Any, v: Any) -> None:
-    if type(self.value) is not ndarray and not isinstance(primal(self), ndarray):
+    if type(self.value) is not ndarray and not hasattr(type(primal(self)), "__setitem__"):
         raise TypeError("a traced number cannot be assigned to by index")
     if type(index) is Tracer or isinstance(index, (tuple, list)):
         index = operators.untraced_index(index) if type(index) is not Tracer else primal(index)
@@ -147,8 +147,8 @@ def _assign(target: Tracer, new: Tracer, skip: Tracer | None = None) -> None:
 def _inplace(binary: Callable[[Any, Any], Any]) -> Callable[[Tracer, Any], Any]:
     def update(self: Tracer, other: Any) -> Any:
         new = binary(self, other)
-        if new is NotImplemented or not isinstance(primal(self), ndarray):
-            return new  # numbers cannot change: the name refers to a new one
+        if new is NotImplemented or not hasattr(type(primal(self)), "__iadd__"):
+            return new  # numbers (and dask's arrays) cannot change: the name refers to a new one
         return rebind(self, new)
 
     return update

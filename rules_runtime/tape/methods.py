@@ -37,15 +37,14 @@ def _fast_method(function: Any) -> Callable[..., Any]:
 
 
 def _shape_of(shape: tuple[Any, ...]) -> Any:
-    return shape[0] if len(shape) == 1 else shape
+    return shape[0] if len(shape) == 1 and type(shape[0]) is not int else shape
 
 
 def _reshape(self: Tracer, *shape: Any, order: str = "C") -> Any:
     if order == "C":
         fast = FAST_FUNCTIONS.get(np.reshape)
         y = NotImplemented if fast is None else fast((self, _shape_of(shape)), {})
-        if y is not NotImplemented:
-            return y
+        return np.reshape(self, _shape_of(shape)) if y is NotImplemented else y
     return np.reshape(self, _shape_of(shape), order=order)  # type: ignore[call-overload]
 
 
@@ -54,7 +53,10 @@ def _transpose(self: Tracer, *axes: Any) -> Any:
 
 
 def _flatten(self: Tracer, order: str = "C") -> Any:
-    return _copy(np.ravel(self, order=order))  # type: ignore[call-overload]
+    if order == "C":  # which not all libraries let one say
+        return _copy(np.ravel(self))  # type: ignore[arg-type]
+    flat: Any = np.ravel(self, order=order)  # type: ignore[call-overload]
+    return _copy(flat)
 
 
 def _copy(self: Tracer, order: str = "C") -> Any:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from .protocols import FAST_FUNCTIONS
-from .tracer import Tracer, primal
+from .tracer import Tracer
 
 
 def _cut(x: Tracer, axis: int, lengths: list[int]) -> list[Any]:
@@ -26,8 +26,8 @@ def _splitter(function: Callable[..., Any], axis_of: Callable[[int], int]) -> Ca
         if not args or type(args[0]) is not Tracer:
             return NotImplemented
         x, *rest = args
-        value = primal(x)
-        parts = function(value, *rest, **kwargs)  # views; it checks the arguments, too
+        value = np.broadcast_to(0.0, x.shape)
+        parts = function(value, *rest, **kwargs)  # which checks the arguments, too
         axis = axis_of(value.ndim)
         if function in (np.split, np.array_split):
             axis = rest[1] if len(rest) > 1 else kwargs.get("axis", 0)
@@ -43,7 +43,7 @@ def _unstack(args: Any, kwargs: Any) -> Any:
     x = args[0] if args else None
     if type(x) is not Tracer:
         return NotImplemented
-    parts = np.unstack(primal(x), **kwargs)
+    parts = np.unstack(np.broadcast_to(0.0, x.shape), **kwargs)
     before = (slice(None),) * (kwargs.get("axis", 0) % x.ndim)
     return tuple([x[(*before, k)] for k in range(len(parts))])
 

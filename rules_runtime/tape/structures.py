@@ -56,6 +56,8 @@ def parts(x: Any) -> dict[Any, Any] | None:
         return x  # type: ignore[no-any-return]
     if isinstance(x, ndarray):
         return {k: x[k] for k in np.ndindex(x.shape)} if x.dtype.kind == "O" else None
+    if hasattr(kind, "__array_function__"):
+        return None  # an array of another library, of no floating point numbers
     if isinstance(x, Tangent):
         return dict(enumerate(x._parts)) if isinstance(x._parts, tuple) else x._parts
     if isinstance(x, AbstractTangent) or not (

@@ -202,6 +202,7 @@ class Checker(_Open):
                 f"an array that {step} was given, or gave, was changed in place afterwards: its pullback would compute with "
                 "other numbers. Change a copy, or give the operation one."
             )
+        finite = self.finite and _is_finite(call.args[0])  # asked before its memory is used
         try:
             if getattr(call.vjp, "func", call.vjp) is rule_vjp:
                 result = self._by_rule(call)
@@ -212,20 +213,16 @@ class Checker(_Open):
             raise
         given = list(result) if isinstance(result, (tuple, list)) else [result]
         for parent, dx in zip(call.parents, given):
-            self._check(call, parent, dx)
+            self._check(call, parent, dx, finite)
         return result
 
-    def _check(self, call: Call, parent: Step, dx: Any) -> None:
+    def _check(self, call: Call, parent: Step, dx: Any, finite: bool) -> None:
         if dx is None or isinstance(dx, AbstractZero):
             return
         what = f"{call.step} gave for {parent.operation} of shape {parent.shape}"
         self._say(f"{what}: {described(dx)}")
         _check_space(what, dx, parent.shape, parent.dtype.startswith("complex"))
-        if self.finite:
-            self._check_finite(what, call.args[0], dx)
-
-    def _check_finite(self, what: str, g: Any, dx: Any) -> None:
-        if not _is_finite(dx) and _is_finite(g):
+        if finite and not _is_finite(dx):
             raise WrongTangentError(f"{what} infinite or undefined numbers, for a finite cotangent")
 
     def _by_rule(self, call: Call) -> Any:

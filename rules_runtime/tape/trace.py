@@ -12,10 +12,12 @@ import numpy as np
 
 from ..config import HasReverseMode, RuleConfig
 from ..kernels.fill import Fill, Scaled
+from ..kernels.others import is_other
 from ..registry import rrule
 from ..tangents import AbstractZero, NoTangent, NotImplementedTangent, ZeroTangent
 from ..thunks import unthunk
 from .cotangents import Pieces
+from .other_arrays import tell_dask
 from .record import gather, has_rule, try_rule
 from .structures import Path, is_leaf, leaves, parts, rebuild, tangent_at, tangent_of, untraced
 from .sweep import _merge, sweep
@@ -41,6 +43,8 @@ class Trace:
         self.f, self.args = f, args
         if "scipy" in modules and rrule._waiting is not None:
             rrule._waiting()  # its functions are plain Python: a rule must be there before they are called
+        if "dask.array" in modules:
+            tell_dask()
         self.callee_places: Any
         try:
             callee, self.callee_places = f, nowhere
@@ -198,6 +202,8 @@ def seed(dy: Any, value: Any) -> Any:
         raise ValueError(f"a cotangent of shape {np.shape(dy)} for a result of shape {shape}")
     if np.iscomplexobj(dy) and not np.iscomplexobj(value):
         dy = np.real(dy)
+    if shape == () and not is_other(dy) and is_other(primal(value)) and type(dy) is not Tracer:
+        dy = np.full_like(primal(value), dy)  # what comes of it is of the same library
     kind = np.result_type(primal(dy)).kind
     return dy if kind in "fc" else dy * 1.0
 
@@ -223,6 +229,8 @@ def finished(x: Any, g: Any, is_shared: bool, written_out: bool) -> Any:
     elif type(g) is Scaled:
         g = g.dense()
         is_shared = False
+    if is_other(x) and not is_other(g) and type(g) is not Tracer:
+        g = np.zeros_like(x) + g
     if type(g) is Tracer or kind is Tracer:
         return np.real(g) if np.iscomplexobj(g) and not np.iscomplexobj(x) else g
     if kind is ndarray:

@@ -65,6 +65,8 @@ class Tracer:
 
     __slots__ = ("__weakref__", "base", "index", "tape", "value", "views")
 
+    __array_priority__ = 1000.0  # CuPy leaves operations to what has more than its arrays
+
     value: Any
     tape: Tape
     index: int
@@ -214,6 +216,12 @@ class Tracer:
             out.flags.writeable = False
             self.views = [*getattr(self, "views", ()), ref(out)]
         return out
+
+    def __dask_tokenize__(self) -> NoReturn:
+        raise TypeError(
+            "a traced value cannot be put into a dask graph, which would lose its derivative: use numpy's functions on dask arrays "
+            "(np.sum, not dask.array.sum), or take the plain value with ignore_derivatives(x)"
+        )
 
     def __reduce__(self) -> NoReturn:
         raise TypeError(

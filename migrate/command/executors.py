@@ -36,7 +36,7 @@ def _dask(address: str) -> Iterator[Executor]:
         ) from None
     try:
         client = connect(f"tcp://{address}", timeout="10s")
-    except OSError as error:
+    except (OSError, ValueError) as error:
         raise Stop(
             f"--executor dask://{address}: no scheduler answers there ({error}); start one with `dask scheduler`"
         ) from None
@@ -52,10 +52,14 @@ def _of_function(name: str) -> Iterator[Executor]:
     sys.path.insert(0, "")
     try:
         executor = getattr(import_module(module), function)()
+        if not hasattr(executor, "submit"):
+            raise TypeError(f"{function}() gave {executor!r}, which is no executor")
     except (ImportError, AttributeError) as error:
         raise Stop(
             f"--executor {name}: {error}; the module is looked for in this folder and on Python's path"
         ) from None
+    except Exception as error:  # the user's code may fail in any way
+        raise Stop(f"--executor {name}: failed: {type(error).__name__}: {error}") from None
     finally:
         sys.path.remove("")
     with executor:

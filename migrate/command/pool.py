@@ -49,12 +49,24 @@ def plan_over(executor: Executor, jobs: Iterable[Job], ahead: int = 64) -> Itera
         for chunk in _chunks(jobs):
             running.append((chunk, executor.submit(plan_chunk, chunk)))
             if len(running) >= ahead:
-                yield from running.popleft()[1].result()
+                yield from _result(running.popleft()[1])
         while running:
-            yield from running.popleft()[1].result()
+            yield from _result(running.popleft()[1])
     finally:
         for _, future in running:
             future.cancel()
+
+
+def _result(future: Future[tuple[Outcome, ...]]) -> tuple[Outcome, ...]:
+    from migrate.command.errors import Stop
+
+    try:
+        return future.result()
+    except Exception as error:  # plan_chunk lets none through: it is the worker's
+        raise Stop(
+            f"--executor: a worker failed: {type(error).__name__}: {error}; "
+            "see that it has this version of rrule-migrate; nothing was written"
+        ) from None
 
 
 def _in_processes(jobs: Iterable[Job], number: int, size: int) -> Iterator[Outcome]:

@@ -13,10 +13,10 @@ from typing import Any
 import numpy as np
 
 from ..forms import FORMS
-from ..kernels.broadcast import expand, full_view, normal_axes, unbroadcast
+from ..kernels.broadcast import expand, full_view, normal_axes
 from ..kernels.elementwise import maximum_vjp, minimum_vjp
 from ..kernels.extrema import extremum_cotangent
-from . import operators
+from . import broadcasting, operators
 from .cotangents import Fill
 from .record import note_view
 from .sweep import INTO, OVERWRITE, SHARED, VIEW, takes_fill
@@ -355,84 +355,22 @@ FUNCTIONS: dict[Any, Callable[[Any, Any], Any]] = {
 # ---- functions of two arguments by their static forms --------------------------------------
 
 
-def one_side_vjp(g: Any, saved: Any) -> Any:
-    vjp, z, x, y, shape = saved
-    dx = vjp(g, z, x, y)
-    return dx if shape is None or np.shape(dx) == shape else unbroadcast(dx, shape)
-
-
-def both_sides_vjp(g: Any, saved: Any) -> Any:
-    left, right, z, x, y, xs, ys = saved
-    dx, dy = left(g, z, x, y), right(g, z, x, y)
-    if np.shape(dx) != xs:
-        dx = unbroadcast(dx, xs)
-    if np.shape(dy) != ys:
-        dy = unbroadcast(dy, ys)
-    return dx, dy
-
-
-_plain = (ndarray, float64, float, int)
 _by_constant = {np.maximum: maximum_vjp, np.minimum: minimum_vjp}
 
 
 def binary(ufunc: Any, a: Any, b: Any) -> Any:
-    """A function of two arguments with a static form, on plain real values of one trace; else NotImplemented."""
+    """A function of two arguments with a static form, on plain values of one trace; else NotImplemented."""
+    special = _by_constant.get(ufunc)
+    if special is not None and type(a) is Tracer and type(b) is not Tracer:
+        x = a.value
+        if type(x) is ndarray and x.dtype is F8 and (type(b) in _constants or type(b) is ndarray):
+            z = ufunc(x, b)
+            if z.dtype is F8 and z.shape == x.shape:
+                return _record(a, z, special, (x, b), OVERWRITE)
     form = FORMS.get(ufunc)
     if form is None or len(form.vjps) != 2 or not form.broadcasts:
         return NotImplemented
-    if type(a) is Tracer:
-        x, tape = a.value, a.tape
-        if type(b) is Tracer:
-            if b.tape is not tape:
-                return NotImplemented
-            y = b.value
-        else:
-            y = b
-    else:
-        x, y, tape = a, b.value, b.tape
-    if type(x) not in _plain or type(y) not in _plain:
-        return NotImplemented
-    z = ufunc(x, y)
-    if type(z) is ndarray:
-        if z.dtype is not F8:
-            return NotImplemented
-    elif type(z) is not float64:
-        return NotImplemented
-    xs = x.shape if type(x) is ndarray else ()
-    ys = y.shape if type(y) is ndarray else ()
-    keeps = form.keeps
-    if keeps is None:
-        kx, ky, kz = x, y, z
-    else:
-        kx, ky = x if 0 in keeps else None, y if 1 in keeps else None
-        kz = z if form.keeps_result else None
-    left, right = form.vjps
-    if type(a) is not Tracer:
-        if right is None:
-            return NotImplemented
-        entry: Any = (b.index, one_side_vjp, (right, kz, kx, ky, ys), SHARED)
-    elif type(b) is not Tracer:
-        if left is None:
-            return NotImplemented
-        special = _by_constant.get(ufunc)
-        if special is not None and type(z) is ndarray and xs == z.shape:
-            entry = (a.index, special, (x, y), OVERWRITE)
-        else:
-            entry = (a.index, one_side_vjp, (left, kz, kx, ky, xs), SHARED)
-    else:
-        if left is None or right is None:
-            return NotImplemented
-        entry = (
-            a.index,
-            b.index,
-            both_sides_vjp,
-            (left, right, kz, kx, ky, xs, ys),
-            SHARED,
-            None,
-        )
-    t = Tracer()
-    t.value = z
-    t.tape = tape
-    t.index = len(tape)
-    tape.append(entry)
-    return t
+    return broadcasting.binary(form, a, b)
+
+
+_constants = (float64, float, int)

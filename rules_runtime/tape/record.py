@@ -20,11 +20,12 @@ import numpy as np
 from ..callees import call_of
 from ..errors import RuleError, RulesError
 from ..forms import FORMS, FORMULAS, POSITIONS, Form, Spec
-from ..kernels.broadcast import unbroadcast
 from ..kernels.others import is_other
 from ..registry import rrule
 from ..tangents import AbstractZero, NoTangent, ZeroTangent
 from ..thunks import InplaceableThunk, unthunk
+from .broadcasting import binary, unary
+from .broadcasting import fitted as fit_to
 from .structures import inner_tape, is_leaf, leaves, rebuild, tangent_at, tangent_of, untraced
 from .sweep import FORM, INTO, PART, SHARED
 from .tracer import Tape, Tracer, primal, tracer
@@ -174,6 +175,14 @@ def apply(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str,
     """
     form = FORMS.get(function)
     if form is not None and not form.constant and function not in OVERRIDDEN:
+        if form.broadcasts and not kwargs:
+            y = NotImplemented
+            if len(args) == 2:
+                y = binary(form, *args) if len(form.vjps) == 2 else y
+            elif len(args) == 1 and type(args[0]) is Tracer:
+                y = unary(form, args[0])
+            if y is not NotImplemented:
+                return y
         tape = _tape_of_plain(args, type(function) is not np.ufunc)
         if tape is not None and (not kwargs or _are_options(form, kwargs)):
             return record_form(tape, form, args, kwargs)
@@ -224,20 +233,26 @@ def _tape_of_plain(args: tuple[Any, ...], ints: bool) -> Tape | None:
 
 
 def _is_tuple_of_ints(x: Any) -> bool:
-    return type(x) is tuple and all([type(k) is int for k in x])
+    if type(x) is not tuple:
+        return False
+    for k in x:
+        if type(k) is not int:
+            return False
+    return True
 
 
 def _are_options(form: Form, kwargs: dict[str, Any]) -> bool:
     """Whether keyword arguments hold nothing traced and mean nothing but what the function's rule knows."""
     if type(form.function) is np.ufunc or kwargs.get("out") is not None:
         return False
-    return all(
-        [
-            (type(v) in _plain_kinds and (type(v) is not ndarray or not v.dtype.hasobject))
-            or _is_tuple_of_ints(v)
-            for v in kwargs.values()
-        ]
-    )
+    for v in kwargs.values():
+        kind = type(v)
+        if kind is ndarray:
+            if v.dtype.hasobject:
+                return False
+        elif kind not in _plain_kinds and not _is_tuple_of_ints(v):
+            return False
+    return True
 
 
 def _plain(kwargs: dict[str, Any]) -> dict[str, Any]:
@@ -296,13 +311,8 @@ def record_form(tape: Tape, form: Form, args: tuple[Any, ...], kwargs: dict[str,
     if count == 1 and type(numbers[0]) is int:
         k = numbers[0]
         entry = (places[0], one_vjp, (vjps[k], kept_y, kept, kwargs, _fit(values[k])), FORM)
-    elif count == 2 and form.broadcasts:
-        k, m = numbers
-        fits = _fit(values[k]), _fit(values[m])
-        entry = (*places, two_vjp, (vjps[k], vjps[m], kept_y, kept, kwargs, *fits), FORM, None)
     else:
-        fits = tuple([_fit_of(values, k) for k in numbers])
-        saved = (form, kept_y, kept, kwargs, numbers, fits)
+        saved = (form, kept_y, kept, kwargs, numbers, [_fit_of(values, k) for k in numbers])
         entry = (places, form_vjp, saved, SHARED, None, None, None)
     if is_leaf(y):
         t = Tracer()
@@ -313,12 +323,14 @@ def record_form(tape: Tape, form: Form, args: tuple[Any, ...], kwargs: dict[str,
         if count == 1 and (type(y) is Tracer or (type(y) is ndarray and y.base is not None)):
             note_if_view(args, numbers[0], t)
         return t
-    if isinstance(y, (tuple, list)) and all([type(part) in _plain_kinds for part in y]):
+    if isinstance(y, (tuple, list)) and _plain_kinds.issuperset(map(type, y)):
         made = _record_parts(tape, entry, y)
-        if any([type(part) is ndarray and part.base is not None for part in y]):
-            note_views(made, tape, args)
-        return made
+        return note_views(made, tape, args) if any(map(_has_base, y)) else made
     return note_views(record_structure(tape, entry, y, as_tuple), tape, args)
+
+
+def _has_base(x: Any) -> bool:
+    return type(x) is ndarray and x.base is not None
 
 
 def _record_parts(tape: Tape, entry: Any, y: Any) -> Any:
@@ -450,17 +462,6 @@ def one_vjp(g: Any, saved: Any) -> Any:
     return _unlike(dx, y, args)
 
 
-def two_vjp(g: Any, saved: Any) -> tuple[Any, Any]:
-    """The same for both traced arguments of a function that broadcasts."""
-    left, right, y, args, kwargs, fit_x, fit_y = saved
-    dx, dy = left(g, y, *args, **kwargs), right(g, y, *args, **kwargs)
-    if type(dx) is not ndarray or dx.shape != fit_x[0] or (dx.dtype.kind == "c") is not fit_x[1]:
-        dx = fitted(dx, fit_x)
-    if type(dy) is not ndarray or dy.shape != fit_y[0] or (dy.dtype.kind == "c") is not fit_y[1]:
-        dy = fitted(dy, fit_y)
-    return _unlike(dx, y, args), _unlike(dy, y, args)
-
-
 def _unlike(dx: Any, y: Any, args: Any) -> Any:
     """A cotangent that is none of the arrays of the forward pass; those are not the tape's to add to."""
     if dx is y:
@@ -498,15 +499,7 @@ def fitted(dx: Any, fit: tuple[tuple[int, ...], bool]) -> Any:
             dx = np.stack(dx)
         elif isinstance(dx, int):
             dx = float(dx)
-    shape, is_complex = fit
-    if np.iscomplexobj(dx):
-        if not is_complex:
-            dx = np.real(dx)
-    elif is_complex and type(dx) is ndarray:
-        dx = dx + 0j  # to which others can be added
-    if np.shape(dx) != shape:
-        dx = unbroadcast(dx, shape)
-    return dx
+    return fit_to(dx, *fit)
 
 
 def as_tuple(y: Any, items: list[Any]) -> Any:

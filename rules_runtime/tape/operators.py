@@ -33,6 +33,7 @@ from ..kernels.elementwise import (
 )
 from ..kernels.large import large_reciprocal_vjp, large_times_vjp
 from ..kernels.memory import LARGE, RESULT, binary, unary
+from ..kernels.others import check_index
 from ..kernels.products import matmul as fast_matmul
 from ..kernels.products import (
     matmul_left_vjp,
@@ -550,6 +551,8 @@ def _getitem(self: Tracer, index: Any) -> Any:
     add_at = None
     if not is_basic(index):
         add_at = scatter
+        if type(x) is not ndarray:
+            check_index(index)
     elif hasattr(type(primal(y)), "__iadd__"):  # an array, and one that can be updated in place
         t.base = (self, index)
         note_view(self, t)

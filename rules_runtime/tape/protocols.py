@@ -44,6 +44,9 @@ FAST_BINARY: dict[Any, tuple[Callable[..., Any], Callable[..., Any]]] = {
 FAST_FUNCTIONS: dict[Any, Callable[..., Any]] = dict(fast.FUNCTIONS)
 
 
+_sequences = (list, tuple)
+
+
 def array_ufunc(self: Tracer, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:
     if method == "__call__" and not kwargs:
         if len(inputs) == 1:
@@ -77,8 +80,9 @@ def array_ufunc(self: Tracer, ufunc: Any, method: str, *inputs: Any, **kwargs: A
             if pair is not None:
                 x, y = inputs
                 if type(x) is Tracer:
-                    return pair[0](x, y)
-                if type(x) is not ndarray or x.dtype.kind != "O":
+                    if type(y) not in _sequences:
+                        return pair[0](x, y)
+                elif type(x) not in _sequences and (type(x) is not ndarray or x.dtype.kind != "O"):
                     return pair[1](y, x)
             elif len(inputs) == 2 and ufunc not in OVERRIDDEN:
                 z = fast.binary(ufunc, *inputs)

@@ -94,6 +94,11 @@ def test_lists_for_arrays(f: Any) -> None:
     ):
         wanted = (g(x + 1e-6) - g(x - 1e-6)) / 2e-6
         assert gradient(lambda x, g=g: np.sum(g(x)), x)[0] == pytest.approx(wanted, rel=1e-6)
+    for f_of_number in (
+        lambda v: np.sum(np.add(v, [1.0, 2.0])),
+        lambda v: np.sum(np.multiply([1, 1], v)),
+    ):
+        assert gradient(f_of_number, 3.0) == gradient(f_of_number, np.float64(3.0)) == (2.0,)
     (dx,) = gradient(lambda x: np.sum(f(x[1], [x[0], 1.0, x[2]])), x)
     wanted = gradient(lambda x: np.sum(f(x[1], np.stack([x[0], 1.0, x[2]]))), x)[0]
     assert np.array_equal(dx, wanted)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 
 from migrate.model import FileFailed, RuleConverted
@@ -30,11 +31,12 @@ def dangling(path: str) -> FileFailed:
 
 
 def unreadable(path: str, error: OSError) -> FileFailed:
+    remedy = "mend or remove the link" if error.errno == errno.ELOOP else "check its permissions"
     return FileFailed(
         path,
         UNREADABLE,
         f"cannot be read: {error.strerror or error}",
-        "check its permissions, or pass --exclude for it",
+        f"{remedy}, or pass --exclude for it",
     )
 
 

@@ -243,6 +243,7 @@ def read_source(data: bytes) -> Source:
         raise SourceError(
             f"its encoding cannot be read: {error}",
             "correct the coding cookie in its first two lines",
+            1 if b"coding" in data.partition(b"\n")[0] else 2,
         ) from None
     encoding = "utf-8" if bom else encoding
     try:
@@ -256,6 +257,9 @@ def read_source(data: bytes) -> Source:
             "save it in that encoding, or name its real one in a coding cookie",
             line,
         ) from None
+    if "\0" in original:  # Python says so too, but not where
+        line = original.count("\n", 0, original.index("\0")) + 1
+        raise SourceError("it holds a null byte", "remove what is not text", line)
     if original.encode(encoding) != body:
         raise SourceError(
             f"its bytes do not survive a round trip through {encoding}", "save the file as UTF-8"

@@ -106,6 +106,29 @@ def test_what_a_person_has_to_do_is_told(scratch: Path, git: Callable[..., str],
     assert "rrule-migrate --explain RM201 says what to do about what is left." in lines
 
 
+@pytest.mark.parametrize("page", ["README.md", "docs/command/README.md"])
+def test_the_hook_on_the_pages(scratch: Path, git: Callable[..., str], page: str) -> None:
+    found = re.search(
+        r"```yaml\n(repos:\n- repo: local\n.*?)```", (ROOT / page).read_text(encoding="utf-8"), re.S
+    )
+    assert found
+    text = found[1].replace("entry: rrule-migrate", f"entry: {shlex.join(PROGRAM)}")
+    (scratch / ".pre-commit-config.yaml").write_text(text)
+    git("add", ".")
+    assert PRE_COMMIT is not None
+    done = subprocess.run(
+        [PRE_COMMIT, "run", "--all-files"],
+        cwd=scratch,
+        env=environment(),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert "would rewrite rules.py: 1 rule" in done.stdout
+    assert "gen.py" not in done.stdout
+
+
 @pytest.mark.nightly
 def test_the_hook_installs(scratch: Path, git: Callable[..., str]) -> None:
     done = run(scratch, git, "rrule-migrate", local=False)

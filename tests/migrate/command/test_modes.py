@@ -167,6 +167,7 @@ def test_bad_stdin_comes_out_as_it_went_in_and_is_2(command: Command) -> None:
 def test_stdin_with_check_or_diff(command: Command) -> None:
     done = command("--check", "-", input=RULE)
     assert (done.code, done.out) == (1, b"")
+    assert "would convert <stdin>: 1 rule" in done.err
     done = command("--diff", "-", "--stdin-filename", "rules.py", input=RULE)
     assert done.code == 1
     assert done.out.startswith(b"--- a/rules.py\n+++ b/rules.py\n@@ ")

@@ -16,6 +16,7 @@ import numpy as np
 
 from .errors import NotImplementedTangentError
 from .kernels.broadcast import unbroadcast
+from .kernels.others import like
 from .tangents import AbstractZero, NoTangent, Tangent
 
 Vjp = Callable[..., Any]
@@ -162,6 +163,6 @@ def primal(x: Any) -> Any:
 def filled(g: Sequence[Any], y: Sequence[Any]) -> tuple[Any, ...]:
     """The parts of a structured cotangent, zeros as arrays of the shape of the parts of `y`."""
     return tuple(
-        np.zeros(yk.shape, yk.dtype) if isinstance(gk, AbstractZero) or gk is None else gk
+        like(np.zeros(yk.shape, yk.dtype), yk) if isinstance(gk, AbstractZero) or gk is None else gk
         for gk, yk in zip(g, y, strict=True)
     )

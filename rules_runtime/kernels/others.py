@@ -29,6 +29,13 @@ def as_array(x: Any) -> Any:
     return x if is_other(x) else np.asarray(x)
 
 
+def like(constant: Any, x: Any) -> Any:
+    """An array of numpy's as one of the library that `x` is of, whose arrays may not work with numpy's."""
+    while hasattr(type(x), "__traced_value__"):
+        x = x.__traced_value__()
+    return np.asarray(constant, like=x) if is_other(x) else constant
+
+
 def broadcast_like(g: Any, shape: tuple[int, ...], x: Any) -> Any:
     """`np.broadcast_to(g, shape)`, where `shape` is that of `x`: in the chunks of `x`, where it has any."""
     chunks = getattr(x, "chunks", None)

@@ -11,6 +11,8 @@ from typing import Any
 
 import numpy as np
 
+from .others import like
+
 ndarray = np.ndarray
 BLOCK = 48
 _above = np.triu(np.ones((BLOCK, BLOCK), bool), 1)
@@ -83,7 +85,7 @@ def _phi(x: Any) -> Any:
         x = np.tril(x)
         x[..., range(n), range(n)] *= 0.5
         return x
-    return np.tril(x) * (1.0 - 0.5 * np.eye(n))
+    return np.tril(x) * like(1.0 - 0.5 * np.eye(n), x)
 
 
 def cholesky_vjp(g: Any, factor: Any) -> Any:

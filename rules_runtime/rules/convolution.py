@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from rules_runtime.forms import derivative
+from rules_runtime.kernels.others import like
 
 
 def _full(g: Any, m: int, n: int, mode: Any, turned: bool) -> Any:
@@ -20,8 +21,8 @@ def _full(g: Any, m: int, n: int, mode: Any, turned: bool) -> Any:
     start = {"full": 0, "same": (shorter - 1) // 2, "valid": shorter - 1}[mode]
     if turned:
         start = whole - start - g.shape[0]
-    parts = [np.zeros(start, g.dtype), g, np.zeros(whole - start - g.shape[0], g.dtype)]
-    return np.concatenate(parts)
+    before, after = np.zeros(start, g.dtype), np.zeros(whole - start - g.shape[0], g.dtype)
+    return np.concatenate([like(before, g), g, like(after, g)])
 
 
 def _convolve_vjp(which: int) -> Any:

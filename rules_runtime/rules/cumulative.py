@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from rules_runtime.forms import Spec, derivative, primal
-from rules_runtime.kernels.others import is_other
+from rules_runtime.kernels.others import is_other, like
 
 
 def running_sum_back(g: Any, axis: int) -> Any:
@@ -36,7 +36,7 @@ def _one_left_out(g: Any, x: Any, axis: int) -> Any:
     """The same for higher orders: every product without one of its factors, written out."""
     g, x = np.moveaxis(g, axis, -1), np.moveaxis(x, axis, -1)
     n = x.shape[-1]
-    without = np.cumprod(np.where(np.eye(n, dtype=bool), 1.0, x[..., None, :]), axis=-1)
+    without = np.cumprod(np.where(like(np.eye(n, dtype=bool), x), 1.0, x[..., None, :]), axis=-1)
     found = np.sum(np.triu(np.conj(without)) * g[..., None, :], axis=-1)
     return np.moveaxis(found, -1, axis)
 

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from rules_runtime.forms import derivative, primal
+from rules_runtime.kernels.others import like
 from rules_runtime.kernels.scatter import scatter
 from rules_runtime.tangents import AbstractZero
 
@@ -24,7 +25,7 @@ def _padded(g: Any, axis: int, before: int, after: int) -> Any:
     for length, at in ((before, 0), (after, len(parts) + 1)):
         if length:
             shape = (*g.shape[:axis], length, *g.shape[axis + 1 :])
-            parts.insert(at, np.zeros(shape, g.dtype))
+            parts.insert(at, like(np.zeros(shape, g.dtype), g))
     return np.concatenate(parts, axis=axis) if len(parts) > 1 else g
 
 
@@ -140,7 +141,7 @@ def _distance_adjoint(g: Any, f: Any, h: Any, axis: int, edge_order: int) -> Any
 
 
 def _along(weight: Any, g: Any, axis: int) -> Any:
-    return weight.reshape((-1,) + (1,) * (g.ndim - 1 - axis))
+    return like(weight.reshape((-1,) + (1,) * (g.ndim - 1 - axis)), g)
 
 
 def _stencils(g: Any, h: Any, axis: int, edge_order: int) -> list[tuple[Any, int, Any, Any]]:
@@ -232,7 +233,7 @@ def _trapezoid_vjp(which: int) -> Any:
         g = np.expand_dims(g, axis)
         if which == 0:
             half = g * _distances(y, x, dx, axis) / 2
-            half = half + np.zeros(_pairs(y.shape, axis), half.dtype)
+            half = half + like(np.zeros(_pairs(y.shape, axis), half.dtype), half)
             return _padded(half, axis, 1, 0) + _padded(half, axis, 0, 1)
         means = (_cut(y, axis, 1, None) + _cut(y, axis, None, -1)) / 2
         areas = g * np.conj(means)

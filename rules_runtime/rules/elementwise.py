@@ -165,9 +165,9 @@ def _limits(a_min: Any, a_max: Any, kwargs: Any) -> tuple[Any, Any]:
 def clip_vjp(g: Any, y: Any, x: Any, a_min: Any = None, a_max: Any = None, **kwargs: Any) -> Any:
     low, high = _limits(a_min, a_max, kwargs)
     x = primal(x)
-    inside = np.ones(np.shape(x), bool)
+    inside: Any = True
     if low is not None:
-        inside = inside & (x >= low)
+        inside = x >= low
     if high is not None:
         inside = inside & (x <= high)
     return g * inside

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from rules_runtime.forms import constant, derivative
+from rules_runtime.kernels.others import like
 
 _OTHER: dict[Any, Any] = {
     None: "forward",
@@ -61,12 +62,12 @@ def _ifft_adjoint(g: Any, length: int, n: int, axis: int, norm: str | None) -> A
 
 
 def _rfft_adjoint(g: Any, length: int, n: int, axis: int, norm: str | None) -> Any:
-    weights = _along(1 / _doubled(n, g.dtype), g.ndim, axis)
+    weights = like(_along(1 / _doubled(n, g.dtype), g.ndim, axis), g)
     return resized(np.fft.irfft(g * weights, n, axis, norm=_OTHER[norm]), length, axis)
 
 
 def _irfft_adjoint(g: Any, length: int, n: int, axis: int, norm: str | None) -> Any:
-    weights = _along(_doubled(n, g.dtype), g.ndim, axis)
+    weights = like(_along(_doubled(n, g.dtype), g.ndim, axis), g)
     return resized(np.fft.rfft(g, n, axis, norm=_OTHER[norm]) * weights, length, axis)
 
 

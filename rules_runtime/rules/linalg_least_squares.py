@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from rules_runtime.forms import derivative
-from rules_runtime.rules.linalg_spectral import adjoint, from_triangle, svdvals_vjp
+from rules_runtime.rules.linalg_spectral import adjoint, diagonal_matrix, from_triangle, svdvals_vjp
 from rules_runtime.tangents import AbstractZero
 
 # -- QR ------------------------------------------------------------------------------------------------------------
@@ -45,7 +45,7 @@ def _qr_adjoint(gq: Any, gr: Any, q: Any, r: Any) -> Any:
     inner = r @ adjoint(gr) - adjoint(gq) @ q
     lower = np.tril(inner, -1)
     diagonal = np.real(np.diagonal(inner, axis1=-2, axis2=-1))
-    symmetric = lower + adjoint(lower) + diagonal[..., None] * np.eye(n)
+    symmetric = lower + adjoint(lower) + diagonal_matrix(diagonal)
     return adjoint(np.linalg.solve(r, adjoint(gq + q @ symmetric)))
 
 

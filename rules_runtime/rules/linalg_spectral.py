@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 
 from rules_runtime.forms import derivative, primal
+from rules_runtime.kernels.others import like
 from rules_runtime.tangents import AbstractZero
 
 
@@ -28,7 +29,7 @@ def adjoint(x: Any) -> Any:
 
 def diagonal_matrix(d: Any) -> Any:
     """A stack of diagonal matrices from a stack of vectors."""
-    return d[..., None] * np.eye(d.shape[-1])
+    return d[..., None] * like(np.eye(d.shape[-1]), d)
 
 
 def safe_inverse(x: Any) -> Any:

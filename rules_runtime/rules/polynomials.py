@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from rules_runtime.forms import derivative, primal
+from rules_runtime.kernels.others import like
 from rules_runtime.rules.linalg_spectral import adjoint
 from rules_runtime.tangents import AbstractZero
 
@@ -16,7 +17,7 @@ from rules_runtime.tangents import AbstractZero
 
 def polyval_vjp_p(g: Any, y: Any, p: Any, x: Any) -> Any:
     n = np.shape(p)[0]
-    exponents = np.arange(n)[::-1].reshape((-1,) + (1,) * np.ndim(x))
+    exponents = like(np.arange(n)[::-1].reshape((-1,) + (1,) * np.ndim(x)), p)
     powers = np.conj(np.power(x, exponents))
     return np.sum(g * powers, axis=tuple(range(1, 1 + np.ndim(x))))
 
@@ -25,7 +26,7 @@ def polyval_vjp_x(g: Any, y: Any, p: Any, x: Any) -> Any:
     n = np.shape(p)[0]
     if n < 2:
         return 0.0 * g
-    return g * np.conj(np.polyval(p[:-1] * np.arange(n - 1, 0, -1), x))
+    return g * np.conj(np.polyval(p[:-1] * like(np.arange(n - 1, 0, -1), p), x))
 
 
 derivative(np.polyval, polyval_vjp_p, polyval_vjp_x, needs="01")

@@ -8,6 +8,7 @@ import numpy as np
 
 from rules_runtime.forms import derivative
 from rules_runtime.kernels.broadcast import unbroadcast
+from rules_runtime.kernels.others import like
 from rules_runtime.tangents import AbstractZero
 
 # -- from one number to another ------------------------------------------------------------------------------------
@@ -102,7 +103,7 @@ derivative(np.geomspace, _geomspace_vjp(0), _geomspace_vjp(1))
 
 def vander_vjp(g: Any, y: Any, x: Any, N: int | None = None, increasing: bool = False) -> Any:
     n = x.shape[0] if N is None else N
-    exponents = np.arange(n) if increasing else np.arange(n)[::-1]
+    exponents = like(np.arange(n) if increasing else np.arange(n)[::-1], x)
     lower = np.maximum(exponents - 1, 0)
     slopes = exponents * np.power(x[:, None], lower)
     return np.sum(g * np.conj(slopes), axis=1)

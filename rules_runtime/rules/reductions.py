@@ -9,7 +9,7 @@ import numpy as np
 from ..forms import constant, derivative, primal
 from ..kernels.broadcast import expand, normal_axes
 from ..kernels.extrema import extremum_cotangent
-from ..kernels.others import broadcast_like, is_other
+from ..kernels.others import broadcast_like, is_other, like
 from ..kernels.products import conj
 
 
@@ -66,7 +66,7 @@ def _others(x: Any, axis: Any) -> Any:
     axes = normal_axes(axis, np.ndim(x))
     moved = np.moveaxis(x, axes, tuple(range(np.ndim(x) - len(axes), np.ndim(x))))
     flat = np.reshape(moved, moved.shape[: np.ndim(x) - len(axes)] + (-1,))
-    ones = np.ones(flat.shape[:-1] + (1,))
+    ones = like(np.ones(flat.shape[:-1] + (1,)), x)
     before = np.cumprod(np.concatenate([ones, flat[..., :-1]], axis=-1), axis=-1)
     behind = np.cumprod(np.concatenate([ones, flat[..., :0:-1]], axis=-1), axis=-1)[..., ::-1]
     return np.moveaxis(

@@ -8,6 +8,7 @@ import numpy as np
 
 from ..forms import constant, derivative
 from ..kernels.broadcast import normal_axes, unbroadcast
+from ..kernels.others import like
 from ..kernels.scatter import scatter
 from ..tangents import AbstractZero
 
@@ -266,7 +267,7 @@ derivative(np.triu, lambda g, y, x, k=0: np.triu(g, k), needs="")
 
 def trace_vjp(g: Any, y: Any, x: Any, offset: int = 0, axis1: int = 0, axis2: int = 1, dtype: Any = None, out: Any = None) -> Any:  # fmt: skip
     shape = np.shape(x)
-    eye = np.eye(shape[axis1], shape[axis2], offset)
+    eye = like(np.eye(shape[axis1], shape[axis2], offset), g)
     full = np.expand_dims(g, (-2, -1)) * eye
     return np.moveaxis(full, (-2, -1), (axis1, axis2))
 
@@ -292,7 +293,7 @@ def window_vjp(g: Any, y: Any, x: Any, window_shape: Any, axis: Any = None, **kw
     shape = np.shape(x)
     window = tuple(window_shape) if np.iterable(window_shape) else (window_shape,)
     axes = normal_axes(axis, len(shape))
-    total: Any = None if hasattr(type(g), "__traced_value__") else np.zeros(shape, g.dtype)
+    total: Any = np.zeros(shape, g.dtype) if type(g) is np.ndarray else None
     for offset in np.ndindex(window):
         part = g[(..., *offset)]
         starts = [0] * len(shape)

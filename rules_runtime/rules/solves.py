@@ -9,7 +9,7 @@ import numpy as np
 
 from ..forms import derivative
 from ..kernels.broadcast import unbroadcast
-from ..kernels.others import is_other
+from ..kernels.others import is_other, like
 from ..kernels.products import conj, transposed
 from ..kernels.triangular import cholesky_vjp, solve
 
@@ -60,7 +60,7 @@ def cholesky_of_triangle_vjp(g: Any, y: Any, a: Any, /, *, upper: bool = False) 
     n = np.shape(y)[-1]
     weights = np.tril(np.full((n, n), 2.0))
     weights[range(n), range(n)] = 1.0
-    return cholesky_vjp(g, y) * (weights.T if upper else weights)
+    return cholesky_vjp(g, y) * like(weights.T if upper else weights, y)
 
 
 def _cholesky(a: Any, /, **kwargs: Any) -> Any:

@@ -8,7 +8,7 @@ import numpy as np
 
 from rules_runtime.forms import constant, derivative, primal
 from rules_runtime.kernels.broadcast import expand, normal_axes
-from rules_runtime.kernels.others import as_array
+from rules_runtime.kernels.others import as_array, like
 from rules_runtime.rules.linalg_spectral import adjoint, diagonal_matrix
 from rules_runtime.tangents import AbstractZero
 
@@ -42,8 +42,8 @@ def _average_vjp(which: int) -> Any:
     ) -> Any:
         shape = np.shape(a)
         axes = normal_axes(axis, len(shape))
-        w = _spread_weights(weights, shape, axes, axis)
-        total = np.sum(w + np.zeros(shape), axis=axes, keepdims=True)
+        w = like(_spread_weights(weights, shape, axes, axis), a)
+        total = np.sum(w + like(np.zeros(shape), a), axis=axes, keepdims=True)
         mean_g, total_g = (g[0], g[1]) if returned else (g, None)
         found: Any = 0.0
         if not isinstance(mean_g, AbstractZero):
@@ -53,7 +53,7 @@ def _average_vjp(which: int) -> Any:
         if which == 1 and total_g is not None and not isinstance(total_g, AbstractZero):
             found = found + expand(total_g, shape, axes)
         if which == 0:
-            return found + np.zeros(shape) if np.shape(found) != shape else found
+            return found + like(np.zeros(shape), a) if np.shape(found) != shape else found
         return _summed_to_weights(found, weights, axes, axis)
 
     return vjp
@@ -101,13 +101,13 @@ class _Observations:
         self.split = rows[0].shape[0]
         n = self.x.shape[1]
         ddof = (0 if bias else 1) if ddof is None else ddof
-        w = np.ones(n) if fw is None else np.asarray(fw, dtype=float)
-        w = w if aw is None else w * np.asarray(primal(aw))
+        w = like(np.ones(n), self.x) if fw is None else as_array(fw) * 1.0
+        w = w if aw is None else w * as_array(primal(aw))
         total = np.sum(w)
         if ddof == 0 or aw is None:
             self.factor = total - ddof
         else:
-            self.factor = total - ddof * np.sum(w * np.asarray(primal(aw))) / total
+            self.factor = total - ddof * np.sum(w * as_array(primal(aw))) / total
         self.weights, self.shares = w, w / total
         self.apart = self.x - np.sum(self.x * self.shares, axis=1, keepdims=True)
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from rules_runtime.forms import FORMS, Form, derivative, primal
 from rules_runtime.kernels.broadcast import normal_axes, unbroadcast
-from rules_runtime.kernels.others import as_array
+from rules_runtime.kernels.others import is_other
 from rules_runtime.kernels.scatter import scatter
 from rules_runtime.rules import elementwise as _elementwise  # noqa: F401  (declares the ufuncs)
 from rules_runtime.rules.cumulative import running_product_adjoint, running_sum_back
@@ -52,7 +52,11 @@ def _accumulate(adjoint: Callable[..., Any]) -> Callable[..., Any]:
 
 def _running_extremum_adjoint(g: Any, y: Any, x: Any, axis: int) -> Any:
     """Each result is the first element that is as large as what came before."""
-    values, best = as_array(primal(x)), as_array(primal(y))
+    if is_other(primal(x)):
+        raise NotImplementedError(
+            f"a running maximum or minimum of a {type(primal(x)).__module__} array: which elements it is made of is not known"
+        )
+    values, best = np.asarray(primal(x)), np.asarray(primal(y))
     n = values.shape[axis]
     places = np.arange(n).reshape((-1,) + (1,) * (values.ndim - 1 - axis % values.ndim))
     new = np.ones(values.shape, dtype=bool)

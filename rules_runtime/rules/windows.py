@@ -11,12 +11,13 @@ from typing import Any
 import numpy as np
 
 from rules_runtime.forms import derivative, primal
+from rules_runtime.kernels.others import like
 
 
 def i1(x: Any) -> Any:
     """The modified Bessel function of the first kind of order 1."""
     size = float(np.max(np.abs(primal(x)), initial=0.0))
-    cosines = np.cos(2 * np.pi * np.arange(n := 24 + int(np.sqrt(80 * size))) / n)
+    cosines = like(np.cos(2 * np.pi * np.arange(n := 24 + int(np.sqrt(80 * size))) / n), x)
     return np.sum(np.exp(np.expand_dims(x, -1) * cosines) * cosines, axis=-1) / n
 
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from ..config import HasReverseMode, RuleConfig
 from ..kernels.fill import Fill, Scaled
-from ..kernels.others import is_other
+from ..kernels.others import is_other, like
 from ..registry import rrule
 from ..tangents import AbstractZero, NoTangent, NotImplementedTangent, ZeroTangent
 from ..thunks import unthunk
@@ -202,8 +202,9 @@ def seed(dy: Any, value: Any) -> Any:
         raise ValueError(f"a cotangent of shape {np.shape(dy)} for a result of shape {shape}")
     if np.iscomplexobj(dy) and not np.iscomplexobj(value):
         dy = np.real(dy)
-    if shape == () and not is_other(dy) and is_other(primal(value)) and type(dy) is not Tracer:
-        dy = np.full_like(primal(value), dy)  # what comes of it is of the same library
+    if type(dy) is not Tracer and not is_other(dy):
+        if is_other(primal(value)):  # what comes of it is to be of that library, and as precise
+            dy = like(np.asarray(dy, value.dtype), value)
     kind = np.result_type(primal(dy)).kind
     return dy if kind in "fc" else dy * 1.0
 
@@ -229,8 +230,10 @@ def finished(x: Any, g: Any, is_shared: bool, written_out: bool) -> Any:
     elif type(g) is Scaled:
         g = g.dense()
         is_shared = False
-    if is_other(x) and not is_other(g) and type(g) is not Tracer:
-        g = np.zeros_like(x) + g
+    if is_other(x) and type(g) is not Tracer:
+        g = g if is_other(g) else np.zeros_like(x) + g
+        g = np.real(g) if g.dtype.kind == "c" != x.dtype.kind else g
+        return g if g.dtype == x.dtype else g.astype(x.dtype)
     if type(g) is Tracer or kind is Tracer:
         return np.real(g) if np.iscomplexobj(g) and not np.iscomplexobj(x) else g
     if kind is ndarray:

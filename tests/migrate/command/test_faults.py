@@ -25,7 +25,11 @@ LEGACY = b"from zygote_rules import adjoint\n"
         pytest.param(LEGACY + b"print 'x'\n", "a.py:2: ", id="python 2"),
         pytest.param(LEGACY + b"x = '\0'\n", "a.py:2: it holds a null byte", id="null byte"),
         pytest.param(b"# coding: nonsense\n" + LEGACY, "a.py:1: its encoding", id="unknown cookie"),
-        pytest.param(b"# coding: ascii\n# \xe9\n" + LEGACY, "a.py:2: it is not valid ascii", id="wrong cookie"),
+        pytest.param(
+            b"# coding: ascii\n# \xe9\n" + LEGACY,
+            "a.py:2: it is not valid ascii",
+            id="wrong cookie",
+        ),
         pytest.param(LEGACY + b"# \xff\xfe\n", "a.py:2: it is not valid utf-8", id="not utf-8"),
         pytest.param(LEGACY + b"\tif x:\n        y\n", "a.py:2: ", id="indentation"),
     ],

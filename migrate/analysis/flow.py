@@ -642,7 +642,8 @@ class Flow:
             self.value(node.key)
             self.grow(site.rest, self.value(node.value))
             for generator in node.generators:
-                self.copy_keys(site, self.atoms(generator.iter))
+                if not any(map(leaves_nones_out, generator.ifs)):
+                    self.copy_keys(site, self.atoms(generator.iter))
         else:
             self.grow(site.rest, self.value(node.elt))
         return {Held(site)}
@@ -655,3 +656,13 @@ class Flow:
             for atoms in site.exact:
                 self.grow(site.rest, atoms)
             site.exact = None
+
+
+def leaves_nones_out(condition: ast.expr) -> bool:
+    """`if v is not None`: what the zeros are called does not matter to what is left."""
+    match condition:
+        case ast.Compare(ops=[ast.IsNot() | ast.NotEq()], comparators=[ast.Constant(value=None)]):
+            return True
+        case ast.BoolOp(op=ast.And(), values=values):
+            return any(map(leaves_nones_out, values))
+    return False

@@ -507,7 +507,9 @@ class CallRewriter:
             return
         if func.attr in ARRAY_METHODS:
             return
-        if func.attr in _TANGENT_METHODS and iterated_alone(node, self.view.scopes):
+        if func.attr in _TANGENT_METHODS:
+            if not iterated_alone(node, self.view.scopes):
+                raise Undecided("it counts on a tangent to have every key")
             return
         if any(isinstance(a, Held) for a in self.flow.atoms(func.value)):
             raise Undecided(f"it calls `.{func.attr}` of what may be a tangent")

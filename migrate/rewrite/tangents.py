@@ -26,6 +26,7 @@ from migrate.rewrite.layout import is_parenthesised, with_parentheses
 from migrate.rewrite.primals import Arguments, Primal
 from migrate.rewrite.verdicts import NoArgument, Undecided
 from migrate.syntax.edits import Edits
+from migrate.syntax.forms import is_none
 
 if TYPE_CHECKING:
     from migrate.rewrite.cluster import Cluster
@@ -269,7 +270,7 @@ class TangentRewriter:
         names = {k.arg for k in node.keywords if k.arg is not None}
         self._check_fields(names, primal, node)
         self.edits.replace(*self.view.source.span(node.func), self._tangent(head))
-        kept = [k for k in node.keywords if not _is_none(k.value)]
+        kept = [k for k in node.keywords if not is_none(k.value)]
         spans = [self.view.source.span(k) for k in node.keywords]
         for number, item in enumerate(node.keywords):
             if item in kept or not self._drop(spans, number, [k in kept for k in node.keywords]):
@@ -313,7 +314,7 @@ class TangentRewriter:
         for key, value in zip(node.keys, node.values, strict=True):
             assert key is not None
             spans.append((source.span(key)[0], with_parentheses(self.view, value)[1]))
-        kept = [not _is_none(v) for v in node.values]
+        kept = [not is_none(v) for v in node.values]
         self.edits.replace(start, start + 1, f"{self._tangent(head)}(")
         self.edits.replace(end - 1, end, ")")
         for number, (key, value) in enumerate(zip(node.keys, node.values, strict=True)):
@@ -489,10 +490,6 @@ class TangentRewriter:
     def in_editable(self, node: ast.AST) -> bool:
         function = self.cluster.function_around(node)
         return function is not None and self.view.editable(function)
-
-
-def _is_none(node: ast.expr) -> bool:
-    return isinstance(node, ast.Constant) and node.value is None
 
 
 def _keyword(name: str) -> bool:

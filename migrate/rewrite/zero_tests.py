@@ -18,6 +18,7 @@ from migrate.rewrite.escapes import Escapes
 from migrate.rewrite.layout import with_parentheses, wrap_in_call
 from migrate.rewrite.verdicts import Undecided
 from migrate.syntax.edits import Edits
+from migrate.syntax.forms import is_none
 from migrate.syntax.scopes import FunctionNode
 
 if TYPE_CHECKING:
@@ -84,14 +85,14 @@ class ZeroTests:
 
     def _compare(self, node: ast.Compare) -> None:
         if len(node.ops) != 1:
-            if any(_is_none(c) for c in (node.left, *node.comparators)):
+            if any(is_none(c) for c in (node.left, *node.comparators)):
                 self._must_be_primal(node)
             return
         op, left, right = node.ops[0], node.left, node.comparators[0]
         if isinstance(op, (ast.Is, ast.IsNot, ast.Eq, ast.NotEq)):
-            if _is_none(right):
+            if is_none(right):
                 self._none_test(node, left, isinstance(op, (ast.IsNot, ast.NotEq)))
-            elif _is_none(left):
+            elif is_none(left):
                 self._none_test(node, right, isinstance(op, (ast.IsNot, ast.NotEq)))
             else:
                 self._sentinels(self.flow.atoms(left), self.flow.atoms(right))
@@ -99,10 +100,10 @@ class ZeroTests:
                     self._nested_nones(left, right)
         elif isinstance(op, (ast.In, ast.NotIn)):
             self._sentinels(self.flow.atoms(left), self.flow.elements(self.flow.atoms(right)))
-            if _is_none(left):
+            if is_none(left):
                 self._none_in(node, right, isinstance(op, ast.NotIn))
             elif isinstance(right, (ast.Tuple, ast.List, ast.Set)) and any(
-                map(_is_none, right.elts)
+                map(is_none, right.elts)
             ):
                 if self.cluster.is_zero_like(self.flow.atoms(left)):
                     self._in_legacy(left)
@@ -116,14 +117,14 @@ class ZeroTests:
 
     def _must_be_primal(self, node: ast.Compare) -> None:
         for part in (node.left, *node.comparators):
-            if not _is_none(part) and self.cluster.is_zero_like(self.flow.atoms(part)):
+            if not is_none(part) and self.cluster.is_zero_like(self.flow.atoms(part)):
                 self._in_legacy(part)
 
     def _nested_nones(self, left: ast.expr, right: ast.expr) -> None:
         """`dy == (None, None)`."""
         for one, other in ((left, right), (right, left)):
             if isinstance(one, (ast.Tuple, ast.List, ast.Dict)):
-                if any(_is_none(n) for n in ast.walk(one) if isinstance(n, ast.expr)):
+                if any(is_none(n) for n in ast.walk(one) if isinstance(n, ast.expr)):
                     if self.cluster.carries_tangents(self.flow.atoms(other)):
                         self._in_legacy(other)
 
@@ -339,7 +340,3 @@ class ZeroTests:
         return (
             scope is not None and scope.kind != "comprehension" and scope.node not in self.flow.live
         )
-
-
-def _is_none(node: ast.expr) -> bool:
-    return isinstance(node, ast.Constant) and node.value is None

@@ -16,10 +16,18 @@ def iterated_alone(node: ast.expr, scopes: Scopes) -> bool:
         case ast.For() | ast.AsyncFor() | ast.comprehension():
             return parent.iter is node
         case ast.Call(func=ast.Name(id=name)):
+            if name in ("sorted", "list", "tuple", "set", "reversed", "iter"):
+                return iterated_alone(parent, scopes)
             return name in _BY_KEY
+        case ast.IfExp():
+            return parent.test is node or iterated_alone(parent, scopes)
         case ast.Compare():
             return True
     return False
+
+
+def is_none(node: ast.AST | None) -> bool:
+    return isinstance(node, ast.Constant) and node.value is None
 
 
 def constant_index(node: ast.expr) -> int | None:

@@ -55,13 +55,13 @@ def mean_spread_vjp(g: Any, saved: Any) -> Any:
     return expand(g / n, shape, axes)
 
 
-def _reduction(args: Any, kwargs: Any) -> Any:
-    """`(tracer, axis, keepdims)` of a reduction in the common case; None otherwise."""
+def _reduction(args: Any, kwargs: Any, kinds: str = "dfD") -> Any:
+    """`(tracer, value, axis, keepdims)` of a reduction in the common case; None otherwise."""
     x = args[0]
     if type(x) is not Tracer:
         return None
     v = x.value
-    if type(v) is not ndarray or v.dtype is not F8:
+    if type(v) is not ndarray or v.dtype.char not in kinds:
         return None
     axis = args[1] if len(args) == 2 else None
     keepdims = False
@@ -127,7 +127,7 @@ def _fast_extremum(function: Callable[..., Any]) -> Callable[[Any, Any], Any]:
     reduce = {np.max: np.maximum.reduce, np.min: np.minimum.reduce}[function]
 
     def fast_extremum(args: Any, kwargs: Any) -> Any:
-        found = _reduction(args, kwargs)
+        found = _reduction(args, kwargs, "d")
         if found is None:
             return NotImplemented
         x, v, axis, keepdims = found

@@ -13,7 +13,7 @@ import numpy as np
 from ..kernels.elementwise import OVERWRITING, UNARY
 from ..kernels.large import LARGE_UNARY
 from ..kernels.memory import RESULT, unary
-from . import fast, operators
+from . import fast, operators, shortcuts
 from .record import OVERRIDDEN, apply, name_of, out_error
 from .structures import inner_tape
 from .sweep import KEPT, OVERWRITE, takes_fill
@@ -41,7 +41,7 @@ FAST_BINARY: dict[Any, tuple[Callable[..., Any], Callable[..., Any]]] = {
     np.power: (operators.power, operators.rpower),
 }
 # functions with a path of their own: function -> f(args, kwargs)
-FAST_FUNCTIONS: dict[Any, Callable[..., Any]] = dict(fast.FUNCTIONS)
+FAST_FUNCTIONS: dict[Any, Callable[..., Any]] = fast.FUNCTIONS | shortcuts.FUNCTIONS
 
 
 _sequences = (list, tuple)

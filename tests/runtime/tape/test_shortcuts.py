@@ -1,0 +1,86 @@
+"""The short ways of `tape/shortcuts.py`: the same values as numpy, to the last bit, and the same gradients as by the static forms."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from rules_runtime import gradient, hessian, pullback
+from rules_runtime.tape import protocols
+
+X, Y = np.random.default_rng(0).normal(size=(2, 4, 5))
+V, W = X[0], Y[0]
+MASK = Y > 0.2
+CALLS: list[Any] = [
+    (lambda x: np.where(MASK, x, 0.3), X),
+    (lambda x: np.where(MASK, 2, x), X),
+    (lambda x: np.where(MASK, x, x[0]), X),
+    (lambda x: np.where(MASK, x, 2 * x), X),
+    (lambda x: np.where(x > 0.1, x[:, :1], np.sum(x)), X),
+    (lambda x: np.where([True, False, True, True, False], x, 1.5), V),
+    (lambda x: np.clip(x, -0.5, 0.5), X),
+    (lambda x: np.clip(x, None, 0), X),
+    (lambda x: x.clip(V[1], None), V),
+    (lambda x: np.cumsum(x), V),
+    (lambda x: np.cumsum(x, 0), X),
+    (lambda x: x.cumsum(axis=-1), X),
+    (lambda x: np.roll(x, 2), V),
+    (lambda x: np.roll(x, -7, 1), X),
+    (lambda x: np.roll(x, 0, axis=0), X),
+    (lambda x: np.diff(x), X),
+    (lambda x: np.diff(x, axis=0), X),
+    (lambda x: np.diff(x), V[:1]),
+    (lambda x: np.sort(x), X),
+    (lambda x: np.sort(x, 0), X),
+    (lambda x: np.sort(x), V),
+    (lambda x: np.linalg.norm(x), X),
+    (lambda x: np.linalg.norm(x, axis=1), X),
+    (lambda x: np.linalg.norm(x, axis=0, keepdims=True), X),
+    (lambda x: np.linalg.norm(x, axis=0), V),
+    (lambda x: np.linalg.norm(x * np.array([[1.0], [0.0], [1.0], [1.0]]), axis=1), X),
+    (lambda x: np.linalg.norm(0.0 * x), X),
+    (lambda x: np.var(x), X),
+    (lambda x: np.var(x, 0), X),
+    (lambda x: x.var(axis=(0, 1), ddof=1), X),
+    (lambda x: np.std(x, axis=1, keepdims=True), X),
+    (lambda x: x.std(0, ddof=1), X),
+    (lambda x: np.std(0.0 * x), X),
+    (lambda x: np.median(x), X),
+    (lambda x: np.median(x), V),
+    (lambda x: np.outer(x, W), V),
+    (lambda x: np.outer(W, x), V),
+    (lambda x: np.outer(x, x), V),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("k", range(len(CALLS)))
+def test_the_same_as_the_long_way(k: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    f, x = CALLS[k]
+    y, back = pullback(f, x)
+    assert np.array_equal(y, f(x)) and np.asarray(y).dtype == np.asarray(f(x)).dtype
+    w = np.random.default_rng(k).normal(size=np.shape(y))[()]
+    (dx,) = back(w)
+    assert np.array_equal(back(w)[0], dx)
+
+    def total(x: Any) -> Any:
+        return np.sum(w * f(x) ** 2) + np.sum(f(np.sin(x)))
+
+    found = gradient(total, x)[0], hessian(total, x)
+    for function in protocols.shortcuts.FUNCTIONS:
+        monkeypatch.delitem(protocols.FAST_FUNCTIONS, function)
+    np.testing.assert_allclose(dx, pullback(f, x)[1](w)[0], rtol=1e-12, atol=1e-14)
+    for have, wanted in zip(found, (gradient(total, x)[0], hessian(total, x))):
+        np.testing.assert_allclose(have, wanted, rtol=1e-9, atol=1e-12)
+
+
+def test_what_is_no_common_case_goes_the_long_way() -> None:
+    with pytest.raises(np.exceptions.AxisError):
+        gradient(lambda x: np.sum(np.roll(x, 1, 3)), X)
+    with pytest.raises(np.exceptions.AxisError):
+        gradient(lambda x: np.sum(np.cumsum(x, 2)), X)
+    assert np.isnan(pullback(np.median, np.array([1.0, np.nan, 2.0]))[0])
+    y, back = pullback(lambda x: np.roll(x, (1, 2), (0, 1)), X)
+    assert np.array_equal(back(np.roll(Y, (1, 2), (0, 1)))[0], Y)
+    assert np.array_equal(y, np.roll(X, (1, 2), (0, 1)))

@@ -319,7 +319,11 @@ def _scatter(grads: list[Any], i: int, add_at: Any, saved: Any, g: Any, shared: 
     old = grads[i]
     if type(g) is Scaled:
         if add_at is not None and type(g.array) is ndarray:
-            _merge(grads, i, g.through(lambda g: add_at(g, index, shape, dtype)), shared)
+            dx = g.through(lambda g: add_at(g, index, shape, dtype))
+            if old is None:
+                grads[i] = dx
+            else:
+                _merge(grads, i, dx, shared)
             return
         g = g.dense()
     elif type(g) is Fill:

@@ -1,6 +1,6 @@
-"""What the command costs: start-up, scans, conversions, processes, memory; each beside what it is measured against.
+"""What the command costs: start-up, scans, conversions, processes, long files, memory; each beside what it is measured against.
 
-    python benchmarks/cli.py [--only startup,scan,convert,jobs,memory] [--tree FOLDER] [--runs 11]
+    python benchmarks/cli.py [--only startup,scan,convert,jobs,growth,memory] [--tree FOLDER] [--runs 11]
 
 Runs of one table are interleaved, so that a busy moment of the machine meets all of them; medians are printed.
 """
@@ -158,28 +158,102 @@ def jobs(options: argparse.Namespace, folder: Path) -> None:
     table("2,000 files with rules, two processes and one (goal: at least 1.7 x)", commands, 2)
 
 
+LARGEST = """import resource, subprocess, sys
+done = subprocess.run(sys.argv[1:], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)
+sys.exit(done.returncode)
+"""
+
+
 def memory(options: argparse.Namespace, folder: Path) -> None:
-    print("\nPeak memory of a rewrite (goal: 10,000 files within 1.3 x of 1,000)")
-    for number in (1000, 10000):
-        place = with_rules(folder, number)
-        script = (
-            "import resource, subprocess, sys\n"
-            "subprocess.run(sys.argv[1:], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)\n"
-            "print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)"
-        )
-        command = [sys.executable, "-c", script, *ours("-j1", "-q", str(place))]
-        done = subprocess.run(
-            command, env=environment(), capture_output=True, text=True, check=True
-        )
-        print(f"  {number:6} files {int(done.stdout) / 1024:8.1f} MiB")
+    """A line for each run as soon as it is there: ten thousand files take minutes."""
+    title = "Peak memory of the largest process (goal: 10,000 files within 1.3 x of 1,000)"
+    print(f"\n{title}", flush=True)
+    for workers in (1, 2):
+        first = 0.0
+        for number in (1000, 10000):
+            place = with_rules(folder, number)
+            command = [sys.executable, "-c", LARGEST]
+            command += ours("--check", f"-j{workers}", "-q", str(place))
+            done = subprocess.run(command, env=environment(), stdout=subprocess.PIPE, text=True)
+            if done.returncode not in (0, 1):
+                print(f"  -j{workers} {number:6} files: the command ended with {done.returncode}")
+                continue
+            peak = int(done.stdout) / 1024
+            first = first or peak
+            print(
+                f"  -j{workers} {number:6} files {peak:8.1f} MiB   {peak / first:5.2f} x",
+                flush=True,
+            )
 
 
-TABLES = {"startup": startup, "scan": scan, "convert": convert, "jobs": jobs, "memory": memory}
+PARTS = {
+    "rules": """
+def f{0}(x, y):
+    return x * y  # a comment
+
+@adjoint
+def f{0}(x, y):
+    def pullback(dy):
+        return helper{0}(dy * y), None
+    return f{0}(x, y), pullback
+
+def helper{0}(d):
+    return None if d is None else 2 * d
+""",
+    "plain functions": """
+def plain{0}(x, d=None):  # a comment
+    return np.sin(x) if d is None else plain{0}(d)
+""",
+    "statements of one rule": "    a{0} = x * np.sin(y) + {0}\n",
+}
+HEAD = "import numpy as np\nfrom zygote_rules import adjoint\n\n"
+RULE = f"""{HEAD}@adjoint
+def f(x, y):
+{{0}}    def back(dy):
+        return dy, None
+    return x, back
+"""
+
+
+def with_parts(kind: str, number: int) -> str:
+    """One file with a rule, and many parts of one kind."""
+    parts = "".join(PARTS[kind].format(i) for i in range(number))
+    return RULE.format(parts) if kind.startswith("statements") else RULE.format("") + parts
+
+
+def growth(options: argparse.Namespace, folder: Path) -> None:
+    """Each file alone: the start of the process is taken off."""
+    print("\nOne file with many parts, and four times as many (goal: at most 6 x)", flush=True)
+    empty = folder / "empty.py"
+    empty.write_text(with_parts("rules", 0))
+    start = min(seconds(ours("--check", "-j1", "-q", str(empty))) for _ in range(3))
+    for kind, number in zip(PARTS, (200, 700, 1000), strict=True):
+        taken = []
+        for count in (number, 4 * number):
+            path = folder / f"parts{count}.py"
+            path.write_text(with_parts(kind, count))
+            command = ours("--check", "-j1", "-q", str(path))
+            taken.append(min(seconds(command) for _ in range(3)) - start)
+        few, many = (f"{1000 * t:7.0f} ms" for t in taken)
+        print(
+            f"  {number:5} {kind:26} {few}   {4 * number:5} {many}   {taken[1] / taken[0]:5.1f} x"
+        )
+
+
+TABLES = {
+    "startup": startup,
+    "scan": scan,
+    "convert": convert,
+    "jobs": jobs,
+    "growth": growth,
+    "memory": memory,
+}
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--only", default="startup,scan,convert,jobs", help=", ".join(TABLES))
+    parser.add_argument("--only", default=",".join(TABLES), help=", ".join(TABLES))
     parser.add_argument(
         "--tree", action="append", help="a folder to scan; the standard library if not given"
     )

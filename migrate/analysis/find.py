@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import re
 from dataclasses import dataclass, field
 
 from migrate.analysis.annotations import last_part
@@ -295,21 +294,7 @@ def is_skipped(rule: Rule, view: ModuleView) -> bool:
             if registration.form == "call"
             else [registration.node.lineno]
         )
-    return any(
-        view.source.line_of(offset) in lines and skip_marker(text) == "skip"
-        for offset, text in view.source.comments
-    )
-
-
-def skip_marker(comment: str) -> str | None:
-    """`skip` or `skip-file` where a comment asks for it. With codes behind it, it only silences messages."""
-    text = comment.lstrip("#").strip()
-    head, colon, rest = text.partition(":")
-    if head.strip() != "rrule-migrate" or not colon:
-        return None
-    word, *more = rest.replace("[", " ").split() or [""]
-    silences = bool(more) and re.match(r"RM\d", more[0]) is not None
-    return word if word in ("skip", "skip-file") and not silences else None
+    return not lines.isdisjoint(view.skipped_lines)
 
 
 def uses_elsewhere(function: DefNode, view: ModuleView) -> list[ast.Name]:
@@ -352,39 +337,6 @@ def attribute_uses(function: DefNode, view: ModuleView) -> list[ast.Attribute]:
         return []
     return [
         n
-        for n in view.scopes.around
-        if isinstance(n, ast.Attribute)
-        and n.attr == function.name
-        and isinstance(n.ctx, ast.Load)
-        and not view.scopes.inside(n, function)
+        for n in view.attributes.get(function.name, ())
+        if isinstance(n.ctx, ast.Load) and not view.scopes.inside(n, function)
     ]
-
-
-def exported_names(view: ModuleView) -> set[str]:
-    """The strings that are assigned or added to `__all__`, also under `if`, `try` or `with`."""
-    found: set[str] = set()
-    pending: list[ast.AST] = list(view.source.tree.body)
-    while pending:
-        statement = pending.pop()
-        if isinstance(statement, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
-            continue
-        for name in ("body", "orelse", "finalbody", "handlers"):
-            pending += getattr(statement, name, ())
-        named = [n for n in _heads(statement) if isinstance(n, ast.Name) and n.id == "__all__"]
-        if named:
-            for node in ast.walk(statement):
-                if isinstance(node, ast.Constant) and isinstance(node.value, str):
-                    found.add(node.value)
-    return found
-
-
-def _heads(statement: ast.AST) -> list[ast.expr]:
-    """The targets of an assignment, or what a method is called of (`__all__.append("f")`)."""
-    match statement:
-        case ast.Assign(targets=targets):
-            return targets
-        case ast.AugAssign(target=target) | ast.AnnAssign(target=target):
-            return [target]
-        case ast.Expr(value=ast.Call(func=ast.Attribute(value=value))):
-            return [value]
-    return []

@@ -12,6 +12,7 @@ from migrate.analysis.numeric import CONSTANTS, NUMERIC_MODULES, SEVERAL_RESULTS
 from migrate.analysis.values import NUMERIC, PLAIN, Simple
 from migrate.analysis.webs import webs_of
 from migrate.syntax.scopes import DefNode, FunctionNode, Scopes, Variable, same_scope_nodes
+from migrate.syntax.silence import skip_marker
 from migrate.syntax.source import Source
 
 
@@ -24,9 +25,8 @@ class ModuleView:
     legacy: LegacyNames
     rule_functions: frozenset[ast.AST]  # the functions that are legacy rules
     owned: set[ast.AST] = field(default_factory=set)  # helpers that only rules use
-    failing: dict[object, Exception | None] = field(
-        default_factory=dict
-    )  # rules, where it is known
+    #: Rules for which it is known whether their text shows an error, with that error.
+    failing: dict[object, Exception | None] = field(default_factory=dict)
     _nodes: dict[FunctionNode, tuple[ast.AST, ...]] = field(default_factory=dict)
     _webs: dict[FunctionNode, dict[ast.Name, Variable]] = field(default_factory=dict)
     _returned: dict[FunctionNode, tuple[ast.expr, ...]] = field(default_factory=dict)
@@ -53,6 +53,38 @@ class ModuleView:
             if not others and isinstance(node, ast.FunctionDef):
                 found[variable] = node
         return found
+
+    @cached_property
+    def attributes(self) -> dict[str, list[ast.Attribute]]:
+        """All attributes of the module, by their names."""
+        found: dict[str, list[ast.Attribute]] = {}
+        for node in self.scopes.around:
+            if isinstance(node, ast.Attribute):
+                found.setdefault(node.attr, []).append(node)
+        return found
+
+    @cached_property
+    def skipped_lines(self) -> frozenset[int]:
+        """The lines on which a comment asks to leave something alone."""
+        comments = self.source.comments
+        return frozenset(self.source.line_of(at) for at, t in comments if skip_marker(t) == "skip")
+
+    @cached_property
+    def exported(self) -> frozenset[str]:
+        """The strings that are assigned or added to `__all__`, also under `if`, `try` or `with`."""
+        found: set[str] = set()
+        pending: list[ast.AST] = list(self.source.tree.body)
+        while pending:
+            statement = pending.pop()
+            if isinstance(statement, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
+                continue
+            for name in ("body", "orelse", "finalbody", "handlers"):
+                pending += getattr(statement, name, ())
+            if any(isinstance(n, ast.Name) and n.id == "__all__" for n in _heads(statement)):
+                for node in ast.walk(statement):
+                    if isinstance(node, ast.Constant) and isinstance(node.value, str):
+                        found.add(node.value)
+        return frozenset(found)
 
     def nodes_of(self, function: FunctionNode) -> tuple[ast.AST, ...]:
         """Every node of a function's body that is not inside a nested function or class."""
@@ -147,3 +179,15 @@ class ModuleView:
 
     def text(self, node: ast.expr) -> str:
         return self.source.segment(node)
+
+
+def _heads(statement: ast.AST) -> list[ast.expr]:
+    """The targets of an assignment, or what a method is called of (`__all__.append("f")`)."""
+    match statement:
+        case ast.Assign(targets=targets):
+            return targets
+        case ast.AugAssign(target=target) | ast.AnnAssign(target=target):
+            return [target]
+        case ast.Expr(value=ast.Call(func=ast.Attribute(value=value))):
+            return [value]
+    return []

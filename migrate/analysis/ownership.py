@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterable
 
-from migrate.analysis.find import Rule, exported_names, skip_marker
+from migrate.analysis.find import Rule
 from migrate.analysis.module import ModuleView
 from migrate.syntax.scopes import FunctionNode, Variable
 
@@ -13,40 +13,52 @@ from migrate.syntax.scopes import FunctionNode, Variable
 def owned_helpers(view: ModuleView, rules: Iterable[Rule]) -> dict[ast.AST, set[Rule]]:
     """Helpers that only these rules use, each with the rules that do."""
     functions: dict[ast.AST, Rule] = {r.function: r for r in rules if r.function is not None}
-    exported = exported_names(view)
     candidates: dict[Variable, ast.AST] = {}
     for variable, definition in view.definitions.items():
         primal = any(b in view.rule_functions for b in variable.bindings)
         at_module = variable.scope is view.scopes.module
-        if primal or (at_module and variable.name in exported) or _is_skipped(definition, view):
+        if (
+            primal
+            or (at_module and variable.name in view.exported)
+            or definition.lineno in view.skipped_lines
+        ):
             continue
-        if _inside_any(definition, functions, view) is None and _has_uses(variable, view):
+        if not view.scopes.inside_any(definition, functions) and _has_uses(variable, view):
             candidates[variable] = definition
-    changed = True
-    while changed:
-        changed = False
-        helpers = set(candidates.values())
-        for variable in list(candidates):
-            for use in view.scopes.uses[variable]:
-                around = _body_around(use, {*helpers, *functions}, view)
-                if around is None or not isinstance(use.ctx, ast.Load):
-                    del candidates[variable]
-                    changed = True
-                    break
+    inside = _used_inside(candidates, functions, view)
     users: dict[ast.AST, set[Rule]] = {d: set() for d in candidates.values()}
-    changed = True
-    while changed:
-        changed = False
-        for variable, helper in candidates.items():
-            for use in view.scopes.uses[variable]:
-                around = _body_around(use, {*users, *functions}, view)
-                more = users.get(around, set()) if around is not None else set()
-                if around in functions:
-                    more = {functions[around]}
-                if not more <= users[helper]:
-                    users[helper] |= more
-                    changed = True
+    pending: list[ast.AST] = list(functions)
+    while pending:
+        around = pending.pop()
+        more = {functions[around]} if around in functions else users[around]
+        for variable in inside.get(around, ()):
+            helper = candidates.get(variable)
+            if helper is not None and not more <= users[helper]:
+                users[helper] |= more
+                pending.append(helper)
     return {d: r for d, r in users.items() if r}
+
+
+def _used_inside(
+    candidates: dict[Variable, ast.AST], functions: dict[ast.AST, Rule], view: ModuleView
+) -> dict[ast.AST, set[Variable]]:
+    """Takes away the candidates that other code uses; gives the others by the functions that use them."""
+    homes = {*candidates.values(), *functions}
+    inside: dict[ast.AST, set[Variable]] = {}
+    pending = list(candidates)
+    while pending:
+        variable = pending.pop()
+        if variable not in candidates:
+            continue
+        for use in view.scopes.uses[variable]:
+            around = _body_around(use, homes, view)
+            if around is None or not isinstance(use.ctx, ast.Load):
+                gone = candidates.pop(variable)
+                homes.discard(gone)
+                pending += inside.pop(gone, ())  # what it uses is used by other code now
+                break
+            inside.setdefault(around, set()).add(variable)
+    return inside
 
 
 def clusters(rules: list[Rule], users: dict[ast.AST, set[Rule]]) -> list[list[Rule]]:
@@ -58,31 +70,14 @@ def clusters(rules: list[Rule], users: dict[ast.AST, set[Rule]]) -> list[list[Ru
             merged |= group[rule]
         for rule in merged:
             group[rule] = merged
-    found: list[list[Rule]] = []
-    seen: set[Rule] = set()
+    found: dict[int, list[Rule]] = {}
     for rule in rules:
-        if rule not in seen:
-            members = [r for r in rules if r in group[rule]]
-            seen.update(members)
-            found.append(members)
-    return found
-
-
-def _is_skipped(definition: ast.AST, view: ModuleView) -> bool:
-    """`# rrule-migrate: skip` beside a helper: it stays as it is, and counts as other people's code."""
-    line = getattr(definition, "lineno", 0)
-    return any(
-        view.source.line_of(at) == line and skip_marker(text) == "skip"
-        for at, text in view.source.comments
-    )
+        found.setdefault(id(group[rule]), []).append(rule)
+    return list(found.values())
 
 
 def _has_uses(variable: Variable, view: ModuleView) -> bool:
     return any(isinstance(u.ctx, ast.Load) for u in view.scopes.uses.get(variable, []))
-
-
-def _inside_any(node: ast.AST, functions: dict[ast.AST, Rule], view: ModuleView) -> ast.AST | None:
-    return next((f for f in functions if view.scopes.inside(node, f)), None)
 
 
 def _body_around(node: ast.AST, functions: set[ast.AST], view: ModuleView) -> ast.AST | None:
@@ -101,4 +96,4 @@ def _body_around(node: ast.AST, functions: set[ast.AST], view: ModuleView) -> as
 def _in_body(child: ast.AST, function: FunctionNode) -> bool:
     if isinstance(function, ast.Lambda):
         return child is function.body
-    return any(child is s for s in function.body)
+    return isinstance(child, ast.stmt)

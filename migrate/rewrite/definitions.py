@@ -9,7 +9,6 @@ from migrate.analysis.find import (
     Registration,
     Rule,
     attribute_uses,
-    exported_names,
     is_bare_target,
     target_text,
     uses_elsewhere,
@@ -95,7 +94,7 @@ class DefinitionRewriter:
         if not isinstance(factory, ast.FunctionDef) or factory.decorator_list:
             return False
         scope = self.view.scopes.around[factory]
-        if factory.name in exported_names(self.view) or scope.kind == "class":
+        if factory.name in self.view.exported or scope.kind == "class":
             return False
         variable = self.view.scopes.variable(factory.name, scope)
         for use in self.view.scopes.uses.get(variable, []):
@@ -117,7 +116,7 @@ class DefinitionRewriter:
         function = rule.function
         if not isinstance(function, (ast.FunctionDef, ast.AsyncFunctionDef)):
             return True
-        if function.name in exported_names(self.view) or attribute_uses(function, self.view):
+        if function.name in self.view.exported or attribute_uses(function, self.view):
             return True
         if is_bare_target(function, self.view):
             return True

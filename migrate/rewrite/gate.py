@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import codecs
+from bisect import bisect_right
 from collections import Counter
 from collections.abc import Sequence
 
@@ -117,6 +118,7 @@ def _changes_are_allowed(
         else:
             joined.append((start, end))
     for item in replacements:
-        if not any(start <= item.start and item.end <= end for start, end in joined):
+        at = bisect_right(joined, item.start, key=lambda span: span[0]) - 1
+        if at < 0 or item.end > joined[at][1]:
             line = source.line_of(item.start)
             raise GateError(f"line {line} would change, which belongs to no rule and no import")

@@ -6,7 +6,6 @@ import ast
 import re
 from collections.abc import Iterable
 
-from migrate.analysis.find import exported_names
 from migrate.analysis.legacy_names import LegacyImport
 from migrate.analysis.module import ModuleView
 from migrate.rewrite.names import NameChooser
@@ -65,7 +64,7 @@ class ImportRewriter:
 
     def _drop_aliases(self) -> set[ast.AST]:
         """Remove `_rule = zr.adjoint` where only rules used it."""
-        exported = exported_names(self.view)
+        exported = self.view.exported
         dropped: set[ast.AST] = set()
         changed = True
         while changed:
@@ -107,7 +106,7 @@ class ImportRewriter:
         self.edits.replace(first, stop + 1 if stop >= 0 else len(source.text), "")
 
     def _unused_imports(self, dropped: set[ast.AST]) -> list[LegacyImport]:
-        exported = exported_names(self.view)
+        exported = self.view.exported
         doomed = []
         star_gone = self._star_is_unused()
         for item in self.view.legacy.imports:

@@ -17,7 +17,7 @@ class NameChooser:
         self.local: dict[str, str] = {}  # target name -> name in this file
         self.present: dict[str, ast.ImportFrom] = {}  # target names that the module imports already
         self._bound = scopes.bound
-        self._loose = frozenset(scopes.loose)
+        self._loose = scopes.loose
         self._taken: set[str] = set()
 
     def take_over(self, target: str) -> None:

@@ -13,10 +13,8 @@ from migrate.analysis.find import (
     NoGrad,
     Registration,
     Rule,
-    exported_names,
     find,
     is_skipped,
-    skip_marker,
     target_text,
 )
 from migrate.analysis.legacy_names import LegacyNames, find_legacy_names
@@ -40,9 +38,9 @@ from migrate.rewrite.imports import ImportRewriter
 from migrate.rewrite.names import NameChooser, reads
 from migrate.rewrite.outside import OutsideRewriter
 from migrate.rewrite.verdicts import Refused, RuleNote, Undecided
-from migrate.syntax.edits import Edits, Overlap
+from migrate.syntax.edits import Edits, Moves, Overlap
 from migrate.syntax.scopes import Scopes, Variable, analyse_scopes, same_scope_nodes
-from migrate.syntax.silence import silence_in
+from migrate.syntax.silence import silence_in, skip_marker
 from migrate.syntax.source import Replacement, Source, read_source
 
 _LEFT_BY_CHOICE = ""
@@ -184,7 +182,7 @@ class _File:
             case ast.AnnAssign() | ast.NamedExpr():
                 targets = [parent.target]
         for target in targets:
-            if not isinstance(target, ast.Name) or target.id in exported_names(self.view):
+            if not isinstance(target, ast.Name) or target.id in self.view.exported:
                 return True
             uses = self.scopes.uses.get(self.scopes.of(target), [])
             if any(isinstance(u.ctx, ast.Load) for u in uses):
@@ -238,7 +236,7 @@ class _File:
         for node in names:
             parent = self.scopes.parents.get(node)
             called = isinstance(parent, ast.Call) and parent.func is node
-            if not called or any(self.scopes.inside(node, f) for f in kept):
+            if not called or self.scopes.inside_any(node, kept):
                 return
         variable = self.scopes.of(names[0])
         if all(isinstance(b, ast.alias) for b in variable.bindings):
@@ -522,15 +520,14 @@ class _File:
                 refused.append(self._left_nograd(item, "RM209", reason))
             else:
                 others.append(item.node)
-        done = [r.function for r in attempt.done if not self.verdicts[r].code]
+        done = (r.function for r in attempt.done if not self.verdicts[r].code)
+        rewritten = {*kept, *attempt.helpers, *(f for f in done if f is not None)}
         for node, meaning in sorted(
             self.legacy.uses(), key=lambda u: (u[0].lineno, u[0].col_offset)
         ):
             if node in self.found.handled or node in attempt.consumed:
                 continue
-            if any(f is not None and self.scopes.inside(node, f) for f in (*done, *kept)):
-                continue
-            if any(self.scopes.inside(node, helper) for helper in attempt.helpers):
+            if self.scopes.inside_any(node, rewritten):
                 continue
             if self._is_chosen(self._call_of(node)):
                 outside.use(node, meaning)
@@ -540,8 +537,10 @@ class _File:
     def _legacy_functions(self, rewritten: list[Rule]) -> set[ast.AST]:
         """Functions that stay in the legacy language: rules that are left or bridged, and what they call."""
         kept: set[ast.AST] = set(self.found.bridged)
+        primals = {primal for rule in self.found.rules for primal in self._primals(rule)}
+        others = set(rewritten)
         for rule in self.found.rules:
-            if rule.function is not None and rule not in rewritten:
+            if rule.function is not None and rule not in others:
                 kept.add(rule.function)
         pending = list(kept)
         while pending:
@@ -549,9 +548,9 @@ class _File:
             for node in ast.walk(function):
                 if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load):
                     definition = self.view.definitions.get(self.scopes.of(node))
-                    if definition is not None and definition not in kept:
-                        if any(definition is b for r in self.found.rules for b in self._primals(r)):
-                            continue
+                    if definition is None or definition in primals:
+                        continue
+                    if definition not in kept:
                         kept.add(definition)
                         pending.append(definition)
         return kept
@@ -565,10 +564,7 @@ class _File:
 
     def _comment_skips(self, node: ast.expr) -> bool:
         lines = range(node.lineno, (node.end_lineno or node.lineno) + 1)
-        return any(
-            self.source.line_of(at) in lines and skip_marker(text) == "skip"
-            for at, text in self.source.comments
-        )
+        return not self.view.skipped_lines.isdisjoint(lines)
 
     def _mark(self, left: list[RuleLeft], edits: Edits) -> None:
         silence = silence_in(self.data)
@@ -682,6 +678,7 @@ class _File:
         new: Source,
     ) -> list[RuleConverted]:
         found = []
+        moves = Moves(replacements)
         for rule in attempt.done:
             found.append(
                 self._report(
@@ -689,7 +686,7 @@ class _File:
                     rule.name,
                     target_text(rule, rule.registrations[0], self.view),
                     self._span(rule),
-                    replacements,
+                    moves,
                     new,
                     tuple(
                         Note(n.code, n.message, getattr(n.node, "lineno", rule.node.lineno))
@@ -700,9 +697,7 @@ class _File:
         for call in others:
             name, target = self._call_names(call)
             span = self._call_span(call)
-            found.append(
-                self._report(self.call_ids[call], name, target, span, replacements, new, ())
-            )
+            found.append(self._report(self.call_ids[call], name, target, span, moves, new, ()))
         return sorted(found, key=lambda r: (r.line, r.end_line))
 
     def _report(
@@ -711,17 +706,12 @@ class _File:
         name: str,
         target: str,
         span: tuple[int, int],
-        replacements: list[Replacement],
+        moves: Moves,
         new: Source,
         notes: tuple[Note, ...],
     ) -> RuleConverted:
         start, end = span
-        new_start = start + sum(
-            len(r.text) - (r.end - r.start)
-            for r in replacements
-            if r.end <= start and r.start < start
-        )
-        new_end = end + sum(len(r.text) - (r.end - r.start) for r in replacements if r.end <= end)
+        new_start, new_end = moves.start(start), moves.end(end)
         return RuleConverted(
             identity,
             name,

@@ -6,7 +6,10 @@ on the outside, and of two around the same range the one that was added later.
 
 from __future__ import annotations
 
+from bisect import bisect_right
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import accumulate
 
 from migrate.syntax.source import Replacement
 
@@ -81,12 +84,13 @@ class Edits:
 
         def swallowed(first: int, last: int) -> bool:
             """Whether a wrap or an insertion lies inside a range that is replaced."""
+            at = bisect_right(outer, first, key=lambda span: span[0]) - 1
+            if at < 0:
+                return False
+            start, end = outer[at]
             if first == last:
-                return any(start < first < end for start, end in outer)
-            return any(
-                start <= first and last <= end and (first, last) != (start, end)
-                for start, end in outer
-            )
+                return start < first < end
+            return last <= end and (first, last) != (start, end)
 
         closings = [c for c in self._closings if not swallowed(c[0], c[1])]
         openings = [o for o in self._openings if not swallowed(o[0], o[1])]
@@ -124,3 +128,24 @@ class Edits:
             at = item.end
         pieces.append(text[at:end])
         return "".join(pieces)
+
+
+class Moves:
+    """Where the offsets of a text are after replacements, which are sorted and apart."""
+
+    def __init__(self, replacements: Sequence[Replacement]) -> None:
+        self._starts = [r.start for r in replacements]
+        self._ends = [r.end for r in replacements]
+        grown = (len(r.text) - (r.end - r.start) for r in replacements)
+        self._grown = [0, *accumulate(grown)]
+
+    def start(self, offset: int) -> int:
+        """An offset at which something starts: what is put there is a part of it."""
+        before = bisect_right(self._ends, offset)
+        if before and self._starts[before - 1] == offset:
+            before -= 1
+        return offset + self._grown[before]
+
+    def end(self, offset: int) -> int:
+        """An offset at which something ends: what is put there is a part of it."""
+        return offset + self._grown[bisect_right(self._ends, offset)]

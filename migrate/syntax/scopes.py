@@ -7,7 +7,7 @@ nodes use it.
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -114,10 +114,10 @@ class Scopes:
                 found.setdefault(name, []).extend(nodes)
         return found
 
-    @property
-    def loose(self) -> list[str]:
+    @cached_property
+    def loose(self) -> frozenset[str]:
         """The names that are used and that no scope binds."""
-        return [v.name for v in self._loose.values() if v in self.uses]
+        return frozenset(v.name for v in self._loose.values() if v in self.uses)
 
     def enclosing(self, node: ast.AST, *kinds: type[ast.AST]) -> ast.AST | None:
         """The nearest node around `node`, itself not counted, of one of these types."""
@@ -134,6 +134,9 @@ class Scopes:
 
     def inside(self, node: ast.AST, outer: ast.AST) -> bool:
         return node is outer or any(a is outer for a in self.ancestors(node))
+
+    def inside_any(self, node: ast.AST, outer: Container[ast.AST]) -> bool:
+        return node in outer or any(a in outer for a in self.ancestors(node))
 
     def _unbound(self, name: str) -> Variable:
         if name not in self._loose:

@@ -1,4 +1,4 @@
-"""Comments that silence messages: `# rrule-migrate: skip[RM101]` in a rule or beside a line, `skip-file[RM101]` for the file."""
+"""Comments that leave rules alone, and comments that silence messages: `# rrule-migrate: skip[RM101]` in a rule or beside a line, `skip-file[RM101]` for the file."""
 
 from __future__ import annotations
 
@@ -42,3 +42,14 @@ def silence_in(source: bytes) -> Silence:
             else:
                 at[len(_LINE_END.findall(source, 0, comment.start())) + 1] = codes
     return Silence(tuple(everywhere), at)
+
+
+def skip_marker(comment: str) -> str | None:
+    """`skip` or `skip-file` where a comment asks for it. With codes behind it, it only silences messages."""
+    text = comment.lstrip("#").strip()
+    head, colon, rest = text.partition(":")
+    if head.strip() != "rrule-migrate" or not colon:
+        return None
+    word, *more = rest.replace("[", " ").split() or [""]
+    silences = bool(more) and re.match(r"RM\d", more[0]) is not None
+    return word if word in ("skip", "skip-file") and not silences else None

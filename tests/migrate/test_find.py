@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from migrate.analysis.find import is_skipped, skip_marker, target_text
+from migrate.analysis.find import is_skipped, target_text
+from migrate.syntax.silence import skip_marker
 from tests.support.converting import view_of
 
 HEAD = "import numpy as np\nfrom zygote_rules import adjoint, nograd, literal_getproperty\n"

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from migrate.analysis.find import skip_marker
 from migrate.command.plan import Job, plan_file
 from migrate.model import FileConverted, FileUnchanged, Options
-from migrate.syntax.silence import silence_in
+from migrate.syntax.silence import silence_in, skip_marker
 
 LEFT = b"""from zygote_rules import adjoint, pullback
 

@@ -1,4 +1,4 @@
-"""Functions that call functions: `functools.reduce`, `numpy.vectorize`, `apply_along_axis`, `apply_over_axes`, `piecewise`.
+"""Functions that call functions: `map`, `functools.reduce`, `numpy.vectorize`, `apply_along_axis`, `apply_over_axes`, `piecewise`.
 
 Their rules call back into the AD, so they ask for a config that has a reverse mode. What they call may be an
 object with fields; its tangent is the sum over all calls.
@@ -7,6 +7,7 @@ object with fields; its tangent is the sum over all calls.
 from __future__ import annotations
 
 import functools
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -41,6 +42,38 @@ def _dense(dx: Any, like: Any) -> Any:
     return np.zeros(np.shape(like)) if isinstance(dx, AbstractZero) else dx
 
 
+# -- maps --------------------------------------------------------------------------------------------------------
+
+
+@rrule.register(map)
+def rrule_map(config: Config, _: Any, f: Any, *xs: Any) -> Any:
+    """`map(f, *xs)` over tuples, lists or the rows of arrays. Its value is a list, which can be read more than once."""
+    rows = [list(x) for x in xs]
+    outcomes = [rrule_via_ad(config, f, *items) for items in zip(*rows)]
+
+    def map_pullback(dy: Any) -> Any:
+        of_f, of_xs = [], []
+        for k, (_, back) in enumerate(outcomes):
+            df, *dxs = back(dy[k])
+            of_f.append(df)
+            of_xs.append(dxs)
+        found = zip(*of_xs) if of_xs else [()] * len(xs)
+        return NoTangent(), _total(of_f), *map(_collected, found, rows, xs)
+
+    return [y for y, _ in outcomes], map_pullback
+
+
+def _collected(tangents: Any, items: list[Any], xs: Any) -> Any:
+    """The tangent of a tuple, a list or an array from those of its first elements."""
+    missing = [ZeroTangent()] * (len(items) - len(tangents))
+    every = [*tangents, *missing]
+    if isinstance(xs, (list, tuple)):
+        return Tangent[type(xs)](*every)  # type: ignore[misc, operator]
+    if all(isinstance(d, AbstractZero) for d in every):
+        return ZeroTangent()
+    return np.stack([_dense(d, item) for d, item in zip(every, items)])
+
+
 # -- folds ---------------------------------------------------------------------------------------------------------
 
 
@@ -65,12 +98,12 @@ def rrule_reduce(config: Config, _: Any, f: Any, xs: Any, *initial: Any) -> Any:
         of_items.reverse()
         if not initial:
             of_items.insert(0, dy)
-        dxs: Any
-        if not isinstance(xs, (list, tuple)):
-            dxs = np.stack([_dense(d, item) for d, item in zip(of_items, items)])
-        else:
-            dxs = Tangent[type(xs)](*of_items)  # type: ignore[misc, operator]
-        return NoTangent(), _total(of_f), dxs, *((dy,) if initial else ())
+        return (
+            NoTangent(),
+            _total(of_f),
+            _collected(of_items, items, xs),
+            *((dy,) if initial else ()),
+        )
 
     return state, reduce_pullback
 
@@ -80,52 +113,98 @@ def rrule_reduce(config: Config, _: Any, f: Any, xs: Any, *initial: Any) -> Any:
 
 @rrule.register(np.vectorize.__call__)
 def rrule_vectorize(config: Config, self: np.vectorize, *args: Any, **kwargs: Any) -> Any:
-    """An instance of `np.vectorize` without a signature, called by position."""
-    if self.signature is not None or kwargs or self.excluded:
-        raise NotImplementedError(
-            "np.vectorize has a rule for calls without signature, excluded and keywords"
-        )
-    arrays = np.broadcast_arrays(*args)
-    shape = arrays[0].shape
-    outcomes = [
-        rrule_via_ad(config, self.pyfunc, *(a[place] for a in arrays))
-        for place in np.ndindex(shape)
-    ]
+    """An instance of `np.vectorize`; keywords are not differentiated."""
+    count = len(args)
+    cores = _cores(self.signature, count)
+    excluded = {k for k in range(count) if k in self.excluded}
+    excluded_names = {name: x for name, x in kwargs.items() if name in self.excluded}
+    names = [name for name in kwargs if name not in excluded_names]
+    if names and self.signature is not None:
+        raise NotImplementedError("np.vectorize with a signature has no rule for keywords")
+    every = (*args, *(kwargs[name] for name in names))
+    cores += [0] * len(names)
+    lead = [x.shape[: x.ndim - core] for x, core in zip(map(_shaped, every), cores)]
+    shape = np.broadcast_shapes(*(s for k, s in enumerate(lead) if k not in excluded))
+
+    def inputs(place: tuple[int, ...]) -> list[Any]:
+        return [
+            x if k in excluded else x[_place_in(lead[k], place)] if np.ndim(x) else x
+            for k, x in enumerate(every)
+        ]
+
+    def call(*items: Any) -> Any:
+        named = dict(zip(names, items[count:]))
+        return rrule_via_ad(config, self.pyfunc, *items[:count], **named, **excluded_names)
+
+    outcomes = [call(*inputs(place)) for place in np.ndindex(shape)]
     if not outcomes:
-        return self(*args), lambda dy: (NoTangent(), *(ZeroTangent() for _ in args))
+        return self(*args, **kwargs), lambda dy: (NoTangent(), *(ZeroTangent() for _ in args))
     values = [y for y, _ in outcomes]
     several = isinstance(values[0], tuple)
-    y: Any
+    result: Any
     if several:
-        y = tuple(np.reshape(np.stack(part), shape) for part in zip(*values))
+        result = tuple(_stacked(part, shape) for part in zip(*values))
     else:
-        y = np.reshape(np.stack(values), shape)
+        result = _stacked(values, shape)
 
     def vectorize_pullback(dy: Any) -> Any:
         of_f, of_args = [], []
         for place, (_, back) in zip(np.ndindex(shape), outcomes):
-            here: Any = dy[place] if not several else Tangent[_Tuple](*(part[place] for part in dy))
+            here: Any
+            if several:
+                here = Tangent[_Tuple](*(_part(part, place) for part in dy))
+            else:
+                here = dy[place]
             df, *dargs = back(here)
             of_f.append(df)
             of_args.append(dargs)
         dself: Any = _total(of_f)
         if not isinstance(dself, AbstractZero):
             dself = Tangent[type(self)](pyfunc=dself)  # type: ignore[misc, operator]
-        return dself, *(_gathered(ds, arg, shape) for ds, arg in zip(zip(*of_args), args))
+        dargs = []
+        for k, (ds, arg) in enumerate(zip(zip(*of_args), args)):
+            if k in excluded:
+                dargs.append(_total(ds))
+            elif not _is_number(arg):
+                dargs.append(NoTangent())
+            else:
+                core = np.shape(arg)[np.ndim(arg) - cores[k] :]
+                wide = np.stack([_dense(d, np.empty(core)) for d in ds])
+                dargs.append(unbroadcast(np.reshape(wide, shape + core), np.shape(arg)))
+        return dself, *dargs
 
-    return y, vectorize_pullback
+    return result, vectorize_pullback
+
+
+def _shaped(x: Any) -> Any:
+    return x if hasattr(x, "ndim") else np.asarray(x)
+
+
+def _part(dy: Any, place: tuple[int, ...]) -> Any:
+    return dy if isinstance(dy, AbstractZero) else dy[place]
+
+
+def _place_in(lead: tuple[int, ...], place: tuple[int, ...]) -> tuple[int, ...]:
+    """Where in an array with the leading axes `lead` the element is that was broadcast to a place."""
+    return tuple(
+        0 if n == 1 else k for n, k in zip(lead, place[len(place) - len(lead) :], strict=True)
+    )
+
+
+def _stacked(values: Any, shape: tuple[int, ...]) -> Any:
+    stacked = np.stack(values)
+    return np.reshape(stacked, shape + stacked.shape[1:])
+
+
+def _cores(signature: str | None, count: int) -> list[int]:
+    """How many axes of each argument one call takes: as many as there are names between its parentheses."""
+    if signature is None:
+        return [0] * count
+    given = re.findall(r"\(([^)]*)\)", signature.replace(" ", "").split("->")[0])
+    return [len(axes.split(",")) if axes else 0 for axes in given]
 
 
 _Tuple: Any = tuple
-
-
-def _gathered(tangents: Any, arg: Any, shape: tuple[int, ...]) -> Any:
-    """The cotangents of all calls, summed to the shape of what was broadcast to them."""
-    if not _is_number(arg):
-        return NoTangent()
-    return unbroadcast(
-        np.reshape(np.stack([_dense(d, 0.0) for d in tangents]), shape), np.shape(arg)
-    )
 
 
 # -- one call for each row -----------------------------------------------------------------------------------------
@@ -195,6 +274,16 @@ def rrule_piecewise(
 ) -> Any:
     """`np.piecewise(x, condlist, funclist)`: a function or a number for each condition, maybe one for the rest."""
     x = x if hasattr(x, "shape") else np.asarray(x)
+    if np.ndim(x) == 0:  # as an array of one element
+        masks = [np.reshape(mask, (1,)) for mask in _masks(x, condlist, len(funclist))]
+        whole = np.reshape(x, (1,))
+        one, back = rrule_piecewise(config, _, whole, masks, funclist, *args, **kwargs)
+
+        def back_to_number(dy: Any) -> Any:
+            df, dx, *rest = back(np.reshape(dy, (1,)))
+            return df, np.reshape(dx, ()), *rest
+
+        return np.reshape(one, ()), back_to_number
     if is_other(primal(x)):
         raise NotImplementedError(
             f"np.piecewise of a {type(primal(x)).__module__} array: which elements each function is given is not known; use np.where"

@@ -55,13 +55,36 @@ def _union1d_vjp(which: int) -> Any:
     return vjp
 
 
-def setdiff1d_vjp(g: Any, y: Any, ar1: Any, ar2: Any, assume_unique: bool = False) -> Any:
-    values = np.asarray(primal(ar1))
-    kept = np.asarray(primal(y))
+def _to_found(g: Any, y: Any, ar: Any) -> Any:
+    """The cotangent of `ar`, whose first elements that are equal to those of the result went into it."""
+    values, kept = np.asarray(primal(ar)), np.asarray(primal(y))
     flat = values.ravel()
     order = np.argsort(flat, kind="stable")
-    index = order[np.searchsorted(flat, kept, sorter=order)]
-    return np.reshape(scatter(g, index, (values.size,), g.dtype), values.shape)
+    at = np.searchsorted(flat, kept, sorter=order)
+    found = at < flat.size
+    found[found] = flat[order[at[found]]] == kept[found]
+    flat_g = scatter(g[found], order[at[found]], (values.size,), g.dtype)
+    return np.reshape(flat_g, values.shape)
+
+
+def setdiff1d_vjp(g: Any, y: Any, ar1: Any, ar2: Any, assume_unique: bool = False) -> Any:
+    return _to_found(g, y, ar1)
+
+
+def intersect1d_vjp(
+    g: Any, y: Any, ar1: Any, ar2: Any, assume_unique: bool = False, return_indices: bool = False
+) -> Any:
+    """Of the two that are equal the first is the one that is returned."""
+    if return_indices:
+        g, y = g[0], y[0]
+    return ZeroTangent() if isinstance(g, AbstractZero) else _to_found(g, y, ar1)
+
+
+def _setxor1d_vjp(which: int) -> Any:
+    def vjp(g: Any, y: Any, ar1: Any, ar2: Any, assume_unique: bool = False) -> Any:
+        return _to_found(g, y, (ar1, ar2)[which])
+
+    return vjp
 
 
 derivative(np.union1d, _union1d_vjp(0), _union1d_vjp(1), needs="01")
@@ -71,3 +94,10 @@ derivative(
     lambda g, y, ar1, ar2, assume_unique=False: ZeroTangent(),
     needs="y0",
 )
+derivative(
+    np.intersect1d,
+    intersect1d_vjp,
+    lambda g, y, ar1, ar2, assume_unique=False, return_indices=False: ZeroTangent(),
+    needs="y0",
+)
+derivative(np.setxor1d, _setxor1d_vjp(0), _setxor1d_vjp(1), needs="y01")

@@ -554,8 +554,23 @@ def apply_rule(tape: Tape, function: Any, args: tuple[Any, ...], kwargs: dict[st
     """Compute by the rule that the registry finds for the primal values; raises `MissingRuleError`."""
     y = try_rule(tape, function, args, kwargs)
     if y is NotImplemented:
+        if isinstance(function, np.ufunc) and not kwargs and _is_of_objects(function):
+            return _on_objects(function, args)
         raise missing(function)
     return y
+
+
+def _is_of_objects(ufunc: np.ufunc) -> bool:
+    """Whether a ufunc is one that `np.frompyfunc` made of a Python function."""
+    return all(set(kinds) <= set("O->") for kinds in ufunc.types)
+
+
+def _on_objects(ufunc: np.ufunc, args: Any) -> Any:
+    """Call the Python function of a ufunc with each traced number."""
+    y = ufunc(*[np.asarray(x) if type(x) is Tracer else x for x in args])
+    parts = y if isinstance(y, tuple) else (y,)
+    made = tuple([gather(part) if _is_objects(part) else part for part in parts])
+    return made if isinstance(y, tuple) else made[0]
 
 
 def missing(function: Any) -> MissingRuleError:

@@ -86,6 +86,13 @@ class Trace:
                 self.outputs = [(path, t.index, t.value) for path, t in found]
                 y = untraced(y, tape)
             self.y = y
+        except TypeError as error:
+            if "dtype('O')" in str(error):
+                error.add_note(
+                    "An array of traced numbers was made of a list (or by np.asarray), which numpy cannot compute with here: use "
+                    "np.stack([...]) in the place of the list."
+                )
+            raise
         finally:
             tape.close()
 

@@ -11,6 +11,7 @@ Operators are attached by `operators.py`, protocols by `protocols.py`, in-place 
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, NoReturn
 from weakref import ref
@@ -149,6 +150,18 @@ class Tracer:
     def __index__(self) -> int:
         return primal(self).__index__()  # type: ignore[no-any-return]
 
+    def __round__(self, digits: int | None = None) -> Any:
+        return round(primal(self), digits)
+
+    def __floor__(self) -> int:
+        return math.floor(primal(self))  # type: ignore[no-any-return]
+
+    def __ceil__(self) -> int:
+        return math.ceil(primal(self))  # type: ignore[no-any-return]
+
+    def __trunc__(self) -> int:
+        return math.trunc(primal(self))  # type: ignore[no-any-return]
+
     def __contains__(self, x: Any) -> bool:
         return primal(x) in primal(self)
 
@@ -201,8 +214,9 @@ class Tracer:
             if np.dtype(dtype).kind in "iub":  # no derivative to lose
                 return np.asarray(primal(self)).astype(dtype)
             raise TypeError(
-                "np.array(x, dtype) or np.asarray(x, dtype) would lose the derivative of a traced value. Use "
-                "x.astype(dtype), np.stack([...]), or ignore_derivatives(x) for the plain value."
+                "np.array(x, dtype) or np.asarray(x, dtype) would lose the derivative of a traced value, and some functions do "
+                "that to a list of traced numbers: np.mean([a, b]) is np.mean(np.stack([a, b])). Use x.astype(dtype), np.stack([...]), "
+                "or ignore_derivatives(x) for the plain value."
             )
         if self.size > _OBJECTS:
             raise TypeError(

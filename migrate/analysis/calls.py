@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from migrate.analysis.numeric import (
     ARRAY_METHODS,
+    LISTS_OF_ARRAYS,
     SCALAR_BUILTINS,
     SEVERAL_RESULTS,
     is_object_dtype,
@@ -182,6 +183,10 @@ class Calls:
             for callee in set().union(*arguments) if arguments else set():
                 if isinstance(callee, Function):  # np.vectorize(f), np.apply_along_axis(f, …)
                     self.apply({callee}, node, [{ARRAY}], None, True)
+            if name in LISTS_OF_ARRAYS and node.args:
+                pieces = self.flow.site(node, "list")
+                self.flow.grow(pieces.rest, {ARRAY})
+                return {Held(pieces)}
             several = self._gives_several(name.rpartition(".")[2], node)
             return {UNKNOWN} if several or self._holds_objects(name, node, arguments) else {ARRAY}
         last = name.rpartition(".")[2]
@@ -191,6 +196,8 @@ class Calls:
         if module == "functools" and last == "reduce" and len(arguments) >= 2:
             items = self.flow.elements(arguments[1])
             start = arguments[2] if len(arguments) > 2 else set()
+            if self.flow.view.legacy.meaning(node.args[0]) == "accum":
+                return items | start
             result = items | start | self.flow.memo.get(node, set())
             return result | self.apply(arguments[0], node, [result, items], None, False)
         if module == "itertools" and last in ("chain", "chain.from_iterable", "from_iterable"):
@@ -349,6 +356,9 @@ class Calls:
             self.flow.grow(outer.rest, {Held(row)})
             return {Held(outer)}
         if name == "map" and arguments:
+            copied = self._copying(node.args[0])
+            if copied is not None and len(arguments) == 2:
+                return self._map_copies(node, copied, arguments[1])
             site = self.flow.site(node, "iterator")
             inner = [self.flow.elements(a) for a in arguments[1:]]
             starred = any(isinstance(a, ast.Starred) for a in node.args)
@@ -398,6 +408,31 @@ class Calls:
         if name in ("vars", "globals", "locals", "dir"):
             return {PLAIN}
         return {UNKNOWN}
+
+    def _copying(self, node: ast.expr) -> str | None:
+        """`list` and `tuple` as functions."""
+        if isinstance(node, ast.Name) and self.flow.view.scopes.of(node).scope is None:
+            return node.id if node.id in ("list", "tuple") else None
+        return None
+
+    def _map_copies(self, node: ast.Call, kind: str, rows: Atoms) -> Atoms:
+        """`map(list, zip(*pairs))`: every column as a list."""
+        outer = self.flow.site(node, "iterator")
+        single = next(iter(rows)) if len(rows) == 1 else None
+        exact = single.site.exact if isinstance(single, Held) and not single.site.rest else None
+        if exact is not None:
+            columns: list[Atoms] = []
+            for number, row in enumerate(exact):
+                column = self.flow.site(node, kind, f"column{number}")
+                self.flow.grow(column.rest, self.flow.elements(row))
+                columns.append({Held(column)})
+            self.flow.set_exact(outer, columns)
+            return {Held(outer)}
+        inner = self.flow.site(node, kind, "row")
+        self.flow.grow(inner.rest, self.flow.elements(self.flow.elements(rows)))
+        self.flow.grow(outer.rest, {Held(inner)})
+        self.flow.forget_exact(outer)
+        return {Held(outer)}
 
     def _method(
         self,

@@ -15,6 +15,9 @@ SEVERAL_RESULTS = frozenset(
     pade errstate object_ asarray_chkfinite minimize root quad solve_ivp""".split()
 )
 
+#: Those of them that give a list of arrays.
+LISTS_OF_ARRAYS = frozenset("split array_split hsplit vsplit dsplit".split())
+
 #: What else these modules hold that is no function.
 CONSTANTS = frozenset("pi e inf nan newaxis euler_gamma tau NINF PINF".split())
 

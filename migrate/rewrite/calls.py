@@ -75,11 +75,20 @@ class CallRewriter:
             if backs:
                 if len(backs) != len(called):
                     raise Undecided("a pullback of the AD and other functions meet in one call")
+                if node.keywords:
+                    raise Undecided("a pullback of the AD is given keywords")
                 for argument in node.args:
-                    if isinstance(argument, ast.Starred) or node.keywords:
-                        raise Undecided("a pullback of the AD is given unpacked arguments")
-                    self._given_to_back(argument, backs[0])
+                    if isinstance(argument, ast.Starred):
+                        elements = self.flow.elements(self.flow.atoms(argument.value))
+                        if not elements or not self.tangents.ready(elements):
+                            raise Undecided("a pullback of the AD is given unpacked arguments")
+                        self.cluster.mark(elements)
+                    else:
+                        self._given_to_back(argument, backs[0])
             self._map_sinks(node)
+            if self.view.imported_name(node.func) == ("functools", "reduce") and node.args[1:]:
+                if self.view.legacy.meaning(node.args[0]) == "accum":
+                    self._reduce_sinks(node)
 
     def _callees(self, node: ast.Call) -> Atoms:
         """What may be called, partials seen through; a None among it cannot."""
@@ -142,6 +151,15 @@ class CallRewriter:
                 elif held:
                     raise Undecided("tangents of both languages are summed up")
         self.cluster.mark(everything)
+
+    def _reduce_sinks(self, node: ast.Call) -> None:
+        """`reduce(accum, parts)`."""
+        atoms = self.flow.elements(self.flow.atoms(node.args[1]))
+        for start in node.args[2:]:
+            atoms |= self.flow.atoms(start)
+        if TANGENT in atoms and any(isinstance(a, Held) for a in atoms):
+            raise Undecided("tangents of both languages are summed up")
+        self.cluster.mark(atoms)
 
     def _hook_sink(self, node: ast.Call) -> None:
         hooked, value = node.args
@@ -483,6 +501,7 @@ class CallRewriter:
         for operand in operands:
             atoms = self.flow.atoms(operand)
             builtin = isinstance(operand, ast.Name) and self.view.scopes.of(operand).scope is None
+            builtin = builtin or self.view.legacy.meaning(operand) == "accum"
             if builtin or all(
                 isinstance(a, (Function, Bound, Back, Nothing)) or a is NUMERIC for a in atoms
             ):

@@ -132,6 +132,9 @@ class Escapes:
         atoms = self.flow.atoms(node.args[0])
         if name == "filter" and all(isinstance(a, Nothing) for a in atoms):
             return True
+        first = node.args[0]
+        if name == "map" and isinstance(first, ast.Name) and first.id in ("list", "tuple"):
+            return self.view.scopes.of(first).scope is None and len(node.args) == 2
         backs = name == "map"
         return bool(atoms) and all(
             (isinstance(a, Back) and backs)

@@ -235,7 +235,13 @@ class ResultRewriter:
             isinstance(a, Nothing) or (isinstance(a, Held) and a.site.kind == "tuple")
             for a in atoms
         ):
-            self._bridge(node, pullback)
+            nothings = [a for a in atoms if isinstance(a, Nothing)]
+            if sites and all(map(self._is_whole_result, nothings)):
+                for nothing in nothings:
+                    self._write_out_zeros(nothing, pullback)
+                self._tuple_sites(node, sites, pullback)
+            else:
+                self._bridge(node, pullback)
             return
         if TANGENT in atoms and not isinstance(node, ast.Call):
             raise Undecided("its pullback returns the cotangent itself", rule)
@@ -282,8 +288,8 @@ class ResultRewriter:
             self.done.add(key)
             self.tangents.entries(display.elts, pullback.arguments, display)
 
-    def _only_returned(self, display: ast.Tuple) -> bool:
-        """Whether a tuple that is kept in a variable goes nowhere but into results."""
+    def _only_returned(self, display: ast.AST) -> bool:
+        """Whether a tuple (or None) that is kept in a variable goes nowhere but into results."""
         parent = self.view.scopes.parents.get(display)
         if isinstance(parent, ast.Return):
             return True
@@ -302,6 +308,31 @@ class ResultRewriter:
                 if not isinstance(around, ast.Return):
                     return False
         return True
+
+    def _is_whole_result(self, nothing: Nothing) -> bool:
+        """`res = None if flat else (dx, dy)`, where `res` is returned and nothing else is done with it."""
+        top: ast.AST = nothing.node
+        while isinstance(parent := self.view.scopes.parents.get(top), ast.IfExp):
+            top = parent
+        return (
+            not nothing.implied
+            and isinstance(parent, ast.Assign)
+            and self.tangents.in_editable(nothing.node)
+            and self._only_returned(top)
+        )
+
+    def _write_out_zeros(self, nothing: Nothing, pullback: Pullback) -> None:
+        key = (nothing.node, "zeros")
+        if key in self.done:
+            return
+        self.done.add(key)
+        arguments = pullback.arguments
+        if arguments is None or arguments.rest is not None:
+            raise Undecided("it returns None, and the number of zeros is not in sight")
+        zeros = [f"{self.names.use(p.zero)}()" for p in arguments.fixed]
+        text = ", ".join(zeros) + ("," if len(zeros) == 1 else "")
+        assert isinstance(nothing.node, ast.expr)
+        self.edits.replace(*self.view.source.span(nothing.node), f"({text})")
 
     def _bridge(self, node: ast.expr, pullback: Pullback) -> None:
         """Convert a whole result at run time."""

@@ -97,7 +97,18 @@ class TangentRewriter:
                     self.unwrap_call(node, inner)
                     self._splat(node, self._tangent(kind))
                     return
+            case ast.Name() if self._is_constant_none(node):
+                self.edits.replace(*self.view.source.span(node), f"{self.names.use(primal.zero)}()")
+                return
         self._entry_by_atoms(node, primal)
+
+    def _is_constant_none(self, node: ast.Name) -> bool:
+        """`NOTHING = None` at the top of the module."""
+        variable = self.view.scopes.of(node)
+        if variable.scope is not self.view.scopes.module or len(variable.bindings) != 1:
+            return False
+        parent = self.view.scopes.parents.get(variable.bindings[0])
+        return isinstance(parent, ast.Assign | ast.AnnAssign) and is_none(parent.value)
 
     def _is_conversion(self, node: ast.expr) -> bool:
         """`tuple(x)` or `list(x)`."""

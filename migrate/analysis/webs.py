@@ -151,11 +151,10 @@ class _Webs:
             case ast.Return() | ast.Raise():
                 self._read(node, state)
                 return None
-            case ast.Break():
-                self.breaks[-1].append(state)
-                return None
-            case ast.Continue():
-                self.continues[-1].append(state)
+            case ast.Break() | ast.Continue():
+                ways = self.breaks if isinstance(node, ast.Break) else self.continues
+                if ways:  # outside of a loop it parses, and does not compile
+                    ways[-1].append(state)
                 return None
             case ast.Assign(targets=targets, value=value):
                 self._read(value, state)

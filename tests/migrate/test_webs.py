@@ -66,7 +66,8 @@ def lives(body: str) -> str:
         ("d = g(d)\ndel d", "d0 d0 d0"),
         ("import d\nd = g(d)\nreturn d", "d0 d0 d0"),
         ("match d:\n    case [d]:\n        return d", "d0 d0"),
-        # what is never reached
+        # what is never reached, or no Python
+        ("if c:\n    continue\nd = g(d)\nreturn d", "d1 d0 d1"),
         ("return d\nd = g(d)\nreturn d", "d0 d0 d0 d0"),
     ],
 )

@@ -9,6 +9,7 @@ import numpy as np
 from . import memory
 from .broadcast import unbroadcast
 from .fill import Scaled
+from .low_rank import LowRank, worth
 
 ndarray = np.ndarray
 F8 = np.dtype(float)
@@ -96,6 +97,8 @@ def matmul_vjp(g: Any, saved: Any) -> Any:
     if type(g) is Scaled:
         return g.through(lambda g: matmul_vjp(g, saved))
     x, y = saved
+    if type(g) is ndarray and x.ndim == 1 and y.ndim == 2 and worth(1, *y.shape):
+        return y @ g, LowRank([x], [g], y.shape)
     return matmul_left(g, y, x.shape), matmul_right(g, x, y.shape)
 
 
@@ -103,6 +106,8 @@ def matmul_left_vjp(g: Any, saved: Any) -> Any:
     if type(g) is Scaled:
         return g.through(lambda g: matmul_left_vjp(g, saved))
     y, shape = saved
+    if type(g) is ndarray and y.ndim == 1 and len(shape) == 2 and worth(1, *shape):
+        return LowRank([g], [y], shape)
     return matmul_left(g, y, shape)
 
 
@@ -110,6 +115,8 @@ def matmul_right_vjp(g: Any, saved: Any) -> Any:
     if type(g) is Scaled:
         return g.through(lambda g: matmul_right_vjp(g, saved))
     x, shape = saved
+    if type(g) is ndarray and x.ndim == 1 and len(shape) == 2 and worth(1, *shape):
+        return LowRank([x], [g], shape)
     return matmul_right(g, x, shape)
 
 
@@ -127,23 +134,35 @@ def matrix_product(x: Any, y: Any) -> Any:
 def matrix_left_vjp(g: Any, y: Any) -> Any:
     """The cotangent of `x` in `x @ y` for two matrices."""
     if type(g) is Scaled:
-        return g.through(lambda g: matrix_left_vjp(g, y))
+        return g.through(lambda g: matrix_product(g, y.T))
+    k, n = y.shape
+    if type(g) is ndarray and worth(n, len(g), k):
+        return LowRank([g.T], [y.T], (len(g), k))
     return matrix_product(g, y.T)
 
 
 def matrix_right_vjp(g: Any, x: Any) -> Any:
     """The cotangent of `y` in `x @ y` for two matrices."""
     if type(g) is Scaled:
-        return g.through(lambda g: matrix_right_vjp(g, x))
+        return g.through(lambda g: matrix_product(x.T, g))
+    m, k = x.shape
+    if type(g) is ndarray and worth(m, k, g.shape[1]):
+        return LowRank([x], [g], (k, g.shape[1]))
     return matrix_product(x.T, g)
 
 
-def matrices_vjp(g: Any, saved: Any) -> Any:
-    """Both cotangents of the product of two matrices."""
-    if type(g) is Scaled:
-        return g.through(lambda g: matrices_vjp(g, saved))
+def matrices_vjp(g: Any, saved: Any, all_at_once: bool = False) -> Any:
+    """Both cotangents of the product of two matrices; a matrix that is large for such a product may take part in many."""
+    if type(g) is not ndarray:
+        if type(g) is Scaled:
+            return g.through(lambda g: matrices_vjp(g, saved, True))
+        all_at_once = True
     x, y = saved
-    return matrix_product(g, y.T), matrix_product(x.T, g)
+    (m, k), n = x.shape, y.shape[1]
+    if all_at_once:
+        return matrix_product(g, y.T), matrix_product(x.T, g)
+    dx = LowRank([g.T], [y.T], (m, k)) if worth(n, m, k) else matrix_product(g, y.T)
+    return dx, LowRank([x], [g], (k, n)) if worth(m, k, n) else matrix_product(x.T, g)
 
 
 def vector_right_vjp(g: Any, x: Any) -> Any:
@@ -156,4 +175,6 @@ def vector_right_vjp(g: Any, x: Any) -> Any:
 def matrix_vector_vjp(g: Any, saved: Any) -> Any:
     """Both cotangents of matrix @ vector."""
     x, y = saved
+    if type(g) is ndarray and worth(1, *x.shape):
+        return LowRank([g], [y], x.shape), g @ x
     return g[:, None] * y, g @ x

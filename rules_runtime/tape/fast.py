@@ -16,10 +16,11 @@ from ..forms import FORMS
 from ..kernels.broadcast import expand, full_view, normal_axes
 from ..kernels.elementwise import maximum_vjp, minimum_vjp
 from ..kernels.extrema import extremum_cotangent
+from ..kernels.low_rank import LowRank
 from . import broadcasting, operators
 from .cotangents import Fill
 from .record import note_view
-from .sweep import INTO, OVERWRITE, SHARED, VIEW, takes_fill
+from .sweep import INTO, OVERWRITE, SHARED, TAKES_LOW_RANK, VIEW, takes_fill
 from .tracer import Tracer, primal
 
 ndarray = np.ndarray
@@ -149,10 +150,15 @@ def reshape_vjp(g: Any, shape: tuple[int, ...]) -> Any:
 
 @takes_fill
 def transpose_vjp(g: Any, inverse: Any) -> Any:
+    if type(g) is LowRank:
+        return g.T
     if type(g) is Fill:
         order = inverse or range(len(g.shape))[::-1]
         return Fill(g.value, tuple(g.shape[k] for k in order))
     return g.transpose(inverse) if inverse is not None else g.T
+
+
+TAKES_LOW_RANK.add(transpose_vjp)
 
 
 def swapaxes_vjp(g: Any, axes: Any) -> Any:

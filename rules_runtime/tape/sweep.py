@@ -35,6 +35,7 @@ import numpy as np
 
 from ..kernels.fill import Fill, Scaled
 from ..kernels.large import LARGE_UNARY, count, large_times_vjp
+from ..kernels.low_rank import LowRank
 from ..kernels.products import (
     matmul_left_vjp,
     matmul_right_vjp,
@@ -51,6 +52,8 @@ from .tracer import Tracer
 SHARED, VIEW, OVERWRITE, SCATTER, PART, VIEW_OR_NEW, INTO, KEPT = range(8)
 FORM = 8
 TAKES_FILL: set[Callable[..., Any]] = set()  # functions that know what to do with a `Fill`
+
+TAKES_LOW_RANK: set[Any] = set()  # functions that are given a `LowRank`
 
 ndarray = np.ndarray
 float64 = np.float64
@@ -91,6 +94,10 @@ def sweep(entries: list[Any], grads: list[Any], shared: set[int], first: int) ->
                 continue
             if kind is Pieces:
                 g = g.dense()
+            elif kind is LowRank:
+                if len(entry) != 4 or entry[1] not in TAKES_LOW_RANK:
+                    g = g.dense()
+                    shared.discard(k)
             elif kind is Fill:
                 if len(entry) > 2 and entry[2 if len(entry) == 6 else 1] not in TAKES_FILL:
                     g = g.dense()
@@ -274,6 +281,15 @@ def sweep(entries: list[Any], grads: list[Any], shared: set[int], first: int) ->
                         shared.add(i)
                     else:
                         _merge(grads, i, dx, shared)
+    written_out(grads, shared, first)
+
+
+def written_out(grads: list[Any], shared: set[int], first: int) -> None:
+    """Multiply out what the sweep has left as factors at the places of the inputs."""
+    for k in range(first):
+        if type(grads[k]) is LowRank:
+            grads[k] = grads[k].dense()
+            shared.discard(k)
 
 
 def _merge(grads: list[Any], i: int, dx: Any, shared: set[int]) -> None:
@@ -283,7 +299,15 @@ def _merge(grads: list[Any], i: int, dx: Any, shared: set[int]) -> None:
         grads[i] = dx
         shared.add(i)
         return
-    if type(old) is Pieces:
+    if type(dx) is LowRank:
+        if type(old) is LowRank:
+            old.add(dx)
+            return
+        dx = dx.dense()
+    if type(old) is LowRank and type(dx) is ndarray:
+        old.absorb(dx)
+        return
+    if type(old) is Pieces or type(old) is LowRank:
         grads[i] = old = old.dense()
         shared.discard(i)
     if type(dx) is Pieces or type(dx) is Scaled:

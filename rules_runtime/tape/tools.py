@@ -16,6 +16,7 @@ import numpy as np
 
 from ..errors import ChangedArrayError, WrongTangentError
 from ..kernels.fill import Fill, Scaled
+from ..kernels.low_rank import LowRank
 from ..structure import is_namedtuple
 from ..tangents import AbstractZero, Tangent
 from ..thunks import Thunk, unthunk
@@ -257,7 +258,7 @@ def _which(k: int) -> str:
 
 
 def _check_space(what: str, dx: Any, shape: tuple[int, ...], is_complex: bool) -> None:
-    found = dx.shape if isinstance(dx, (Fill, Scaled, Pieces)) else np.shape(primal(dx))
+    found = dx.shape if isinstance(dx, (Fill, Scaled, Pieces, LowRank)) else np.shape(primal(dx))
     if found != shape:
         raise WrongTangentError(f"{what} a tangent of shape {found}")
     if not is_complex and _kind(dx) == "c":
@@ -286,7 +287,7 @@ def _kind(dx: Any) -> str:
 def _is_finite(dx: Any) -> bool:
     if isinstance(dx, Fill):
         dx = dx.value
-    elif isinstance(dx, (Scaled, Pieces)):
+    elif isinstance(dx, (Scaled, Pieces, LowRank)):
         dx = dx.dense()
     dx = primal(dx)
     return not hasattr(dx, "dtype") or bool(np.all(np.isfinite(dx)))

@@ -90,9 +90,7 @@ def find(view: ModuleView) -> Found:
         else:
             _call(node, view, found, by_function)
             if last_part(node.func) == "from_legacy_rule" and node.args:
-                function = _reached(node.args[0], view)
-                if function is not None:
-                    found.bridged.add(function)
+                found.bridged |= _handed_over(node.args[0], view)
     for rule in found.rules:
         rule.registrations.sort(key=lambda r: (r.node.lineno, r.node.col_offset))
     found.rules.sort(key=lambda r: (r.node.lineno, r.node.col_offset))
@@ -228,6 +226,17 @@ def _reached(expression: ast.expr, view: ModuleView) -> FunctionNode | None:
         if isinstance(factory, ast.FunctionDef):
             return _made_by(factory, view)
     return None
+
+
+def _handed_over(expression: ast.expr, view: ModuleView) -> set[ast.AST]:
+    """The functions that `from_legacy_rule` may be given; of several with one name, all."""
+    if isinstance(expression, ast.Name):
+        bindings = view.scopes.of(expression).bindings
+        functions = {b for b in bindings if isinstance(b, (ast.FunctionDef, ast.AsyncFunctionDef))}
+        if functions:
+            return set(functions)
+    function = _reached(expression, view)
+    return set() if function is None else {function}
 
 
 def _defined(variable: Variable, view: ModuleView) -> FunctionNode | None:

@@ -184,3 +184,21 @@ def test_a_decorator_that_is_a_rule_itself() -> None:
     found = outcome(DECORATED_BY_A_RULE)
     assert not found.left
     assert "rrule.register(d5)(from_legacy_rule(five))" in found.after.decode()
+
+
+def test_of_several_functions_with_the_name_of_a_bridged_rule_none_is_changed() -> None:
+    found = outcome("""
+        from zygote_rules import accum, adjoint
+
+        def mean(x): return x
+        def keep(f): return lambda *a: f(*a)
+
+        def weighted(x):
+            return 2 * x
+
+        @adjoint(mean)
+        @keep
+        def weighted(x):
+            return x, lambda d: (accum(d, d),)
+    """)
+    assert "accum(d, d)" in found.after.decode()

@@ -31,6 +31,7 @@ from ..kernels.elementwise import (
     wide_sum_vjp,
     wide_times_vjp,
 )
+from ..kernels.elementwise import power as fast_power
 from ..kernels.large import large_reciprocal_vjp, large_times_vjp
 from ..kernels.memory import LARGE, RESULT, binary, unary
 from ..kernels.others import check_index
@@ -249,7 +250,9 @@ def mul(self: Tracer, other: Any) -> Any:
             kind is ndarray and type(x) is ndarray and type(y) is ndarray
             and z.dtype is F8 and x.shape == y.shape
         ):  # fmt: skip
-            if x.size < RESULT:
+            if self is other:
+                entry = (self.index, square_vjp, x)
+            elif x.size < RESULT:
                 entry = (self.index, other.index, times_vjp, (x, y), OVERWRITE, None)
             else:
                 entry = (self.index, other.index, large_times_vjp, (x, y), KEPT, None)
@@ -387,10 +390,12 @@ def power(self: Tracer, other: Any) -> Any:
             z = x**2 if x.size < LARGE else unary(np.square, x)
             entry = (self.index, square_vjp, x)
         else:
-            z = x**other
+            z = fast_power(x, other)
             if other == 0:
                 return z
-            entry = (self.index, power_vjp, (x, other))
+            # squares and roots are fast, and so are powers that are one less
+            is_slow = other != int(other) and other != 0.5 and other != 1.5
+            entry = (self.index, power_vjp, (x, other, z if is_slow else None))
     else:
         return apply(np.power, (self, other), {})
     tape = self.tape

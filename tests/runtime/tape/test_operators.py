@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from rules_runtime import gradient
+from rules_runtime import gradient, pullback
 from tests.runtime.tape.derivatives import assert_gradient, assert_second_order
 
 RNG = np.random.default_rng(0)
@@ -222,3 +222,18 @@ def test_cotangents_that_are_an_array_times_a_number() -> None:
         lambda w, m: np.sum((np.reshape(w, (3, 200, 3)) @ m[:3]) ** 2),
     ):
         assert_gradient(g, w, m, rtol=1e-4)
+
+
+@pytest.mark.parametrize("size", [5, 300])
+@pytest.mark.parametrize("n", [3, 4, 3.0, 5, 0.5, 1.5, 2.5, -1, -2.5])
+def test_powers_of_small_and_large_arrays(size: int, n: float) -> None:
+    x = np.linspace(0.3, 2.0, size)
+    y, back = pullback(lambda x: x**n, x)
+    np.testing.assert_allclose(y, x**n, rtol=1e-15)
+    np.testing.assert_allclose(back(x)[0], x * n * x ** (n - 1), rtol=1e-13)
+    if n > 1:  # also at zero
+        x[0] = 0.0
+        np.testing.assert_allclose(
+            gradient(lambda x: np.sum(x**n), x)[0], n * x ** (n - 1), rtol=1e-13
+        )
+    np.testing.assert_allclose(gradient(lambda x: np.sum(x * x), x)[0], 2 * x)

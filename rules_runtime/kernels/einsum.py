@@ -144,6 +144,9 @@ def einsum(subscripts: Any, *operands: Any, **kwargs: Any) -> Any:
                 (a, b), out = terms
                 p = plan(a, b, out)
                 if p is not None and len(a) == x.ndim and len(b) == y.ndim and _fits(x, y, a, b):
+                    if p.contracted and not p.free_x and not p.free_y:
+                        # sums of products of elements: numpy's loops are faster than many products of vectors
+                        return np.einsum(f"{a},{b}->{out}", x, y)
                     return pair(x, y, p)
     elif len(operands) > 2 and not kwargs and type(subscripts) is str:
         if all(type(x) is ndarray and x.dtype.kind in "fc" for x in operands):

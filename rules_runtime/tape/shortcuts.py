@@ -6,9 +6,10 @@ arrays, few arguments. Results are numpy's, to the last bit.
 
 from __future__ import annotations
 
+import functools
+import math
 from collections.abc import Callable
-from math import sqrt
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -251,7 +252,7 @@ def norm(args: Any, kwargs: Any) -> Any:
         return NotImplemented
     if axis is None:
         flat = v.ravel("K")
-        y: Any = float64(sqrt(flat.dot(flat)))
+        y: Any = float64(math.sqrt(flat.dot(flat)))
         return _record(args[0], y, length_vjp, (v, y))
     y = add_reduce(v * v, axis=axis, keepdims=True)
     np.sqrt(y, y)
@@ -398,6 +399,109 @@ def outer_right_vjp(g: Any, x: Any) -> Any:
     return x @ g
 
 
+class _Plan(NamedTuple):
+    """How `np.tensordot` becomes a product of matrices: orders of axes, and what undoes them."""
+
+    left: tuple[int, ...]
+    right: tuple[int, ...]
+    order_x: tuple[int, ...]
+    order_y: tuple[int, ...]
+    back_x: tuple[int, ...]
+    back_y: tuple[int, ...]
+
+
+@functools.lru_cache(maxsize=512)
+def _plan(n: int, m: int, left: tuple[int, ...], right: tuple[int, ...]) -> _Plan:
+    free_x = tuple(k for k in range(n) if k not in left)
+    free_y = tuple(k for k in range(m) if k not in right)
+    order_x, order_y = free_x + left, right + free_y
+    back_x = tuple(sorted(range(n), key=order_x.__getitem__))
+    back_y = tuple(sorted(range(m), key=order_y.__getitem__))
+    return _Plan(left, right, order_x, order_y, back_x, back_y)
+
+
+def _axes_of(axes: Any, n: int, m: int) -> Any:
+    """The axes that are summed over, as two tuples; None where they are given in another form."""
+    if type(axes) is int:
+        return (tuple(range(n - axes, n)), tuple(range(axes))) if 0 <= axes <= min(n, m) else None
+    if type(axes) not in (tuple, list) or len(axes) != 2:
+        return None
+    pair = []
+    for given, ndim in zip(axes, (n, m)):
+        given = (given,) if type(given) is int else given
+        if type(given) not in (tuple, list) or any(type(k) is not int for k in given):
+            return None
+        if any(not -ndim <= k < ndim for k in given) or len({k % ndim for k in given}) != len(
+            given
+        ):
+            return None
+        pair.append(tuple([k % ndim for k in given]))
+    return pair if len(pair[0]) == len(pair[1]) else None
+
+
+def tensordot(args: Any, kwargs: Any) -> Any:
+    """As a product of matrices, which are kept for the way back."""
+    if len(args) + len(kwargs) > 3 or len(args) < 2 or (kwargs and "axes" not in kwargs):
+        return NotImplemented
+    a, b = args[:2]
+    x, y = (a.value if type(a) is Tracer else a), (b.value if type(b) is Tracer else b)
+    if not (type(x) is type(y) is ndarray and x.dtype is y.dtype is F8):
+        return NotImplemented
+    if type(a) is type(b) is Tracer and a.tape is not b.tape:
+        return NotImplemented
+    axes = _axes_of(args[2] if len(args) == 3 else kwargs.get("axes", 2), x.ndim, y.ndim)
+    if axes is None:
+        return NotImplemented
+    plan = _plan(x.ndim, y.ndim, *axes)
+    x_moved, y_moved = x.transpose(plan.order_x), y.transpose(plan.order_y)
+    count = len(plan.left)
+    inner = y_moved.shape[:count]
+    if x_moved.shape[x.ndim - count :] != inner:
+        return NotImplemented
+    k = math.prod(inner)
+    rows, columns = x_moved.shape[: x.ndim - count], y_moved.shape[count:]
+    x_matrix = x_moved.reshape(math.prod(rows), k)
+    y_matrix = y_moved.reshape(k, math.prod(columns))
+    z = np.dot(x_matrix, y_matrix).reshape(rows + columns)
+    to_x, to_y = (y_matrix, x_moved.shape, plan.back_x), (x_matrix, y_moved.shape, plan.back_y)
+    if type(b) is not Tracer:
+        return _record(a, z, tensordot_left_vjp, to_x)
+    if type(a) is not Tracer:
+        return _record(b, z, tensordot_right_vjp, to_y)
+    t = Tracer()
+    t.value = z
+    t.tape = tape = a.tape
+    t.index = len(tape)
+    tape.append((a.index, b.index, tensordot_vjp, (to_x, to_y), NEW, None))
+    return t
+
+
+def tensordot_vjp(g: Any, saved: Any) -> Any:
+    return tensordot_left_vjp(g, saved[0]), tensordot_right_vjp(g, saved[1])
+
+
+def tensordot_left_vjp(g: Any, saved: Any) -> Any:
+    y, shape, back = saved
+    return (
+        (g.reshape(-1, y.shape[1]) @ y.T).reshape(shape).transpose(back)
+        if g.size
+        else _none(shape, back)
+    )
+
+
+def tensordot_right_vjp(g: Any, saved: Any) -> Any:
+    x, shape, back = saved
+    return (
+        (x.T @ g.reshape(x.shape[0], -1)).reshape(shape).transpose(back)
+        if g.size
+        else _none(shape, back)
+    )
+
+
+def _none(shape: tuple[int, ...], back: tuple[int, ...]) -> Any:
+    return np.zeros(shape).transpose(back)
+
+
 FUNCTIONS: dict[Any, Callable[[Any, Any], Any]] = {
     np.where: where,
     np.clip: clip,
@@ -410,4 +514,5 @@ FUNCTIONS: dict[Any, Callable[[Any, Any], Any]] = {
     np.std: std,
     np.median: median,
     np.outer: outer,
+    np.tensordot: tensordot,
 }

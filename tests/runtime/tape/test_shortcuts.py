@@ -52,6 +52,14 @@ CALLS: list[Any] = [
     (lambda x: np.outer(x, W), V),
     (lambda x: np.outer(W, x), V),
     (lambda x: np.outer(x, x), V),
+    (lambda x: np.tensordot(x, W, 1), X),
+    (lambda x: np.tensordot(x, x, axes=2), X),
+    (lambda x: np.tensordot(x, x, 0), V),
+    (lambda x: np.tensordot(Y, x, ([0], [0])), X),
+    (lambda x: np.tensordot(x, Y.reshape(2, 5, 2), axes=((1, -1), [0, 1])), X.reshape(2, 2, 5)),
+    (lambda x: np.tensordot(x, X.reshape(2, 2, 5), axes=(-1, 2)), X.reshape(2, 2, 5)[:, :1]),
+    (lambda x: np.tensordot(x, X[:0], axes=(0, 0)), X[:0]),
+    (lambda x: np.tensordot(x, X, axes=1), X[:0, :4]),
 ]  # fmt: skip
 
 

@@ -48,8 +48,15 @@ def alone(x: Any, holders: int) -> bool:
         return False
     base = x.base
     if base is None:
-        return bool(x.flags.writeable) and weakref.getweakrefcount(x) == 0
-    return type(base) is memory.Block and weakref.getweakrefcount(x) == 1
+        flags = x.flags  # an array of C code may be over memory that is not its own, and not say so
+        return bool(flags.owndata and flags.writeable) and weakref.getweakrefcount(x) == 0
+    # a block: that the lease holds, and the array, and this function, and the argument
+    return (
+        type(base) is memory.Block
+        and bool(x.flags.writeable)
+        and weakref.getweakrefcount(x) == 1
+        and count(base) == 4
+    )
 
 
 # ---- one argument -------------------------------------------------------------------------

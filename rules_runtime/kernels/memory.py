@@ -10,98 +10,129 @@ At most `KEPT` bytes of free blocks are kept, which is what glibc's malloc keeps
 
 from __future__ import annotations
 
+import contextlib
 import mmap
+import operator
 import sys
 import weakref
-from typing import Any
+from collections.abc import Callable
+from typing import Any, NoReturn
 
 import numpy as np
 
-ndarray = np.ndarray
+ndarray, float64 = np.ndarray, np.float64
 F8 = np.dtype(float)
 
 RESULT = 2048  # elements from which on a result that the tape will keep gets its memory here
 LARGE = 1 << 17  # and from which on every result does
 KEPT = 64 << 20
+LEASES = (
+    1 << 14
+)  # arrays in blocks at one time: each may cost a mapping, of which Linux gives a process 65,530
 _HUGE_PAGES = 4 << 20  # bytes from which on numpy asks for huge pages, too
 
 
 class Block(mmap.mmap):
-    """Memory of one array."""
+    """Memory of one array. Users can get at it as `x.base`; numpy would not notice that it is gone."""
+
+    __slots__ = ()
+
+    def close(self) -> NoReturn:
+        raise BufferError("an array is in this memory")
+
+    def resize(self, newsize: int) -> NoReturn:
+        raise BufferError("an array is in this memory")
 
 
 class _Lease(weakref.ref[Any]):
     """Says when the array in a block has died."""
 
-    __slots__ = ("block", "home")
+    __slots__ = ("block", "size")
     block: Block
-    home: list[Block]
+    size: int
 
 
-_homes: dict[int, list[Block]] = {}  # size in bytes -> the free blocks of that size
+_homes: dict[int, list[Block]] = {}  # number of elements -> the free blocks of that size
 _leases: dict[int, _Lease] = {}
 _kept = 0
+_count: Callable[[Any], int] = getattr(sys, "getrefcount", lambda x: 0)
 
 
 def empty(shape: tuple[int, ...], size: int) -> Any:
     """A float64 array of undefined content; `size` is the number of elements of `shape`."""
     global _kept
     home = _homes.get(size)
-    if home is None:
-        home = _homes.setdefault(size, [])
     try:
-        block = home.pop()
+        block = home.pop() if home else None
+    except IndexError:  # another thread was faster
+        block = None
+    if block is not None:
         _kept -= 8 * size
-    except IndexError:
-        block = _new(8 * size)
+    else:
+        block = _new(8 * size) if len(_leases) < LEASES else None
+        if block is None:
+            return np.empty(shape)
     array = ndarray(shape, F8, block)
     lease = _Lease(array, _give_back)
     lease.block = block
-    lease.home = home
+    lease.size = size
     _leases[id(lease)] = lease
     return array
 
 
-def _new(size: int) -> Block:
-    if sys.platform == "win32":
-        return Block(-1, size)
-    # private: a process that is forked off must not write into the arrays of this one
-    block = Block(-1, size, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+def _new(size: int) -> Block | None:
+    try:
+        if sys.platform == "win32":
+            return Block(-1, size)
+        # private: a process that is forked off must not write into the arrays of this one
+        block = Block(-1, size, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+    except OSError:  # too many mappings, say; malloc may have memory still
+        return None
     if size >= _HUGE_PAGES and hasattr(mmap, "MADV_HUGEPAGE"):
-        block.madvise(mmap.MADV_HUGEPAGE)
+        with contextlib.suppress(OSError):  # a kernel without huge pages
+            block.madvise(mmap.MADV_HUGEPAGE)
     return block
 
 
-def _give_back(lease: Any, leases: dict[int, _Lease] = _leases) -> None:
+def _give_back(
+    lease: Any,
+    leases: dict[int, _Lease] = _leases,
+    finalizing: Callable[[], bool] = sys.is_finalizing,
+) -> None:
     """Called when an array dies, in any thread, between any two steps of the interpreter: hence no lock."""
     global _kept
+    if finalizing():  # the names of this module may be gone
+        return
     leases.pop(id(lease), None)
-    size = len(lease.block)
+    if _count(lease.block) > 3:  # the lease, the array, the argument; somebody took `x.base`
+        return
+    number = lease.size
+    size = 8 * number
+    home = _homes.get(number)
     if _kept + size > KEPT:
+        _homes.clear()
         _kept = 0
-        for other in list(_homes.values()):
-            if other is lease.home:
-                _kept += size * len(other)
-            else:
-                other.clear()
-        if _kept + size > KEPT:
-            return
+        if home:
+            _homes[number] = home
+            _kept = size * len(home)
+            if _kept + size > KEPT:
+                return
+    if home is None:
+        home = _homes.setdefault(number, [])
     _kept += size
-    lease.home.append(lease.block)
+    home.append(lease.block)
 
 
 def release_memory() -> None:
     """Give the memory that is kept for the next gradient, at most 64 MiB, back to the system."""
     global _kept
-    for home in list(_homes.values()):
-        home.clear()
+    _homes.clear()
     _kept = 0
-
-
-def is_ours(x: Any) -> bool:
-    """Whether an array has all of its memory to itself: its own, or a block."""
-    base = x.base
-    return base is None or type(base) is Block
+    for lease in list(_leases.values()):
+        if (
+            lease() is None
+        ):  # an exception (too deep a recursion) kept its block from being given back
+            _leases.pop(id(lease), None)
 
 
 def unary(ufunc: Any, x: Any) -> Any:
@@ -112,10 +143,10 @@ def unary(ufunc: Any, x: Any) -> Any:
 
 
 def binary(ufunc: Any, x: Any, y: Any) -> Any:
-    """`ufunc(x, y)` where `x` is a large array, or `y`."""
+    """`ufunc(x, y)`, one of the four basic operations, where `x` is a large array, or `y`."""
     a, b = type(x) is ndarray, type(y) is ndarray
-    if (not a or (x.dtype is F8 and x.flags.c_contiguous)) and (
-        not b or (y.dtype is F8 and y.flags.c_contiguous)
+    if (x.dtype is F8 and x.flags.c_contiguous if a else type(x) in _numbers) and (
+        y.dtype is F8 and y.flags.c_contiguous if b else type(y) in _numbers
     ):
         if a and (not b or x.shape == y.shape or not y.shape):
             return ufunc(x, y, empty(x.shape, x.size))
@@ -126,7 +157,17 @@ def binary(ufunc: Any, x: Any, y: Any) -> Any:
         for n in shape:
             size *= n
         return ufunc(x, y, empty(shape, size))
-    return ufunc(x, y)
+    # complex numbers, values of an outer trace, arrays of other libraries: they have a say in what comes of it
+    return _OPERATORS[ufunc](x, y)
+
+
+_numbers = (float64, float, int)
+_OPERATORS: dict[Any, Callable[[Any, Any], Any]] = {
+    np.add: operator.add,
+    np.subtract: operator.sub,
+    np.multiply: operator.mul,
+    np.divide: operator.truediv,
+}
 
 
 def times(x: Any, y: Any) -> Any:

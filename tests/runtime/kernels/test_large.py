@@ -198,3 +198,25 @@ def test_counts_are_trusted_only_where_they_are_exact() -> None:
     if sys.version_info >= (3, 14):
         assert not large.COUNTED
     assert large.alone(np.ones(3), 0) is False or not large.COUNTED
+
+
+@pytest.mark.skipif(not large.COUNTED, reason="reference counts are not exact here")
+def test_memory_that_others_may_know_is_not_alone() -> None:
+    def alone(x: Any) -> bool:
+        return large.alone(x, 4)  # the caller, this function, `alone`, its argument
+
+    x = np.ones(N)
+    assert alone(x)
+    x.flags.writeable = False
+    assert not alone(x)
+    raw = np.ones(N)
+    view = np.lib.stride_tricks.as_strided(raw)
+    assert not alone(view)
+    block = memory.empty((N,), N)
+    assert alone(block)
+    taken = block.base
+    assert not alone(block)
+    del taken
+    assert alone(block)
+    block.flags.writeable = False
+    assert not alone(block)

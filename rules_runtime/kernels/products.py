@@ -17,7 +17,8 @@ F8 = np.dtype(float)
 
 def conj(x: Any) -> Any:
     """The conjugate; the array itself where it is real."""
-    if type(x) is ndarray and x.dtype.kind != "c":
+    kind = type(x)
+    if kind is float or kind is np.float64 or (kind is ndarray and x.dtype.kind != "c"):
         return x
     return np.conj(x) if np.iscomplexobj(x) else x
 

@@ -21,6 +21,9 @@ _numbers = frozenset(
 )
 
 
+_complex = (complex, np.complex128, np.complex64)
+
+
 def unary(form: Form, a: Tracer) -> Any:
     """`form.function(a)`, recorded."""
     x, vjp = a.value, form.vjps[0]
@@ -92,18 +95,18 @@ def binary(form: Form, a: Any, b: Any) -> Any:
     if type(b) is not Tracer:
         if left is None:
             return NotImplemented
-        fit = (x.shape, x.dtype.kind == "c") if x_is_array else ((), np.iscomplexobj(x))
+        fit = (x.shape, x.dtype.kind == "c") if x_is_array else ((), type(x) in _complex)
         entry = (a.index, one_side_vjp, (left, kz, kx, ky, *fit), FORM)
     elif type(a) is not Tracer:
         if right is None:
             return NotImplemented
-        fit = (y.shape, y.dtype.kind == "c") if y_is_array else ((), np.iscomplexobj(y))
+        fit = (y.shape, y.dtype.kind == "c") if y_is_array else ((), type(y) in _complex)
         entry = (b.index, one_side_vjp, (right, kz, kx, ky, *fit), FORM)
     else:
         if left is None or right is None:
             return NotImplemented
-        fit = (x.shape, x.dtype.kind == "c") if x_is_array else ((), np.iscomplexobj(x))
-        fit_y = (y.shape, y.dtype.kind == "c") if y_is_array else ((), np.iscomplexobj(y))
+        fit = (x.shape, x.dtype.kind == "c") if x_is_array else ((), type(x) in _complex)
+        fit_y = (y.shape, y.dtype.kind == "c") if y_is_array else ((), type(y) in _complex)
         saved = (left, right, kz, kx, ky, *fit, *fit_y)
         entry = (a.index, b.index, both_sides_vjp, saved, FORM, None)
     t = Tracer()
@@ -134,9 +137,15 @@ def both_sides_vjp(g: Any, saved: Any) -> tuple[Any, Any]:
 
 def fitted(dx: Any, shape: tuple[int, ...], is_complex: bool) -> Any:
     """A cotangent summed to the shape of its primal, real where that is real and complex where that is complex."""
-    if np.iscomplexobj(dx):
-        if not is_complex:
-            dx = np.real(dx)
-    elif is_complex and type(dx) is ndarray:
-        dx = dx + 0j  # to which others can be added
+    if type(dx) is ndarray:
+        if dx.dtype.kind == "c":
+            if not is_complex:
+                if not shape:  # the sum of the real parts, without a copy of them
+                    return np.add.reduce(dx, axis=None).real
+                dx = dx.real
+        elif is_complex:
+            dx = dx + 0j  # to which others can be added
+        return dx if dx.shape == shape else unbroadcast(dx, shape)
+    if not is_complex and np.iscomplexobj(dx):
+        dx = np.real(dx)
     return dx if np.shape(dx) == shape else unbroadcast(dx, shape)

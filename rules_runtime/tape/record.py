@@ -27,7 +27,7 @@ from ..thunks import InplaceableThunk, unthunk
 from .broadcasting import binary, unary
 from .broadcasting import fitted as fit_to
 from .structures import inner_tape, is_leaf, leaves, rebuild, tangent_at, tangent_of, untraced
-from .sweep import FORM, INTO, PART, SHARED
+from .sweep import FORM, INTO, PART
 from .tracer import Tape, Tracer, primal, tracer
 
 ndarray = np.ndarray
@@ -313,7 +313,7 @@ def record_form(tape: Tape, form: Form, args: tuple[Any, ...], kwargs: dict[str,
         entry = (places[0], one_vjp, (vjps[k], kept_y, kept, kwargs, _fit(values[k])), FORM)
     else:
         saved = (form, kept_y, kept, kwargs, numbers, [_fit_of(values, k) for k in numbers])
-        entry = (places, form_vjp, saved, SHARED, None, None, None)
+        entry = (places, form_vjp, saved, FORM, None, None, None)
     if is_leaf(y):
         t = Tracer()
         t.value = y
@@ -464,27 +464,36 @@ def one_vjp(g: Any, saved: Any) -> Any:
 
 def _unlike(dx: Any, y: Any, args: Any) -> Any:
     """A cotangent that is none of the arrays of the forward pass; those are not the tape's to add to."""
-    if dx is y:
-        return dx.copy() if type(dx) is ndarray else dx
-    for x in args:
-        if dx is x and type(dx) is ndarray:
-            return dx.copy()
+    if type(dx) is ndarray:
+        for x in (y, *args):
+            if dx is x or (isinstance(x, (tuple, list)) and any(dx is part for part in x)):
+                return dx.copy()
     return dx
 
 
 def form_vjp(g: Any, saved: Any) -> list[Any]:
-    """The cotangents of all traced arguments; an argument that is a list has its function called once."""
+    """The cotangents of all traced arguments; an argument that is a list has its function called once.
+
+    Arrays that have memory of their own are nobody else's, as with `one_vjp`.
+    """
     form, y, args, kwargs, numbers, fits = saved
     made: dict[int, Any] = {}
     if form.joint is not None and len(numbers) > 1:
         made = dict(enumerate(form.joint(g, y, *args, **kwargs)))
-    out = []
+    out: list[Any] = []
     for number, fit in zip(numbers, fits, strict=True):
         k, path = (number, ()) if type(number) is int else number
         if k not in made:
             made[k] = form.vjps[k](g, y, *args, **kwargs)
         dx = tangent_at(made[k], path) if path else made[k]
-        out.append(None if dx is None or isinstance(dx, AbstractZero) else fitted(dx, fit))
+        if dx is None or isinstance(dx, AbstractZero):
+            out.append(None)
+            continue
+        dx = _unlike(fitted(dx, fit), y, args)
+        for other in out:
+            if dx is other and type(dx) is ndarray:
+                dx = dx.copy()
+        out.append(g[...] if dx is g and type(g) is ndarray else dx)
     return out
 
 

@@ -278,7 +278,8 @@ def sweep(entries: list[Any], grads: list[Any], shared: set[int], first: int) ->
                 if dx is not None:
                     if grads[i] is None:
                         grads[i] = dx
-                        shared.add(i)
+                        if mode != 8 or type(dx) is not ndarray or dx.base is not None:
+                            shared.add(i)
                     else:
                         _merge(grads, i, dx, shared)
     written_out(grads, shared, first)
@@ -298,6 +299,13 @@ def _merge(grads: list[Any], i: int, dx: Any, shared: set[int]) -> None:
     if old is None:
         grads[i] = dx
         shared.add(i)
+        return
+    if type(old) is type(dx) is ndarray and old.dtype is dx.dtype and old.shape == dx.shape:
+        if i in shared:
+            grads[i] = old + dx
+            shared.discard(i)
+        else:
+            _add(old, dx, old)
         return
     if type(dx) is LowRank:
         if type(old) is LowRank:

@@ -6,6 +6,7 @@ An expression there is in the target language already, is rewritten into it (Non
 from __future__ import annotations
 
 import ast
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from migrate.analysis.values import (
@@ -22,6 +23,7 @@ from migrate.analysis.values import (
     Nothing,
     Site,
 )
+from migrate.rewrite.kept_lists import KeptLists
 from migrate.rewrite.layout import is_parenthesised, with_parentheses
 from migrate.rewrite.primals import Arguments, Primal
 from migrate.rewrite.verdicts import NoArgument, Undecided
@@ -44,6 +46,7 @@ class TangentRewriter:
         self.view = cluster.view
         self.edits = cluster.edits
         self.names = cluster.names
+        self.kept_lists = KeptLists(self)
 
     def entry(self, node: ast.expr, primal: Primal) -> None:
         """One tangent, of `primal`; as a whole at run time where one of its parts cannot be converted alone."""
@@ -78,7 +81,7 @@ class TangentRewriter:
                 self._dict(node, primal)
                 return
             case ast.ListComp(elt=elt):
-                self.entry(elt, self._element(primal))
+                self.entry(elt, self.comprehended(node, primal))
                 self.edits.wrap(self.view.source.span(node), f"{self._tangent('list')}(*", ")")
                 return
             case ast.IfExp(body=body, orelse=orelse):
@@ -93,7 +96,7 @@ class TangentRewriter:
                 self.is_builtin(node.func) and not isinstance(inner, ast.Starred)
             ):
                 if isinstance(inner, (ast.GeneratorExp, ast.ListComp)):
-                    self.entry(inner.elt, self._element(primal))
+                    self.entry(inner.elt, self.comprehended(inner, primal))
                     self.unwrap_call(node, inner)
                     self._splat(node, self._tangent(kind))
                     return
@@ -136,7 +139,7 @@ class TangentRewriter:
                 self.edits.replace(start, inner_start, "")
                 self.edits.replace(inner_end, end, "")
 
-    def _element(self, primal: Primal) -> Primal:
+    def element(self, primal: Primal) -> Primal:
         """An element of a sequence, whose class the annotation may give."""
         if primal.annotation is None:
             return Primal()
@@ -149,6 +152,43 @@ class TangentRewriter:
         if len(wanted) != 1:
             return Primal()
         return Primal(annotation=self.view.annotations.read(wanted[0], primal.annotation.scope))
+
+    def comprehended(self, node: ast.ListComp | ast.GeneratorExp, primal: Primal) -> Primal:
+        """What the element of a comprehension is the tangent of."""
+        if len(node.generators) != 1 or node.generators[0].ifs:
+            return self.element(primal)
+        return self.element_of(node.generators[0].iter, node.generators[0].target, primal)
+
+    def element_of(self, source: ast.expr, target: ast.expr, primal: Primal) -> Primal:
+        """In a loop `for x in xs`, or `for x, d in zip(xs, ds)`, where `xs` is the primal: its element is `x`."""
+        element = self.element(primal)
+        match source:
+            case ast.Call(func=ast.Name(id="zip") as zipped, args=args) if self.is_builtin(zipped):
+                places = [n for n, a in enumerate(args) if self._is_primal(a, primal)]
+                starred = any(isinstance(a, ast.Starred) for a in args)
+                if not places or starred or not isinstance(target, ast.Tuple):
+                    return element
+                source, target = args[places[0]], target.elts[places[0]]
+            case ast.Call(func=ast.Name(id="enumerate") as counted, args=[inner]):
+                if not self.is_builtin(counted) or not isinstance(target, ast.Tuple):
+                    return element
+                source, target = inner, target.elts[-1]
+        if not self._is_primal(source, primal) or not isinstance(target, ast.Name):
+            return element
+        variable = self.view.scopes.of(target)
+        if (
+            target.id == "_" or len(variable.bindings) != 1
+        ):  # `_` is bound anew for callees' tangents
+            return element
+        return replace(element, text=target.id, variable=variable)
+
+    def _is_primal(self, node: ast.expr, primal: Primal) -> bool:
+        return (
+            isinstance(node, ast.Name)
+            and primal.text is not None
+            and node.id == primal.text
+            and self.view.scopes.of(node) == primal.variable
+        )
 
     def _tangent(self, inside: str) -> str:
         return f"{self.names.use('Tangent')}[{inside}]"
@@ -181,6 +221,11 @@ class TangentRewriter:
                     self._splat(node, self._tangent(kind))
                     return
                 if kind == "dict" and self._held_dict(node, held, elements, primal):
+                    return
+            elif kinds == {"list"} and self.ready({a for a in elements if not isinstance(a, Held)}):
+                if self.kept_lists.convert(held, primal):
+                    self.cluster.mark(elements)
+                    self._splat(node, self._tangent("list"))
                     return
         self._from_legacy(node, primal)
 
@@ -259,7 +304,7 @@ class TangentRewriter:
             else:
                 starred = any(isinstance(e, ast.Starred) for e in node.elts[:number])
                 part = Primal() if starred else primal.item(number)
-                inner = self._element(primal)
+                inner = self.element(primal)
                 if part.annotation is None and inner.annotation is not None:
                     part = Primal(part.text, part.variable, inner.annotation)
                 self.entry(elt, part)

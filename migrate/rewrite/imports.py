@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterable
+from functools import cached_property
 
 from migrate.analysis.legacy_names import LegacyImport
 from migrate.analysis.module import ModuleView
@@ -118,6 +119,8 @@ class ImportRewriter:
                 continue
             if any(isinstance(b, ast.Global) for b in variable.bindings):
                 continue
+            if any(bound in text for text in self._executed):
+                continue
             as_rule = any(b in self.view.rule_functions for b in variable.bindings)
             if not as_rule and not any(
                 u in self.consumed for u in self.scopes.uses.get(variable, [])
@@ -134,6 +137,14 @@ class ImportRewriter:
         if star_gone and star is not None:
             doomed.append(LegacyImport(star, star.names[0], None))
         return doomed
+
+    @cached_property
+    def _executed(self) -> list[str]:
+        """Where the file executes text: all of its strings, any of which may be that text."""
+        names = ("exec", "eval", "compile")
+        called = any(v.scope is None and v.name in names for v in self.scopes.uses)
+        nodes = self.scopes.around if called else ()
+        return [n.value for n in nodes if isinstance(n, ast.Constant) and isinstance(n.value, str)]
 
     def _is_fallback(self, binding: ast.AST) -> bool:
         """`except ImportError: adjoint = None`, which nothing reads any more."""

@@ -270,6 +270,9 @@ class ZeroTests:
             return
         if any(isinstance(a, Held) and a.site.kind == "iterator" for a in atoms):
             raise Undecided("it matches patterns against tangents in a container")
+        for case in node.cases:
+            if any(isinstance(p, ast.MatchMapping) and p.keys for p in ast.walk(case.pattern)):
+                raise Undecided("it counts on a tangent to have every key")
         self._in_legacy(node.subject)
 
     def _in_legacy(self, node: ast.expr) -> None:

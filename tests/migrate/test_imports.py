@@ -226,3 +226,16 @@ def test_names_that_mean_something_else_here() -> None:
     result = converted(text)
     assert result.startswith("from rules_runtime import NoTangent as _NoTangent, rrule as _rrule\n")
     assert "@_rrule.register(f)" in result and "(_NoTangent(), d)" in result
+
+
+@pytest.mark.parametrize(
+    ("text", "stays"),
+    [
+        ("exec('@adjoint\\ndef g(x): ...')", True),
+        ("exec('@other\\ndef g(x): ...')", False),
+        ("print('@adjoint\\ndef g(x): ...')", False),
+    ],
+)
+def test_what_executed_text_may_use_stays(text: str, stays: bool) -> None:
+    source = "from zygote_rules import adjoint\n" + RULE.format(adjoint="adjoint") + text + "\n"
+    assert ("from zygote_rules import adjoint\n" in converted(source)) is stays

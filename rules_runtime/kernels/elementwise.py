@@ -53,7 +53,7 @@ def tan_vjp(g: Any, y: Any) -> Any:
 def tanh_vjp(g: Any, y: Any) -> Any:
     d = y * y
     if type(d) is ndarray:
-        subtract(ONE, d, d)
+        subtract(ONE if d.dtype is ONE.dtype else 1.0, d, d)
         return multiply(d, g, d) if type(g) is ndarray else times(g, d)
     return g * (1.0 - d)
 

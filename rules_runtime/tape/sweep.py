@@ -311,6 +311,10 @@ def _merge(grads: list[Any], i: int, dx: Any, shared: set[int]) -> None:
         if type(old) is LowRank:
             old.add(dx)
             return
+        if type(old) is ndarray:
+            dx.total, dx.owned = old, i not in shared
+            grads[i] = dx
+            return
         dx = dx.dense()
     if type(old) is LowRank and type(dx) is ndarray:
         old.absorb(dx)

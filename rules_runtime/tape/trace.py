@@ -212,6 +212,8 @@ def seed(dy: Any, value: Any) -> Any:
     if type(dy) is not Tracer and not is_other(dy):
         if is_other(primal(value)):  # what comes of it is to be of that library, and as precise
             dy = like(np.asarray(dy, value.dtype), value)
+        elif getattr(primal(value), "dtype", F8).char in "fF":  # and so is the whole way back
+            dy = np.asarray(dy, primal(value).dtype)[()]
     kind = np.result_type(primal(dy)).kind
     return dy if kind in "fc" else dy * 1.0
 

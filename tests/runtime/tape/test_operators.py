@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from rules_runtime import gradient, pullback
+from rules_runtime import NoTangent, gradient, pullback, rrule
 from tests.runtime.tape.derivatives import assert_gradient, assert_second_order
 
 RNG = np.random.default_rng(0)
@@ -237,3 +237,33 @@ def test_powers_of_small_and_large_arrays(size: int, n: float) -> None:
             gradient(lambda x: np.sum(x**n), x)[0], n * x ** (n - 1), rtol=1e-13
         )
     np.testing.assert_allclose(gradient(lambda x: np.sum(x * x), x)[0], 2 * x)
+
+
+@pytest.mark.parametrize("dtype", ["f4", "c8"])
+def test_single_precision_stays_single_all_the_way_back(dtype: str) -> None:
+    seen: list[Any] = []
+
+    def watched(x: Any) -> Any:
+        return x * 2
+
+    @rrule.register(watched)
+    def rrule_watched(_: Any, x: Any) -> Any:
+        def pullback(dy: Any) -> Any:
+            seen.append(dy.dtype)
+            return NoTangent(), 2 * dy
+
+        return x * 2, pullback
+
+    def f(w: Any, x: Any) -> Any:
+        h = watched(np.tanh(x @ w + 1.0))
+        h = watched(h / (1.5 + h * h) - np.sum(h, axis=0) + np.where(x[:, :1].real > 0.5, h, -h))
+        return np.mean(np.abs(watched(h**3)) ** 2) + np.sum(watched(np.exp(h)[:, 1:])).real
+
+    rng = np.random.default_rng(0)
+    w, x = rng.normal(size=(3, 4)).astype(dtype), rng.normal(size=(5, 3)).astype(dtype)
+    dw, dx = gradient(f, w, x)
+    assert {t.char for t in seen} == {np.dtype(dtype).char} and len(seen) == 4
+    assert dw.dtype == dx.dtype == dtype
+    wide = np.dtype(dtype.replace("4", "8") if dtype == "f4" else "c16")
+    for d, exact in zip((dw, dx), gradient(f, w.astype(wide), x.astype(wide)), strict=True):
+        np.testing.assert_allclose(d, exact, rtol=1e-3, atol=1e-4)

@@ -21,7 +21,7 @@ def _adjoint(x: Any) -> Any:
 def _solve_adjoint(g: Any, a: Any, b: Any) -> Any:
     """One vector may stand for a whole stack of systems."""
     if np.ndim(b) == 1 and np.ndim(g) > 1:
-        return solve(_adjoint(a), np.expand_dims(g, -1))[..., 0]
+        return solve(_adjoint(a), g[..., None])[..., 0]
     return solve(_adjoint(a), g)
 
 
@@ -29,7 +29,7 @@ def solve_vjp(g: Any, x: Any, a: Any, b: Any) -> tuple[Any, Any]:
     """Both cotangents of `solve(a, b)`, by one solve with the adjoint."""
     gb = _solve_adjoint(g, a, b)
     if np.ndim(b) == 1:
-        da = np.expand_dims(-gb, -1) * np.expand_dims(conj(x), -2)
+        da = gb[..., None] * -conj(x)[..., None, :]
     else:
         da = -gb @ _adjoint(x)
     return unbroadcast(da, np.shape(a)), unbroadcast(gb, np.shape(b))
@@ -101,7 +101,8 @@ def slogdet_vjp(g: Any, y: Any, x: Any) -> Any:
     moved: Any = 0.0 if isinstance(g[1], AbstractZero) else g[1]
     if np.iscomplexobj(x) and not isinstance(g[0], AbstractZero):
         moved = moved - 1j * np.imag(np.conj(g[0]) * y[0])  # the sign turns: it is det / |det|
-    return np.expand_dims(moved, (-2, -1)) * _adjoint(np.linalg.inv(x))
+    inverse = _adjoint(np.linalg.inv(x))
+    return (moved if len(x.shape) == 2 else np.expand_dims(moved, (-2, -1))) * inverse
 
 
 derivative(np.linalg.slogdet, slogdet_vjp, needs="y0")

@@ -119,7 +119,7 @@ class ImportRewriter:
                 continue
             if any(isinstance(b, ast.Global) for b in variable.bindings):
                 continue
-            if any(bound in text for text in self._executed):
+            if bound in self._executed:
                 continue
             as_rule = any(b in self.view.rule_functions for b in variable.bindings)
             if not as_rule and not any(
@@ -139,12 +139,12 @@ class ImportRewriter:
         return doomed
 
     @cached_property
-    def _executed(self) -> list[str]:
-        """Where the file executes text: all of its strings, any of which may be that text."""
-        names = ("exec", "eval", "compile")
-        called = any(v.scope is None and v.name in names for v in self.scopes.uses)
+    def _executed(self) -> set[str]:
+        """The words of text that the file may execute: where it executes any, of all its strings that look like code."""
+        called = any(v.scope is None and v.name in ("exec", "eval") for v in self.scopes.uses)
         nodes = self.scopes.around if called else ()
-        return [n.value for n in nodes if isinstance(n, ast.Constant) and isinstance(n.value, str)]
+        texts = [n.value for n in nodes if isinstance(n, ast.Constant) and isinstance(n.value, str)]
+        return {word for t in texts if "def " in t or "(" in t for word in re.findall(r"\w+", t)}
 
     def _is_fallback(self, binding: ast.AST) -> bool:
         """`except ImportError: adjoint = None`, which nothing reads any more."""

@@ -18,8 +18,9 @@ def _unwrapped(x: Any) -> Any:
 def extremum_cotangent(g: Any, x: Any, y: Any, axes: tuple[int, ...], into: Any = None) -> Any:
     """The cotangent of `x` from `g`, that of its extremum `y` over `axes` (kept as ones or not).
 
-    Where no two elements are equal, which one comparison and one count tell, it is written to single places: those of
-    `into`, an array of the caller's that it is added to, or of zeros.
+    Where each is attained once, it is written to single places: those of `into`, an array of the caller's that it is added to,
+    or of zeros. As many hits as extrema alone do not tell: one may be attained twice, and one not at all (not-a-numbers,
+    `initial=`).
     """
     shape = np.shape(x)
     kept = tuple(1 if k in axes else n for k, n in enumerate(shape))
@@ -30,12 +31,14 @@ def extremum_cotangent(g: Any, x: Any, y: Any, axes: tuple[int, ...], into: Any 
             rows = hits.reshape(-1, shape[-1])
             places = rows.argmax(axis=1)
             places += np.arange(0, rows.size, shape[-1])
-            if into is not None and into.flags.c_contiguous:
-                into.reshape(-1)[places] += g.reshape(-1)
-                return into
-            out = np.zeros(shape, g.dtype)
-            out.reshape(-1)[places] = g.reshape(-1)
-            return out
-        return g * hits
+            if rows.reshape(-1)[places].all():
+                if into is not None and into.flags.c_contiguous:
+                    into.reshape(-1)[places] += g.reshape(-1)
+                    return into
+                out = np.zeros(shape, g.dtype)
+                out.reshape(-1)[places] = g.reshape(-1)
+                return out
+        elif hits.any(axis=axes).all():
+            return g * hits
     counts = np.sum(hits, axis=axes, keepdims=True)
     return g * (hits / np.maximum(counts, 1))

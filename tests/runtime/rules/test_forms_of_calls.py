@@ -124,3 +124,24 @@ def test_others() -> None:
     with pytest.raises(TypeError, match="keyword-only argument 'mean' is traced"):
         gradient(lambda x: np.var(x, mean=np.mean(x)), some(3))
     assert gradient(lambda x: np.sum(np.full(3, x)), 2.0) == (3.0,)
+
+
+@pytest.mark.parametrize("transposed", [False, True])
+def test_ties_beside_what_is_not_attained(transposed: bool) -> None:
+    """As many elements as there are extrema equal one; still not each equals its own."""
+    x = np.array([[np.nan, 1.0, 0.0], [2.0, 2.0, 1.0], [0.0, 1.0, 3.0]])
+    x, axis = (x.T, 0) if transposed else (x, 1)
+    shares = np.array([[0.5, 0.5, 0.0], [0.0, 0.0, 1.0]])
+
+    def rows(dx: Any) -> Any:
+        return dx.T if transposed else dx
+
+    for f in (np.max, lambda x, axis: -np.min(-x, axis=axis)):
+        _, back = pullback(lambda x, f=f: f(x, axis=axis), x)
+        assert np.array_equal(rows(back(np.ones(3))[0])[1:], shares)
+    (dx,) = gradient(lambda x: np.sum(np.max(np.nan_to_num(x), axis=axis, initial=1.5)), x)
+    assert np.array_equal(rows(dx), [[0, 0, 0], *shares])
+    empty = x.copy()
+    rows(empty)[0] = np.nan
+    (dx,) = gradient(lambda x: np.nansum(np.nanmax(x, axis=axis)), empty)
+    assert np.array_equal(rows(dx)[1:], shares)

@@ -52,7 +52,7 @@ class _Lease(weakref.ref[Any]):
     size: int
 
 
-_homes: dict[int, list[Block]] = {}  # number of elements -> the free blocks of that size
+_homes: dict[int, list[_Lease]] = {}  # number of elements -> leases of dead arrays: the free blocks
 _leases: dict[int, _Lease] = {}
 _kept = 0
 _count: Callable[[Any], int] = getattr(sys, "getrefcount", lambda x: 0)
@@ -61,14 +61,17 @@ _count: Callable[[Any], int] = getattr(sys, "getrefcount", lambda x: 0)
 def empty(shape: tuple[int, ...], size: int) -> Any:
     """A float64 array of undefined content; `size` is the number of elements of `shape`."""
     global _kept
+    block = None
     home = _homes.get(size)
     try:
-        block = home.pop() if home else None
+        if home:
+            old = home.pop()
+            _kept -= 8 * size
+            if _count(old.block) <= 2:  # the lease, the argument; else somebody took `x.base`
+                block = old.block
     except IndexError:  # another thread was faster
-        block = None
-    if block is not None:
-        _kept -= 8 * size
-    else:
+        pass
+    if block is None:
         block = _new(8 * size) if len(_leases) < LEASES else None
         if block is None:
             return np.empty(shape)
@@ -104,8 +107,6 @@ def _give_back(
     if finalizing():  # the names of this module may be gone
         return
     leases.pop(id(lease), None)
-    if _count(lease.block) > 3:  # the lease, the array, the argument; somebody took `x.base`
-        return
     number = lease.size
     size = 8 * number
     home = _homes.get(number)
@@ -120,7 +121,7 @@ def _give_back(
     if home is None:
         home = _homes.setdefault(number, [])
     _kept += size
-    home.append(lease.block)
+    home.append(lease)
 
 
 def release_memory() -> None:
@@ -128,11 +129,10 @@ def release_memory() -> None:
     global _kept
     _homes.clear()
     _kept = 0
-    for lease in list(_leases.values()):
-        if (
-            lease() is None
-        ):  # an exception (too deep a recursion) kept its block from being given back
-            _leases.pop(id(lease), None)
+    # where an array died and nothing could be called (the recursion was too deep), its lease is still here
+    for key, lease in list(_leases.items()):
+        if lease() is None:
+            _leases.pop(key, None)
 
 
 def unary(ufunc: Any, x: Any) -> Any:

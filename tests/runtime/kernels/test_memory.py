@@ -177,10 +177,10 @@ def test_a_block_that_somebody_took_from_its_array_is_not_given_out_again() -> N
     x = memory.empty((N,), N)
     x[...] = 7.0
     block = x.base
-    seen = np.frombuffer(block)
     del x
     other = memory.empty((N,), N)
     other[...] = 0.0
+    seen = np.frombuffer(block)
     assert np.all(seen == 7.0)
     for gone in (block.close, lambda: block.resize(8)):
         with pytest.raises(BufferError, match="an array is in this memory"):

@@ -118,7 +118,7 @@ def _give_back(
             _kept = size * len(home)
             if _kept + size > KEPT:
                 return
-    if home is None:
+    if not home:
         home = _homes.setdefault(number, [])
     _kept += size
     home.append(lease)

@@ -27,6 +27,7 @@ from .fill import Fill
 ndarray, float64 = np.ndarray, np.float64
 F8 = np.dtype(float)
 multiply, subtract, divide, negative = np.multiply, np.subtract, np.divide, np.negative
+IN_PLACE = 1 << 14  # elements from which on this costs less than it saves
 BLOCK = 1 << 13  # elements: g, what was saved and a few temporaries fit into a cache of 512 KiB
 G_IS_MINE, ENTRY_IS_MINE = 1, 2
 

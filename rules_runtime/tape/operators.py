@@ -32,7 +32,7 @@ from ..kernels.elementwise import (
     wide_times_vjp,
 )
 from ..kernels.elementwise import power as fast_power
-from ..kernels.large import large_reciprocal_vjp, large_times_vjp
+from ..kernels.large import IN_PLACE, large_reciprocal_vjp, large_times_vjp
 from ..kernels.memory import LARGE, RESULT, binary, unary
 from ..kernels.others import check_index
 from ..kernels.products import matmul as fast_matmul
@@ -252,7 +252,7 @@ def mul(self: Tracer, other: Any) -> Any:
         ):  # fmt: skip
             if self is other:
                 entry = (self.index, square_vjp, x)
-            elif x.size < RESULT:
+            elif x.size < IN_PLACE:
                 entry = (self.index, other.index, times_vjp, (x, y), OVERWRITE, None)
             else:
                 entry = (self.index, other.index, large_times_vjp, (x, y), KEPT, None)
@@ -344,7 +344,7 @@ def rtruediv(self: Tracer, other: Any) -> Any:
         if okind is float or okind is int or okind is float64:
             z = zero_d(other) / x if x.size < RESULT else binary(np.divide, zero_d(other), x)
             if other == 1:
-                if x.size < RESULT:
+                if x.size < IN_PLACE:
                     entry = (self.index, reciprocal_vjp, z)
                 else:
                     entry = (self.index, large_reciprocal_vjp, z, KEPT)

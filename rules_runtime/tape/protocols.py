@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from ..kernels.elementwise import OVERWRITING, UNARY
-from ..kernels.large import LARGE_UNARY
+from ..kernels.large import IN_PLACE, LARGE_UNARY
 from ..kernels.memory import RESULT, unary
 from . import fast, operators, shortcuts
 from .record import OVERRIDDEN, apply, name_of, out_error
@@ -97,7 +97,13 @@ def large_unary(self: Tracer, ufunc: Any, x: Any, saves: int) -> Tracer:
     y = unary(ufunc, x)
     tape = self.tape
     t = tracer(y, tape, len(tape))
-    tape.append((self.index, LARGE_UNARY[ufunc], y if saves == 1 or saves == 4 else x, KEPT))
+    saved = (x, y, None)[saves % 3]
+    if x.size >= IN_PLACE:
+        tape.append((self.index, LARGE_UNARY[ufunc], saved, KEPT))
+    elif saves < 3:
+        tape.append((self.index, FAST_UNARY[ufunc][0], saved))
+    else:
+        tape.append((self.index, FAST_UNARY[ufunc][0], saved, OVERWRITE))
     return t
 
 

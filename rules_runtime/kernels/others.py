@@ -53,6 +53,8 @@ def scatter(g: Any, index: Any, shape: tuple[int, ...]) -> Any:
     """
     parts = list(index) if isinstance(index, tuple) else [index]
     parts = [_concrete(part) for part in parts]
+    if 0 in g.shape:  # dask does not index such arrays by numbers
+        return np.zeros_like(g, shape=shape)
     named = sum(1 if np.ndim(part) == 0 or part.dtype != bool else part.ndim for part in parts if part is not None and part is not Ellipsis and not isinstance(part, slice))  # fmt: skip
     named += sum(isinstance(part, slice) for part in parts)
     rest = [slice(None)] * (len(shape) - named)

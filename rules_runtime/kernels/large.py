@@ -44,8 +44,8 @@ count: Callable[[Any], int] = sys.getrefcount if COUNTED else lambda x: 0
 
 
 def alone(x: Any, holders: int) -> bool:
-    """Whether nobody but `holders` can see the memory of an array."""
-    if count(x) != holders:
+    """Whether nobody but `holders` can see the memory of an array, and a cotangent fits into it."""
+    if count(x) != holders or x.dtype is not F8:  # x * y may be a product of two precisions
         return False
     base = x.base
     if base is None:

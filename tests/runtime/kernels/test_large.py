@@ -220,3 +220,19 @@ def test_memory_that_others_may_know_is_not_alone() -> None:
     assert alone(block)
     block.flags.writeable = False
     assert not alone(block)
+
+
+@pytest.mark.parametrize("n", [10, N])
+def test_a_product_of_two_precisions_has_the_higher_one(n: int) -> None:
+    x, y = rng.uniform(0.5, 1.5, n).astype(np.float32), rng.uniform(0.5, 1.5, n)
+    w = rng.normal(size=n)
+    for swap in (False, True):
+
+        def f(x: Any, y: Any) -> Any:
+            x, y = x + x, np.tanh(y)  # nothing keeps the sum but the product
+            return np.sum(np.multiply(y, x) * w if swap else np.multiply(x, y) * w)  # noqa: B023
+
+        dx, dy = gradient(f, x, y)
+        expected = w * (x + x) * (1.0 - np.tanh(y) ** 2)
+        np.testing.assert_allclose(dy, expected, rtol=1e-13)
+        assert dx.dtype == np.float32

@@ -89,7 +89,7 @@ def rules() -> Iterator[None]:
 
 
 UNARY: list[Any] = [
-    np.sin, np.cos, np.tanh, np.arctan, np.square, abs, same, lambda v: np.exp(-v * v), lambda v: np.log(v * v + 1.5),
+    np.sin, np.cos, np.tanh, np.arctan, np.square, abs, same, lambda v: v + v, lambda v: np.exp(-v * v), lambda v: np.log(v * v + 1.5),
     lambda v: np.sqrt(v * v + 0.5), lambda v: 1.0 / (v * v + 1.2), lambda v: 2.0 - v, lambda v: v + 1.0, lambda v: v * 0.5,
     lambda v: np.tanh(v.T).T, lambda v: np.tanh(v.reshape(-1)).reshape(v.shape), lambda v: v[::-1], lambda v: v - np.mean(v),
     lambda v: np.where(v > 0.5, v, v * 0.3), lambda v: np.clip(v, 0.1, 1.3), lambda v: np.concatenate([v[1:], v[:1]]),
@@ -263,10 +263,11 @@ def run(steps: list[Step], mode: Any, args: Any, constant: Any, w: Any) -> list[
         max_size=10,
     ),
     mode=st.sampled_from(MODES),
+    single=st.sampled_from([False, False, False, True]),
     seed=st.integers(0, 1000),
 )
 def test_the_same_numbers_and_nothing_changed_that_somebody_holds(
-    size: int, columns: int, order: str, steps: list[Step], mode: Any, seed: int
+    size: int, columns: int, order: str, steps: list[Step], mode: Any, single: bool, seed: int
 ) -> None:
     rng = np.random.default_rng(seed)
     shape = (max(size // columns, 6), columns) if columns else (size,)
@@ -278,6 +279,8 @@ def test_the_same_numbers_and_nothing_changed_that_somebody_holds(
         return np.asfortranarray(x) if order == "F" else x
 
     args, constant, w = (array(), array()), array(), array()
+    if single:
+        args = (args[0].astype(np.float32), args[1])
     with pytest.MonkeyPatch.context() as patch:
         if seed % 4:  # small arrays take less time
             sizes(patch, IN_PLACE=RESULT)
@@ -288,6 +291,7 @@ def test_the_same_numbers_and_nothing_changed_that_somebody_holds(
     assert len(got) == len(expected)
     for x, y in zip(got, expected):
         assert x.dtype == y.dtype
-        np.testing.assert_allclose(x, y, rtol=1e-11, atol=1e-12 * (1.0 + np.max(np.abs(y))))
+        rtol = 1e-11 if x.dtype == np.float64 else 1e-6
+        np.testing.assert_allclose(x, y, rtol, 0.1 * rtol * (1.0 + np.max(np.abs(y))))
     assert memory._kept <= memory.KEPT
     assert memory._kept == sum(8 * n * len(home) for n, home in memory._homes.items())

@@ -148,6 +148,18 @@ def test_any_index(data: Any) -> None:
     np.testing.assert_allclose(computed(g), gradient(f, x)[0], 1e-6, 1e-9)
 
 
+@pytest.mark.parametrize(
+    ("n", "index"), [(6, slice(1, -1, 2)), (6, slice(5, None, 3)), (2, slice(1, 1, 2))]
+)
+def test_parts_in_empty_chunks(n: int, index: slice) -> None:
+    """dask leaves empty chunks where a slice with a step takes nothing of one."""
+    (g,) = lazily(
+        gradient, lambda x: np.sum(np.sin(x[index]) * x[0]), in_chunks(np.ones((n, 2)), 2)
+    )
+    expected = gradient(lambda x: np.sum(np.sin(x[index]) * x[0]), np.ones((n, 2)))[0]
+    np.testing.assert_allclose(computed(g), expected)
+
+
 def test_chunks_stay_what_they_are() -> None:
     x = in_chunks(X)
     for f in (

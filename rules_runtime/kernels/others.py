@@ -134,7 +134,7 @@ def _placed(g: Any, axis: int, places: Any, n: int) -> Any:
     first = (np.cumsum(times) - times)[:, None]
     who = order[np.where(number < times[:, None], np.minimum(first + number, count), count)]
     behind = np.zeros_like(g[(slice(None),) * axis + (slice(0, 1),)])
-    joined = np.concatenate([g, behind], axis=axis)
+    joined: Any = np.concatenate([g, behind], axis=axis)
     chunks = getattr(joined, "chunks", None)
     if chunks is not None and 0 in chunks[axis]:  # dask's take divides by the mean size of chunks
         joined = joined.rechunk({axis: tuple(size for size in chunks[axis] if size)})

@@ -14,6 +14,7 @@ from rules_runtime import gradient, jacobian, pullback, value_and_gradient
 from rules_runtime.kernels import large, memory
 from rules_runtime.kernels.elementwise import UNARY
 from rules_runtime.kernels.fill import Fill
+from rules_runtime.tape.record import OVERRIDDEN
 
 SIZES = (memory.RESULT, large.IN_PLACE, 3 * large.BLOCK + 17, memory.LARGE + 5)
 rng = np.random.default_rng(0)
@@ -68,6 +69,8 @@ def test_gradients_where_nobody_else_holds_what_was_saved(ufunc: Any, size: int)
 
 def spied(monkeypatch: pytest.MonkeyPatch) -> list[bool]:
     """What `alone` says, call for call."""
+    if OVERRIDDEN & {np.tanh, np.sin, np.exp, np.add, np.multiply}:
+        pytest.skip("a test before this one registered rules for these functions")
     said: list[bool] = []
     alone = large.alone
 

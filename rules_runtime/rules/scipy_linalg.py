@@ -6,6 +6,7 @@ For an analytic function f of a matrix, ``f([[X, E], [0, X]])`` holds the deriva
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 import numpy as np
@@ -69,14 +70,28 @@ def cholesky_vjp(g: Any, y: Any, a: Any, lower: bool = False, *options: Any, **a
     return cholesky_of_triangle_vjp(g, y, a, upper=not lower)
 
 
-def cho_factor_vjp(g: Any, y: Any, a: Any, lower: bool = False, *options: Any, **also: Any) -> Any:
-    """The other triangle of the result is that of `a`, as it was."""
+def cho_factor_vjp(
+    g: Any,
+    y: Any,
+    a: Any,
+    lower: bool = False,
+    overwrite_a: bool = False,
+    *options: Any,
+    **also: Any,
+) -> Any:
+    """The other triangle of the result is that of `a`, as it was; from scipy 1.18 on, zeros where `a` is not overwritten."""
     if isinstance(g[0], AbstractZero):
         return ZeroTangent()
     g, factor = g[0], y[0]
     keep = np.tril if lower else np.triu
     inside = keep(g)
-    return cholesky_of_triangle_vjp(inside, keep(factor), a, upper=not lower) + (g - inside)
+    da = cholesky_of_triangle_vjp(inside, keep(factor), a, upper=not lower)
+    return da if not overwrite_a and _other_triangle_is_zero() else da + (g - inside)
+
+
+@functools.cache
+def _other_triangle_is_zero() -> bool:
+    return bool(sl.cho_factor(np.array([[2.0, 1.0], [1.0, 2.0]]))[0][1, 0] == 0.0)
 
 
 def cho_solve_vjp_c(g: Any, x: Any, c_and_lower: Any, b: Any, *options: Any, **also: Any) -> Any:

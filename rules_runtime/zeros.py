@@ -148,6 +148,12 @@ class AbstractZero(AbstractTangent):
 
     mean = reshape = transpose = ravel = squeeze = astype = sum
 
+    def any(self, *args: Any, **kwargs: Any) -> bool:
+        """False, as of zeros."""
+        return False
+
+    all = any
+
     def __float__(self) -> float:
         return 0.0
 
@@ -167,7 +173,7 @@ class AbstractZero(AbstractTangent):
 
     def _ufunc(self, ufunc: Any, inputs: Sequence[Any]) -> Any:
         name = ufunc.__name__
-        if name in _LINEAR:
+        if name in _ZERO_OF_ZERO:
             return self
         if len(inputs) == 2:
             a, b = inputs
@@ -191,16 +197,25 @@ class AbstractZero(AbstractTangent):
             return args[0]
         if name in _MULTILINEAR_FUNCTIONS:
             return _zero_tangent
+        zero: Any = 0.0
         if name == "stack":
             shapes = [np.shape(x) for x in args[0] if not isinstance(x, AbstractZero)]
             if not shapes:
                 return _zero_tangent
-            parts = [np.zeros(shapes[0]) if isinstance(x, AbstractZero) else x for x in args[0]]
-            args = (parts, *args[1:])
-        return func._implementation(*args, **kwargs)
+            zero = np.zeros(shapes[0])
+        return func(
+            *[_with(zero, x) for x in args], **{key: _with(zero, x) for key, x in kwargs.items()}
+        )
 
 
-_LINEAR = frozenset(("negative", "positive", "conjugate"))
+def _with(zero: Any, x: Any) -> Any:
+    """An argument of a function of numpy, with a zero that numpy can compute with in the place of ours."""
+    if type(x) is list or type(x) is tuple:
+        return type(x)([_with(zero, part) for part in x])
+    return zero if isinstance(x, AbstractZero) else x
+
+
+_ZERO_OF_ZERO = frozenset("negative positive conjugate absolute fabs square sign".split())
 # linear in their first argument
 _LINEAR_FUNCTIONS = frozenset(
     "real imag real_if_close sum mean cumsum diff trace diagonal diag tril triu reshape ravel squeeze "

@@ -454,10 +454,12 @@ def _fit(x: Any) -> tuple[tuple[int, ...], bool]:
 
 
 def one_vjp(g: Any, saved: Any) -> Any:
-    """The cotangent of the one traced argument: g, or a view of something, or an array that nobody else has."""
+    """The cotangent of the one traced argument: g, a view of something, an array that nobody else has; None for a zero."""
     vjp, y, args, kwargs, fit = saved
     dx = vjp(g, y, *args, **kwargs)
     if type(dx) is not ndarray or dx.shape != fit[0] or (dx.dtype.kind == "c") is not fit[1]:
+        if dx is None or isinstance(dx, AbstractZero):
+            return None
         dx = fitted(dx, fit)
     return _unlike(dx, y, args)
 

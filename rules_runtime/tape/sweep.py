@@ -16,7 +16,7 @@ An entry is a tuple; its length says what it is (`i`, `j` are places on the tape
     INTO        vjp(g, saved, old): it may add to `old`, an array of the tape's own, or None, and return that
                 (of several parents a list of these)
     KEPT        vjp(g, saved, own); `own` says whose memory g and the entry are, see `kernels/large.py`
-    FORM        what vjp gives is nobody else's if it is an array with memory of its own, and not g
+    FORM        what vjp gives is nobody else's if it is an array with memory of its own, and not g; None for nothing
     SCATTER     saved is (index, shape, dtype): g goes to x[index]
     PART        saved is (number, count, build): g is one leaf of the structured result at place i
 
@@ -299,6 +299,8 @@ def _merge(grads: list[Any], i: int, dx: Any, shared: set[int]) -> None:
     if old is None:
         grads[i] = dx
         shared.add(i)
+        return
+    if dx is None:
         return
     if type(old) is type(dx) is ndarray and old.dtype is dx.dtype and old.shape == dx.shape:
         if i in shared:

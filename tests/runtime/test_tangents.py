@@ -195,6 +195,21 @@ def test_linear_functions_of_numpy_keep_zeros(zero: Any) -> None:
 
 
 @ZEROS
+def test_numpy_computes_with_zeros_as_with_numbers(zero: Any) -> None:
+    """A rule may ask `if np.any(dy[1])` of a part of its cotangent."""
+    x = np.array([1.0, -2.0, 3.0])
+    for whether in (np.any(zero), np.all(zero), zero.any(), zero.all(), np.any([zero, zero])):
+        assert not whether
+    for reduction in (np.max, np.min, np.prod, np.std, np.var, np.median, np.ptp, np.linalg.norm):
+        assert reduction(zero) == 0.0
+    assert np.max(np.abs(zero)) == 0.0
+    assert np.isclose(zero, 0.0)
+    assert not np.allclose(x, zero)
+    assert np.block([[zero, 1.0], [zero, 2.0]]).tolist() == [[0.0, 1.0], [0.0, 2.0]]
+    assert np.clip(x, zero, None).tolist() == [1.0, 0.0, 3.0]
+
+
+@ZEROS
 def test_functions_that_are_not_linear_refuse_zeros(zero: Any) -> None:
     with pytest.raises(TypeError):
         np.exp(zero)

@@ -16,6 +16,9 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
+#: That of the command too: both are released together.
+__version__ = "0.1.0"
+
 if TYPE_CHECKING:
     from .accumulate import add, add_inplace
     from .bridge import entries_from_legacy, from_legacy, to_legacy
@@ -67,6 +70,7 @@ __all__ = [
     "Thunk",
     "WrongTangentError",
     "ZeroTangent",
+    "__version__",
     "add",
     "add_inplace",
     "debug_mode",

@@ -38,6 +38,7 @@ def test_links_between_pages_lead_somewhere(page: Path) -> None:
     text = re.sub(r"^```.*?^```$", "", page.read_text(encoding="utf-8"), flags=re.M | re.S)
     text = re.sub(r"`[^`\n]*`", "", text)
     for target in re.findall(r"\]\(([^)\s]+)\)", text):
+        target = own(target, page)
         if re.match(r"[a-z]+:", target):
             continue
         path, _, anchor = target.partition("#")
@@ -45,6 +46,35 @@ def test_links_between_pages_lead_somewhere(page: Path) -> None:
         assert linked.exists(), f"{page.relative_to(ROOT)} links to {target}"
         if anchor and linked.suffix == ".md":
             assert anchor in anchors(linked), f"{page.relative_to(ROOT)} links to {target}"
+
+
+SITE = "https://rrule-migrate.github.io/rrule-migrate/"
+REPOSITORY = (
+    "https://github.com/rrule-migrate/rrule-migrate/blob/main/",
+    "https://raw.githubusercontent.com/rrule-migrate/rrule-migrate/main/",
+)
+
+
+def own(target: str, page: Path) -> str:
+    """An address of this project's site or repository as the relative path of its source."""
+    back = "../" * (len(page.relative_to(ROOT).parts) - 1)
+    for start in REPOSITORY:
+        if target.startswith(start):
+            return back + target.removeprefix(start)
+    if not target.startswith(SITE):
+        return target
+    name, hash_, anchor = target.removeprefix(SITE).partition("#")
+    source = ROOT / "docs" / name.rstrip("/")
+    inside = next((p for p in ("index.md", "README.md") if (source / p).exists()), None)
+    file = f"docs/{name}{inside}" if inside else f"docs/{name.rstrip('/')}.md"
+    return back + file + hash_ + anchor
+
+
+def test_the_front_page_has_no_relative_links() -> None:
+    """It is shown on the package index too, where they would lead nowhere."""
+    for page in (ROOT / "README.md", ROOT / "rules_runtime" / "README.md"):
+        text = re.sub(r"^```.*?^```$", "", page.read_text(encoding="utf-8"), flags=re.M | re.S)
+        assert re.findall(r"\]\((?!https://)[^)]*\)", text) == []
 
 
 def anchors(page: Path) -> set[str]:

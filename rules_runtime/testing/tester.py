@@ -48,8 +48,9 @@ def test_rrule(
         output_tangent: the cotangent to try; random ones where it is not given. Structured
             cotangents are `Tangent`s; plain tuples, lists and dicts are taken too.
         fkwargs: keyword arguments of the call.
-        rtol, atol: ``|rule - differences| <= atol + rtol * larger``; by default 1e-6 and 1e-8, and
-            looser where float32 or float16 occur.
+        rtol: ``|rule - differences| <= atol + rtol * larger``; by default 1e-6, and looser where
+            float32 or float16 occur.
+        atol: by default 1e-8, and looser as `rtol` is.
         strict: the zero of an argument that is not differentiable must be `NoTangent()`.
 
     Raises:

@@ -29,7 +29,7 @@ def convert_source(
     if not may_hold_rules(source, options.legacy_modules):
         return FileUnchanged(path)
     # the rest of the tool, only where needed
-    from migrate.rewrite.whole_file import GateFailure, rewrite_file
+    from migrate.conversion.whole_file import GateFailure, rewrite_file
     from migrate.syntax.source import SourceError
 
     try:

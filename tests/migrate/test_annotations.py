@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from migrate.analysis.annotations import Annotation, Annotations
+from migrate.syntax.annotations import Annotation, Annotations
 from tests.support.converting import scopes_of
 
 HEAD = """

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from migrate.rewrite.gate import GateError, check
 from migrate.syntax.source import Replacement, read_source
+from migrate.write.gate import GateError, check
 
 OLD = '''\
 """Module."""

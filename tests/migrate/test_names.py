@@ -6,7 +6,7 @@ import ast
 
 import pytest
 
-from migrate.rewrite.names import NameChooser, reads
+from migrate.write.names import NameChooser, reads
 from tests.support.converting import scopes_of
 
 

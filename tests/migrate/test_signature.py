@@ -6,7 +6,7 @@ import ast
 
 import pytest
 
-from migrate.rewrite.signature import rewrite_parameters
+from migrate.write.signature import rewrite_parameters
 
 NONE: frozenset[str] = frozenset()
 

@@ -7,8 +7,8 @@ import textwrap
 
 import pytest
 
-from migrate.analysis.webs import webs_of
 from migrate.syntax.scopes import analyse_scopes
+from migrate.syntax.webs import webs_of
 
 
 def lives(body: str) -> str:

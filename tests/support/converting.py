@@ -5,10 +5,10 @@ from __future__ import annotations
 import ast
 import textwrap
 
-from migrate.analysis.find import Found, find
-from migrate.analysis.legacy_names import LegacyNames, find_legacy_names
-from migrate.analysis.module import ModuleView
 from migrate.convert import convert_source
+from migrate.dialects.zygote.find import Found, find
+from migrate.dialects.zygote.legacy_names import LegacyNames, find_legacy_names
+from migrate.dialects.zygote.module import ModuleView
 from migrate.model import (
     LEGACY_MODULES,
     FileConverted,

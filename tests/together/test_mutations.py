@@ -15,17 +15,17 @@ from pathlib import Path
 
 import pytest
 
+from migrate.conversion import whole_file
 from migrate.convert import convert_source
-from migrate.model import FileConverted, FileUnchanged, Options
-from migrate.rewrite import (
+from migrate.dialects.zygote.in_place import (
     calls,
     cluster,
     definitions,
     results,
     visible_errors,
-    whole_file,
     zero_tests,
 )
+from migrate.model import FileConverted, FileUnchanged, Options
 from migrate.syntax import edits
 from tests.support import variants
 

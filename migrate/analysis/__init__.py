@@ -1,1 +1,0 @@
-"""Where the values of a rule come from: candidates, ownership of helpers, data flow."""

@@ -1,0 +1,1 @@
+"""The legacy languages, a folder for each."""

@@ -1,0 +1,516 @@
+"""Rewrites the rules of one cluster: rules that share helper functions, and those helpers.
+
+Runs the data flow, then walks the functions once for the *sinks* (what is returned as a tangent, given to a `back`, summed up) and once for
+everything that reads a tangent (tests for None, `isinstance`, calls). What cannot be decided is bridged at run time by `from_legacy`,
+`to_legacy` or `entries_from_legacy`; what cannot even be bridged raises `Undecided`, and the caller falls back to
+`from_legacy_rule`. A rule whose text shows that it could only fail raises `Refused`.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from migrate.dialects.zygote.find import Rule
+from migrate.dialects.zygote.flow.flow import Flow, TooComplex
+from migrate.dialects.zygote.flow.kinds import kinds_of
+from migrate.dialects.zygote.flow.values import (
+    ARRAY,
+    COTANGENT_ARRAY,
+    PLAIN,
+    TANGENT,
+    Atoms,
+    Back,
+    Bound,
+    Function,
+    Held,
+    Nothing,
+)
+from migrate.dialects.zygote.in_place.calls import CallRewriter
+from migrate.dialects.zygote.in_place.copies import Copies
+from migrate.dialects.zygote.in_place.primals import ZERO, Arguments, Primal, arguments_of
+from migrate.dialects.zygote.in_place.results import ResultRewriter
+from migrate.dialects.zygote.in_place.rule_returns import RuleReturns
+from migrate.dialects.zygote.in_place.tangents import TangentRewriter
+from migrate.dialects.zygote.in_place.visible_errors import VisibleErrors
+from migrate.dialects.zygote.in_place.zero_tests import ZeroTests
+from migrate.dialects.zygote.module import ModuleView
+from migrate.dialects.zygote.verdicts import Refused, RuleNote, Undecided
+from migrate.syntax.edits import Edits, Overlap
+from migrate.syntax.scopes import FunctionNode, Variable, positional_parameters
+from migrate.write.names import NameChooser, reads
+
+_MAX_RESTARTS = 12
+
+
+@dataclass
+class ClusterResult:
+    """The edits of one cluster and what a person should know about them."""
+
+    edits: Edits
+    notes: list[RuleNote] = field(default_factory=list)
+    wants_config: set[Rule] = field(default_factory=set)
+    helpers_with_config: set[ast.AST] = field(default_factory=set)
+    consumed: set[ast.AST] = field(default_factory=set)  # uses of legacy names that are gone
+    kept: set[Variable] = field(default_factory=set)  # legacy names that the new text uses
+    functions: list[FunctionNode] = field(default_factory=list)  # helpers that were gone through
+
+
+@dataclass
+class Pullback:
+    """A function of the cluster that some rule hands out as its pullback."""
+
+    function: FunctionNode
+    bound: int  # arguments that a partial gives it first
+    arguments: Arguments | None  # what its entries belong to; None where its rules disagree
+    functor: bool
+    rules: list[Rule] = field(default_factory=list)
+    local: bool = True  # it stands inside the rule, and sees the rule's arguments
+
+
+class Cluster:
+    """One attempt to rewrite a set of rules together."""
+
+    def __init__(
+        self,
+        view: ModuleView,
+        rules: list[Rule],
+        names: NameChooser,
+    ) -> None:
+        self.view = view
+        self.rules = rules
+        self.names = names
+        self.arguments = {rule: arguments_of(rule, view) for rule in rules}
+        self.opaque: frozenset[ast.AST] = frozenset()
+
+    def rewrite(self) -> ClusterResult:
+        """The edits; restarts with more functions left alone where one that must stay would have to change."""
+        before = dict(self.names.local)
+        for _ in range(_MAX_RESTARTS):
+            try:
+                return self._attempt()
+            except _MustStay as stay:
+                self.opaque |= {stay.function}
+                self.names.local = dict(before)
+            except Overlap as overlap:
+                raise Undecided(f"two changes meet: {overlap}") from None
+            except TooComplex:
+                raise Undecided("the data flow is too complex to follow") from None
+            except RecursionError:
+                raise Undecided("it is nested too deeply") from None
+        raise Undecided("its helper functions cannot be told apart from others")
+
+    def refuse_visible_errors(self) -> None:
+        """Raise Refused where the text of a rule that will not be rewritten shows that it can only fail.
+
+        The answer is the same whatever has become of other rules that use the same functions.
+        """
+        (rule,) = self.rules
+        if rule not in self.view.failing:
+            self.view.failing[rule] = self._visible_error()
+        error = self.view.failing[rule]
+        if error is not None:
+            raise error
+
+    def _visible_error(self) -> Refused | None:
+        try:
+            self._run_flow(rewriting=False)
+            VisibleErrors(self).check()
+        except (Undecided, TooComplex, RecursionError):
+            pass
+        except Refused as refused:
+            return refused
+        return None
+
+    # ---- one attempt ---------------------------------------------------------------------
+
+    def _attempt(self) -> ClusterResult:
+        self.result = ClusterResult(Edits())
+        self.edits = self.result.edits
+        self.marked: dict[Nothing, str] = {}
+        self.config_names: dict[ast.AST, str] = {}
+        self._run_flow()
+        VisibleErrors(self).check()
+        if len(self.rules) == 1 and not self.flow.withheld:
+            self.view.failing[self.rules[0]] = None  # a second look would see the same
+        if not self.opaque and not all(map(self.view.editable, self.flow.live)):
+            for rule in self.rules:  # of functions that must stay less was seen than there is
+                Cluster(self.view, [rule], self.names).refuse_visible_errors()
+        self.tangents = TangentRewriter(self)
+        self.results = ResultRewriter(self, self.tangents)
+        returns = RuleReturns(self, self.tangents)
+        for rule in self.rules:
+            returns.rule_results(rule)
+        for pullback in self.pullbacks.values():
+            self._check_pullback(pullback)
+            self.results.pullback_results(pullback)
+        calls = CallRewriter(self)
+        nodes = list(self._nodes())
+        for function, node in nodes:
+            if isinstance(node, ast.Call):
+                calls.find_sinks(function, node)
+        self._mark_joined()
+        tests = ZeroTests(self)
+        copies = Copies(self)
+        for function, node in nodes:
+            with_edits = self.edits if self.view.editable(function) else Edits()
+            calls.edits = tests.edits = copies.edits = with_edits
+            calls.rewrite(function, node)
+            tests.rewrite(function, node)
+            copies.rewrite(node)
+            if with_edits and with_edits is not self.edits:
+                raise _MustStay(function)
+        self._write_zeros()
+        self._find_edited_helpers()
+        return self.result
+
+    def _run_flow(self, rewriting: bool = True) -> None:
+        self.flow = Flow(self.view, self.opaque, rewriting)
+        self.pullbacks: dict[FunctionNode, Pullback] = {}
+        for rule in self.rules:
+            self._seed(rule)
+        self.flow.seeds.append(self._find_pullbacks)
+        self.flow.run()
+
+    def _seed(self, rule: Rule) -> None:
+        function = rule.function
+        assert function is not None
+        self.flow.add(function)
+        for arg in positional_parameters(function.args):
+            annotation = self.view.annotations.of(arg, function)
+            numeric = annotation is not None and self.view.annotations.is_array_or_number(
+                annotation
+            )
+            self.flow.give(self.flow.parameter(function, arg), {ARRAY if numeric else PLAIN})
+        for other in (*function.args.kwonlyargs, function.args.vararg, function.args.kwarg):
+            if other is not None:
+                self.flow.give(self.flow.parameter(function, other), {PLAIN})
+
+    def _find_pullbacks(self) -> None:
+        """Which functions the rules hand out; they are given a cotangent."""
+        for rule in self.rules:
+            function = rule.function
+            assert function is not None
+            for result in self.view.returned(function):
+                for value, pullback in self._pairs(result):
+                    array = value is not None and self._is_array(value)
+                    for atom in self.flow.value(pullback):
+                        self._pullback(atom, rule, array)
+
+    def _pairs(self, result: ast.expr) -> Iterator[tuple[ast.expr | None, ast.expr]]:
+        match result:
+            case ast.IfExp(body=body, orelse=orelse):
+                yield from self._pairs(body)
+                yield from self._pairs(orelse)
+            case ast.Tuple(elts=[value, pullback]):
+                yield value, pullback
+            case _:
+                for atom in self.flow.value(result):
+                    display = atom.site.node if isinstance(atom, Held) else None
+                    if isinstance(display, ast.Tuple) and len(display.elts) == 2:
+                        yield display.elts[0], display.elts[1]
+
+    def _is_array(self, value: ast.expr) -> bool:
+        atoms = self.flow.value(value)
+        return bool(atoms) and atoms <= {ARRAY}
+
+    def _pullback(self, atom: object, rule: Rule, array: bool) -> None:
+        bound = 0
+        if isinstance(atom, Bound):
+            targets, before, named = self.flow.bound[atom.node]
+            if any(isinstance(b, ast.Starred) for b in before):
+                return
+            bound = len(before)
+            for target in targets:
+                if isinstance(target, Function):
+                    self._bind_partial(target.node, before, named)
+                    self._hand_out(target.node, bound, rule, array)
+        elif isinstance(atom, Function):
+            self._hand_out(atom.node, bound, rule, array)
+
+    def _bind_partial(
+        self, function: FunctionNode, before: list[ast.expr], named: list[ast.keyword]
+    ) -> None:
+        self.flow.add(function)
+        parameters = positional_parameters(function.args)
+        for arg, given in zip(parameters, before, strict=False):
+            self.flow.give(self.flow.parameter(function, arg), self.flow.atoms(given))
+        names = {a.arg: a for a in (*parameters, *function.args.kwonlyargs)}
+        for keyword in named:
+            if keyword.arg in names:
+                variable = self.flow.parameter(function, names[keyword.arg])
+                self.flow.give(variable, self.flow.atoms(keyword.value))
+
+    def _hand_out(self, function: FunctionNode, bound: int, rule: Rule, array: bool) -> None:
+        self.flow.add(function)
+        parameters = positional_parameters(function.args)
+        if bound < len(parameters):
+            atoms: Atoms = {COTANGENT_ARRAY if array else TANGENT}
+            self.flow.give(self.flow.parameter(function, parameters[bound]), atoms)
+        elif function.args.vararg is not None:
+            raise Undecided("its pullback takes the cotangent through *args", rule)
+        else:
+            raise Undecided("its pullback takes no cotangent", rule)
+        known = self.pullbacks.get(function)
+        assert rule.function is not None
+        local = self.view.scopes.inside(function, rule.function)
+        if known is None:
+            self.pullbacks[function] = Pullback(
+                function, bound, self.arguments[rule], rule.functor, [rule], local
+            )
+            self.flow.changed = True
+        elif rule not in known.rules:
+            if known.bound != bound or known.functor != rule.functor:
+                raise Undecided("rules of different kinds share its pullback", rule)
+            known.rules.append(rule)
+            if known.arguments is not None:
+                known.arguments = known.arguments.merged(self.arguments[rule])
+            known.local = known.local and local
+
+    def _check_pullback(self, pullback: Pullback) -> None:
+        function = pullback.function
+        rule = pullback.rules[0]
+        if not self.view.editable(function):
+            raise Undecided("its pullback is a function that other code uses too", rule)
+        if isinstance(function, ast.FunctionDef) and function.decorator_list:
+            raise Undecided("its pullback is decorated", rule)
+        if function in {r.function for r in self.rules}:
+            raise Undecided("a rule is its own pullback", rule)
+
+    def _nodes(self) -> Iterator[tuple[FunctionNode, ast.AST]]:
+        """Every node of every function that was run, with the function that it stands in."""
+        for function in list(self.flow.live):
+            for node in self.view.nodes_of(function):
+                if isinstance(node, ast.ClassDef) and self.view.editable(function):
+                    raise Undecided("it defines a class")
+                yield function, node
+
+    # ---- shared by the rewriters ---------------------------------------------------------
+
+    def rule_around(self, node: ast.AST) -> Rule | None:
+        """The rule that a node stands in."""
+        for rule in self.rules:
+            if rule.function is not None and self.view.scopes.inside(node, rule.function):
+                return rule
+        return None
+
+    def note(self, code: str, message: str, node: ast.AST) -> None:
+        self.result.notes.append(RuleNote(code, message, node))
+
+    def mark(self, atoms: Atoms, zero: str = ZERO) -> None:
+        """Turn the Nones among these into zeros."""
+        for atom in atoms:
+            if isinstance(atom, Nothing):
+                known = self.marked.get(atom)
+                self.marked[atom] = zero if known in (None, zero) else ZERO
+
+    def value_kinds(self, rules: list[Rule]) -> set[str] | None:
+        """The structures of what these rules return as their values, or None where that is not seen."""
+        found: set[str] = set()
+        for rule in rules:
+            assert rule.function is not None
+            for result in self.view.returned(rule.function):
+                pairs = list(self._pairs(result))
+                if not pairs:
+                    return None
+                for value, _ in pairs:
+                    kinds = None if value is None else kinds_of(value, self.flow)
+                    if kinds is None:
+                        return None
+                    found |= kinds
+        return found
+
+    def cotangent_kinds(self, node: ast.expr) -> set[str] | None:
+        """The structures of the values whose cotangent a name is, or None where it is none or that is not seen."""
+        if not isinstance(node, ast.Name):
+            return None
+        variable = self.view.variable_at(node)
+        for pullback in self.pullbacks.values():
+            parameters = positional_parameters(pullback.function.args)
+            if pullback.bound < len(parameters):
+                if variable is self.flow.parameter(pullback.function, parameters[pullback.bound]):
+                    return self.value_kinds(pullback.rules)
+        return None
+
+    def is_zero_like(self, atoms: Atoms) -> bool:
+        """Whether one of these may be a zero of the target language."""
+        return (
+            TANGENT in atoms
+            or COTANGENT_ARRAY in atoms
+            or any(isinstance(a, Nothing) and a in self.marked for a in atoms)
+        )
+
+    def carries_tangents(self, atoms: Atoms, depth: int = 0) -> bool:
+        """Whether tangents of the target language may be inside one of these."""
+        if TANGENT in atoms or any(isinstance(a, Nothing) and a in self.marked for a in atoms):
+            return True
+        if depth > 4:
+            return True
+        return any(
+            isinstance(a, Held) and self.carries_tangents(a.site.elements(), depth + 1)
+            for a in atoms
+        )
+
+    def escapes(self, atoms: Atoms, depth: int = 0) -> bool:
+        """Whether what only the new rule understands is inside one of these: tangents, zeros, pullbacks."""
+        if self.carries_tangents(atoms) or depth > 4:
+            return True
+        for atom in atoms:
+            if isinstance(atom, (Back, Bound)):
+                return True
+            if isinstance(atom, Function) and atom.node in self.pullbacks:
+                return True
+            if isinstance(atom, Held) and self.escapes(atom.site.elements(), depth + 1):
+                return True
+        return False
+
+    def visible(self, primal: Primal, where: ast.AST) -> str | None:
+        """The text of a primal, if it means the same at a place in the code."""
+        if primal.text is None or primal.variable is None:
+            return None
+        scope = self.view.scopes.around.get(where)
+        if scope is None:
+            return None
+        found = self.view.scopes.variable(primal.variable.name, scope)
+        return primal.text if found == primal.variable else None
+
+    def config_for(self, node: ast.AST) -> str:
+        """The name of the config in the function around a node; asks for the parameter."""
+        root = self._root(node)
+        rule = next((r for r in self.rules if r.function is root), None)
+        if rule is not None:
+            self.result.wants_config.add(rule)
+        else:
+            self._give_config(root)
+        if root not in self.config_names:
+            taken = [
+                n
+                for n in ("config", "config_", "rule_config")
+                if not reads(n, root, self.view.scopes)
+            ]
+            if not taken:
+                raise Undecided("no name is left for the config")
+            self.config_names[root] = taken[0]
+        return self.config_names[root]
+
+    def _give_config(self, helper: ast.AST) -> None:
+        """A helper calls back into the AD: it and everything that calls it take a config."""
+        if helper in self.result.helpers_with_config:
+            return
+        self.result.helpers_with_config.add(helper)
+        if not isinstance(helper, ast.FunctionDef):
+            raise Undecided("a lambda outside of it calls back into the AD")
+        variable = self.view.scopes.variable(helper.name, self.view.scopes.around[helper])
+        for use in self.view.scopes.uses.get(variable, []):
+            call = self.view.scopes.parents.get(use)
+            if not (isinstance(call, ast.Call) and call.func is use):
+                raise Undecided(f"{helper.name} calls back into the AD and is passed around")
+            name = self.config_for(call)
+            open_bracket = self.view.source.find_operator(
+                "(", self.view.source.span(use)[1], self.view.source.span(call)[1]
+            )
+            tail = ", " if call.args or call.keywords else ""
+            self.edits.insert(open_bracket + 1, name + tail)
+
+    def _root(self, node: ast.AST) -> ast.AST:
+        """The rule or the helper of the module that a node stands in."""
+        roots = {r.function for r in self.rules}
+        found = None
+        for ancestor in (node, *self.view.scopes.ancestors(node)):
+            if ancestor in roots:
+                return ancestor
+            if ancestor in self.view.owned:
+                found = ancestor
+        if found is None:
+            raise Undecided("code outside of it calls back into the AD")
+        return found
+
+    def _mark_joined(self) -> None:
+        """A variable that holds a tangent at one time and None at another holds a zero then."""
+        changed = True
+        while changed:
+            changed = False
+            for variable, atoms in self.flow.variables.items():
+                if variable.scope is None or not self.is_zero_like(atoms):
+                    continue
+                for atom in atoms:
+                    if isinstance(atom, Nothing) and atom not in self.marked:
+                        self.marked[atom] = ZERO
+                        changed = True
+            for site in self.flow.sites.values():
+                groups = [site.rest, *(site.exact or ()), *site.by_key.values()]
+                joined = site.elements() if not site.exact else None
+                for atoms in groups if joined is None else [joined]:
+                    if not self.is_zero_like(atoms):
+                        continue
+                    for atom in atoms:
+                        if isinstance(atom, Nothing) and atom not in self.marked:
+                            self.marked[atom] = ZERO
+                            changed = True
+
+    def _write_zeros(self) -> None:
+        source = self.view.source
+        for nothing, zero in self.marked.items():
+            function = self.function_around(nothing.node)
+            if function is not None and not self.view.editable(function):
+                raise _MustStay(function)
+            text = f"{self.names.use(zero)}()"
+            node = nothing.node
+            if nothing.implied == "":
+                assert isinstance(node, ast.expr)
+                self.edits.replace(*source.span(node), text)
+            elif nothing.implied == "return":
+                assert isinstance(node, ast.Return)
+                self.edits.replace(*source.span(node), f"return {text}")
+            elif nothing.implied == "fall":
+                self.append_return(node, text)
+            else:
+                assert isinstance(node, ast.Call)
+                end = source.span(node)[1] - 1
+                last = source.text[:end].rstrip()
+                comma = "" if last.endswith(",") else ", "
+                name = "fillvalue=" if nothing.implied == "zip" else ""
+                self.edits.insert(end, f"{comma}{name}{text}")
+
+    def function_around(self, node: ast.AST) -> FunctionNode | None:
+        if isinstance(node, (ast.FunctionDef, ast.Lambda)):
+            return node
+        found = self.view.scopes.enclosing(node, ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
+        assert found is None or isinstance(
+            found, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
+        )
+        return found
+
+    def append_return(self, function: ast.AST, text: str) -> None:
+        """Add a `return` at the end of a function that can fall off it."""
+        if not isinstance(function, ast.FunctionDef):
+            raise Undecided("a lambda cannot fall off its end")
+        source = self.view.source
+        last = function.body[-1]
+        end = source.span(last)[1]
+        if function.body[0].lineno == function.lineno or _shares_line(function):
+            self.edits.insert(end, f"; return {text}")
+            return
+        rest_of_line = source.text.find("\n", end)
+        at = len(source.text) if rest_of_line < 0 else rest_of_line
+        indent = source.indentation(function.body[0].lineno)
+        self.edits.insert(at, f"\n{indent}return {text}")
+
+    def _find_edited_helpers(self) -> None:
+        for function in self.flow.live:
+            if function in self.view.owned:
+                self.result.functions.append(function)
+
+
+class _MustStay(Exception):
+    """A function that other code uses would have to change."""
+
+    def __init__(self, function: FunctionNode) -> None:
+        super().__init__()
+        self.function = function
+
+
+def _shares_line(function: ast.FunctionDef) -> bool:
+    body = function.body
+    return len(body) > 1 and body[0].lineno == body[-1].lineno

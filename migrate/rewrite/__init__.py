@@ -1,1 +1,0 @@
-"""Turns what the analysis found into edits of the file's text."""

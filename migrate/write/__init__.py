@@ -1,0 +1,1 @@
+"""What is written anew: names, parameter lists, and the last gate before anybody sees it."""

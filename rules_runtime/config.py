@@ -135,7 +135,17 @@ def satisfies(config_type: type, wanted: type) -> bool:
     """
     if issubclass(config_type, wanted):
         return True
-    return getattr(wanted, "_is_bundle", False) and all(
+    return is_requirement(wanted) and all(
         config_type.has(feature)  # type: ignore[attr-defined]
         for feature in wanted.features  # type: ignore[attr-defined]
     )
+
+
+def is_requirement(wanted: type) -> bool:
+    """Whether a rule annotated with this asks for features, which any AD may have; else it is for one AD.
+
+    >>> class MyAD(RuleConfig[HasReverseMode]): ...
+    >>> is_requirement(RuleConfig[HasReverseMode]), is_requirement(MyAD)
+    (True, False)
+    """
+    return bool(getattr(wanted, "_is_bundle", False))

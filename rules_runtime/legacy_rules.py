@@ -156,8 +156,8 @@ class LegacyRule:
 def from_legacy_rule(rule: Callable[..., Any], functor: bool = False) -> LegacyRule:
     """A whole legacy rule as an rrule function, to be registered: `rrule.register(f)(from_legacy_rule(rule))`.
 
-    It dispatches on the annotations of the legacy rule and counts as a rule with a config that has
-    `HasReverseMode`. The cotangent that the legacy pullback receives is a legacy one; what it returns is
+    It dispatches on the annotations of the legacy rule and ranks like a rule without a config; only ADs that
+    have `HasReverseMode` use it, for it may call back. The cotangent that the legacy pullback receives is a legacy one; what it returns is
     checked and converted. In functor form, for `Cls.__call__`, nothing is inserted: the legacy pullback
     gives the tangent of the instance first.
 

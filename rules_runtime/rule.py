@@ -31,8 +31,8 @@ class RuleForm:
 
     `parameters` are those that stand for the positional arguments, in functor form the instance's too.
     Where `runs_on_zero`, the pullback is called with zero cotangents as well. `config` is what its caller
-    must be able to do; such a rule may be called without a config, with `None` for it. `as_functor()`
-    is the same rule in functor form.
+    must be able to do; such a rule may be called without a config, with `None` for it, and ranks like one that
+    takes none. `as_functor()` is the same rule in functor form.
     """
 
     def __init__(

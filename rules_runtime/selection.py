@@ -2,15 +2,19 @@
 
 Of the rules that match, these come first:
 
-1. the program's own, before those of the rule library of this package, which never change what a program's rules do;
+1. the program's own, before those of the rule library of this package, which never change what a
+   program's rules do;
 2. those that match exactly, before those where a number stands for a wider one;
-3. those with a config, before those without; then the one with the more specific config;
-4. the one whose parameters are the more specific; where they are the same, the one that leaves fewer unfilled;
-5. the later one.
+3. those addressed to the AD that asks, before those for any AD; then the one with the closer address;
+4. the one whose parameters are the more specific; where they are the same, the one that leaves fewer
+   unfilled;
+5. the one that requires more of the AD;
+6. of two that require the same, the later one.
 
-Where this leaves two, the call is ambiguous, which is an error. An opt-out takes part as a rule does, but its
-parameters alone decide, and it wins against a rule that is as specific. One without a signature (`no_rrule.register(f)`) has as many
-parameters as the rule that it is compared with, so that only a rule with annotations gets past it.
+Where this leaves two, the call is ambiguous, which is an error. An opt-out takes part as a rule does,
+but its parameters alone decide, and it wins against a rule that is as specific. One without a signature
+(`no_rrule.register(f)`) has as many parameters as the rule that it is compared with, so that only a rule
+with annotations gets past it.
 """
 
 from __future__ import annotations
@@ -19,7 +23,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from .callees import Call
-from .config import satisfies
+from .config import is_requirement, satisfies
 from .errors import AmbiguousRuleError
 from .patterns import ANYTHING
 from .rule import Rule
@@ -58,13 +62,10 @@ def _most_specific(rules: list[Rule], config: Any, n: int) -> Rule:
 
 
 def _beats(a: Rule, b: Rule, config: Any, n: int) -> bool:
-    if config is not None and not _is_bare_opt_out(a) and not _is_bare_opt_out(b):
-        if a.takes_config != b.takes_config:
-            return a.takes_config
-        if a.takes_config:
-            forth, back = _config_within(a, b, config), _config_within(b, a, config)
-            if forth != back:
-                return forth
+    if not _is_bare_opt_out(a) and not _is_bare_opt_out(b):
+        closer = _first(_addresses(a, config), _addresses(b, config))
+        if closer is not None:
+            return closer
     if a.opt_out != b.opt_out and _takes_anything(a if a.opt_out else b):
         rule = b if a.opt_out else a
         return a.opt_out is all(rule.signature.at(i) == ANYTHING for i in range(n))
@@ -73,18 +74,42 @@ def _beats(a: Rule, b: Rule, config: Any, n: int) -> bool:
         return tighter
     if not a.signature.same(b.signature, n):
         return False
-    return a.opt_out if a.opt_out != b.opt_out else a.order > b.order
+    if a.opt_out != b.opt_out:
+        return a.opt_out
+    ours, theirs = _met(a, config), _met(b, config)
+    more = _first(ours, theirs)
+    if more is not None:
+        return more
+    return a.order > b.order and _are_within(ours, theirs)
 
 
 def _is_bare_opt_out(rule: Rule) -> bool:
-    return rule.opt_out and not rule.takes_config
+    return rule.opt_out and not rule.needs_config
 
 
 def _takes_anything(opt_out: Rule) -> bool:
     return not opt_out.signature.patterns and opt_out.signature.rest == ANYTHING
 
 
-def _config_within(a: Rule, b: Rule, config: Any) -> bool:
-    """Whether the configs of `a` that are met are all configs of `b`."""
-    met = [c for c in a.signature.configs if satisfies(type(config), c)]
-    return all(any(satisfies(c, wider) for wider in b.signature.configs) for c in met)
+def _met(rule: Rule, config: Any) -> list[type]:
+    """The configs of a rule that the AD at hand satisfies; a rule of the shim requires none."""
+    if config is None or not rule.needs_config:
+        return []
+    return [wanted for wanted in rule.signature.configs if satisfies(type(config), wanted)]
+
+
+def _addresses(rule: Rule, config: Any) -> list[type]:
+    """Those of them that are classes of ADs rather than features that an AD may have."""
+    return [met for met in _met(rule, config) if not is_requirement(met)]
+
+
+def _first(a: list[type], b: list[type]) -> bool | None:
+    """Whether configs `a` go before configs `b`: they say more. None where neither do."""
+    if not a or not b:
+        return bool(a) if bool(a) != bool(b) else None
+    forth, back = _are_within(a, b), _are_within(b, a)
+    return forth if forth != back else None
+
+
+def _are_within(a: list[type], b: list[type]) -> bool:
+    return all(any(satisfies(narrow, wide) for wide in b) for narrow in a)

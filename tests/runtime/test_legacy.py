@@ -819,23 +819,34 @@ def test_a_legacy_function_may_call_one_with_a_native_rule_and_the_other_way_rou
     assert rrule(legacy, 0.0)[1](1.0) == (NONE, 100.0)
 
 
-def test_a_rule_of_the_shim_counts_as_one_with_a_config() -> None:
+def test_a_rule_of_the_shim_ranks_like_one_without_a_config() -> None:
     def g(x: Any) -> Any: ...
 
     @adjoint
     def g(x: Any) -> Any:
         return says("legacy, general")
 
+    @adjoint
+    def g(x: str) -> Any:
+        return says("legacy, str")
+
     @rrule.register(g)
     def special(_: Any, x: float) -> Any:
         return "native, special", lambda dy: (NONE, dy)
 
     @rrule.register(g)
-    def with_config(config: RuleConfig[HasReverseMode], _: Any, x: int) -> Any:
+    def with_config(config: RuleConfig[HasReverseMode], _: Any, x: Any) -> Any:
         return "native with a config", lambda dy: (NONE, dy)
 
-    assert value(g, 1.0) == "legacy, general"
-    assert value(g, 1) == "native with a config"
+    assert value(g, 1.0) == "native, special"
+    assert value(g, "a") == "legacy, str"  # the more specific, before the one that requires more
+    assert value(g, []) == "native with a config"  # of the two for anything
+
+    @adjoint
+    def g(x: float) -> Any:
+        return says("legacy, later")
+
+    assert value(g, 1.0) == "legacy, later"
 
 
 def test_a_rule_for_a_function_of_numpy_wins_over_the_library() -> None:

@@ -104,7 +104,7 @@ def test_a_whole_rule() -> None:
     assert rrule(MyAD(), f, P, "a") is None
 
 
-def test_it_counts_as_a_rule_with_a_config_and_works_without_one() -> None:
+def test_it_ranks_like_a_rule_without_a_config() -> None:
     f = fresh()
     rrule.register(f)(from_legacy_rule(lambda x: ("legacy", lambda dy: (dy,))))
 
@@ -112,8 +112,9 @@ def test_it_counts_as_a_rule_with_a_config_and_works_without_one() -> None:
     def special(_: Any, x: float) -> Any:
         return "native", lambda dy: (NONE, dy)
 
-    assert rrule(MyAD(), f, 1.0)[0] == "legacy"
+    assert rrule(MyAD(), f, 1.0)[0] == "native"
     assert rrule(f, 1.0)[0] == "native"
+    assert rrule(MyAD(), f, "a")[0] == "legacy"
     assert rrule(f, "a")[0] == "legacy"
     assert rrule(Forward(), f, "a") is None
 

@@ -394,52 +394,104 @@ def test_a_rule_with_a_config_is_for_those_who_have_one(rrule: Registry) -> None
     assert rrule(BothModes(), f, 1.0) is not None
 
 
-def test_rules_with_a_config_come_first_then_the_more_specific_config(rrule: Registry) -> None:
-    @rrule.register(f)
-    def own(config: MyAD, _: Any, x: Any) -> Any:
-        return says("MyAD")
+Rule = tuple[Any, Any]  # the config it is annotated with, or none; what its argument is
+REVERSE, FORWARD = RuleConfig[HasReverseMode], RuleConfig[HasForwardMode]
+BOTH = RuleConfig[HasReverseMode, HasForwardMode]
 
-    @rrule.register(f)
-    def both(config: RuleConfig[HasReverseMode, HasForwardMode], _: Any, x: Any) -> Any:
-        return says("both modes")
 
-    @rrule.register(f)
-    def reverse(config: RuleConfig[HasReverseMode], _: Any, x: Any) -> Any:
-        return says("reverse")
+class NearAD(ChildAD): ...
 
-    @rrule.register(f)
-    def any_config(config: RuleConfig, _: Any, x: Any) -> Any:  # type: ignore[type-arg]
-        return says("any config")
 
-    @rrule.register(f)
-    def special(_: Any, x: int) -> Any:
-        return says("int")
+class TwoADs(MyAD, OtherAD): ...
 
-    assert chosen(rrule, f, 1) == "int"
+
+def word_of(rule: Rule) -> str:
+    return "/".join(getattr(part, "__name__", str(part)) for part in rule)
+
+
+def register(rrule: Registry, config: Any, kind: Any) -> None:
+    word = word_of((config, kind))
+
+    def plain(_: Any, x: Any) -> Any:
+        return says(word)
+
+    def with_config(asking: Any, _: Any, x: Any) -> Any:
+        assert isinstance(asking, RuleConfig)
+        return says(word)
+
+    rule = plain if config is None else with_config
+    rule.__annotations__ = {"x": kind} if config is None else {"asking": config, "x": kind}
+    rrule.register(f)(rule)
+
+
+@pytest.mark.parametrize(
+    ("asking", "first", "second"),
+    [
+        # an address, before any signature and any requirement
+        (MyAD(), (MyAD, Any), (None, Child)),
+        (MyAD(), (MyAD, Any), (REVERSE, Child)),
+        (ChildAD(), (MyAD, Any), (None, Any)),
+        (NearAD(), (ChildAD, Any), (MyAD, Child)),  # the closer of two
+        (MyAD(), (MyAD | Forward, Any), (None, Child)),  # one of several
+        (MyAD(), (MyAD, Child), (MyAD, Foo)),  # two with one address
+        (TwoADs(), (MyAD, Child), (OtherAD, Foo)),  # two of which neither is closer
+        # then the more specific signature, whatever is required
+        (MyAD(), (None, Child), (REVERSE, Foo)),
+        (BothModes(), (None, Foo), (BOTH, Any)),
+        (OtherAD(), (REVERSE, Child), (None, Foo)),
+        (Forward(), (FORWARD, Foo), (RuleConfig, Any)),
+        # then what requires more
+        (MyAD(), (REVERSE, Foo), (None, Foo)),
+        (MyAD(), (RuleConfig, Foo), (None, Foo)),
+        (MyAD(), (REVERSE, Foo), (RuleConfig, Foo)),
+        (BothModes(), (BOTH, Foo), (REVERSE, Foo)),
+        (BothModes(), (BOTH, Foo), (FORWARD, Foo)),
+    ],
+    ids=lambda x: word_of(x) if isinstance(x, tuple) else type(x).__name__,
+)
+@pytest.mark.parametrize("turned", [False, True])
+def test_address_then_signature_then_requirement(
+    rrule: Registry, asking: Any, first: Rule, second: Rule, turned: bool
+) -> None:
+    for rule in (second, first) if turned else (first, second):
+        register(rrule, *rule)
+    assert chosen(rrule, asking, f, Child(1.0)) == word_of(first)
+
+
+@pytest.mark.parametrize("config", [None, RuleConfig, REVERSE, MyAD])
+def test_of_two_that_require_the_same_the_later_wins(rrule: Registry, config: Any) -> None:
+    register(rrule, config, Foo)
+    register(rrule, config, Foo | Child)
+    assert chosen(rrule, MyAD(), f, Child(1.0)) == word_of((config, Foo | Child))
+
+
+@pytest.mark.parametrize(
+    ("asking", "rules"),
+    [
+        (BothModes(), [(REVERSE, Foo), (FORWARD, Foo)]),
+        (TwoADs(), [(MyAD, Foo), (OtherAD, Foo)]),
+        (BothModes(), [(REVERSE, Foo), (None, Foo), (FORWARD, Foo)]),
+    ],
+)
+def test_requirements_that_differ_are_a_tie(
+    rrule: Registry, asking: Any, rules: list[Rule]
+) -> None:
+    for rule in rules:
+        register(rrule, *rule)
+    with pytest.raises(AmbiguousRuleError) as caught:
+        rrule(asking, f, Child(1.0))
+    listed = [line for line in str(caught.value).splitlines() if line.startswith("    ")]
+    wanted = [config.__name__ for config, _ in rules if config is not None]
+    assert len(listed) == len(wanted)
+    assert all(f"config: {name}, x: Foo" in line for name, line in zip(wanted, listed))
+
+
+def test_nobody_but_the_addressee_has_a_rule(rrule: Registry) -> None:
+    register(rrule, MyAD, Any)
+    register(rrule, BOTH, Any)
     assert rrule(f, 1.0) is None
-    assert chosen(rrule, MyAD(), f, 1) == "MyAD"
-    assert chosen(rrule, ChildAD(), f, 1) == "MyAD"
-    assert chosen(rrule, OtherAD(), f, 1) == "reverse"
-    assert chosen(rrule, BothModes(), f, 1) == "both modes"
-    assert chosen(rrule, Forward(), f, 1) == "any config"
-
-
-def test_the_config_decides_before_the_arguments(rrule: Registry) -> None:
-    @rrule.register(f)
-    def own(config: MyAD, _: Any, x: Any) -> Any:
-        return says("MyAD, Any")
-
-    @rrule.register(f)
-    def general(config: RuleConfig[HasReverseMode], _: Any, x: int) -> Any:
-        return says("reverse, int")
-
-    @rrule.register(f)
-    def general_too(config: RuleConfig[HasReverseMode], _: Any, x: Any) -> Any:
-        return says("reverse, Any")
-
-    assert chosen(rrule, MyAD(), f, 1) == "MyAD, Any"
-    assert chosen(rrule, OtherAD(), f, 1) == "reverse, int"
-    assert chosen(rrule, OtherAD(), f, 1.0) == "reverse, Any"
+    assert rrule(OtherAD(), f, 1.0) is None
+    assert chosen(rrule, ChildAD(), f, 1.0) == "MyAD/Any"
 
 
 def test_one_rule_for_two_ads(rrule: Registry) -> None:

@@ -1,22 +1,21 @@
-"""The command line of rrule-migrate: options are declared here, and nothing else is done here."""
+"""The command line of rrule-migrate, made from the declared options; says which do not go together."""
 
 from __future__ import annotations
 
 import atexit
 import signal
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, TypeVar
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from migrate import __version__
 from migrate.command.help import GroupedCommand, GroupedOption
+from migrate.command.request import Request
+from migrate.options import Declared, Settings, declared, flags_of
 
 if TYPE_CHECKING:
-    from migrate.command.request import Request
     from migrate.command.terminal import Stream
-
-F = TypeVar("F", bound=Callable[..., Any])
 
 _EXAMPLES = """\b
 Examples:
@@ -40,10 +39,6 @@ Exit codes:
 """
 
 
-def _option(group: str, *declarations: str, **attributes: Any) -> Callable[[F], F]:
-    return click.option(*declarations, cls=GroupedOption, group=group, **attributes)
-
-
 def _split(
     context: click.Context, parameter: click.Parameter, values: tuple[str, ...]
 ) -> tuple[str, ...]:
@@ -58,214 +53,51 @@ def _codes(context: click.Context, parameter: click.Parameter, incomplete: str) 
     return [code for code in CODES if code.startswith(incomplete.upper())]
 
 
-_DO, _CONVERT, _FILES, _PROOF, _SAFETY, _REPORT, _HELP = (
-    "What to do (default: rewrite in place)",
-    "How to convert",
-    "Which files",
-    "Proof",
-    "Safety and speed",
-    "What to report",
-    "Help",
-)
+_TYPES: dict[str, Any] = {
+    "int": click.IntRange(min=1),
+    "float": click.FloatRange(min=0, min_open=True),
+    "str": click.STRING,
+}
+
+
+def _parameters() -> Iterator[click.Parameter]:
+    """The options as they are declared. One that a settings file may set is None where it is not said."""
+    yield click.Argument(["paths"], metavar="PATH...", nargs=-1, type=click.Path())
+    for holder in (Settings, Request):
+        for name, kind, default, option in declared(holder):
+            if option.group:
+                said = default if holder is Request else None
+                yield _parameter(name, kind, default, said, option)
+
+
+def _parameter(name: str, kind: str, default: Any, said: Any, option: Declared) -> GroupedOption:
+    more: dict[str, Any] = {"default": said, "metavar": option.metavar}
+    if kind == "bool":
+        more |= {"is_flag": True, "flag_value": not default}
+    elif option.choices:
+        more["type"] = click.Choice(option.choices)
+    elif option.path:
+        more["type"] = (
+            click.Path(exists=True, dir_okay=False) if option.path == "existing" else click.Path()
+        )
+    else:
+        more["type"] = _TYPES.get(kind.split(" |")[0], click.STRING)
+    if kind.startswith("tuple"):
+        more["multiple"] = True
+        if option.word in ("code", "id"):
+            more["callback"] = _split
+    if option.word == "code":
+        more["shell_complete"] = _codes
+    declarations = (*flags_of(name, option), name)
+    return GroupedOption(declarations, group=option.group, help=option.help, **more)
 
 
 @click.command(
     cls=GroupedCommand,
     epilog=_EXAMPLES,
+    params=list(_parameters()),
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
-@click.argument("paths", metavar="PATH...", nargs=-1, type=click.Path())
-@_option(
-    _DO, "--diff", is_flag=True, help="Print a unified diff, which git apply takes; write nothing."
-)
-@_option(_DO, "--check", is_flag=True, help="Write nothing; exit 1 if something would change.")
-@_option(
-    _DO,
-    "-i",
-    "--interactive",
-    is_flag=True,
-    help="Ask about each rule; what is accepted is written at the end.",
-)
-@_option(
-    _DO,
-    "--fresh",
-    is_flag=True,
-    help="With --interactive: forget the answers of a review that was broken off.",
-)
-@_option(
-    _DO,
-    "--report",
-    metavar="PAGE",
-    type=click.Path(),
-    help="Write a page to look through in a browser; rewrite nothing.",
-)
-@_option(
-    _DO,
-    "--plan",
-    metavar="FILE",
-    type=click.Path(),
-    help="Keep what would be done, or what --interactive accepted, in FILE; rewrite nothing.",
-)
-@_option(
-    _DO,
-    "--apply",
-    metavar="FILE",
-    type=click.Path(),
-    help="Do what such a plan says, on the files that are as they were.",
-)
-@_option(
-    _DO,
-    "--only",
-    multiple=True,
-    callback=_split,
-    metavar="ID,...",
-    help="Convert only the rules with these ids, which --plan, --report and --format json give. Repeatable.",
-)
-@_option(
-    _CONVERT,
-    "--legacy-module",
-    multiple=True,
-    metavar="NAME",
-    help="A module whose adjoint, pullback ... are the legacy ones, beside zygote_rules and zygote. Repeatable.",
-)
-@_option(
-    _CONVERT, "--runtime", metavar="NAME", help="Import the runtime by this name.  [rules_runtime]"
-)
-@_option(_CONVERT, "--advise", is_flag=True, help="Also report what could be better style.")
-@_option(_CONVERT, "--fix-style", is_flag=True, help="Also apply such advice where it is safe.")
-@_option(
-    _CONVERT, "--mark", is_flag=True, help="Leave a TODO line at each rule that needs a person."
-)
-@_option(
-    _FILES,
-    "--files-from",
-    metavar="FILE",
-    type=click.Path(),
-    help="Read paths from FILE (- for standard input), one a line or parted by null bytes.",
-)
-@_option(
-    _FILES,
-    "--exclude",
-    multiple=True,
-    metavar="PATTERN",
-    help="Leave out what matches this .gitignore pattern. Repeatable.",
-)
-@_option(
-    _FILES,
-    "--force-exclude",
-    is_flag=True,
-    help="Leave that out even where it is named (for hooks).",
-)
-@_option(_FILES, "--no-gitignore", is_flag=True, help="Also look at files that git ignores.")
-@_option(
-    _FILES,
-    "--stdin-filename",
-    metavar="PATH",
-    type=click.Path(),
-    help="With -: the file that it is, for messages, settings and imports.",
-)
-@_option(
-    _FILES,
-    "--config",
-    metavar="FILE",
-    type=click.Path(exists=True, dir_okay=False),
-    help="Read settings from FILE instead of the nearest pyproject.toml or rrule-migrate.toml.",
-)
-@_option(
-    _PROOF,
-    "--verify",
-    is_flag=True,
-    help="Run each rule beside its legacy self and compare values and gradients; a file with a rule that "
-    "differs is not written (exit 1). This imports your code.",
-)
-@_option(
-    _PROOF,
-    "--cases",
-    metavar="FILE",
-    type=click.Path(exists=True, dir_okay=False),
-    help="With --verify: take inputs from cases() in FILE too: (label, callable, arguments, keywords).",
-)
-@_option(
-    _PROOF,
-    "--time-limit",
-    metavar="SECONDS",
-    type=click.FloatRange(min=0, min_open=True),
-    default=60.0,
-    help="With --verify: for each variant of a file.  [60]",
-)
-@_option(_SAFETY, "--allow-dirty", is_flag=True, help="Rewrite files with uncommitted changes too.")
-@_option(
-    _SAFETY,
-    "-j",
-    "--jobs",
-    type=click.IntRange(min=1),
-    metavar="N",
-    help="Convert in this many processes.  [the number of cores]",
-)
-@_option(
-    _SAFETY,
-    "--executor",
-    metavar="WHERE",
-    help="Convert elsewhere: dask://HOST:PORT, or MODULE:FUNCTION that returns an executor.",
-)
-@_option(
-    _REPORT,
-    "--select",
-    multiple=True,
-    callback=_split,
-    shell_complete=_codes,
-    metavar="CODE,...",
-    help="Report only codes that begin so. Repeatable.",
-)
-@_option(
-    _REPORT,
-    "--ignore",
-    multiple=True,
-    callback=_split,
-    shell_complete=_codes,
-    metavar="CODE,...",
-    help="Do not report codes that begin so. Repeatable.",
-)
-@_option(
-    _REPORT,
-    "--format",
-    type=click.Choice(["text", "json", "sarif", "github"]),
-    default="text",
-    help="How to print the report.  [text]",
-)
-@_option(
-    _REPORT,
-    "-o",
-    "--output",
-    metavar="FILE",
-    type=click.Path(),
-    help="Put the report into FILE, not on standard output.",
-)
-@_option(_REPORT, "--strict", is_flag=True, help="Exit 1 also when rules are left.")
-@_option(_REPORT, "--statistics", is_flag=True, help="Count the messages by code.")
-@_option(_REPORT, "-q", "--quiet", is_flag=True, help="Print errors only.")
-@_option(
-    _REPORT,
-    "-v",
-    "--verbose",
-    is_flag=True,
-    help="Also say what was converted, and why files were skipped.",
-)
-@_option(
-    _REPORT,
-    "--color",
-    type=click.Choice(["auto", "always", "never"]),
-    default="auto",
-    help="Colours; auto: on a terminal, unless NO_COLOR is set.",
-)
-@_option(
-    _HELP,
-    "--explain",
-    metavar="CODE",
-    shell_complete=_codes,
-    help="Say what a code means, with an example.",
-)
-@_option(_HELP, "--list-codes", is_flag=True, help="List all codes.")
 @click.version_option(__version__, "-V", "--version", prog_name="rrule-migrate")
 @click.pass_context
 def main(context: click.Context, /, **options: Any) -> None:
@@ -284,24 +116,21 @@ def main(context: click.Context, /, **options: Any) -> None:
 
 def _run(context: click.Context, options: dict[str, Any]) -> int:
     from migrate.command.errors import Stop
-    from migrate.command.request import Request
     from migrate.command.run import FAILED, run
     from migrate.command.terminal import standard
 
     # A Ctrl-C that comes when everything is done must not turn the exit code into that of a killed program.
     atexit.register(signal.signal, signal.SIGINT, signal.SIG_IGN)
-    request = Request(**options)
+    given = {name: options.pop(name) for name, _, _, one in declared(Settings) if one.group}
+    given = {name: value for name, value in given.items() if value not in (None, ())}
+    request = Request(given=given, **options)
     out, err = standard(request.color)
     try:
         if request.explain or request.list_codes:
             code = _tell(request, out)
         else:
             _refuse_nonsense(context, request)
-            if request.select or request.ignore:
-                from migrate.command.selection import check_codes
-
-                check_codes(request.select, "--select")
-                check_codes(request.ignore, "--ignore")
+            _check_words(request)
             code = run(request, out, err)
     except Stop as stop:
         err.line(f"{err.paint('error:', 'red bold')} {stop}")
@@ -393,14 +222,12 @@ def _refuse_what_would_do_nothing(context: click.Context, request: Request) -> N
         raise click.UsageError("--cases belongs to --verify.", context)
     if request.stdin_filename and not request.filters:
         raise click.UsageError("--stdin-filename belongs to - (standard input).", context)
-    from migrate.command.config import is_module_name
 
-    for option, names in (
-        ("--legacy-module", request.legacy_module),
-        ("--runtime", (request.runtime,) if request.runtime is not None else ()),
-    ):
-        for name in names:
-            if not is_module_name(name):
-                raise click.UsageError(
-                    f"{option} {name!r}: say the name of a module, such as mylib.compat.", context
-                )
+
+def _check_words(request: Request) -> None:
+    """Codes and names of modules, before anything is done."""
+    for name, _, _, option in declared(Settings):
+        if option.word and name in request.given:
+            from migrate.command.config import check_words
+
+            check_words(option, request.given[name], flags_of(name, option)[-1])

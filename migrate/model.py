@@ -5,24 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from migrate.defaults import LEGACY_MODULES, RUNTIME
+from migrate.defaults import LEGACY_MODULES as LEGACY_MODULES
+from migrate.options import Options as Options
 
 #: Given (level, dotted name) of an import in the file, the source of that module, or None where it cannot be found.
 ModuleSource = Callable[[int, str], bytes | None]
-
-
-@dataclass(frozen=True)
-class Options:
-    """What a user can choose about a conversion; file discovery and printing are not in here."""
-
-    legacy_modules: tuple[str, ...] = LEGACY_MODULES
-    runtime: str = RUNTIME  # the name that converted files import the runtime by
-    advise: bool = False  # add RM4xx notes
-    fix_style: bool = False  # apply the safe ones of them
-    mark: bool = False  # leave a `# TODO(rrule-migrate RM…)` line at each rule that needs a person
-    only: frozenset[str] | None = None  # ids of the rules to convert; None converts all
-    select: tuple[str, ...] = ()  # code prefixes to report; empty reports all
-    ignore: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection
-from dataclasses import dataclass, fields
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from migrate.command.errors import Stop
+from migrate.defaults import DIALECTS
+from migrate.options import Declared, Settings, declared
 
 OWN_FILE = "rrule-migrate.toml"
 SHARED_FILE = "pyproject.toml"
 FILES = frozenset({OWN_FILE, SHARED_FILE})
 TABLE = "rrule-migrate"
-
-
-#: The legacy languages that the converter reads.
-DIALECTS = ("adjoint",)
 
 
 class ConfigError(Stop):
@@ -25,27 +23,18 @@ class ConfigError(Stop):
 
 @dataclass(frozen=True)
 class Config:
-    """The settings that hold for one folder. Each field from `exclude` on is a key, with `-` for `_`."""
+    """The settings that hold for one folder."""
 
     folder: str  # absolute; `exclude` is relative to it
     source: str | None = None  # the file that says so
-    exclude: tuple[str, ...] = ()
-    force_exclude: bool = False
-    gitignore: bool = True
-    dialects: tuple[str, ...] = DIALECTS
-    legacy_modules: tuple[str, ...] = ()
-    runtime: str | None = None
-    select: tuple[str, ...] = ()
-    ignore: tuple[str, ...] = ()
-    advise: bool = False
-    fix_style: bool = False
-    mark: bool = False
+    settings: Settings = field(default_factory=Settings)
 
 
 class Finder:
-    """Finds the settings of folders and keeps them; one per run."""
+    """Finds the settings of folders and keeps them; one per run. `line` is what the command line says."""
 
-    def __init__(self, explicit: str | None = None) -> None:
+    def __init__(self, explicit: str | None = None, line: Mapping[str, Any] | None = None) -> None:
+        self._line = line or {}
         self._known: dict[str, Config] = {}
         self._explicit: Config | None = None
         if explicit is not None:
@@ -58,7 +47,7 @@ class Finder:
         known = self._known.get(folder)
         if known is None:
             parent = os.path.dirname(folder)
-            known = read(folder)
+            known = self._read(folder)
             if (
                 known is None
                 and parent != folder
@@ -66,7 +55,7 @@ class Finder:
             ):
                 known = self.nearest(parent)
             if known is None:
-                known = Config(folder)
+                known = self._config(folder, None, {})
             self._known[folder] = known
         return known
 
@@ -74,27 +63,42 @@ class Finder:
         """Like `nearest`, for a walk that knows the parent's settings and what the folder holds."""
         if self._explicit is not None or not holds_settings:
             return parent
-        return read(folder) or parent
+        return self._read(folder) or parent
 
     def _read_explicit(self, path: str) -> Config:
         folder = os.path.dirname(os.path.abspath(path))
-        found = _read_file(path, folder, shared=os.path.basename(path) == SHARED_FILE)
-        return found or Config(folder, path)
+        said = _read_file(path, shared=os.path.basename(path) == SHARED_FILE)
+        return self._config(folder, path, said or {})
+
+    def _read(self, folder: str) -> Config | None:
+        """The settings that the folder itself holds."""
+        for name in (OWN_FILE, SHARED_FILE):
+            path = os.path.join(folder, name)
+            try:
+                said = _read_file(path, shared=name == SHARED_FILE)
+            except FileNotFoundError:
+                continue
+            if said is not None:
+                return self._config(folder, path, said)
+        return None
+
+    def _config(self, folder: str, source: str | None, said: Mapping[str, Any]) -> Config:
+        """What the command line says comes before what the file says, or beside it."""
+        values: dict[str, Any] = {}
+        for name, _, default, option in declared(Settings):
+            given = [given[name] for given in (said, self._line) if name in given]
+            if name == "exclude":  # patterns hold where they are said: Discovery has the line's
+                values[name] = said.get(name, default)
+            elif option.joins:
+                words = (word for words in (default, *given) for word in words)
+                values[name] = tuple(dict.fromkeys(words))
+            elif given:
+                values[name] = given[-1]
+        return Config(folder, source, Settings(**values))
 
 
-def read(folder: str) -> Config | None:
-    """The settings that the folder itself holds."""
-    for name in (OWN_FILE, SHARED_FILE):
-        try:
-            found = _read_file(os.path.join(folder, name), folder, shared=name == SHARED_FILE)
-        except FileNotFoundError:
-            continue
-        if found is not None:
-            return found
-    return None
-
-
-def _read_file(path: str, folder: str, *, shared: bool) -> Config | None:
+def _read_file(path: str, *, shared: bool) -> dict[str, Any] | None:
+    """What the file says, by the names of the fields of Settings."""
     try:
         with open(path, "rb") as file:
             data = file.read()
@@ -116,33 +120,50 @@ def _read_file(path: str, folder: str, *, shared: bool) -> Config | None:
         parsed = parsed.get("tool", {}).get(TABLE)
         if parsed is None:
             return None
-    return _from_table(parsed, path, folder, data.decode())
+    return _from_table(parsed, path, data.decode())
 
 
-def _from_table(table: Any, path: str, folder: str, text: str) -> Config:
+def _from_table(table: Any, path: str, text: str) -> dict[str, Any]:
     if not isinstance(table, dict):
         raise ConfigError(f"{path}: [tool.{TABLE}] must be a table")
-    allowed = {field.name.replace("_", "-"): field for field in fields(Config)[2:]}
+    allowed = {
+        name.replace("_", "-"): (name, kind, option) for name, kind, _, option in declared(Settings)
+    }
     values: dict[str, Any] = {}
     for key, value in table.items():
         place = f"{path}{_line_of(key, text)}"
-        field = allowed.get(key.replace("_", "-"))
-        if field is None:
+        known = allowed.get(key.replace("_", "-"))
+        if known is None:
             raise ConfigError(f"{place}: unknown key {key!r}{_nearest(key, allowed, 'keys')}")
-        values[field.name] = checked = _checked(key, value, str(field.type), place)
-        if field.name in ("select", "ignore"):
-            from migrate.command.selection import check_codes
+        name, kind, option = known
+        values[name] = checked = _checked(key, value, kind, place)
+        check_words(option, checked, place, key)
+    return values
 
-            check_codes(checked, f"{place}: {key}")
-        if field.name == "dialects":
-            _check_dialects(checked, place)
-        if field.name in ("legacy_modules", "runtime"):
-            for name in (checked,) if isinstance(checked, str) else checked:
-                if not is_module_name(name):
-                    raise ConfigError(
-                        f"{place}: {key}: {name!r} is no name of a module, such as 'mylib.compat'"
-                    )
-    return Config(folder, path, **values)
+
+def check_words(option: Declared, value: Any, place: str, key: str = "") -> None:
+    """Each word must be of the kind that the option asks for; `place` and `key` say who said it."""
+    where = f"{place}: {key}" if key else place
+    words: tuple[str, ...] = (value,) if isinstance(value, str) else value
+    if option.word == "code":
+        from migrate.command.selection import check_codes
+
+        check_codes(words, where)
+    if option.word == "dialect":
+        for name in words:
+            if name not in DIALECTS:
+                raise ConfigError(
+                    f"{place}: unknown dialect {name!r}{_nearest(name, DIALECTS, 'dialects')}"
+                )
+        if not words:
+            raise ConfigError(
+                f"{where} must name at least one of {', '.join(DIALECTS)}; "
+                "to leave files alone, use exclude"
+            )
+    if option.word == "module" and (wrong := [one for one in words if not is_module_name(one)]):
+        wanted = "is no name of a module" if key else "say the name of a module"
+        said = f"{where}: {wrong[0]!r} " if key else f"{place} {wrong[0]!r}: "
+        raise ConfigError(f"{said}{wanted}, such as mylib.compat")
 
 
 def _line_of(key: str, text: str) -> str:
@@ -155,19 +176,6 @@ def _line_of(key: str, text: str) -> str:
         if re.match(rf"[ \t]*[\"']?{re.escape(key)}[\"']?[ \t]*=", line):
             return f":{number}"
     return ""
-
-
-def _check_dialects(names: tuple[str, ...], place: str) -> None:
-    for name in names:
-        if name not in DIALECTS:
-            raise ConfigError(
-                f"{place}: unknown dialect {name!r}{_nearest(name, DIALECTS, 'dialects')}"
-            )
-    if not names:
-        raise ConfigError(
-            f"{place}: dialects must name at least one of {', '.join(DIALECTS)}; "
-            "to leave files alone, use exclude"
-        )
 
 
 def is_module_name(name: str) -> bool:

@@ -49,14 +49,10 @@ class Discovery:
         self,
         finder: Finder,
         exclude: tuple[str, ...] = (),
-        force_exclude: bool = False,
-        gitignore: bool = True,
         explain: bool = False,  # also give a reason for files that are no Python files by name
     ) -> None:
         self.finder = finder
         self.exclude = exclude
-        self.force_exclude = force_exclude
-        self.gitignore = gitignore
         self.explain = explain
         self._seen: set[str] = set()
 
@@ -96,16 +92,13 @@ class Discovery:
         """
         folder, name = _real_place(path)
         config = self.finder.nearest(folder)
-        if not self._forced(config):
+        if not config.settings.force_exclude:
             return None
         own = os.path.exists(os.path.join(folder, ".gitignore"))
         ignores = self._ignores(config, folder)
         if own:
             ignores = self._ignores_below(ignores, config, folder, own, is_top=True)
         return ignores.reason_above(folder, name) if ignores else None
-
-    def _forced(self, config: Config) -> bool:
-        return self.force_exclude or config.force_exclude
 
     def _first_time(self, real: str) -> bool:
         if real in self._seen:
@@ -166,7 +159,7 @@ class Discovery:
             return batch, []
         if not is_top:
             config = self.finder.below(config, folder, not CONFIG_FILES.isdisjoint(marks))
-        if ignores is not None or ".gitignore" in marks or config.exclude:
+        if ignores is not None or ".gitignore" in marks or config.settings.exclude:
             ignores = self._ignores_below(
                 ignores, config, folder, ".gitignore" in marks, is_top=is_top
             )
@@ -212,15 +205,15 @@ class Discovery:
     def _ignores(self, config: Config, folder: str) -> Ignores | None:
         """The patterns that hold where a walk begins; pathspec is not imported where there are none."""
         above: list[tuple[str, str]] = []
-        if self.gitignore and config.gitignore:
+        if config.settings.gitignore:
             from migrate.command.git import ignore_files_above
 
             above = ignore_files_above(folder)
-        if not (above or self.exclude or config.exclude):
+        if not (above or self.exclude or config.settings.exclude):
             return None
         from migrate.command.ignores import Ignores
 
-        return Ignores.at(folder, above, config, self.exclude, forced=self._forced(config))
+        return Ignores.at(folder, above, config, self.exclude)
 
     def _ignores_below(
         self, ignores: Ignores | None, config: Config, folder: str, has_file: bool, *, is_top: bool
@@ -230,7 +223,7 @@ class Discovery:
         ignores = ignores or Ignores()
         if not is_top:
             ignores = ignores.with_config(config)
-        if has_file and self.gitignore and config.gitignore:
+        if has_file and config.settings.gitignore:
             ignores = ignores.with_gitignore(folder)
         return ignores
 

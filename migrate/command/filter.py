@@ -34,18 +34,16 @@ def _planned(run: Run, name: str, source: bytes) -> Outcome:
     from migrate.command.config import Finder
     from migrate.command.discover import Discovery
     from migrate.command.plan import plan_file
-    from migrate.command.search import job_for, legacy_modules
+    from migrate.command.search import job_for
     from migrate.scan import may_hold_rules
 
     request = run.request
-    finder = Finder(request.config)
+    finder = Finder(request.config, request.given)
     config = finder.nearest(os.path.realpath(os.path.dirname(os.path.abspath(name))))
-    if not may_hold_rules(source, legacy_modules(config, request)):
+    if not may_hold_rules(source, config.settings.legacy_modules):
         return FileUnchanged(name)
     if request.stdin_filename:
-        discovery = Discovery(
-            finder, request.exclude, request.force_exclude, not request.no_gitignore
-        )
+        discovery = Discovery(finder, request.given.get("exclude", ()))
         if reason := discovery.forced_out(name):
             return FileUnchanged(name, reason=reason)
     return plan_file(job_for(name, source, config, request))

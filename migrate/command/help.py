@@ -6,6 +6,8 @@ from typing import Any
 
 import click
 
+from migrate.options import GROUPS, HELP
+
 
 class GroupedOption(click.Option):
     """An option that says under which heading it stands."""
@@ -16,16 +18,16 @@ class GroupedOption(click.Option):
 
 
 class GroupedCommand(click.Command):
-    """Headings come in the order in which their first options were declared; examples stand before them."""
+    """The headings of migrate/options.py in their order; examples stand before them."""
 
     examples = ""
 
     def format_options(self, context: click.Context, formatter: click.HelpFormatter) -> None:
-        groups: dict[str, list[tuple[str, str]]] = {}
+        groups: dict[str, list[tuple[str, str]]] = {group: [] for group in GROUPS}
         for parameter in self.get_params(context):
             record = parameter.get_help_record(context)
             if record is not None and isinstance(parameter, click.Option):
-                groups.setdefault(getattr(parameter, "group", "Help"), []).append(record)
+                groups[getattr(parameter, "group", HELP)].append(record)
         for heading, records in groups.items():
             with formatter.section(heading):
                 formatter.write_dl(records)

@@ -44,8 +44,6 @@ class Ignores:
         files: list[tuple[str, str]],
         config: Config,
         exclude: tuple[str, ...],
-        *,
-        forced: bool,
     ) -> Ignores:
         """What holds where a walk of `folder` begins; `files` are the ignore files above it.
 
@@ -53,15 +51,19 @@ class Ignores:
         """
         excludes = (_patterns(os.getcwd(), exclude, "excluded by --exclude"),) if exclude else ()
         gitignores = tuple(found for file in files if (found := _gitignore(*file)))
-        if not forced and any(patterns.verdict(folder + "/") for patterns in gitignores):
+        if not config.settings.force_exclude and any(
+            patterns.verdict(folder + "/") for patterns in gitignores
+        ):
             gitignores = ()
         return Ignores(gitignores, excludes).with_config(config)
 
     def with_config(self, config: Config) -> Ignores:
-        if not config.exclude:
+        if not config.settings.exclude:
             return replace(self, config_exclude=None)
         reason = f"excluded by {os.path.basename(config.source or 'the settings')}"
-        return replace(self, config_exclude=_patterns(config.folder, config.exclude, reason))
+        return replace(
+            self, config_exclude=_patterns(config.folder, config.settings.exclude, reason)
+        )
 
     def with_gitignore(self, folder: str) -> Ignores:
         found = _gitignore(folder, ".gitignore")

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
-from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
 from migrate.command.config import Finder
 from migrate.command.discover import Discovery, Skipped
 from migrate.command.errors import Stop
 from migrate.command.files import read_bytes, why_unreadable
-from migrate.defaults import LEGACY_MODULES, RUNTIME
 from migrate.scan import may_hold_rules, names_a_module
 
 if TYPE_CHECKING:
@@ -48,10 +46,8 @@ class Search:
     def candidates(self) -> Iterator[Candidate]:
         request = self.request
         discovery = Discovery(
-            Finder(request.config),
-            request.exclude,
-            request.force_exclude,
-            gitignore=not request.no_gitignore,
+            Finder(request.config, request.given),
+            request.given.get("exclude", ()),
             explain=request.verbose,
         )
         for batch in discovery.find(request.paths, listed_paths(request)):
@@ -60,7 +56,7 @@ class Search:
             for failure in batch.failed:
                 self.tell(failure)
             self.looked_at += len(batch.paths)
-            legacy = legacy_modules(batch.config, request)
+            legacy = batch.config.settings.legacy_modules
             for path in batch.paths:
                 try:
                     source = read_bytes(path)
@@ -123,28 +119,12 @@ def listed_paths(request: Request) -> list[str]:
     return [os.fsdecode(name) for name in names if name]
 
 
-def legacy_modules(config: Config, request: Request) -> tuple[str, ...]:
-    return tuple(dict.fromkeys((*LEGACY_MODULES, *config.legacy_modules, *request.legacy_module)))
-
-
 def job_for(path: str, source: bytes, config: Config, request: Request) -> Job:
     from migrate.command.plan import Job
 
     return Job(path, source, options_for(config, request))
 
 
-@lru_cache(maxsize=256)
 def options_for(config: Config, request: Request) -> Options:
-    """What the command line says comes before what the settings say."""
-    from migrate.model import Options
-
-    return Options(
-        legacy_modules=legacy_modules(config, request),
-        runtime=request.runtime or config.runtime or RUNTIME,
-        advise=request.advise or config.advise,
-        fix_style=request.fix_style or config.fix_style,
-        mark=request.mark or config.mark,
-        only=frozenset(request.only) or None,
-        select=request.select or config.select,
-        ignore=request.ignore or config.ignore,
-    )
+    """What the folder's settings say, for the rules that the user named."""
+    return config.settings.options(frozenset(request.only) or None)

@@ -228,7 +228,7 @@ def _command(request: Request) -> str:
         start += ["--apply", request.plan]
         paths: tuple[str, ...] = ()
     else:
-        start += _conversion(request)
+        start += request.words()
         paths = request.paths
     prefix = escape(" ".join(shlex.quote(safe(word)) for word in start))
     suffix = escape(" ".join(shlex.quote(safe(path)) for path in paths))
@@ -240,18 +240,3 @@ def _command(request: Request) -> str:
 <div class="line"><input id="command" readonly data-prefix="{prefix}" data-suffix="{suffix}">
 <button type="button" id="copy">Copy</button></div>
 </footer>"""
-
-
-def _conversion(request: Request) -> list[str]:
-    """The options that the rules were planned with."""
-    words: list[str] = []
-    for name in ("legacy_module", "exclude"):
-        for value in getattr(request, name):
-            words += [f"--{name.replace('_', '-')}", value]
-    for name in ("runtime", "config", "files_from"):
-        if value := getattr(request, name):
-            words += [f"--{name.replace('_', '-')}", value]
-    for name in ("advise", "fix_style", "mark", "force_exclude", "no_gitignore", "allow_dirty"):
-        if getattr(request, name):
-            words.append(f"--{name.replace('_', '-')}")
-    return words

@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 
 from migrate.command.config import Config, ConfigError, Finder
+from migrate.defaults import LEGACY_MODULES
+from migrate.options import Settings
 from tests.support.command import RULE, Command
 
 
@@ -22,7 +24,7 @@ def test_the_nearest_file_with_the_table_counts(folder: Path) -> None:
     settings(folder / "c", 'runtime = "own"\n', "rrule-migrate.toml")
     finder = Finder()
     for name, runtime in {"a": "outer", "b": "inner", "c": "own"}.items():
-        assert finder.nearest(str(folder / name)).runtime == runtime
+        assert finder.nearest(str(folder / name)).settings.runtime == runtime
 
 
 def test_the_search_ends_at_the_repository(folder: Path) -> None:
@@ -51,17 +53,19 @@ mark = true
     assert Finder().nearest(str(folder)) == Config(
         folder=str(folder),
         source=str(folder / "pyproject.toml"),
-        exclude=("gen/",),
-        force_exclude=True,
-        gitignore=False,
-        dialects=("adjoint",),
-        legacy_modules=("my.compat",),
-        runtime="rt",
-        select=("RM2",),
-        ignore=("RM4",),
-        advise=True,
-        fix_style=True,
-        mark=True,
+        settings=Settings(
+            exclude=("gen/",),
+            force_exclude=True,
+            gitignore=False,
+            dialects=("adjoint",),
+            legacy_modules=(*LEGACY_MODULES, "my.compat"),
+            runtime="rt",
+            select=("RM2",),
+            ignore=("RM4",),
+            advise=True,
+            fix_style=True,
+            mark=True,
+        ),
     )
 
 

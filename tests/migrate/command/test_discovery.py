@@ -21,13 +21,18 @@ def laid_out(folder: Path, *names: str) -> None:
         (folder / name).write_bytes(b"")
 
 
+def searching(explain: bool = False, **line: object) -> Discovery:
+    exclude: tuple[str, ...] = line.get("exclude", ())  # type: ignore[assignment]
+    return Discovery(Finder(line=line), exclude, explain)
+
+
 def found(*paths: str, **options: object) -> list[str]:
-    discovery = Discovery(Finder(), **options)  # type: ignore[arg-type]
+    discovery = searching(**options)  # type: ignore[arg-type]
     return [path for batch in discovery.find(paths) for path in batch.paths]
 
 
 def reasons(*paths: str, **options: object) -> dict[str, str]:
-    discovery = Discovery(Finder(), **options)  # type: ignore[arg-type]
+    discovery = searching(**options)  # type: ignore[arg-type]
     return {skip.path: skip.reason for batch in discovery.find(paths) for skip in batch.skipped}
 
 

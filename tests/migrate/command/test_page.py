@@ -36,7 +36,7 @@ OUTCOMES = [
     FileConverted("pkg/two 'x'.py", b"", b"", (rule("tan", after="x = '" + "long " * 100 + "'"),)),
     FileUnchanged("pkg/plain.py"),
 ]
-REQUEST = Request(paths=("pkg", "it's"), legacy_module=("my.compat",))
+REQUEST = Request(paths=("pkg", "it's"), given={"legacy_modules": ("my.compat",)})
 
 
 def test_the_command_writes_it_and_nothing_else(folder: Path, command: Command) -> None:

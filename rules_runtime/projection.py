@@ -158,7 +158,7 @@ def _array_projection(x: Any) -> _Projection:
     def project_array(dx: Any) -> Any:
         if isinstance(dx, Tangent):
             dx = np.asarray(dx)
-        elif not isinstance(dx, np.ndarray):
+        elif not isinstance(dx, np.ndarray) and not _is_traced(dx):
             if not hasattr(dx, "__array__") and not isinstance(
                 dx, (int, float, complex, list, tuple)
             ):
@@ -167,7 +167,7 @@ def _array_projection(x: Any) -> _Projection:
         if dx.shape != shape:
             dx = _reshaped(dx, shape)
         if real and dx.dtype.kind == "c":
-            dx = dx.real
+            dx = np.real(dx)
         return dx if dx.dtype == dtype else dx.astype(dtype)
 
     return project_array

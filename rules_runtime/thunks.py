@@ -133,14 +133,13 @@ def unthunk(x: Any) -> Any:
     """
     if isinstance(x, Thunk):
         return x.unthunk()
-    if isinstance(x, Tangent) and _has_thunk(x):
-        return x.map(unthunk)
+    if isinstance(x, Tangent):
+        parts = x._parts
+        if isinstance(parts, tuple):
+            old, made = parts, [unthunk(part) for part in parts]
+        else:
+            old, made = parts.values(), [unthunk(part) for part in parts.values()]
+        for part, new in zip(old, made):
+            if new is not part:
+                return x._of(tuple(made) if old is parts else dict(zip(parts, made)))
     return x
-
-
-def _has_thunk(tangent: Tangent[Any]) -> bool:
-    parts = tangent._parts
-    for part in parts if isinstance(parts, tuple) else parts.values():
-        if isinstance(part, Thunk) or (isinstance(part, Tangent) and _has_thunk(part)):
-            return True
-    return False

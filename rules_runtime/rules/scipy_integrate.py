@@ -14,16 +14,12 @@ import scipy.integrate
 
 from rules_runtime.config import HasReverseMode, RuleConfig
 from rules_runtime.registry import rrule
-from rules_runtime.structure import can_be_perturbed
 from rules_runtime.tangents import AbstractZero, NoTangent, Tangent
 from rules_runtime.thunks import unthunk
+from rules_runtime.vectors import TangentSpace
 from rules_runtime.via_ad import rrule_via_ad
 
 odeint: Any = scipy.integrate.odeint
-
-
-def _flat(parts: Any) -> Any:
-    return np.concatenate([np.reshape(p, -1) for p in parts]) if parts else np.zeros(0)
 
 
 @rrule.register(odeint)
@@ -41,66 +37,54 @@ def rrule_odeint(
         raise NotImplementedError(
             "the rule of odeint knows func, y0, t, args and options by name, but neither Dfun nor full_output"
         )
-    args = args if isinstance(args, tuple) else (args,)
     ys = odeint(func, y0, t, args, **also)
-    smooth = [k for k, p in enumerate(args) if _is_number(p)]
-    parameters = [args[k] for k in smooth]
-    shapes = [np.shape(p) for p in parameters]
+    parameters = (func, *args)  # a function may have fields, too, or be a method of what has
+    space = TangentSpace(parameters)
     n = ys.shape[1]
     time_first = also.get("tfirst", False)
 
-    def velocity(y: Any, time: Any, *given: Any) -> Any:
-        all_args = list(args)
-        for k, p in zip(smooth, given):
-            all_args[k] = p
-        return np.reshape(func(time, y, *all_args) if time_first else func(y, time, *all_args), -1)
+    def velocity(y: Any, time: Any, func: Any, *args: Any) -> Any:
+        return np.reshape(func(time, y, *args) if time_first else func(y, time, *args), -1)
 
-    def backward(state: Any, time: Any, *given: Any) -> Any:
+    def backward(state: Any, time: Any, *parameters: Any) -> Any:
         y, adjoint = state[:n], state[n : 2 * n]
-        v, back = rrule_via_ad(config, velocity, y, time, *given)
+        v, back = rrule_via_ad(config, velocity, y, time, *parameters)
         _, dy, dt, *of_parameters = back(-adjoint)
-        parts = [
-            np.zeros(np.shape(p)) if isinstance(d, AbstractZero) else d
-            for p, d in zip((y, time, *given), map(unthunk, (dy, dt, *of_parameters)))
-        ]
-        return _flat([v, *parts])
+        return np.concatenate(
+            [v, _written_out(dy, (n,)), _written_out(dt, (1,)), space.vector(tuple(of_parameters))]
+        )
 
     options_back = {k: v for k, v in also.items() if k not in ("tfirst", "tcrit", "Dfun")}
 
     def odeint_pullback(g: Any) -> Any:
         g = unthunk(g)
         last = len(ys) - 1
-        adjoint, at_start = g[last], 0.0
-        of_parameters: Any = np.zeros(sum(int(np.prod(shape)) for shape in shapes))
+        adjoint, at_start = g[last], np.zeros(1)
+        of_parameters: Any = np.zeros(space.size)
         of_times: list[Any] = []
         for k in range(last, 0, -1):
             moved = np.sum(velocity(ys[k], t[k], *parameters) * g[k])
             of_times.append(moved)
-            state = _flat([ys[k], adjoint, at_start - moved, of_parameters])
-            found = odeint(
-                backward, state, np.stack([t[k], t[k - 1]]), tuple(parameters), **options_back
-            )[1]
-            adjoint, at_start = found[n : 2 * n] + g[k - 1], found[2 * n]
+            state = np.concatenate([ys[k], adjoint, at_start - moved, of_parameters])
+            found = odeint(backward, state, np.stack([t[k], t[k - 1]]), parameters, **options_back)[
+                1
+            ]
+            adjoint, at_start = found[n : 2 * n] + g[k - 1], found[2 * n : 2 * n + 1]
             of_parameters = found[2 * n + 1 :]
-        of_times.append(at_start)
-        tangents: list[Any] = [NoTangent()] * len(args)
-        start = 0
-        for k, shape in zip(smooth, shapes):
-            size = int(np.prod(shape))
-            tangents[k] = np.reshape(of_parameters[start : start + size], shape)[()]
-            start += size
+        of_times.append(at_start[0])
+        dfunc, *dargs = (
+            space.tangent(of_parameters) if space.size else (NoTangent(),) * (1 + len(args))
+        )
         return (
             NoTangent(),
-            NoTangent(),
+            dfunc,
             np.reshape(adjoint, np.shape(y0)),
             np.stack(of_times[::-1]),
-            Tangent.__class_getitem__(tuple)(*tangents) if smooth else NoTangent(),
+            Tangent.__class_getitem__(tuple)(*dargs),
         )
 
     return ys, odeint_pullback
 
 
-def _is_number(p: Any) -> bool:
-    return hasattr(type(p), "__traced_value__") or (
-        isinstance(p, (np.ndarray, np.generic, float)) and bool(can_be_perturbed(p))
-    )
+def _written_out(dx: Any, shape: tuple[int, ...]) -> Any:
+    return np.zeros(shape) if isinstance(dx, AbstractZero) else np.reshape(dx, shape)

@@ -18,15 +18,26 @@ from typing import Any
 import numpy as np
 
 from ..callees import call_of
-from ..errors import RuleError, RulesError
+from ..errors import RuleError, RulesError, TangentError, WrongTangentError
 from ..forms import FORMS, FORMULAS, POSITIONS, Form, Spec
 from ..kernels.others import is_other
 from ..registry import rrule
-from ..tangents import AbstractZero, NoTangent, ZeroTangent
+from ..tangents import AbstractZero, NoTangent, NotImplementedTangent, ZeroTangent
 from ..thunks import InplaceableThunk, unthunk
 from .broadcasting import binary, unary
 from .broadcasting import fitted as fit_to
-from .structures import inner_tape, is_leaf, leaves, rebuild, tangent_at, tangent_of, untraced
+from .structures import (
+    inner_tape,
+    is_leaf,
+    leaves,
+    leaves_of,
+    rebuild,
+    spread,
+    tangent_at,
+    tangent_of,
+    tree_of,
+    untraced,
+)
 from .sweep import FORM, INTO, PART
 from .tracer import Tape, Tracer, primal, tracer
 
@@ -526,7 +537,8 @@ def _zero_for_none(g: Any) -> Any:
 def as_tangent(y: Any, items: list[Any]) -> Any:
     """The cotangent that a rule is given for a structured result: a `Tangent`, or a zero."""
     given = iter(items)
-    return tangent_of(y, lambda *_: _zero_for_none(next(given)))
+    tree = tree_of(y, lambda leaf: True, once=True)
+    return tangent_of(y, tree, lambda *_: _zero_for_none(next(given)))
 
 
 def record_structure(tape: Tape, entry: Any, y: Any, build: Callable[[Any, list[Any]], Any]) -> Any:
@@ -536,8 +548,8 @@ def record_structure(tape: Tape, entry: Any, y: Any, build: Callable[[Any, list[
     """
     place = len(tape)
     tape.append(entry)
-    found = leaves(y, lambda leaf: True)
-    plain = untraced(y, tape) if any(type(x) is Tracer and x.tape is tape for _, x in found) else y
+    found = leaves_of(tree_of(y, lambda leaf: (leaf,), once=True))
+    plain = untraced(y, tape) if any(type(x) is Tracer and x.tape is tape for (x,) in found) else y
     made = functools.partial(build, plain)
     count = len(found)
     numbers = iter(range(count))
@@ -623,22 +635,15 @@ def try_rule(tape: Tape, function: Any, args: tuple[Any, ...], kwargs: dict[str,
     y, pullback = found
     if getattr(pullback.handover.rule, "is_non_differentiable", False):
         return y
-    places, routes = [], []
+    place_and_fit = functools.partial(_place_and_fit, tape)
+    places: list[int] = []
+    routes: list[tuple[int, Any, Any]] = []
     for k, x in enumerate((function, *args)):
-        if type(x) is Tracer:
-            if x.tape is tape:
-                places.append(x.index)
-                routes.append((k, (), x.value))
-        else:
-            for path, t in leaves(x, lambda leaf: type(leaf) is Tracer and leaf.tape is tape):
-                places.append(t.index)
-                routes.append((k, path, t.value))
-    operands = (callee, *values)
-    fits = [
-        (k, path, operands[k] if path else None, (np.shape(primal(v)), np.iscomplexobj(primal(v))))
-        for k, path, v in routes
-    ]
-    entry = (places, rule_vjp, (pullback, fits, tape), INTO, None, None, None)
+        tree = tree_of(x, place_and_fit)
+        if tree is not None:
+            places += [place for place, _ in leaves_of(tree)]
+            routes.append((k, tree, (callee, *values)[k] if type(tree) is dict else None))
+    entry = (places, rule_vjp, (pullback, routes, tape), INTO, None, None, None)
     if is_leaf(y):
         place = len(tape)
         tape.append(entry)
@@ -648,6 +653,10 @@ def try_rule(tape: Tape, function: Any, args: tuple[Any, ...], kwargs: dict[str,
     return note_views(record_structure(tape, entry, y, as_tangent), tape, args)
 
 
+def _place_and_fit(tape: Tape, x: Any) -> Any:
+    return (x.index, _fit(x.value)) if type(x) is Tracer and x.tape is tape else None
+
+
 def rule_vjp(g: Any, saved: Any, olds: list[Any]) -> list[Any]:
     """Run a rule's pullback and hand its tangents to the traced leaves of the arguments.
 
@@ -655,40 +664,82 @@ def rule_vjp(g: Any, saved: Any, olds: list[Any]) -> list[Any]:
     """
     pullback, routes, tape = saved
     if isinstance(g, AbstractZero):
-        return [None] * len(routes)
+        return [None] * len(olds)
     tangents = pullback(g)
     out: list[Any] = []
-    for (k, path, operand, fit), old in zip(routes, olds, strict=True):
-        if old is not None and not path and isinstance(tangents[k], InplaceableThunk):
-            total = tangents[k].add_to(old)
-            if total is not old:
-                old[...] = total
-            out.append(old)
-            continue
-        dx = unthunk(tangent_at(unthunk(tangents[k]), path, operand))
-        if type(dx) is Tracer and dx.tape is tape:
-            dx = dx.value
-        if isinstance(dx, AbstractZero):
-            out.append(None)
-            continue
-        dx = _array(dx)
-        if np.shape(dx) != fit[0]:
-            dx = _reshaped(dx, fit[0], pullback, k)
-        out.append(fitted(dx, fit))
+    for k, tree, operand in routes:
+        if type(tree) is tuple and isinstance(tangents[k], InplaceableThunk):
+            old = olds[len(out)]
+            if old is not None:
+                total = tangents[k].add_to(old)
+                if total is not old:
+                    old[...] = total
+                out.append(old)
+                continue
+        for (_, fit), part in parts_for_leaves(pullback, k, tangents[k], tree, operand):
+            dx = unthunk(part)
+            if type(dx) is Tracer and dx.tape is tape:
+                dx = dx.value
+            if isinstance(dx, AbstractZero):
+                out.append(None)
+                continue
+            kind = type(dx)
+            if dx.dtype.kind not in "fc" if kind is ndarray else kind not in _plain_kinds:
+                dx = as_number(dx, pullback, k)
+            if np.shape(dx) != fit[0]:
+                dx = _reshaped(dx, fit[0], pullback, k)
+            out.append(fitted(dx, fit))
     return out
+
+
+def parts_for_leaves(
+    pullback: Any, k: int, tangent: Any, tree: Any, operand: Any, strict: bool = False
+) -> list[tuple[Any, Any]]:
+    """What a tree has for each leaf of argument `k`, in order, and that leaf's part of the tangent that a rule gave."""
+    if type(tree) is tuple:
+        return [(tree, tangent)]
+    try:
+        found = spread(tree, tangent, operand, strict=strict)
+    except TangentError as error:
+        raise WrongTangentError(f"{told_of(pullback, k)} a wrong tangent: {error}") from error
+    return [(leaf, part) for leaf, part, _ in found]
+
+
+def told_of(pullback: Any, k: int) -> str:
+    """The beginning of a message on the tangent that a rule gave for its argument `k`."""
+    return f"{getattr(pullback, 'rule', pullback)} gave for {which_argument(k)}"
+
+
+def which_argument(k: int) -> str:
+    """The argument that tangent `k` belongs to, in a message."""
+    return "the callee" if k == 0 else f"argument {k}"
 
 
 def _reshaped(dx: Any, shape: tuple[int, ...], pullback: Any, k: int) -> Any:
     """A tangent in the shape of its primal, where they differ in axes of length one only."""
     if [n for n in np.shape(dx) if n != 1] != [n for n in shape if n != 1]:
         rule = getattr(pullback, "rule", pullback)
-        which = "the callee" if k == 0 else f"argument {k}"
         raise RuleError(
-            f"{rule} gave a tangent of shape {np.shape(dx)} for {which}, which has the shape {shape}"
+            f"{rule} gave a tangent of shape {np.shape(dx)} for {which_argument(k)}, which has the shape {shape}"
         )
     return np.reshape(dx, shape)
 
 
-def _array(dx: Any) -> Any:
-    """A tangent of an array that a rule wrote as a list of numbers, as an array."""
-    return np.asarray(dx) if isinstance(dx, (list, tuple)) or hasattr(dx, "_parts") else dx
+def as_number(dx: Any, pullback: Any, k: int) -> Any:
+    """The tangent that a rule gave for a number or an array; it may be a list or a `Tangent` of numbers.
+
+    Raises `WrongTangentError` where it is nothing of the kind.
+    """
+    made = dx
+    if isinstance(dx, (list, tuple)) or hasattr(dx, "_parts"):
+        try:
+            made = np.asarray(dx)
+        except (TypeError, ValueError):
+            made = None
+    if is_leaf(made) or isinstance(made, (bool, int, np.generic, ndarray, NotImplementedTangent)):
+        if not isinstance(made, ndarray) or made.dtype.kind in "biufcO":
+            return made
+    raise WrongTangentError(
+        f"{told_of(pullback, k)}, which is a number or an array, {repr(dx)[:80]} ({type(dx).__name__})"
+        + (": a zero is ZeroTangent() or NoTangent()" if dx is None else "")
+    )

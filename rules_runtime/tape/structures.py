@@ -15,8 +15,16 @@ from typing import Any
 
 import numpy as np
 
-from ..structure import fields_of, is_namedtuple, parts_of
-from ..tangents import AbstractTangent, AbstractZero, NoTangent, Tangent, ZeroTangent
+from ..matching import parts_of_tangent
+from ..structure import fields_of, parts_of
+from ..tangents import (
+    AbstractTangent,
+    AbstractZero,
+    NoTangent,
+    Tangent,
+    ZeroTangent,
+    tangent_type,
+)
 from ..thunks import Thunk, unthunk
 from .tracer import Tape, Tracer, primal
 
@@ -82,6 +90,9 @@ _walked = (
 )
 
 
+_KNOWN = -1  # where the memory of `rebuild`, which goes by id, keeps that of `_holds_leaf`
+
+
 def rebuild(x: Any, leaf: Callable[[Any], Any], memo: dict[int, Any] | None = None) -> Any:
     """`x` with `leaf(value)` for each of its leaves; `x` itself where nothing changes."""
     if is_leaf(x):
@@ -124,7 +135,7 @@ def _rebuild_object(
         if all(made[key] is found[key] for key in found):
             return x
         return type(x)._of(tuple(made.values()) if isinstance(x._parts, tuple) else made)
-    if not _holds_leaf(x, set()):
+    if not _holds_leaf(x, memo.setdefault(_KNOWN, {})):
         return x
     new = _shallow(x)
     memo[id(x)] = (new, x)
@@ -160,14 +171,30 @@ def _rebuild_object(
     return new
 
 
-def _holds_leaf(x: Any, seen: set[int]) -> bool:
-    if is_leaf(x):
-        return True
-    found = parts(x)
-    if not found or id(x) in seen:
-        return False
-    seen.add(id(x))
-    return any(_holds_leaf(value, seen) for value in found.values())
+def _holds_leaf(x: Any, known: dict[int, bool]) -> bool:
+    """Whether there is a leaf within `x`. `known` gets the answer for all that is within: asked for part after part, each is looked
+    at once."""
+    if id(x) not in known:
+        holders: dict[int, list[int]] = {id(x): []}
+        holding: list[int] = []
+        todo = [x]
+        while todo:
+            whole = todo.pop()
+            for value in (parts(whole) or {}).values():
+                if is_leaf(value) or known.get(id(value)):
+                    holding.append(id(whole))
+                elif id(value) in holders:
+                    holders[id(value)].append(id(whole))
+                elif id(value) not in known and parts(value):
+                    holders[id(value)] = [id(whole)]
+                    todo.append(value)
+        known.update(dict.fromkeys(holders, False))
+        while holding:
+            here = holding.pop()
+            if not known[here]:
+                known[here] = True
+                holding += holders[here]
+    return known[id(x)]
 
 
 def _shallow(x: Any) -> Any:
@@ -212,11 +239,6 @@ def _collect(
         _collect(value, (*path, key), wanted, out, seen)
 
 
-def traced_leaves(x: Any, tape: Tape) -> list[tuple[Path, Tracer]]:
-    """The tracers of a tape within `x`, with their paths."""
-    return leaves(x, lambda leaf: type(leaf) is Tracer and leaf.tape is tape)
-
-
 def inner_tape(x: Any, best: Tape | None = None, depth: int = 4) -> Tape | None:
     """The innermost tape of the tracers within `x`, looked for to a small depth."""
     kind = type(x)
@@ -246,36 +268,99 @@ def untraced(x: Any, tape: Tape) -> Any:
     )
 
 
-def tangent_at(tangent: Any, path: Path, x: Any = None) -> Any:
-    """The part of a tangent of `x` that belongs to the leaf at `path`; zeros have zero parts. The tangent of a
-    named tuple may be that of a tuple, by position."""
+def tangent_at(tangent: Any, path: Path) -> Any:
+    """The part of a tangent of nested lists that belongs to the leaf at `path`; zeros have zero parts."""
     for key in path:
         if isinstance(tangent, AbstractZero) or tangent is None:
             return ZeroTangent()
-        tangent = unthunk(tangent)
-        if isinstance(tangent, dict):
-            tangent = tangent.get(key)
-        elif is_namedtuple(x) and isinstance(tangent, Tangent) and tangent.primal_type is tuple:
-            tangent = tangent[type(x)._fields.index(key)]
-        else:
-            tangent = tangent[key]
-        x = None if x is None else (parts(x) or {}).get(key)
+        tangent = unthunk(tangent)[key]
     return ZeroTangent() if tangent is None else tangent
 
 
-def tangent_of(
-    x: Any, leaf: Callable[[Any, Path], Any], path: Path = (), seen: frozenset[int] = frozenset()
-) -> Any:
-    """The tangent of `x` from those of its leaves, which `leaf(value, path)` gives."""
+# ---- trees: what is known of each leaf, in the structure of the value ----------------------
+
+Tree = Any  # a dict of trees by the key of the part, anything else for a leaf, None where there is no leaf
+
+AGAIN: Tree = {}  # of a part that was met before
+
+
+def tree_of(x: Any, known: Callable[[Any], Any], *, once: bool = False) -> Tree:
+    """The tree of what is `known` of each leaf of `x`; leaves of which that is None are left out.
+
+    An object that occurs twice has its leaves at both places, or, where they are wanted `once`, at the first.
+    """
+    return _tree_of(x, known, once, {})
+
+
+def _tree_of(x: Any, known: Callable[[Any], Any], once: bool, memo: dict[int, Tree]) -> Tree:
     if is_leaf(x):
-        return leaf(x, path)
+        return known(x)
     found = parts(x)
-    if not found or id(x) in seen:
+    if not found:
+        return _tree_of(x.unthunk(), known, once, memo) if isinstance(x, Thunk) else None
+    if id(x) in memo:
+        return memo[id(x)]
+    memo[id(x)] = None  # where it holds itself
+    made = {}
+    for key, value in found.items():
+        tree = _tree_of(value, known, once, memo)
+        if tree is not None:
+            made[key] = tree
+    tree = made or None
+    memo[id(x)] = AGAIN if once and tree is not None else tree
+    return tree
+
+
+def leaves_of(tree: Tree) -> list[Any]:
+    """What a tree has for its leaves, in order."""
+    if type(tree) is not dict:
+        return [] if tree is None else [tree]
+    out: list[Any] = []
+    for part in tree.values():
+        out += leaves_of(part) if type(part) is dict else (part,)
+    return out
+
+
+def spread(tree: Tree, tangent: Any, x: Any, *, strict: bool = False) -> list[tuple[Any, Any, Any]]:
+    """For each leaf of the tree of `x`, in order: what the tree has, the leaf's part of the tangent, and its value.
+
+    With `strict` the tangent may have no part that `x` has not.
+    """
+    out: list[tuple[Any, Any, Any]] = []
+    _spread(tree, tangent, x, strict, out)
+    return out
+
+
+def _spread(
+    tree: Tree, tangent: Any, x: Any, strict: bool, out: list[tuple[Any, Any, Any]]
+) -> None:
+    if type(tree) is not dict:
+        if tree is not None:
+            out.append((tree, ZeroTangent() if tangent is None else tangent, x))
+        return
+    if isinstance(tangent, Thunk):  # thunks within are left to those who want the leaves
+        tangent = tangent.unthunk()
+    if isinstance(x, Thunk):
+        x = x.unthunk()
+    found = parts(x) or {}
+    nothing = tangent is None or isinstance(tangent, AbstractZero)
+    given = {} if nothing else parts_of_tangent(tangent, x, found, strict=strict)
+    for key, part in tree.items():
+        _spread(part, given.get(key), found[key], strict, out)
+
+
+def tangent_of(x: Any, tree: Tree, leaf: Callable[[Any, Any], Any]) -> Any:
+    """The tangent of `x` from those of its leaves, which `leaf(value, what the tree has)` gives."""
+    if tree is None:
         return NoTangent()
-    seen |= {id(x)}
-    made = {key: tangent_of(value, leaf, (*path, key), seen) for key, value in found.items()}
-    if all(type(t) is NoTangent for t in made.values()):
-        return NoTangent()
+    if type(tree) is not dict:
+        return leaf(x, tree)
+    if tree is AGAIN:
+        return ZeroTangent()
+    if isinstance(x, Thunk):
+        x = x.unthunk()
+    found = parts(x) or {}
+    made = {key: tangent_of(value, tree.get(key), leaf) for key, value in found.items()}
     if isinstance(x, ndarray):
         out = np.empty(x.shape, object)
         for key, value in made.items():
@@ -285,22 +370,25 @@ def tangent_of(
         return ZeroTangent()
     if isinstance(x, Tangent):  # it is of its own tangent space
         return type(x)._of(tuple(made.values()) if isinstance(x._parts, tuple) else made)
-    typed = Tangent.__class_getitem__(type(x))
-    if isinstance(x, (tuple, list)) and not is_namedtuple(x):
+    typed = tangent_type(type(x))
+    if typed._kind == "positions":
         return typed(*made.values())
     given = {key: t for key, t in made.items() if not isinstance(t, AbstractZero)}
-    return typed(given) if not is_namedtuple(x) else typed(**given)
+    return typed(**given) if typed._kind == "named" else typed(given)
 
 
 __all__ = [
+    "Tree",
     "inner_tape",
     "is_leaf",
     "leaves",
+    "leaves_of",
     "parts",
     "primal",
     "rebuild",
+    "spread",
     "tangent_at",
     "tangent_of",
-    "traced_leaves",
+    "tree_of",
     "untraced",
 ]

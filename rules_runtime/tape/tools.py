@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextvars import ContextVar, Token
 from itertools import chain
 from time import perf_counter
+from types import MethodType
 from typing import Any, Literal, TypeVar
 
 import numpy as np
@@ -21,8 +22,8 @@ from ..structure import is_namedtuple
 from ..tangents import AbstractZero, Tangent
 from ..thunks import Thunk, unthunk
 from .cotangents import Pieces
-from .record import rule_vjp
-from .structures import tangent_at
+from .record import as_number, parts_for_leaves, rule_vjp, which_argument
+from .structures import Tree
 from .trace import TapeConfig, Trace, watching
 from .tracer import primal
 from .watching import Call, Step, WatchedTape, Watcher
@@ -235,17 +236,20 @@ class Checker(_Open):
             tangents = pullback(dy)
             self._say(f"{rule}, called at {call.step.source}, was given {described(dy)} and gave:")
             for k, tangent in enumerate(tangents):
-                self._say(f"    for {_which(k)}: {described(tangent)}")
-            for k, path, operand, (shape, is_complex) in routes:
-                what = f"{rule}, called at {call.step.source}, gave for {_which(k)}"
-                if path:
+                self._say(f"    for {which_argument(k)}: {described(tangent)}")
+            for k, tree, operand in routes:
+                what = f"{rule}, called at {call.step.source}, gave for {which_argument(k)}"
+                if operand is not None:
                     _check_type(what, unthunk(tangents[k]), operand)
-                    what += "".join(f"[{key!r}]" for key in path)
-                dx = unthunk(tangent_at(unthunk(tangents[k]), path, operand))
-                if not isinstance(dx, AbstractZero):
-                    _check_space(f"{what} of shape {shape}", dx, shape, is_complex)
+                found = parts_for_leaves(looked_at, k, tangents[k], tree, operand, strict=True)
+                for (path, _), ((_, (shape, is_complex)), part) in zip(_paths(tree), found):
+                    dx = unthunk(part)
+                    if not isinstance(dx, AbstractZero):
+                        dx = as_number(dx, looked_at, k)
+                        _check_space(f"{what}{path} of shape {shape}", dx, shape, is_complex)
             return tangents
 
+        looked_at.rule = f"{rule}, called at {call.step.source},"  # type: ignore[attr-defined]
         return call._replace(args=(g, (looked_at, routes, tape), *rest))()
 
     def _say(self, what: str) -> None:
@@ -253,8 +257,13 @@ class Checker(_Open):
             self.tell(what)
 
 
-def _which(k: int) -> str:
-    return "the callee" if k == 0 else f"argument {k}"
+def _paths(tree: Tree, path: str = "") -> Iterator[tuple[str, Any]]:
+    """The leaves of a tree in order, each with the way to it as it is written."""
+    if type(tree) is not dict:
+        yield path, tree
+        return
+    for key, part in tree.items():
+        yield from _paths(part, f"{path}[{key!r}]")
 
 
 def _check_space(what: str, dx: Any, shape: tuple[int, ...], is_complex: bool) -> None:
@@ -268,7 +277,9 @@ def _check_space(what: str, dx: Any, shape: tuple[int, ...], is_complex: bool) -
 
 
 def _check_type(what: str, tangent: Any, x: Any) -> None:
-    """The tangent of a structure must be one of its class."""
+    """The tangent of a structure must be one of its class; that of a bound method is its instance's."""
+    if isinstance(x, MethodType):
+        x = x.__self__
     if not isinstance(tangent, Tangent) or isinstance(x, tangent.primal_type):
         return
     if not (is_namedtuple(x) and issubclass(tangent.primal_type, tuple)):

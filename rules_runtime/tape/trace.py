@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from contextvars import ContextVar
 from sys import modules
@@ -14,12 +15,12 @@ from ..config import HasReverseMode, RuleConfig
 from ..kernels.fill import Fill, Scaled
 from ..kernels.others import is_other, like
 from ..registry import rrule
-from ..tangents import AbstractZero, NoTangent, NotImplementedTangent, ZeroTangent
+from ..tangents import AbstractZero, NotImplementedTangent, ZeroTangent
 from ..thunks import unthunk
 from .cotangents import Pieces
 from .other_arrays import tell_dask
 from .record import gather, has_rule, try_rule
-from .structures import Path, is_leaf, leaves, parts, rebuild, tangent_at, tangent_of, untraced
+from .structures import Tree, is_leaf, parts, rebuild, spread, tangent_of, tree_of, untraced
 from .sweep import _merge, sweep
 from .tracer import Tape, Tracer, primal, tracer
 
@@ -45,14 +46,15 @@ class Trace:
             rrule._waiting()  # its functions are plain Python: a rule must be there before they are called
         if "dask.array" in modules:
             tell_dask()
-        self.callee_places: Any
+        self.callee_places: Tree
+        self.outputs: Tree  # the places of the leaves of the result
         try:
-            callee, self.callee_places = f, nowhere
+            callee, self.callee_places = f, None
             is_function = type(f) is FunctionType
             if not is_function and parts(f):
                 callee, self.callee_places = _traced(f, tape)
             traced = []
-            self.places: list[Any] = []  # an index, or a dict of them by path
+            self.places: list[Tree] = []  # of the arguments' leaves on the tape
             for x in args:
                 kind = type(x)
                 if (kind is ndarray and x.dtype is F8) or kind is float64 or kind is float:
@@ -77,13 +79,12 @@ class Trace:
                 y = gather(y)
             if type(y) is Tracer:
                 if y.tape is tape:
-                    self.outputs = [((), y.index, y.value)]
+                    self.outputs = y.index
                     y = y.value
                 else:
-                    self.outputs = []
+                    self.outputs = None
             else:
-                found = leaves(y, lambda x: type(x) is Tracer and x.tape is tape)
-                self.outputs = [(path, t.index, t.value) for path, t in found]
+                self.outputs = tree_of(y, functools.partial(_place_on, tape))
                 y = untraced(y, tape)
             self.y = y
         except TypeError as error:
@@ -101,9 +102,8 @@ class Trace:
         tape = self.tape
         grads: list[Any] = [None] * len(tape)
         shared: set[int] = set()
-        dy = unthunk(dy)
-        for path, place, value in self.outputs:
-            g = seed(tangent_at(dy, path, self.y) if path else dy, value)
+        for place, part, value in spread(self.outputs, dy, self.y, strict=True):
+            g = seed(part, value)
             if g is not None:
                 _merge(grads, place, g, shared)
                 shared.add(place)
@@ -135,8 +135,8 @@ class Trace:
         tape = self.tape
         grads: list[Any] = [None] * len(tape)
         shared: set[int] = set()
-        for _, place, value in self.outputs:
-            grads[place] = _one if type(value) is float64 else seed(1.0, value)
+        if self.outputs is not None:
+            grads[self.outputs] = _one if type(self.y) is float64 else seed(1.0, self.y)
         entries = list(tape)
         tape.clear()
         tape.swept = True
@@ -157,15 +157,18 @@ class Trace:
 # what makes the tapes of the running context, where tools watch them
 watching: ContextVar[Callable[[Any], Tape] | None] = ContextVar("watching", default=None)
 Tape.sweep = staticmethod(sweep)
-nowhere: dict[Path, int] = {}
 _one = float64(1.0)
 _rules = rrule._tables
 
 
-def _traced(x: Any, tape: Tape) -> tuple[Any, int | dict[Path, int]]:
+def _place_on(tape: Tape, x: Any) -> int | None:
+    return x.index if type(x) is Tracer and x.tape is tape else None
+
+
+def _traced(x: Any, tape: Tape) -> tuple[Any, Tree]:
     """An argument with tracers for its leaves, and their places."""
     if type(x) is not Tracer and not is_leaf(x) and not parts(x):
-        return x, nowhere
+        return x, None
 
     def leaf(value: Any) -> Any:
         t = tracer(value, tape, len(tape))
@@ -176,22 +179,14 @@ def _traced(x: Any, tape: Tape) -> tuple[Any, int | dict[Path, int]]:
     if type(made) is Tracer:
         return made, made.index
     # The tracers themselves hold values that nobody may need; their places are enough.
-    return made, {path: t.index for path, t in leaves(made, lambda t: type(t) is Tracer)}
+    return made, tree_of(made, functools.partial(_place_on, tape), once=True)
 
 
-def _structured(
-    x: Any, places: dict[Path, int], grads: list[Any], shared: set[int], written_out: bool
-) -> Any:
-    if not places:
-        return NoTangent()
-
-    def leaf(value: Any, path: Path) -> Any:
-        place = places.get(path)
-        if place is None:  # a second way to an object that was met before
-            return ZeroTangent()
+def _structured(x: Any, places: Tree, grads: list[Any], shared: set[int], written_out: bool) -> Any:
+    def leaf(value: Any, place: int) -> Any:
         return finished(value, grads[place], place in shared, written_out)
 
-    return tangent_of(x, leaf)
+    return tangent_of(x, places, leaf)
 
 
 def seed(dy: Any, value: Any) -> Any:

@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
+from rules_runtime import gradient, rrule, scalar_rule
 from rules_runtime.errors import ProjectionError
 from rules_runtime.projection import ProjectTo
 from rules_runtime.tangents import NoTangent, NotImplementedTangent, Tangent, ZeroTangent, same
@@ -240,3 +241,27 @@ def test_a_projection_done_twice_is_done(dtype: Any, dx: Any) -> None:
 def test_projections_are_linear(x: Any, a: Any, b: Any) -> None:
     project = ProjectTo(x)
     assert np.isclose(project(a) + project(b), project(a + b), rtol=1e-5, atol=1e-5)
+
+
+NUMBERS = [2.0, np.array(2.0), np.array(2.0, np.float32), np.ones((1, 1)), np.array(2.0 + 1.0j)]
+
+
+@pytest.mark.parametrize("x", NUMBERS, ids=repr)
+def test_it_projects_what_is_traced(x: Any) -> None:
+    """Second derivatives of rules that project, at 0-d arrays too."""
+
+    def cubed(x: Any) -> Any:
+        return x**3
+
+    @rrule.register(cubed)
+    def rrule_cubed(_: Any, x: Any) -> Any:
+        project = ProjectTo(x)
+        return x**3, lambda dy: (NoTangent(), project(3 * np.conj(x) ** 2 * dy))
+
+    scalar_rule(squared := lambda x: x * x, lambda y, x: 2 * x)
+    total = lambda y: np.real(np.sum(y))
+    for f, second in ((cubed, 6 * np.conj(x)), (squared, 2.0 + 0 * x)):
+        (d,) = gradient(lambda x, f=f: total(gradient(lambda x: total(f(x)), x)[0]), x)
+        assert type(d) is type(x)
+        assert np.asarray(d).dtype == np.asarray(x).dtype
+        np.testing.assert_allclose(d, second)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
+import sys
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -12,7 +14,11 @@ import pytest
 from rules_runtime import (
     NoTangent,
     Tangent,
+    TangentError,
     TapeConfig,
+    WrongTangentError,
+    ZeroTangent,
+    debug_mode,
     gradient,
     pullback,
     rrule,
@@ -117,6 +123,151 @@ def test_the_same_object_twice() -> None:
     shared = np.array([1.0, 2.0])
     (g,) = gradient(lambda p: np.sum(p[0] * p[1]), (shared, shared))
     np.testing.assert_array_equal(g[0], shared)
+
+
+def test_an_object_that_occurs_twice_in_what_a_rule_takes_and_gives() -> None:
+    """What flows to either place is added up at the first."""
+
+    def product(pair: Any) -> Any:
+        return pair[0]["w"] * pair[1]["w"]
+
+    @rrule.register(product)
+    def rrule_product(_: Any, pair: Any) -> Any:
+        a, b = pair[0]["w"], pair[1]["w"]
+        part = Tangent[dict]
+        back = lambda d: (NoTangent(), Tangent[tuple](part(w=d * b), part(w=d * a)))
+        return a * b, back
+
+    def of_one(x: Any) -> Any:
+        p = {"w": x}
+        return product((p, p))
+
+    assert gradient(of_one, 3.0) == (6.0,)
+    p = {"w": 3.0}
+    (g,) = gradient(product, (p, p))
+    assert (g[0]["w"], g[1]) == (6.0, ZeroTangent())
+
+    def twice(x: Any) -> Any:
+        p = (2.0 * x,)
+        return p, p
+
+    y, back = pullback(twice, 3.0)
+    assert y[0] is y[1]
+    assert back(((1.0,), (10.0,))) == (22.0,)
+
+    @rrule.register(twice)
+    def rrule_twice(_: Any, x: Any) -> Any:
+        return twice(x), lambda d: (NoTangent(), 2.0 * (d[0][0] + d[1][0]))
+
+    def both(x: Any) -> Any:
+        p, q = twice(x)
+        return p[0] * q[0]
+
+    assert gradient(both, 3.0) == (24.0,)
+
+
+def test_named_tuples_and_instances_as_cotangents() -> None:
+    _, back = pullback(lambda x: Point(2.0 * x, {"a": Slotted(x, 5.0 * x)}), 3.0)
+    for inner in (Slotted(1.0, 1.0), {"a": 1.0, "b": 1.0}, Tangent[Slotted](a=1.0, b=1.0)):
+        assert back(Point(1.0, {"a": inner})) == (8.0,)
+    assert back(Point(1.0, None)) == (2.0,)
+    assert back({"y": {"a": {"b": 1.0}}}) == (5.0,)
+
+
+@pytest.mark.parametrize(
+    "dy", [{"z": 1.0}, Tangent[dict](z=1.0), {"y": {"b": 0.0}}, {"y": (1.0, 2.0)}, (1.0,), 1.0]
+)
+def test_a_cotangent_with_other_parts_than_the_result_is_an_error(dy: Any) -> None:
+    _, back = pullback(lambda x: Point(2.0 * x, {"a": x}), 3.0)
+    with pytest.raises(TangentError, match=r"has no part|cannot be the tangent"):
+        back(dy)
+
+
+@pytest.mark.parametrize("debug", [False, True])
+def test_the_tangent_that_a_rule_gives_may_be_an_object_like_its_argument(debug: bool) -> None:
+    def weighted(p: Any) -> Any:
+        return np.sum(p.w * np.array([1.0, 2.0]))
+
+    @rrule.register(weighted)
+    def rrule_weighted(_: Any, p: Frozen) -> Any:
+        back = lambda d: (NoTangent(), Frozen(d * np.array([1.0, 2.0]), p.name))
+        return weighted(p), back
+
+    with debug_mode(None) if debug else contextlib.nullcontext():
+        (g,) = gradient(lambda p: weighted(p) ** 2, Frozen(np.ones(2), "n"))
+    assert isinstance(g, Tangent)
+    np.testing.assert_array_equal(g.w, [6.0, 12.0])
+
+
+@pytest.mark.parametrize("debug", [False, True])
+@pytest.mark.parametrize(
+    ("x", "entry"),
+    [
+        (1.0, "text"),
+        (1.0, None),
+        (1.0, {"a": 1.0}),
+        (np.ones(2), ["a", "b"]),
+        (np.ones(2), np.array(["a", "b"])),
+        (np.ones(2), Tangent[dict](a=1.0)),
+        (Frozen(np.ones(2), "n"), np.ones(2)),
+        (Frozen(np.ones(2), "n"), Point(1.0, 2.0)),
+        (Frozen(np.ones(2), "n"), Tangent[Frozen](w="text")),
+        (Point(1.0, 2.0), (1.0,)),
+    ],
+    ids=repr,
+)
+def test_what_is_no_tangent_names_the_rule_and_the_argument(
+    x: Any, entry: Any, debug: bool
+) -> None:
+    def taken(k: Any, x: Any) -> Any:
+        return 1.0
+
+    @rrule.register(taken)
+    def rrule_taken(_: Any, k: Any, x: Any) -> Any:
+        return 1.0, lambda d: (NoTangent(), NoTangent(), entry)
+
+    mode = debug_mode(None) if debug else contextlib.nullcontext()
+    with mode, pytest.raises(WrongTangentError, match=r"taken.*argument 2"):
+        gradient(lambda x: taken(0, x) * 2.0, x)
+
+
+def test_the_work_grows_with_the_size_of_a_structure_not_with_its_depth() -> None:
+    def work(depth: int) -> int:
+        """How many functions are called for the gradient of a chain of objects, by a rule and without."""
+        chain: Any = np.ones(3)
+        for _ in range(depth):
+            chain = Layer(np.zeros(2), chain)
+        calls = 0
+
+        def count(frame: Any, event: str, arg: Any) -> None:
+            nonlocal calls
+            calls += event == "call"
+
+        sys.setprofile(count)
+        try:
+            _, (g,) = value_and_gradient(lambda c: np.sum(end_of(c)) + sum_of_end(c), chain)
+        finally:
+            sys.setprofile(None)
+        np.testing.assert_array_equal(end_of(g), [2.0, 2.0, 2.0])
+        return calls
+
+    def end_of(chain: Any) -> Any:
+        while isinstance(chain, (Layer, Tangent)):
+            chain = chain.b
+        return chain
+
+    def sum_of_end(chain: Any) -> Any:
+        return np.sum(end_of(chain))
+
+    @rrule.register(sum_of_end)
+    def rrule_sum_of_end(_: Any, chain: Layer) -> Any:
+        return sum_of_end(chain), lambda d: (NoTangent(), of_end(chain, d))
+
+    def of_end(chain: Any, d: Any) -> Any:
+        return Tangent[Layer](b=of_end(chain.b, d)) if isinstance(chain, Layer) else d * np.ones(3)
+
+    work(3)
+    assert work(120) < 7 * work(20)
 
 
 def test_wrong_results_and_cotangents_say_what_is_wrong() -> None:

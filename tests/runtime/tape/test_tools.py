@@ -150,6 +150,48 @@ def test_debug_mode_checks_structured_tangents() -> None:
         gradient(lambda p: length(p) * 1.0, Point(3.0, 4.0))
 
 
+def test_debug_mode_lets_right_rules_of_structures_and_functors_pass() -> None:
+    @dataclass
+    class Layer:
+        w: Any
+
+        def __call__(self, x: Any) -> Any:
+            return self.w[:2] * x
+
+        def scaled(self, x: Any) -> Any:
+            return self(x)
+
+    def of_layer(layer: Any, dy: Any, x: Any) -> Any:
+        return Tangent[Layer](w=np.concatenate([dy * x, [0.0]]))
+
+    def applied(f: Any, x: Any) -> Any:
+        return f(x)
+
+    @rrule.register(Layer.__call__)
+    def rrule_call(layer: Layer, x: Any) -> Any:
+        return layer.w[:2] * x, lambda dy: (of_layer(layer, dy, x), dy * layer.w[:2])
+
+    @rrule.register(applied)
+    def rrule_applied(_: Any, f: Any, x: Any) -> Any:
+        layer = getattr(f, "__self__", f)
+        return f(x), lambda dy: (NoTangent(), of_layer(layer, dy, x), dy * layer.w[:2])
+
+    layer, x = Layer(np.array([1.0, 2.0, 3.0])), np.array([5.0, 7.0])
+    calls: list[Any] = [
+        lambda layer, x: layer(x),
+        lambda layer, x: layer.scaled(x),
+        applied,
+        lambda layer, x: applied(layer.scaled, x),
+        lambda layer, x: np.stack(list(applied(layer, x))),
+        lambda layer, x: np.concatenate([layer(x), layer.w])[:2],
+    ]
+    for f in calls:
+        with debug_mode(None):
+            dlayer, dx = gradient(lambda *args, f=f: np.sum(f(*args) ** 2), layer, x)
+        np.testing.assert_array_equal(dlayer.w, [50.0, 196.0, 0.0])
+        np.testing.assert_array_equal(dx, [10.0, 56.0])
+
+
 def test_debug_mode_finds_arrays_that_change_under_the_tape() -> None:
     c, index = np.ones(3), np.array([0, 1])
 

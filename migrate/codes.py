@@ -265,6 +265,14 @@ _ALL = (
         "A tracked file whose content git does not hold yet is not rewritten, so that the tool's changes and yours do not "
         "mix. Commit or stash yours, or pass `--allow-dirty`. Untracked files and files outside git are never refused.",
     ),
+    Code(
+        "RM916",
+        "the cases of a file cannot be used",
+        "Under `--verify`, the function `cases()` of the file fails, or gives something that is no list of (label, callable, "
+        "arguments) or (label, callable, arguments, keywords). Nothing was found out about the file, so it is not written.",
+        'def cases():\n    return [("two", double, 2.0)]',
+        'def cases():\n    return [("two", double, (2.0,))]',
+    ),
 )
 
 CODES: dict[str, Code] = {code.code: code for code in _ALL}

@@ -12,6 +12,7 @@ UNREADABLE = "RM912"
 UNWRITABLE = "RM913"
 CHANGED_MEANWHILE = "RM914"
 UNCOMMITTED = "RM915"
+BAD_CASES = "RM916"
 
 
 def missing(path: str) -> FileFailed:
@@ -128,4 +129,14 @@ def not_as_planned(path: str) -> FileFailed:
         CHANGED_MEANWHILE,
         "its rules do not come out as they were planned: the tool, or a module beside it, is another now",
         "make the plan again with --plan",
+    )
+
+
+def bad_cases(path: str, trouble: str) -> FileFailed:
+    """`trouble` begins with the file that holds the function."""
+    return FileFailed(
+        path,
+        BAD_CASES,
+        f"it cannot be verified: {trouble.removeprefix(f'{os.path.realpath(path)}: ')}",
+        "mend cases(), or run without --verify; the file is as it was",
     )

@@ -65,6 +65,7 @@ class Run:
         self.report = report
         self.tally = Tally()
         self.differs = 0  # files of which --verify found a rule that does
+        self.untried = 0  # rules that --verify could not try, and cases that failed
         self.decided: list[tuple[FileConverted, frozenset[str]]] = []  # by a review
         self.options_of: Callable[[str], Options]  # those that a file was planned with
 
@@ -95,7 +96,7 @@ class Run:
             return FAILED
         if self.tally.changed and (self.request.diff or self.request.check):
             return FOUND
-        if self.differs or (self.tally.left and self.request.strict):
+        if self.differs or (self.request.strict and (self.tally.left or self.untried)):
             return FOUND
         return OK
 
@@ -189,8 +190,8 @@ class Run:
 
     def _verified(self, outcomes: Iterator[Outcome]) -> Iterator[Outcome]:
         """The same outcomes; a file of which a rule differs stays as it is."""
-        from migrate.model import FileConverted, FileUnchanged
-        from migrate.verify.checking import Differs, checked
+        from migrate.model import FileConverted, FileFailed, FileUnchanged
+        from migrate.verify.checking import Differs, Verified, checked
         from migrate.verify.table import print_table
 
         self.err.line("--verify imports and runs the files that it checks, and what they import")
@@ -200,8 +201,12 @@ class Run:
                 if self.err.is_terminal:
                     self.err.status(f"verifying {safe(outcome.path)}")
                 found = checked(outcome, self.request.cases, self.request.time_limit)
+                if isinstance(found, FileFailed):
+                    yield found
+                    continue
                 verdicts += found
                 differing = tuple(verdict.left for verdict in found if isinstance(verdict, Differs))
+                self.untried += sum(not isinstance(one, Verified | Differs) for one in found)
                 if differing:
                     self.differs += 1
                     left = sorted((*outcome.left, *differing), key=lambda rule: rule.line)

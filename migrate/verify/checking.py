@@ -1,7 +1,7 @@
 """Has one converted file run beside its old self, each variant in a process of its own with a time limit.
 
 Two processes, because rules for one target in one process would replace each other. This program imports
-nothing of the user's and nothing of the runtime: the processes run the text of probe.txt.
+nothing of the user's and nothing of the runtime: the processes run the text of probe.py.
 """
 
 from __future__ import annotations
@@ -18,9 +18,11 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
-from migrate.model import FileConverted, RuleConverted, RuleLeft
+from migrate.command import faults
+from migrate.command.errors import Stop
+from migrate.model import FileConverted, FileFailed, RuleConverted, RuleLeft
 
-_PROBE = os.path.join(os.path.dirname(__file__), "probe.txt")
+_PROBE = os.path.join(os.path.dirname(__file__), "probe.py")
 
 
 @dataclass(frozen=True)
@@ -61,17 +63,42 @@ class NotTried:
 Verdict = Verified | Differs | NotTried
 
 
-def checked(outcome: FileConverted, cases: str | None, seconds: float) -> list[Verdict]:
-    """A verdict for each converted rule of the file."""
+@dataclass(frozen=True)
+class CaseFailed:
+    """A case fails with the legacy rules already, so it has shown nothing."""
+
+    path: str
+    label: str
+    how: str
+
+
+def checked(
+    outcome: FileConverted, cases: str | None, seconds: float
+) -> list[Verdict | CaseFailed] | FileFailed:
+    """A verdict for each converted rule of the file; for the calls that importing it runs, none."""
     if outcome.path.endswith(".ipynb"):
         return [NotTried(outcome.path, rule, "it is in a notebook") for rule in outcome.converted]
     with tempfile.TemporaryDirectory(prefix="rrule-migrate-") as folder:
         old = list(_answers(outcome, "old", cases, seconds, folder))
-        if not (old and old[-1]["kind"] == "done"):
+        end = old[-1] if old else {"kind": "died"}
+        if end["kind"] == "cases":
+            if cases and end["text"].startswith(os.path.realpath(cases)):
+                raise Stop(f"--cases {end['text']}; nothing was written")
+            return faults.bad_cases(outcome.path, end["text"])
+        if end["kind"] != "done":
             why = _trouble(old, "its legacy variant", seconds)
             return [NotTried(outcome.path, rule, why) for rule in outcome.converted]
         new = list(_answers(outcome, "new", cases, seconds, folder))
-    return [_verdict(outcome.path, rule, old, new, seconds) for rule in outcome.converted]
+    failed = [one for one in old if one["kind"] == "failed"]
+    imported = {one["rules"][0] for one in old if one["kind"] == "imported"}
+    return [
+        *(CaseFailed(outcome.path, one["label"], one["text"]) for one in failed),
+        *(
+            _verdict(outcome.path, rule, old, new, seconds)
+            for rule in outcome.converted
+            if rule.id not in imported
+        ),
+    ]
 
 
 def _verdict(
@@ -84,6 +111,8 @@ def _verdict(
     end = new[-1] if new else {"kind": "died", "text": "it said nothing"}
     if end["kind"] == "import":
         return Differs(path, rule, f"the converted module cannot be imported: {end['text']}")
+    if end["kind"] == "cases":
+        return Differs(path, rule, f"with the legacy rules cases() works, but now {end['text']}")
     for answer in new:
         if answer["kind"] == "differs" and rule.id in answer["rules"]:
             return Differs(path, rule, answer["text"])
@@ -101,17 +130,10 @@ def _verdict(
         return Differs(path, rule, f"the process of the converted variant died: {end['text']}")
     if end["kind"] != "done":
         return NotTried(path, rule, _trouble(new, "the converted variant", seconds))
-    trouble = [one["text"] for one in (*old, *new) if one["kind"] == "trouble"]
-    failed = [one for one in old if one["kind"] == "failed"]
-    no_case = "no case ran it"
-    if failed:
-        no_case += f" (case {failed[0]['label']} fails: {failed[0]['text']})"
-    trouble += [
-        f"{no_case}, and {one['text']}"
-        for one in old
-        if one["kind"] == "untried" and rule.id in one["rules"]
-    ]
-    return NotTried(path, rule, trouble[0] if trouble else no_case)
+    if any(one["kind"] == "same" and rule.id in one["unused"] for one in new):
+        return NotTried(path, rule, "the cases that ran the legacy rule do not run the new one")
+    untried = [one["text"] for one in old if one["kind"] == "untried" and rule.id in one["rules"]]
+    return NotTried(path, rule, ", and ".join(["no case ran it", *untried[:1]]))
 
 
 def _trouble(answers: list[dict[str, Any]], what: str, seconds: float) -> str:

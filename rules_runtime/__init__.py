@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from .tape import TapeConfig, gradient, hessian, jacobian, pullback, value_and_gradient, vjp
     from .tape.tools import debug_mode, profile, trace
     from .thunks import InplaceableThunk, Thunk, unthunk
+    from .ties import tied_subspaces
     from .via_ad import rrule_via_ad
 
 __all__ = [
@@ -90,6 +91,7 @@ __all__ = [
     "rrule",
     "rrule_via_ad",
     "scalar_rule",
+    "tied_subspaces",
     "to_legacy",
     "trace",
     "unthunk",
@@ -114,6 +116,7 @@ _NAMES_OF = {
     "tape": "TapeConfig gradient hessian jacobian pullback value_and_gradient vjp",
     "tape.tools": "debug_mode profile trace",
     "thunks": "InplaceableThunk Thunk unthunk",
+    "ties": "tied_subspaces",
     "via_ad": "rrule_via_ad",
 }
 _HOMES = {name: module for module, names in _NAMES_OF.items() for name in names.split()}

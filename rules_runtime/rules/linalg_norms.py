@@ -12,6 +12,7 @@ import numpy as np
 
 from rules_runtime.forms import constant, derivative, primal
 from rules_runtime.rules.linalg_spectral import adjoint, safe_inverse
+from rules_runtime.ties import tied_subspaces
 
 
 def _sign(x: Any) -> Any:
@@ -48,7 +49,8 @@ def matrix_norm_adjoint(g: Any, y: Any, x: Any, order: Any) -> Any:
     if order in (None, "fro", "f"):
         return g * x * safe_inverse(y)
     if order == "nuc":
-        u, _, vh = np.linalg.svd(x, full_matrices=False)
+        with tied_subspaces():
+            u, _, vh = np.linalg.svd(x, full_matrices=False)
         return g * (u @ vh)
     if order in (2, -2):
         u, s, vh = np.linalg.svd(x, full_matrices=False)

@@ -13,6 +13,7 @@ from rules_runtime.registry import rrule
 from rules_runtime.structure import can_be_perturbed
 from rules_runtime.tangents import NoTangent, NotImplementedTangent
 from rules_runtime.thunks import Thunk
+from rules_runtime.ties import only_subspaces_matter, within_subspaces
 
 
 def python_function(function: Callable[..., Any], *vjps: Vjp | Unknown | None) -> None:
@@ -24,23 +25,28 @@ def python_function(function: Callable[..., Any], *vjps: Vjp | Unknown | None) -
     @rrule.register(function)
     def rule(_: Any, *args: Any, **kwargs: Any) -> Any:
         y = function(*args, **kwargs)
+        run = within_subspaces if only_subspaces_matter() else _run
 
         def pullback(g: Any) -> Any:
             tangents: list[Any] = [NoTangent()]
             for k, x in enumerate(args):
                 vjp = vjps[k] if k < len(vjps) else None
-                tangents.append(_tangent(vjp, g, y, x, args, kwargs))
+                tangents.append(_tangent(run, vjp, g, y, x, args, kwargs))
             return tuple(tangents)
 
         return y, pullback
 
 
-def _tangent(vjp: Any, g: Any, y: Any, x: Any, args: Any, kwargs: Any) -> Any:
+def _run(vjp: Any, *args: Any, **kwargs: Any) -> Any:
+    return vjp(*args, **kwargs)
+
+
+def _tangent(run: Any, vjp: Any, g: Any, y: Any, x: Any, args: Any, kwargs: Any) -> Any:
     is_traced = hasattr(type(x), "__traced_value__")
     if vjp is None or not (is_traced or can_be_perturbed(x)):
         return NoTangent()
     if isinstance(vjp, Unknown):
         return NotImplementedTangent(vjp.why)
     if is_traced or not isinstance(x, (np.ndarray, np.generic, float, complex)):
-        return Thunk(lambda: vjp(g, y, *args, **kwargs))
-    return Thunk(lambda: ProjectTo(x)(vjp(g, y, *args, **kwargs)))
+        return Thunk(lambda: run(vjp, g, y, *args, **kwargs))
+    return Thunk(lambda: ProjectTo(x)(run(vjp, g, y, *args, **kwargs)))

@@ -41,6 +41,7 @@ class CaseRun:
     numeric: dict[str, list[Any]] = field(default_factory=dict)
     shim: dict[str, list[Any]] = field(default_factory=dict)
     untidy: list[str] = field(default_factory=list)
+    raised: dict[str, str] = field(default_factory=dict)  # by cotangent with zero parts
     error: str | None = None
     test_rrule: str | None = None
 
@@ -161,7 +162,13 @@ def _run_case(
         callee = owner if owner is not None and hasattr(f, "__func__") else f
         primals = (callee, *args)
         for label, dy in structured.legacy_cotangents(y, np.random.default_rng(5)).items():
-            tangents = back(from_legacy(dy, y))
+            try:
+                tangents = back(from_legacy(dy, y))
+            except Exception:
+                if label == "full":
+                    raise
+                run.raised[label] = _traceback()
+                continue
             run.gradients[label] = [
                 _plain(structured.table_of(t, p)) for t, p in zip(tangents, primals)
             ]
@@ -265,6 +272,9 @@ def compare_runs(legacy: ModuleRun, converted: ModuleRun, rtol: float = 1e-6) ->
         ]
         out += [f"{label} {what}" for what in new.untidy]
         for cotangent, grads in old.gradients.items():
+            if cotangent in new.raised:
+                out.append(f"{label} [{cotangent}]: converted raises\n{new.raised[cotangent]}")
+                continue
             for i, (a, b) in enumerate(zip(new.gradients[cotangent], grads)):
                 who = f"argument {i}" if i else "callee"
                 out += [

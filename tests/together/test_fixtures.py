@@ -1,7 +1,8 @@
 """Every legacy fixture: the converted rules give the values and gradients of the legacy ones, and pass `test_rrule`.
 
 `tests/fixtures/legacy/expectations.json` says per file which rules are left and with which code, which cases have
-gradients that are not those of their function on purpose, and what Python a file needs.
+gradients that are not those of their function on purpose, which cannot do with a cotangent of which a part is zero
+(there the legacy rule raises), and what Python a file needs.
 """
 
 from __future__ import annotations
@@ -40,6 +41,11 @@ def exempt(stem: str, label: str) -> bool:
     return label in labels or "*" in labels
 
 
+def needs_every_part(stem: str, label: str) -> bool:
+    """Whether the legacy rule itself raises for a cotangent of which a part is zero."""
+    return label in EXPECTED[stem].get("needs_every_part", ())
+
+
 @cache
 def outcome_of(stem: str) -> Outcome:
     path = LEGACY / f"{stem}.py"
@@ -72,6 +78,7 @@ def test_the_legacy_rules_run(stem: str) -> None:
     for label, case in run.cases.items():
         raises = label in EXPECTED[stem].get("raises", ())
         assert bool(case.error) == raises, f"{label}: {case.error}"
+        assert not case.raised or needs_every_part(stem, label), f"{label}: {case.raised}"
         for cotangent, tables in case.shim.items():
             for mine, theirs in zip(tables, case.gradients[cotangent], strict=True):
                 assert not variants.structured.differences(mine, theirs, 1e-9, 1e-12)
@@ -109,7 +116,7 @@ def test_converted_rules_pass_test_rrule(stem: str) -> None:
     wrong = [
         f"{label}: {case.test_rrule}"
         for label, case in converted_run(stem).cases.items()
-        if case.test_rrule and not exempt(stem, label)
+        if case.test_rrule and not exempt(stem, label) and not needs_every_part(stem, label)
     ]
     assert not wrong, "\n".join(wrong)
 

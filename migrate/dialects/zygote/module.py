@@ -64,6 +64,30 @@ class ModuleView:
         return found
 
     @cached_property
+    def methods(self) -> frozenset[str]:
+        """The names of the methods of all classes of the module."""
+        kinds = (ast.FunctionDef, ast.AsyncFunctionDef)
+        return frozenset(
+            n.name
+            for c in self.scopes.own
+            if isinstance(c, ast.ClassDef)
+            for n in c.body
+            if isinstance(n, kinds)
+        )
+
+    def constant(self, variable: Variable) -> ast.expr | None:
+        """What a variable is given, where only one assignment gives it something."""
+        bindings = variable.bindings
+        parent = self.scopes.parents.get(bindings[0]) if len(bindings) == 1 else None
+        match parent:
+            case (
+                ast.Assign(targets=[ast.Name()], value=value)
+                | ast.AnnAssign(value=ast.expr() as value)
+            ):
+                return value
+        return None
+
+    @cached_property
     def skipped_lines(self) -> frozenset[int]:
         """The lines on which a comment asks to leave something alone."""
         comments = self.source.comments

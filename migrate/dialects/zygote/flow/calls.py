@@ -82,10 +82,7 @@ class Calls:
                 more = any(isinstance(b, ast.Starred) for b in before)
                 found |= self.apply(target, node, given + arguments, both, starred or more)
             elif isinstance(callee, Back):
-                site = self.flow.site(node, "tuple", "result")
-                site.gradients = callee.kind
-                self.flow.grow(site.rest, {TANGENT})
-                found.add(Held(site))
+                found.add(self._gradients(callee.node, callee.kind, node))
             elif callee is NUMERIC:
                 found.add(ARRAY)
             elif not isinstance(callee, Nothing):  # None cannot be called
@@ -106,12 +103,16 @@ class Calls:
             callers.append(node)
         parameters = positional_parameters(function.args)
         if starred:
+            star = next((i for i, a in enumerate(node.args) if isinstance(a, ast.Starred)), 0)
+            lead = star if len(arguments) == len(node.args) else 0  # that have a place of their own
             everything: Atoms = set()
-            for atoms, given in zip(arguments, node.args, strict=False):
+            for atoms, given in zip(arguments[lead:], node.args[lead:], strict=False):
                 everything |= self.flow.elements(atoms) if isinstance(given, ast.Starred) else atoms
-            for arg in parameters:
+            for arg, atoms in zip(parameters, arguments[:lead], strict=False):
+                self.flow.give(self.flow.parameter(function, arg), atoms)
+            for arg in parameters[lead:]:
                 self.flow.give(self.flow.parameter(function, arg), everything)
-            extra = everything
+            extra = everything.union(*arguments[len(parameters) : lead])
         else:
             for arg, atoms in zip(parameters, arguments, strict=False):
                 self.flow.give(self.flow.parameter(function, arg), atoms)
@@ -149,14 +150,15 @@ class Calls:
         if meaning in ("pullback", "_pullback"):
             pair = self.flow.site(node, "tuple")
             self.flow.set_exact(
-                pair, [{PLAIN}, {Back("args" if meaning == "pullback" else "all", node)}]
+                pair,
+                [
+                    self.flow.value_of(arguments[meaning == "_pullback" :], node),
+                    {Back("args" if meaning == "pullback" else "all", node)},
+                ],
             )
             return {Held(pair)}
         if meaning == "gradient":
-            site = self.flow.site(node, "tuple", "result")
-            site.gradients = "args"
-            self.flow.grow(site.rest, {TANGENT})
-            return {Held(site)}
+            return {self._gradients(node, "args", node)}
         if meaning == "accum":
             found: Atoms = set()
             for given, atoms in zip(node.args, arguments, strict=True):
@@ -174,6 +176,17 @@ class Calls:
         if meaning in ("literal_getproperty", "literal_getfield") and arguments:
             return {TANGENT} if TANGENT in arguments[0] else {PLAIN}
         return {PLAIN}
+
+    def _gradients(self, asked: ast.Call, kind: str, node: ast.Call) -> Held:
+        """The result of a pullback of the AD, which `asked` has given."""
+        site = self.flow.site(node, "tuple", "result")
+        site.gradients = kind
+        exact = self.flow.gradients_of(asked, kind)
+        if exact is None:
+            self.flow.grow(site.rest, {TANGENT})
+        else:
+            self.flow.set_exact(site, exact)
+        return Held(site)
 
     def _imported_call(
         self, dotted: tuple[str, str], node: ast.Call, arguments: list[Atoms]
@@ -226,7 +239,11 @@ class Calls:
         if module == "copy" and last in ("copy", "deepcopy") and arguments:
             return arguments[0]
         if module == "operator":
-            return {TANGENT} if any(TANGENT in a for a in arguments) else {ARRAY}
+            everything = set().union(*arguments) if arguments else set()
+            if TANGENT in everything:
+                return {TANGENT}
+            doubtful = any(a is UNKNOWN or isinstance(a, Held) for a in everything)
+            return {UNKNOWN if doubtful else ARRAY}
         if module == "types" and last == "MappingProxyType" and arguments:
             return arguments[0]
         if module == "collections" and last in ("OrderedDict", "defaultdict"):
@@ -469,7 +486,11 @@ class Calls:
         return found
 
     def _plain_method(self, name: str) -> Atom:
-        return ARRAY if name in ARRAY_METHODS or name in ("copy", "format", "join") else UNKNOWN
+        if name in self.flow.view.methods:
+            return UNKNOWN  # of a class of the user's that has the name of an array's
+        if name == "copy":
+            return PLAIN  # of a list or a dict, perhaps
+        return ARRAY if name in ARRAY_METHODS or name in ("format", "join") else UNKNOWN
 
     def _tangent_method(self, name: str, node: ast.Call, arguments: list[Atoms]) -> Atoms:
         if name == "get":

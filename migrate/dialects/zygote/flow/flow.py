@@ -32,6 +32,7 @@ from migrate.syntax.numeric import (
 from migrate.syntax.scopes import FunctionNode, Variable, positional_parameters
 
 METHODS_OF_TANGENTS = frozenset({"get", "items", "keys", "values", "__getitem__"})
+CONTAINERS = (ast.Tuple, ast.List, ast.Dict, ast.ListComp, ast.DictComp, ast.BinOp)
 _MAX_ROUNDS = 60
 
 
@@ -98,6 +99,10 @@ class Flow:
         """What an expression was seen to be."""
         return self.memo.get(node, set())
 
+    def found_at(self, node: ast.expr) -> Atoms:
+        """The same, of the target of an assignment also what the variable holds."""
+        return self._name(node) if isinstance(node, ast.Name) else self.atoms(node)
+
     def elements(self, atoms: Atoms) -> Atoms:
         """What comes out when one of these is iterated."""
         found: Atoms = set()
@@ -131,6 +136,14 @@ class Flow:
             else:
                 found.add(atom)
         return found
+
+    def gradients_of(self, asked: ast.Call, kind: str) -> list[Atoms] | None:
+        """What a pullback that `asked` has given returns, by position; None where that is not told apart."""
+        return None
+
+    def value_of(self, arguments: list[Atoms], node: ast.Call) -> Atoms:
+        """The value that an AD gives with its pullback."""
+        return {PLAIN}
 
     def grow(self, known: Atoms, atoms: Iterable[Atom]) -> None:
         before = len(known)
@@ -444,7 +457,12 @@ class Flow:
         definition = self.view.definitions.get(variable)
         if definition is not None and definition not in self.opaque:
             return {Function(definition)}
-        return {PLAIN}
+        return self.outer(variable)
+
+    def outer(self, variable: Variable) -> Atoms:
+        """What a variable of other code may hold, no function."""
+        constant = self.view.constant(variable)
+        return {UNKNOWN} if isinstance(constant, CONTAINERS) else {PLAIN}
 
     def _in_comprehension(self, variable: Variable) -> bool:
         return variable.scope is not None and variable.scope.kind == "comprehension"
@@ -517,11 +535,27 @@ class Flow:
                 return {UNKNOWN}
             if left and right and both == {PLAIN}:  # two lists, perhaps
                 return {PLAIN}
-        if both and both <= {UNKNOWN} and isinstance(op, ast.Mult):
-            return {UNKNOWN}
+        if UNKNOWN in both and isinstance(op, ast.Mult) and self._counts(node):
+            return {UNKNOWN}  # a list that is repeated, perhaps
         if both and all(a is TANGENT for a in both):
             return {TANGENT}
         return {ARRAY}
+
+    def _counts(self, node: ast.AST) -> bool:
+        """Whether one factor of a product may be a number of times that a list is repeated."""
+        if isinstance(node, ast.BinOp):
+            factors = [node.left, node.right]
+        else:
+            factors = [node.target, node.value] if isinstance(node, ast.AugAssign) else []
+        for factor in factors:
+            inner = list(ast.walk(factor))
+            names = [n for n in inner if isinstance(n, ast.Name)]
+            real = any(isinstance(n, ast.Constant) and isinstance(n.value, float) for n in inner)
+            other = any(isinstance(n, (ast.Div, ast.Pow, ast.MatMult)) for n in inner)
+            tangent = any(self.atoms(n) & {TANGENT, COTANGENT_ARRAY} for n in names)
+            if not (real or other or tangent or UNKNOWN in self.found_at(factor)):
+                return True
+        return False
 
     def _concatenate(self, site: Site, left: Atoms, right: Atoms) -> None:
         sides = [next(iter(s)) if len(s) == 1 else None for s in (left, right)]

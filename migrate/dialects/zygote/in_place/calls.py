@@ -478,7 +478,9 @@ class CallRewriter:
                 return True
             if base and all(isinstance(a, Held) for a in base):
                 return True
-            return func.attr in ARRAY_METHODS or bool(base and base <= {ARRAY, COTANGENT_ARRAY})
+            if base and base <= {ARRAY, COTANGENT_ARRAY}:
+                return True
+            return func.attr in ARRAY_METHODS and func.attr not in self.view.methods
         return False
 
     def _mapped(self, function: ast.expr) -> None:

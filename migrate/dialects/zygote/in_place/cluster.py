@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from migrate.dialects.zygote.find import Rule
 from migrate.dialects.zygote.flow.flow import Flow, TooComplex
 from migrate.dialects.zygote.flow.kinds import kinds_of
+from migrate.dialects.zygote.flow.structures import Structures, pairs_of
 from migrate.dialects.zygote.flow.values import (
     ARRAY,
     COTANGENT_ARRAY,
@@ -29,6 +30,7 @@ from migrate.dialects.zygote.flow.values import (
 )
 from migrate.dialects.zygote.in_place.calls import CallRewriter
 from migrate.dialects.zygote.in_place.copies import Copies
+from migrate.dialects.zygote.in_place.joins import Joins
 from migrate.dialects.zygote.in_place.primals import ZERO, Arguments, Primal, arguments_of
 from migrate.dialects.zygote.in_place.results import ResultRewriter
 from migrate.dialects.zygote.in_place.rule_returns import RuleReturns
@@ -83,6 +85,7 @@ class Cluster:
         self.names = names
         self.arguments = {rule: arguments_of(rule, view) for rule in rules}
         self.opaque: frozenset[ast.AST] = frozenset()
+        self._structures: Structures | None = None
 
     def rewrite(self) -> ClusterResult:
         """The edits; restarts with more functions left alone where one that must stay would have to change."""
@@ -153,12 +156,14 @@ class Cluster:
         self._mark_joined()
         tests = ZeroTests(self)
         copies = Copies(self)
+        joins = Joins(self)
         for function, node in nodes:
             with_edits = self.edits if self.view.editable(function) else Edits()
             calls.edits = tests.edits = copies.edits = with_edits
             calls.rewrite(function, node)
             tests.rewrite(function, node)
             copies.rewrite(node)
+            joins.check(node)
             if with_edits and with_edits is not self.edits:
                 raise _MustStay(function)
         self._write_zeros()
@@ -199,17 +204,7 @@ class Cluster:
                         self._pullback(atom, rule, array)
 
     def _pairs(self, result: ast.expr) -> Iterator[tuple[ast.expr | None, ast.expr]]:
-        match result:
-            case ast.IfExp(body=body, orelse=orelse):
-                yield from self._pairs(body)
-                yield from self._pairs(orelse)
-            case ast.Tuple(elts=[value, pullback]):
-                yield value, pullback
-            case _:
-                for atom in self.flow.value(result):
-                    display = atom.site.node if isinstance(atom, Held) else None
-                    if isinstance(display, ast.Tuple) and len(display.elts) == 2:
-                        yield display.elts[0], display.elts[1]
+        return pairs_of(result, self.flow)
 
     def _is_array(self, value: ast.expr) -> bool:
         atoms = self.flow.value(value)
@@ -332,6 +327,14 @@ class Cluster:
                 if variable is self.flow.parameter(pullback.function, parameters[pullback.bound]):
                     return self.value_kinds(pullback.rules)
         return None
+
+    @property
+    def structures(self) -> Structures:
+        """The structures that tangents have, as far as that is seen."""
+        if self._structures is None:
+            self._structures = Structures(self.view, self.rules)
+            self._structures.run()
+        return self._structures
 
     def is_zero_like(self, atoms: Atoms) -> bool:
         """Whether one of these may be a zero of the target language."""

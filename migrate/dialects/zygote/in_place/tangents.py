@@ -204,7 +204,7 @@ class TangentRewriter:
     def _entry_by_atoms(self, node: ast.expr, primal: Primal) -> None:
         atoms = self.flow.atoms(node)
         held = [a.site for a in atoms if isinstance(a, Held)]
-        if not held and atoms and self.ready(atoms):
+        if not held and atoms and self.ready(atoms) and not self._is_container(node, atoms):
             self.cluster.mark(atoms)
             return
         if held and len(held) == len(atoms):
@@ -228,6 +228,12 @@ class TangentRewriter:
                     self._splat(node, self._tangent("list"))
                     return
         self._from_legacy(node, primal)
+
+    def _is_container(self, node: ast.expr, atoms: Atoms) -> bool:
+        """Whether what counts as a number is seen to be a container of Python's own, in the second run."""
+        return ARRAY in atoms and any(
+            isinstance(a, Held) for a in self.cluster.structures.found_at(node)
+        )
 
     def _held_dict(self, node: ast.expr, held: list[Site], elements: Atoms, primal: Primal) -> bool:
         head = None
@@ -496,7 +502,7 @@ class TangentRewriter:
                     self.starred(inner_node, arguments, position)
                     return
         atoms = self.flow.atoms(node)
-        if atoms and atoms <= _READY:
+        if atoms and atoms <= _READY and not self._is_container(node, atoms):
             return
         elements = self.flow.elements(atoms)
         if atoms and all(isinstance(a, Held) for a in atoms) and self.ready(elements):

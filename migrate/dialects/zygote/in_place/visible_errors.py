@@ -116,7 +116,8 @@ class VisibleErrors:
             case ast.Lambda():
                 wrong = "a function"
         if wrong is None and atoms and atoms <= {ARRAY, COTANGENT_ARRAY}:
-            wrong = "a number or an array"
+            if not self.cluster.structures.may_be_sequence(node):
+                wrong = "a number or an array"
         if wrong is None and atoms:
             kinds = {a.site.kind if isinstance(a, Held) else "" for a in atoms}
             if not kinds & {"", "tuple"}:

@@ -1,0 +1,91 @@
+"""Joining and repeating: `d[0] + d[1]`, `d * n`, `sum(d, ())`, where the operands may be tangents of tuples or lists.
+
+In the legacy language a tuple's `+` joins and its `*` repeats; in the target language those of a `Tangent` add and scale. So
+whatever may be such an operand is bridged with its rule.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from migrate.dialects.zygote.flow.values import ARRAY, COTANGENT_ARRAY, TANGENT, Held
+from migrate.dialects.zygote.verdicts import Undecided
+
+if TYPE_CHECKING:
+    from migrate.dialects.zygote.in_place.cluster import Cluster
+
+_TANGENTS = {TANGENT, COTANGENT_ARRAY}
+_JOINING = frozenset("add iadd concat iconcat mul imul".split())
+_METHODS = frozenset("__add__ __radd__ __iadd__ __mul__ __rmul__ __imul__".split())
+
+
+class Joins:
+    """Looks for what joins or repeats the tangents of a cluster."""
+
+    def __init__(self, cluster: Cluster) -> None:
+        self.cluster = cluster
+        self.view = cluster.view
+        self.flow = cluster.flow
+
+    def check(self, node: ast.AST) -> None:
+        """Raise Undecided where a node joins or repeats what may be structured tangents."""
+        match node:
+            case ast.BinOp(op=ast.Add() | ast.Mult() as op, left=left, right=right):
+                self._arithmetic([left, right], isinstance(op, ast.Add))
+            case ast.AugAssign(op=ast.Add() | ast.Mult() as op, target=left, value=right):
+                self._extended(left, right)
+                self._arithmetic([left, right], isinstance(op, ast.Add))
+            case ast.Call(func=ast.Name(id="sum") as called, args=[parts, start]):
+                if self.view.scopes.of(called).scope is None:
+                    self._sum(parts, start)
+            case ast.Call(func=ast.Name(id="sum") as called, args=[parts], keywords=[start]):
+                if self.view.scopes.of(called).scope is None:
+                    self._sum(parts, start.value)
+            case ast.Call(func=ast.Attribute(value=value, attr=attr), args=args):
+                if attr in _METHODS:
+                    self._arithmetic([value, *args], True)
+                else:
+                    self._operator(node, args)
+            case ast.Call(args=args):
+                self._operator(node, args)
+
+    def _extended(self, target: ast.expr, value: ast.expr) -> None:
+        """`out += part`: a tuple takes no tangent, a list does."""
+        held = {a.site.kind for a in self.flow.found_at(target) if isinstance(a, Held)}
+        if held - {"list"} and TANGENT in self.flow.found_at(value):
+            raise Undecided("it joins what may be tangents of tuples or lists")
+
+    def _operator(self, node: ast.Call, args: Sequence[ast.expr]) -> None:
+        imported = self.view.imported_name(node.func)
+        if imported is not None and imported[0] == "operator" and imported[1] in _JOINING:
+            self._arithmetic(args, not imported[1].endswith("mul"))
+        elif imported == ("itertools", "accumulate") and len(args) == 1 and not node.keywords:
+            self._sum(args[0], None)
+
+    def _sum(self, parts: ast.expr, start: ast.expr | None) -> None:
+        shapes = self.cluster.structures
+        if TANGENT not in self.flow.elements(self.flow.atoms(parts)):
+            return
+        if start is None:
+            told = shapes.elements(shapes.atoms(parts)) <= {ARRAY, COTANGENT_ARRAY}
+        else:
+            told = shapes.is_number(start)
+        if not told:
+            raise Undecided("it joins what may be tangents of tuples or lists")
+
+    def _arithmetic(self, operands: Sequence[ast.expr], adds: bool) -> None:
+        tangents = [n for n in operands if self.flow.found_at(n) & _TANGENTS]
+        if not tangents or (adds and any(map(self._is_container, operands))):
+            return
+        shapes = self.cluster.structures
+        joined = any(map(shapes.may_be_sequence, tangents))
+        if adds and not joined:
+            joined = not any(map(shapes.is_number, operands))
+        if joined:
+            raise Undecided("it joins or repeats what may be tangents of tuples or lists")
+
+    def _is_container(self, node: ast.expr) -> bool:
+        """Whether it is one that the rule makes: what is joined with that is made one too."""
+        return any(isinstance(a, Held) for a in self.flow.found_at(node))

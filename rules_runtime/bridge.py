@@ -130,7 +130,7 @@ def _from_rows(value: Any, primal: Any) -> Any:
 
 
 class Fields(dict[Any, Any]):
-    """The legacy tangent of an object or a dict: what is missing reads as `None`, and is equal to `None`.
+    """The legacy tangent of an object or a dict that is not at hand: what is missing reads as `None`, and is equal to `None`.
 
     >>> Fields(a=1.0)["b"] is None, Fields(a=1.0, b=None) == {"a": 1.0}
     (True, True)
@@ -192,9 +192,9 @@ def to_legacy(tangent: Any, primal: Any = None) -> Any:
     """A tangent as a legacy one: zeros as `None`, a `Tangent` as a tuple, list or dict. `from_legacy` the
     other way round.
 
-    The dict of an object or named tuple has all fields that are known, `None` for the zero ones; what else
-    is missing reads as `None` too. That of a named tuple also takes positions. With `primal` its fields and
-    keys are known. Thunks are computed.
+    With `primal` the dict of an object or a dict is a plain one with all of its fields or keys, `None` for the
+    zero ones, as a legacy rule is given it; without, it has those that are known, and what else is missing
+    reads as `None`. That of a named tuple also takes positions. Thunks are computed.
 
     >>> to_legacy(Tangent[tuple](1.0, ZeroTangent(), Tangent[dict](a=2.0)))
     (1.0, None, {'a': 2.0})
@@ -202,16 +202,14 @@ def to_legacy(tangent: Any, primal: Any = None) -> Any:
     if type(tangent) in _PLAIN:
         return tangent
     tangent = unthunk(tangent)
-    if isinstance(tangent, AbstractZero):
+    if tangent is None or isinstance(tangent, AbstractZero):
         return None
     if isinstance(tangent, Tangent):
         return _from_tangent(tangent, _owner(primal))
     if isinstance(tangent, (tuple, list)) and not is_namedtuple(tangent):
         return type(tangent)(to_legacy(part, _part_of(primal, i)) for i, part in enumerate(tangent))
     if type(tangent) is dict:
-        return Fields(
-            {key: to_legacy(part, _part_of(primal, key)) for key, part in tangent.items()}
-        )
+        return _named_parts(tangent, (), primal)
     return tangent
 
 
@@ -228,13 +226,20 @@ def _from_tangent(tangent: Tangent[Any], primal: Any) -> Any:
         return NamedParts(
             {name: to_legacy(tangent[name], _part_of(primal, name)) for name in tangent._names}
         )
-    known: Any = tangent._names
+    return _named_parts(dict(tangent.items()), tangent._names, primal)
+
+
+def _named_parts(given: dict[Any, Any], names: Any, primal: Any) -> Any:
+    """The legacy tangent of an object or a dict; `names` are the fields that are known without the primal."""
+    kind: Any = dict
     if isinstance(primal, Mapping):
-        known = primal
-    elif primal is not None and primal is not _NOT_KNOWN and kind == "fields":
-        known = field_names(primal)
-    keys = dict.fromkeys((*known, *tangent))
-    return Fields({key: to_legacy(tangent[key], _part_of(primal, key)) for key in keys})
+        names = primal
+    elif primal is not None and primal is not _NOT_KNOWN and field_names(primal):
+        names = field_names(primal)
+    else:
+        kind = Fields
+    keys = dict.fromkeys((*names, *given))
+    return kind({key: to_legacy(given.get(key), _part_of(primal, key)) for key in keys})
 
 
 # -- what a legacy pullback returns ----------------------------------------------------------------

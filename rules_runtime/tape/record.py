@@ -538,7 +538,7 @@ def as_tangent(y: Any, items: list[Any]) -> Any:
     """The cotangent that a rule is given for a structured result: a `Tangent`, or a zero."""
     given = iter(items)
     tree = tree_of(y, lambda leaf: True, once=True)
-    return tangent_of(y, tree, lambda *_: _zero_for_none(next(given)))
+    return tangent_of(y, tree, lambda *_: _zero_for_none(next(given)), whole=True)
 
 
 def record_structure(tape: Tape, entry: Any, y: Any, build: Callable[[Any, list[Any]], Any]) -> Any:

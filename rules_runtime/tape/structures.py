@@ -349,8 +349,11 @@ def _spread(
         _spread(part, given.get(key), found[key], strict, out)
 
 
-def tangent_of(x: Any, tree: Tree, leaf: Callable[[Any, Any], Any]) -> Any:
-    """The tangent of `x` from those of its leaves, which `leaf(value, what the tree has)` gives."""
+def tangent_of(x: Any, tree: Tree, leaf: Callable[[Any, Any], Any], *, whole: bool = False) -> Any:
+    """The tangent of `x` from those of its leaves, which `leaf(value, what the tree has)` gives.
+
+    A dict or an object has the parts that are no zeros, or, where `whole`, all that the primal has.
+    """
     if tree is None:
         return NoTangent()
     if type(tree) is not dict:
@@ -360,7 +363,9 @@ def tangent_of(x: Any, tree: Tree, leaf: Callable[[Any, Any], Any]) -> Any:
     if isinstance(x, Thunk):
         x = x.unthunk()
     found = parts(x) or {}
-    made = {key: tangent_of(value, tree.get(key), leaf) for key, value in found.items()}
+    made = {
+        key: tangent_of(value, tree.get(key), leaf, whole=whole) for key, value in found.items()
+    }
     if isinstance(x, ndarray):
         out = np.empty(x.shape, object)
         for key, value in made.items():
@@ -373,7 +378,7 @@ def tangent_of(x: Any, tree: Tree, leaf: Callable[[Any, Any], Any]) -> Any:
     typed = tangent_type(type(x))
     if typed._kind == "positions":
         return typed(*made.values())
-    given = {key: t for key, t in made.items() if not isinstance(t, AbstractZero)}
+    given = {key: t for key, t in made.items() if whole or not isinstance(t, AbstractZero)}
     return typed(**given) if typed._kind == "named" else typed(given)
 
 

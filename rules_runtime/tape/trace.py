@@ -186,7 +186,7 @@ def _structured(x: Any, places: Tree, grads: list[Any], shared: set[int], writte
     def leaf(value: Any, place: int) -> Any:
         return finished(value, grads[place], place in shared, written_out)
 
-    return tangent_of(x, places, leaf)
+    return tangent_of(x, places, leaf, whole=not written_out)  # rules see what they may pass on
 
 
 def seed(dy: Any, value: Any) -> Any:

@@ -244,6 +244,27 @@ def test_the_primal_fills_in_what_is_missing() -> None:
     assert nested == ({"a": None},)
 
 
+def test_with_the_primal_it_is_the_dict_that_a_legacy_rule_is_given() -> None:
+    """A plain dict with what the primal has, in its order, and nothing else."""
+
+    class Plain:
+        def __init__(self) -> None:
+            self.w, self.b, self.name = 1.0, 2.0, "n"
+
+    for tangent, primal in [
+        (Tangent[Plain](b=1.0), Plain()),
+        (Tangent[dict](b=1.0), {"w": 1.0, "b": 2.0, "name": "n"}),
+        ({"b": 1.0}, {"w": 1.0, "b": 2.0, "name": "n"}),
+    ]:
+        found = to_legacy(tangent, primal)
+        assert type(found) is dict
+        assert list(found.items()) == [("w", None), ("b", 1.0), ("name", None)]
+        (inner,) = to_legacy((tangent,), (primal,))
+        assert type(inner) is dict
+        with pytest.raises(KeyError):
+            found["zz"]
+
+
 def test_a_dict_reads_what_is_missing_as_none() -> None:
     found = to_legacy(Tangent[Point](x=1.0))
     assert found["zz"] is None

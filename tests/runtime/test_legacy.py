@@ -24,6 +24,7 @@ from rules_runtime import (
     TapeConfig,
     Thunk,
     ZeroTangent,
+    from_legacy_rule,
     rrule,
 )
 from rules_runtime.legacy import (
@@ -647,6 +648,39 @@ def test_the_cotangent_is_legacy_and_never_none() -> None:
     assert dpair is None
     dh, dc = dstate
     assert (dh, dc, dstate["c"], dstate[1], dstate.get("h")) == (None, 2.0, 2.0, 2.0, None)
+
+
+@pytest.mark.parametrize("bridged", [False, True])
+def test_the_cotangent_of_a_dict_or_an_object_is_a_plain_dict(bridged: bool) -> None:
+    """With all of its parts, so that a rule may count them, or tell by them what it was given."""
+
+    def build(x: Any, kind: str) -> Any:
+        return {"dict": {"a": x, "b": 2 * x}, "object": Foo(x, 2 * x), "pair": (x, 2 * x)}[kind]
+
+    def rule(x: Any, kind: str) -> Any:
+        def back(d: Any) -> Any:
+            if type(d) is dict:
+                assert d.keys() == {"a", "b"}
+                try:
+                    return d["missing"], None
+                except KeyError:
+                    n = sum(k for k, v in enumerate(d.values(), 1) if v is not None)
+                    return 10.0 * n, None
+            return 1.0, None
+
+        return build(x, kind), back
+
+    if bridged:
+        rrule.register(build)(from_legacy_rule(rule))
+    else:
+        adjoint(build)(rule)
+    first = lambda y: y["a"] if isinstance(y, dict) else y.a if isinstance(y, Foo) else y[0]
+    both = lambda y: y["b"] + y["a"] if isinstance(y, dict) else first(y) + y.b
+    for kind in ("dict", "object"):
+        assert gradient(lambda x, kind=kind: first(build(x, kind)), 1.0) == (10.0,)
+        assert gradient(lambda x, kind=kind: both(build(x, kind)), 1.0) == (30.0,)
+        assert rrule(build, 1.0, kind)[1](Tangent[type(build(1.0, kind))](b=1.0))[1] == 20.0
+    assert gradient(lambda x: first(build(x, "pair")), 1.0) == (1.0,)
 
 
 def test_a_mutating_rule_runs_on_a_zero_too() -> None:

@@ -112,6 +112,28 @@ def test_a_callable_with_fields_has_a_tangent_itself() -> None:
     assert rrule_via_ad(TapeConfig(), lambda x: x * 2.0, 1.0)[1](1.0) == (NoTangent(), 2.0)
 
 
+def test_a_rule_is_given_all_parts_of_a_cotangent() -> None:
+    seen: list[Any] = []
+
+    def made(x: Any) -> Any:
+        return {"a": x, "b": 2.0 * x, "name": "n"}, Slotted(x, x)
+
+    @rrule.register(made)
+    def rrule_made(_: Any, x: Any) -> Any:
+        def back(dy: Any) -> Any:
+            seen.append(dy)
+            return NoTangent(), ZeroTangent()
+
+        return made(x), back
+
+    gradient(lambda x: made(x)[0]["b"] * made(x)[1].a, 3.0)
+    of_object, of_dict = seen
+    assert list(of_dict[0].items()) == [("a", ZeroTangent()), ("b", 3.0), ("name", NoTangent())]
+    assert list(of_object[1].items()) == [("a", 6.0), ("b", ZeroTangent())]
+    _, back = rrule_via_ad(TapeConfig(), lambda p: p["b"] * 2.0, {"a": 1.0, "b": 2.0})
+    assert list(back(1.0)[1].items()) == [("a", ZeroTangent()), ("b", 2.0)]
+
+
 def test_partials() -> None:
     f = functools.partial(lambda a, x: a * x, 3.0)
     assert gradient(f, 2.0) == (3.0,)

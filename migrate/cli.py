@@ -53,6 +53,8 @@ def _codes(context: click.Context, parameter: click.Parameter, incomplete: str) 
     return [code for code in CODES if code.startswith(incomplete.upper())]
 
 
+#: What cannot be read is told when its turn comes, and stops nothing else.
+_ANY_PATH = click.Path(readable=False)
 _TYPES: dict[str, Any] = {
     "int": click.IntRange(min=1),
     "float": click.FloatRange(min=0, min_open=True),
@@ -62,7 +64,7 @@ _TYPES: dict[str, Any] = {
 
 def _parameters() -> Iterator[click.Parameter]:
     """The options as they are declared. One that a settings file may set is None where it is not said."""
-    yield click.Argument(["paths"], metavar="PATH...", nargs=-1, type=click.Path())
+    yield click.Argument(["paths"], metavar="PATH...", nargs=-1, type=_ANY_PATH)
     for holder in (Settings, Request):
         for name, kind, default, option in declared(holder):
             if option.group:
@@ -78,7 +80,7 @@ def _parameter(name: str, kind: str, default: Any, said: Any, option: Declared) 
         more["type"] = click.Choice(option.choices)
     elif option.path:
         more["type"] = (
-            click.Path(exists=True, dir_okay=False) if option.path == "existing" else click.Path()
+            click.Path(exists=True, dir_okay=False) if option.path == "existing" else _ANY_PATH
         )
     else:
         more["type"] = _TYPES.get(kind.split(" |")[0], click.STRING)

@@ -3,16 +3,33 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
 from migrate.command.git import root_of
+
+Found = tuple[str, bytes] | None  # where a module is, and its source
+
+
+class Memory:
+    """What one run has found out about modules; nothing is written before everything is planned."""
+
+    def __init__(self) -> None:
+        self.sources: dict[tuple[str, ...], Found] = {}  # by folder and the parts of the name
+        self.roots: dict[str, list[str]] = {}  # of absolute imports, by the importing folder
+        self.known: dict[Any, Any] = {}  # what the converter has read in them
 
 
 @dataclass(frozen=True)
 class NearbyModules:
-    """A `ModuleSource` for the file at `path`."""
+    """A `ModuleSource` for the file at `path`; those of one run share their memory."""
 
     path: str
+    memory: Memory = field(default_factory=Memory, compare=False)
+
+    @property
+    def known(self) -> dict[Any, Any]:
+        return self.memory.known
 
     def __call__(self, level: int, name: str) -> bytes | None:
         found = self.locate(level, name)
@@ -20,21 +37,31 @@ class NearbyModules:
 
     def beside(self, path: str) -> NearbyModules:
         """What finds the modules that another file imports."""
-        return NearbyModules(path)
+        return NearbyModules(path, self.memory)
 
-    def locate(self, level: int, name: str) -> tuple[str, bytes] | None:
+    def locate(self, level: int, name: str) -> Found:
         """Where the module is, and its source."""
         folder = os.path.dirname(os.path.realpath(self.path))
         parts = name.split(".") if name else []
         if level:
             for _ in range(level - 1):
                 folder = os.path.dirname(folder)
-            return _source(folder, parts)
-        for root in _roots(folder):
-            found = _source(root, parts)
+            return self._source(folder, parts)
+        roots = self.memory.roots
+        if folder not in roots:
+            roots[folder] = _roots(folder)
+        for root in roots[folder]:
+            found = self._source(root, parts)
             if found is not None:
                 return found
         return None
+
+    def _source(self, folder: str, parts: list[str]) -> Found:
+        key = (folder, *parts)
+        sources = self.memory.sources
+        if key not in sources:
+            sources[key] = _source(folder, parts)
+        return sources[key]
 
 
 def _roots(folder: str) -> list[str]:
@@ -57,7 +84,7 @@ def _roots(folder: str) -> list[str]:
     return roots
 
 
-def _source(folder: str, parts: list[str]) -> tuple[str, bytes] | None:
+def _source(folder: str, parts: list[str]) -> Found:
     place = os.path.join(folder, *parts)
     candidates = [os.path.join(place, "__init__.py"), os.path.join(place, "__init__.pyi")]
     if parts:

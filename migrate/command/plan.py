@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from migrate.command.modules import NearbyModules
+from migrate.command.modules import Memory, NearbyModules
 from migrate.command.selection import selected
 from migrate.model import FileFailed, Options, Outcome
 
@@ -22,10 +22,13 @@ class Job:
     options: Options
 
 
-def plan_file(job: Job) -> Outcome:
-    """The file guard: whatever goes wrong in a conversion is this file's outcome and stops no other file."""
+def plan_file(job: Job, memory: Memory | None = None) -> Outcome:
+    """The file guard: whatever goes wrong in a conversion is this file's outcome, no other's.
+
+    `memory` holds what is known of the modules around; the files of one run share it.
+    """
     try:
-        return _convert(job)
+        return _convert(job, memory or Memory())
     except (KeyboardInterrupt, SystemExit, GeneratorExit):
         raise
     except BaseException as error:  # a panic of the native parser is no Exception
@@ -37,15 +40,16 @@ def plan_file(job: Job) -> Outcome:
         )
 
 
-def plan_chunk(jobs: tuple[Job, ...]) -> tuple[Outcome, ...]:
+def plan_chunk(jobs: tuple[Job, ...], memory: Memory | None = None) -> tuple[Outcome, ...]:
     """Several files in one task, where a task costs more than a small file."""
-    return tuple(plan_file(job) for job in jobs)
+    memory = memory or Memory()
+    return tuple(plan_file(job, memory) for job in jobs)
 
 
-def _convert(job: Job) -> Outcome:
+def _convert(job: Job, memory: Memory) -> Outcome:
     from migrate.convert import convert_source
 
-    modules = NearbyModules(job.path)
+    modules = NearbyModules(job.path, memory)
     if job.path.endswith(".ipynb"):
         from migrate.command.notebooks import convert_notebook
 

@@ -9,6 +9,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING
 
+from migrate.command.modules import Memory
 from migrate.command.plan import Job, plan_chunk, plan_file
 from migrate.model import FileFailed
 
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 WORTHWHILE = 60_000
 _CHUNK_BYTES = 50_000
 _CHUNK_FILES = 16
+_MEMORY = Memory()  # of a worker
 
 
 def cores() -> int:
@@ -36,8 +38,9 @@ def plan_all(jobs: Iterable[Job], size: int, count: int, workers: int | None) ->
     """`size` and `count` are those of all jobs; `workers` that the user chose are taken at their word."""
     number = min(workers or cores(), count)
     if number == 1 or (workers is None and size < WORTHWHILE):
+        memory = Memory()
         for job in jobs:
-            yield plan_file(job)
+            yield plan_file(job, memory)
     else:
         yield from _in_processes(jobs, number, size)
 
@@ -85,7 +88,7 @@ def _in_processes(jobs: Iterable[Job], number: int, size: int) -> Iterator[Outco
                 if chunk is None:
                     more = False
                 else:
-                    running.append((chunk, executor.submit(plan_chunk, chunk)))
+                    running.append((chunk, executor.submit(_plan_chunk, chunk)))
             if not running:
                 break
             chunk, future = running[0]
@@ -147,6 +150,11 @@ def _begin() -> None:
     parent = parent_process()
     if parent is not None:
         Thread(target=_end_with, args=(parent.join,), daemon=True).start()
+
+
+def _plan_chunk(jobs: Chunk) -> tuple[Outcome, ...]:
+    """In a worker, which lives for one run."""
+    return plan_chunk(jobs, _MEMORY)
 
 
 def _end_with(wait: Callable[[], None]) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 
-from migrate.command.modules import NearbyModules
+from migrate.command.modules import Memory, NearbyModules
 from migrate.scan import names_a_module
 
 _FROM = re.compile(rb"from\s+(\.*)\s*([\w.]*)\s+import\s+(\([^)]*|(?:[^\n(\\]|\\\r?\n)*)")
@@ -20,6 +20,7 @@ class Reexports:
 
     def __init__(self, legacy_modules: tuple[str, ...]) -> None:
         self.legacy_modules = legacy_modules
+        self._memory = Memory()
         self._known: dict[str, bool | list[tuple[str, bytes]]] = {}
 
     def lead_to_legacy(self, path: str, source: bytes) -> bool:
@@ -45,7 +46,7 @@ class Reexports:
         return self._known[path]
 
     def _modules(self, path: str, source: bytes) -> list[tuple[str, bytes]]:
-        nearby = NearbyModules(path)
+        nearby = NearbyModules(path, self._memory)
         wanted = {
             (len(dots), name.decode())
             for dots, name, imported in _FROM.findall(source)

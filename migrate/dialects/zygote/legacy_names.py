@@ -9,7 +9,7 @@ from __future__ import annotations
 import ast
 import re
 from dataclasses import dataclass, field
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 from migrate.defaults import LEGACY_MODULES
 from migrate.model import ModuleSource
@@ -284,6 +284,10 @@ _NOTHING = Exports({}, {})
 class Finder(Protocol):
     """A ModuleSource that can also tell where a module is, and find what that one imports."""
 
+    @property
+    def known(self) -> dict[Any, Any]:
+        """What was read in modules so far, which need not be read again for each file."""
+
     def __call__(self, level: int, name: str) -> bytes | None: ...
 
     def locate(self, level: int, name: str) -> tuple[str, bytes] | None: ...
@@ -298,11 +302,28 @@ def _exports(
     module_source: ModuleSource | None,
     depth: int,
 ) -> Exports:
-    """Read what a module nearby re-exports, through further modules where it has them from there."""
+    """What a module nearby re-exports, through further modules where it has them from there."""
     if module_source is None or depth <= 0:
         return _NOTHING
-    source, beside = _located(module_source, level, name)
-    if source is None or not (b"import" in source and _may_reexport(source, modules)):
+    if not isinstance(module_source, Finder):
+        source = module_source(level, name)
+        return _NOTHING if source is None else _read_exports(source, modules, None, depth)
+    found = module_source.locate(level, name)
+    if found is None:
+        return _NOTHING
+    path, source = found
+    key = (path, modules, depth)
+    if key not in module_source.known:
+        beside = module_source.beside(path)
+        module_source.known[key] = _read_exports(source, modules, beside, depth)
+    exports: Exports = module_source.known[key]
+    return exports
+
+
+def _read_exports(
+    source: bytes, modules: tuple[str, ...], beside: ModuleSource | None, depth: int
+) -> Exports:
+    if not (b"import" in source and _may_reexport(source, modules)):
         return _NOTHING
     try:
         with quiet_parser():
@@ -322,16 +343,6 @@ def _exports(
 def _may_reexport(source: bytes, modules: tuple[str, ...]) -> bool:
     named = any(m.rpartition(".")[2].encode() in source for m in modules)
     return named or b"adjoint" in source or _STAR_IMPORT.search(source) is not None
-
-
-def _located(
-    module_source: ModuleSource, level: int, name: str
-) -> tuple[bytes | None, ModuleSource | None]:
-    """The source of a module, and what finds the modules that *it* imports, where the finder can tell."""
-    if not isinstance(module_source, Finder):
-        return module_source(level, name), None
-    found = module_source.locate(level, name)
-    return (None, None) if found is None else (found[1], module_source.beside(found[0]))
 
 
 def _hidden_by_later_stars(star: ast.ImportFrom, scopes: Scopes) -> frozenset[str]:

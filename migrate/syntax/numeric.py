@@ -31,6 +31,9 @@ ARRAY_ATTRIBUTES = frozenset(
     "T mT real imag shape size ndim dtype flat strides nbytes itemsize H".split()
 )
 
+#: Builtins that modules for numbers have functions of the same name for; `from numpy import *` hides them.
+OFTEN_HIDDEN = frozenset("abs all any bool divmod filter len map max min pow round sum".split())
+
 #: Builtins whose result is a number, a string or a truth value whatever they are given.
 SCALAR_BUILTINS = frozenset(
     """abs all any bool bytes callable chr complex float format hash hasattr hex id int isinstance issubclass len oct ord

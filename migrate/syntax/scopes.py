@@ -119,6 +119,11 @@ class Scopes:
         """The names that are used and that no scope binds."""
         return frozenset(v.name for v in self._loose.values() if v in self.uses)
 
+    @cached_property
+    def stars(self) -> list[ast.ImportFrom]:
+        """The star imports of the module: what they bring cannot be seen here."""
+        return [n for n in self.around if isinstance(n, ast.ImportFrom) and n.names[0].name == "*"]
+
     def enclosing(self, node: ast.AST, *kinds: type[ast.AST]) -> ast.AST | None:
         """The nearest node around `node`, itself not counted, of one of these types."""
         parent = self.parents.get(node)

@@ -8,6 +8,10 @@ import keyword
 from migrate.syntax.scopes import Scope, Scopes
 
 
+#: Names that modules with a star import often bring too: numpy has an `add`.
+_OFTEN_HIDDEN = frozenset({"add", "hook"})
+
+
 class NameChooser:
     """Picks the name under which each runtime function is imported, and names for rules."""
 
@@ -42,7 +46,8 @@ class NameChooser:
                     ):
                         self.present[target] = statement
                         return name
-        if target not in self._bound and target not in self._loose:
+        hidden = target in _OFTEN_HIDDEN and self.scopes.stars
+        if target not in self._bound and target not in self._loose and not hidden:
             return target
         return self.fresh(f"_{target}")
 

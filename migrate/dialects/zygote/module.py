@@ -9,7 +9,7 @@ from functools import cached_property
 from migrate.dialects.zygote.flow.values import NUMERIC, PLAIN, Simple
 from migrate.dialects.zygote.legacy_names import LegacyNames
 from migrate.syntax.annotations import Annotations
-from migrate.syntax.numeric import CONSTANTS, NUMERIC_MODULES, SEVERAL_RESULTS
+from migrate.syntax.numeric import CONSTANTS, NUMERIC_MODULES, OFTEN_HIDDEN, SEVERAL_RESULTS
 from migrate.syntax.scopes import DefNode, FunctionNode, Scopes, Variable, same_scope_nodes
 from migrate.syntax.silence import skip_marker
 from migrate.syntax.source import Source
@@ -62,6 +62,17 @@ class ModuleView:
             if isinstance(node, ast.Attribute):
                 found.setdefault(node.attr, []).append(node)
         return found
+
+    def is_builtin(self, name: str, where: ast.AST) -> bool:
+        """Whether a name means Python's own function where new text uses it."""
+        if self.scopes.variable(name, self.scopes.around[where]).scope is not None:
+            return False
+        return not (self.foreign_stars and name in OFTEN_HIDDEN)
+
+    @cached_property
+    def foreign_stars(self) -> bool:
+        """Whether a star import may bring names that nobody can see here (`from numpy import *`)."""
+        return any(star is not self.legacy.star for star in self.scopes.stars)
 
     @cached_property
     def methods(self) -> frozenset[str]:

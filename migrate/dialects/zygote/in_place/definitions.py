@@ -301,6 +301,8 @@ class DefinitionRewriter:
         """`@adjoint(target)` -> `@rrule.register(target)`."""
         source = self.view.source
         node = registration.node
+        if registration.getter and not self.view.is_builtin("getattr", node):
+            raise Refused("RM206", "`getattr` is no function of Python's own there", rule)
         register = f"{self.names.use('rrule')}.register"
         if registration.form == "bare":
             target = "getattr" if registration.getter else rule.name

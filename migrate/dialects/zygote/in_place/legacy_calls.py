@@ -44,6 +44,8 @@ def rewrite_getter_call(
     """`literal_getproperty(x, Val("a"))` -> `getattr(x, "a")`."""
     if len(node.args) != 2 or node.keywords or any(isinstance(a, ast.Starred) for a in node.args):
         return False
+    if not view.is_builtin("getattr", node):
+        return False
     source = view.source
     name = node.args[1]
     match name:

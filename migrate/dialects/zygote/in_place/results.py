@@ -65,7 +65,9 @@ class ResultRewriter:
             name = self.cluster.visible(arguments.rest, where)
             if name is None:
                 raise Undecided("it returns None, and the number of zeros is not in sight")
-            parts.append(f"*[{self.names.use(arguments.rest.zero)}()] * len({name})")
+            zero = f"{self.names.use(arguments.rest.zero)}()"
+            counted = self.view.is_builtin("len", where)
+            parts.append(f"*[{zero}] * len({name})" if counted else f"*[{zero} for _ in {name}]")
         return ", ".join(parts) if len(parts) > 1 else f"({parts[0]},)"
 
     def _result(self, node: ast.expr, pullback: Pullback) -> None:

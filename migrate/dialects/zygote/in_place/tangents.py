@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from migrate.dialects.zygote.in_place.cluster import Cluster
 
 
+_DISPLAYS = {"tuple": "()", "list": "[]", "dict": "{}"}
 _READY = {ARRAY, TANGENT, COTANGENT_ARRAY}
 
 
@@ -82,7 +83,8 @@ class TangentRewriter:
                 return
             case ast.ListComp(elt=elt):
                 self.entry(elt, self.comprehended(node, primal))
-                self.edits.wrap(self.view.source.span(node), f"{self._tangent('list')}(*", ")")
+                head = self._tangent("list", node)
+                self.edits.wrap(self.view.source.span(node), f"{head}(*", ")")
                 return
             case ast.IfExp(body=body, orelse=orelse):
                 self.entry(body, primal)
@@ -98,7 +100,7 @@ class TangentRewriter:
                 if isinstance(inner, (ast.GeneratorExp, ast.ListComp)):
                     self.entry(inner.elt, self.comprehended(inner, primal))
                     self.unwrap_call(node, inner)
-                    self._splat(node, self._tangent(kind))
+                    self._splat(node, self._tangent(kind, node))
                     return
             case ast.Name() if self._is_constant_none(node):
                 self.edits.replace(*self.view.source.span(node), f"{self.names.use(primal.zero)}()")
@@ -190,8 +192,14 @@ class TangentRewriter:
             and self.view.scopes.of(node) == primal.variable
         )
 
-    def _tangent(self, inside: str) -> str:
+    def _tangent(self, inside: str, where: ast.AST) -> str:
+        if inside in _DISPLAYS and not self.view.is_builtin(inside, where):
+            inside = f"{_DISPLAYS[inside]}.__class__"
         return f"{self.names.use('Tangent')}[{inside}]"
+
+    def _class_of(self, text: str, where: ast.AST) -> str:
+        """The class of a primal, as an expression."""
+        return f"type({text})" if self.view.is_builtin("type", where) else f"{text}.__class__"
 
     def _splat(self, node: ast.expr, head: str, stars: str = "*") -> None:
         span = with_parentheses(self.view, node)
@@ -218,14 +226,14 @@ class TangentRewriter:
                     self.cluster.mark(elements)
                     if self._is_conversion(node) and isinstance(node, ast.Call):
                         self.unwrap_call(node, node.args[0])
-                    self._splat(node, self._tangent(kind))
+                    self._splat(node, self._tangent(kind, node))
                     return
                 if kind == "dict" and self._held_dict(node, held, elements, primal):
                     return
             elif kinds == {"list"} and self.ready({a for a in elements if not isinstance(a, Held)}):
                 if self.kept_lists.convert(held, primal):
                     self.cluster.mark(elements)
-                    self._splat(node, self._tangent("list"))
+                    self._splat(node, self._tangent("list", node))
                     return
         self._from_legacy(node, primal)
 
@@ -243,12 +251,12 @@ class TangentRewriter:
             return self._held_fields(node, held, elements, primal)
         if isinstance(head, ast.Name) and head.id == "dict":
             self.cluster.mark(elements)
-            self._splat(node, self._tangent("dict"), "")
+            self._splat(node, self._tangent("dict", node), "")
             return True
         if isinstance(head, ast.Name) and head.id in ("list", "tuple"):
             return False
         self.cluster.mark(elements)
-        self._splat(node, self._tangent(ast.unparse(head)), "**")
+        self._splat(node, self._tangent(ast.unparse(head), node), "**")
         for site in held:
             self._check_fields({k for k in site.by_key if isinstance(k, str)}, primal, node)
         return True
@@ -267,7 +275,7 @@ class TangentRewriter:
         if text is None or not (named or primal.owner is not None):
             return False
         self.cluster.mark(elements)
-        self._splat(node, self._tangent(f"type({text})"), "**")
+        self._splat(node, self._tangent(self._class_of(text, node), node), "**")
         return True
 
     def _class_visible(self, head: ast.expr, primal: Primal, where: ast.AST) -> bool:
@@ -295,7 +303,7 @@ class TangentRewriter:
                 if not (isinstance(head, ast.Name) and head.id in ("list", "tuple")):
                     return ast.unparse(head)
         text = self.cluster.visible(primal, where)
-        return None if text is None else f"type({text})"
+        return None if text is None else self._class_of(text, where)
 
     def _sequence(self, node: ast.Tuple | ast.List, primal: Primal) -> None:
         kind = "tuple" if isinstance(node, ast.Tuple) else "list"
@@ -315,7 +323,7 @@ class TangentRewriter:
                     part = Primal(part.text, part.variable, inner.annotation)
                 self.entry(elt, part)
         start, end = self.view.source.span(node)
-        head_text = self._tangent(kind)
+        head_text = self._tangent(kind, node)
         if isinstance(node, ast.List):
             self.edits.replace(start, start + 1, f"{head_text}(")
             self.edits.replace(end - 1, end, ")")
@@ -331,7 +339,7 @@ class TangentRewriter:
             return
         names = {k.arg for k in node.keywords if k.arg is not None}
         self._check_fields(names, primal, node)
-        self.edits.replace(*self.view.source.span(node.func), self._tangent(head))
+        self.edits.replace(*self.view.source.span(node.func), self._tangent(head, node))
         kept = [k for k in node.keywords if not is_none(k.value)]
         spans = [self.view.source.span(k) for k in node.keywords]
         for number, item in enumerate(node.keywords):
@@ -343,7 +351,7 @@ class TangentRewriter:
         constant = all(isinstance(k, ast.Constant) and isinstance(k.value, str) for k in node.keys)
         if head is None or not node.keys:
             if head is not None:
-                self.edits.replace(*self.view.source.span(node), f"{self._tangent(head)}()")
+                self.edits.replace(*self.view.source.span(node), f"{self._tangent(head, node)}()")
                 return
             self._from_legacy(node, primal)
             return
@@ -354,7 +362,7 @@ class TangentRewriter:
             self._dict_by_keywords(node, head, primal)
             return
         is_dict = head == "dict"
-        if not is_dict and head.startswith("type(") and not constant:
+        if not is_dict and head.endswith((")", ".__class__")) and not constant:
             self._from_legacy(node, primal)  # an object or a dict: only known at run time
             return
         for key, value in zip(node.keys, node.values, strict=True):
@@ -367,7 +375,7 @@ class TangentRewriter:
                 name = key.value if isinstance(key, ast.Constant) else None
                 part = primal.field(name, self.view) if isinstance(name, str) else Primal()
                 self.entry(value, part)
-        self._splat(node, self._tangent(head), "" if is_dict else "**")
+        self._splat(node, self._tangent(head, node), "" if is_dict else "**")
 
     def _dict_by_keywords(self, node: ast.Dict, head: str, primal: Primal) -> None:
         source = self.view.source
@@ -377,7 +385,7 @@ class TangentRewriter:
             assert key is not None
             spans.append((source.span(key)[0], with_parentheses(self.view, value)[1]))
         kept = [not is_none(v) for v in node.values]
-        self.edits.replace(start, start + 1, f"{self._tangent(head)}(")
+        self.edits.replace(start, start + 1, f"{self._tangent(head, node)}(")
         self.edits.replace(end - 1, end, ")")
         for number, (key, value) in enumerate(zip(node.keys, node.values, strict=True)):
             assert isinstance(key, ast.Constant)
@@ -514,7 +522,9 @@ class TangentRewriter:
         if primals is None:
             raise Undecided("entries that are unpacked cannot be followed")
         bridge = self.names.use("entries_from_legacy")
-        self.edits.wrap(with_parentheses(self.view, node), f"{bridge}(tuple(", f"), {primals})")
+        before, after = ("tuple(", ")") if self.view.is_builtin("tuple", node) else ("(*", ",)")
+        span = with_parentheses(self.view, node)
+        self.edits.wrap(span, f"{bridge}({before}", f"{after}, {primals})")
         self.cluster.note(
             "RM102", "entries that could not be followed are converted at run time", node
         )

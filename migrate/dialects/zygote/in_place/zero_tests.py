@@ -69,6 +69,7 @@ class ZeroTests:
             return
         if any(isinstance(a, Held) for a in self.flow.atoms(tangent)):
             raise Undecided("what may be a tangent is joined with a container")
+        self._need(kind, tangent)
         self.edits.wrap(with_parentheses(self.view, tangent), f"{kind}(", ")")
 
     def _kind(self, node: ast.expr) -> str | None:
@@ -139,7 +140,9 @@ class ZeroTests:
             isinstance(a, Nothing) and a not in self.cluster.marked for a in atoms
         )
         if doubtful:
-            classes = f"({classes}, type(None))"
+            of_none = "type(None)" if self.view.is_builtin("type", node) else "None.__class__"
+            classes = f"({classes}, {of_none})"
+        self._need("isinstance", node)
         self._replace_test(node, value, f"isinstance({{}}, {classes})", negative)
 
     def _result_test(
@@ -153,8 +156,13 @@ class ZeroTests:
             raise Undecided("a result that is tested for None is made in several ways")
         name = "g" if not any(v.name == "g" for v in self.view.scopes.uses) else "tangent"
         zero = self.names.use("AbstractZero")
+        self._need("isinstance", node)
         if any(isinstance(n, ast.NamedExpr) for n in ast.walk(value)):
+            self._need("all", node)
+            self._need("map", node)
             form = f"all(map(lambda {name}: isinstance({name}, {zero}), {{}}))"
+        elif not self.view.is_builtin("all", node):
+            form = f"[{name} for {name} in {{}} if not isinstance({name}, {zero})] == []"
         else:
             form = f"all(isinstance({name}, {zero}) for {name} in {{}})"
         self._replace_test(node, value, form, negative)
@@ -188,9 +196,18 @@ class ZeroTests:
         name = (
             "part" if not any(v.name == "part" for v in self.view.scopes.uses) else "tangent_part"
         )
-        before = f"any(isinstance({name}, {self.names.use('AbstractZero')}) for {name} in "
+        self._need("isinstance", node)
+        asked = f"isinstance({name}, {self.names.use('AbstractZero')})"
+        before, after = f"any({asked} for {name} in ", ")"
+        if not self.view.is_builtin("any", node):
+            before, after = f"[{name} for {name} in ", f" if {asked}] != []"
         self.edits.replace(start, inner[0], ("not " if negative else "") + before)
-        self.edits.wrap((start, end), "", ")")
+        self.edits.wrap((start, end), "", after)
+
+    def _need(self, name: str, where: ast.AST) -> None:
+        """New text uses a function of Python's own."""
+        if not self.view.is_builtin(name, where):
+            raise Undecided(f"`{name}` is no function of Python's own there")
 
     # ---- what kind of tangent is it? -----------------------------------------------------
 

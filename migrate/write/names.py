@@ -7,7 +7,6 @@ import keyword
 
 from migrate.syntax.scopes import Scope, Scopes
 
-
 #: Names that modules with a star import often bring too: numpy has an `add`.
 _OFTEN_HIDDEN = frozenset({"add", "hook"})
 

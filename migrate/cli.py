@@ -86,7 +86,7 @@ def _parameter(name: str, kind: str, default: Any, said: Any, option: Declared) 
         more["type"] = _TYPES.get(kind.split(" |")[0], click.STRING)
     if kind.startswith("tuple"):
         more["multiple"] = True
-        if option.word in ("code", "id"):
+        if option.word in ("code", "id", "dialect"):
             more["callback"] = _split
     if option.word == "code":
         more["shell_complete"] = _codes
@@ -128,7 +128,7 @@ def _run(context: click.Context, options: dict[str, Any]) -> int:
     request = Request(given=given, **options)
     out, err = standard(request.color)
     try:
-        if request.explain or request.list_codes:
+        if request.explain or request.list_codes or request.list_dialects:
             code = _tell(request, out)
         else:
             _refuse_nonsense(context, request)
@@ -161,12 +161,14 @@ def _run(context: click.Context, options: dict[str, Any]) -> int:
 
 
 def _tell(request: Request, out: Stream) -> int:
-    from migrate.command.explain import explain, list_codes
+    from migrate.command.explain import explain, list_codes, list_dialects
 
     if request.explain:
         explain(request.explain, out)
-    else:
+    elif request.list_codes:
         list_codes(out)
+    else:
+        list_dialects(out)
     return 0
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 
+from migrate.dialects import signs_for
 from migrate.model import (
     FileFailed,
     FileUnchanged,
@@ -26,7 +27,7 @@ def convert_source(
     `path` is only for the report. `module_source` finds the text of a module that the file imports, for legacy names
     that are re-exported; without it those are not seen. Never raises: what goes wrong is a FileFailed.
     """
-    if not may_hold_rules(source, options.legacy_modules):
+    if not may_hold_rules(source, signs_for(options)):
         return FileUnchanged(path)
     # the rest of the tool, only where needed
     from migrate.conversion.whole_file import GateFailure, rewrite_file

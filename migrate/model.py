@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from migrate.defaults import LEGACY_MODULES as LEGACY_MODULES
 from migrate.options import Options as Options
 
 #: Given (level, dotted name) of an import in the file, the source of that module, or None where it cannot be found.

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from migrate.defaults import DIALECTS, LEGACY_MODULES, RUNTIME
+from migrate.defaults import RUNTIME
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -61,8 +61,17 @@ def flags_of(name: str, option: Declared) -> tuple[str, ...]:
 class Options:
     """What a user can choose about a conversion; which files, and how to print, is not in here."""
 
+    dialects: tuple[str, ...] = option(
+        (),
+        CONVERT,
+        "Convert rules of this legacy language only; --list-dialects names them. Repeatable.",
+        "--dialect",
+        metavar="NAME,...",
+        word="dialect",
+        repeated=True,
+    )
     legacy_modules: tuple[str, ...] = option(
-        LEGACY_MODULES,
+        (),
         CONVERT,
         "A module whose adjoint, pullback ... are the legacy ones, beside zygote_rules and zygote. "
         "Repeatable.",
@@ -108,9 +117,6 @@ class Options:
 class Settings(Options):
     """What a settings file may say: its keys are these fields, with `-` for `_`."""
 
-    dialects: tuple[str, ...] = option(
-        DIALECTS, "", "The legacy languages to convert.", word="dialect"
-    )
     exclude: tuple[str, ...] = option(
         (),
         FILES,

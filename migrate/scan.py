@@ -1,62 +1,88 @@
-"""Tests the bytes of a file for the names of the legacy language; imports nothing but `re`.
+"""Tests the bytes of a file for the signs of a legacy language; imports nothing but `re`.
 
-This goes over every byte of every file, so it decides how long a run over a large tree takes. Python finds a single
-byte ten times faster than a word: a word with a rare letter is looked for by that letter.
+This goes over every byte of every file, so it decides how long a run over a large tree takes. Python
+finds a single byte ten times faster than a word: a word with a rare letter is looked for by that letter.
 """
 
 from __future__ import annotations
 
 import re
 from functools import lru_cache
+from typing import NamedTuple
 
-_WORDS = (b"adjoint", b"nograd", b"literal_get", b"dropgrad", b"accum", b"ignore", b"hook")
-_REEXPORT = re.compile(rb"from\s+[\w.]+\s+import\s+(?:\([^)]*|[^\n(]*)\badjoint\b")
-_DECORATOR = re.compile(rb"(?m)^[ \t]*@[\w.]*\badjoint\b")
 _RARE = b"jz"  # each is one byte in a thousand of Python source
 
 
-def may_hold_rules(source: bytes, legacy_modules: tuple[str, ...]) -> bool:
-    """Whether the bytes may hold something to convert: a legacy module is named, or `adjoint` is imported from anywhere."""
-    if names_a_module(source, legacy_modules):
-        return any(word in source for word in _WORDS)
-    return _found_by_letter(source, b"adjoint", b"j", 2) and (
-        _REEXPORT.search(source) is not None or _DECORATOR.search(source) is not None
-    )
+class Signs(NamedTuple):
+    """What a file with rules of one language has: a module's name and a word, or a name handed on."""
+
+    words: tuple[bytes, ...]
+    modules: tuple[bytes, ...]  # as much of each name as every file has that imports it
+    handed_on: bytes = b""
 
 
-def names_a_module(source: bytes, legacy_modules: tuple[str, ...]) -> bool:
-    """Whether one of the legacy modules is named."""
-    by_letter, whole = _names(legacy_modules)
-    for word in whole:
-        if word in source:
-            return True
-    for word, letter, offset in by_letter:
-        if _found_by_letter(source, word, letter, offset):
+def may_hold_rules(source: bytes, languages: tuple[Signs, ...]) -> bool:
+    """Whether the bytes may hold something to convert: a module of a language is named, or a name of it imported."""
+    for signs in languages:
+        if names_a_module(source, signs.modules):
+            if any(word in source for word in signs.words):
+                return True
+        elif signs.handed_on and _is_handed_on(source, signs.handed_on):
             return True
     return False
 
 
+def names_one(source: bytes, languages: tuple[Signs, ...]) -> bool:
+    """Whether a module of one of the languages is named."""
+    return any(names_a_module(source, signs.modules) for signs in languages)
+
+
+def names_a_module(source: bytes, modules: tuple[bytes, ...]) -> bool:
+    """Whether one of these modules is named."""
+    by_letter, whole = _names(modules)
+    for word in whole:
+        if word in source:
+            return True
+    return any(_found_by_letter(source, *word) for word in by_letter)
+
+
+def _is_handed_on(source: bytes, name: bytes) -> bool:
+    """Whether a name is imported from anywhere, or decorates something."""
+    word, imported, decorates = _looks_of(name)
+    if not (word in source if isinstance(word, bytes) else _found_by_letter(source, *word)):
+        return False
+    return imported.search(source) is not None or decorates.search(source) is not None
+
+
+@lru_cache(maxsize=16)
+def _looks_of(
+    name: bytes,
+) -> tuple[bytes | tuple[bytes, bytes, int], re.Pattern[bytes], re.Pattern[bytes]]:
+    imported = rb"from\s+[\w.]+\s+import\s+(?:\([^)]*|[^\n(]*)\b%s\b" % name
+    return (
+        _by_letter(name),
+        re.compile(imported),
+        re.compile(rb"(?m)^[ \t]*@[\w.]*\b%s\b" % name),
+    )
+
+
 @lru_cache(maxsize=64)
 def _names(
-    legacy_modules: tuple[str, ...],
+    modules: tuple[bytes, ...],
 ) -> tuple[tuple[tuple[bytes, bytes, int], ...], tuple[bytes, ...]]:
     """What to look for, by a rare letter or whole; of two names of which one is a part of the other, the part."""
-    names = set()
-    for module in legacy_modules:
-        head, _, last = module.rpartition(".")
-        # a module of the user's may be imported relatively, by its last part alone
-        names.add((head if module == "rules_runtime.legacy" else last).encode())
-    by_letter = []
-    whole = []
-    for name in sorted(names):
-        if any(other != name and other in name for other in names):
-            continue
-        offset = next((at for at, byte in enumerate(name) if byte in _RARE), None)
-        if offset is None:
-            whole.append(name)
-        else:
-            by_letter.append((name, name[offset : offset + 1], offset))
-    return tuple(by_letter), tuple(whole)
+    kept = [n for n in sorted(set(modules)) if not any(o != n and o in n for o in modules)]
+    found = [_by_letter(name) for name in kept]
+    return (
+        tuple(one for one in found if isinstance(one, tuple)),
+        tuple(one for one in found if isinstance(one, bytes)),
+    )
+
+
+def _by_letter(word: bytes) -> bytes | tuple[bytes, bytes, int]:
+    """The word with its rare letter and where that stands; the word alone where it has none."""
+    offset = next((at for at, byte in enumerate(word) if byte in _RARE), None)
+    return word if offset is None else (word, word[offset : offset + 1], offset)
 
 
 def _found_by_letter(source: bytes, word: bytes, letter: bytes, offset: int) -> bool:

@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from migrate.command.errors import Stop
-from migrate.defaults import DIALECTS
 from migrate.options import Declared, Settings, declared
 
 OWN_FILE = "rrule-migrate.toml"
@@ -150,14 +149,16 @@ def check_words(option: Declared, value: Any, place: str, key: str = "") -> None
 
         check_codes(words, where)
     if option.word == "dialect":
+        from migrate.dialects import names
+
         for name in words:
-            if name not in DIALECTS:
+            if name not in names():
                 raise ConfigError(
-                    f"{place}: unknown dialect {name!r}{_nearest(name, DIALECTS, 'dialects')}"
+                    f"{place}: unknown dialect {name!r}{_nearest(name, names(), 'dialects')}"
                 )
         if not words:
             raise ConfigError(
-                f"{where} must name at least one of {', '.join(DIALECTS)}; "
+                f"{where} must name at least one of {', '.join(names())}; "
                 "to leave files alone, use exclude"
             )
     if option.word == "module" and (wrong := [one for one in words if not is_module_name(one)]):

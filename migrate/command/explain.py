@@ -1,4 +1,4 @@
-"""Prints what a message code means, with its example, and the list of all codes."""
+"""Prints what a message code means, with its example, and the lists of all codes and dialects."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from migrate.codes import CODES
 from migrate.command.errors import Stop
 from migrate.command.terminal import Stream
+from migrate.dialects import first_line, load, names
 
 
 def explain(name: str, out: Stream) -> None:
@@ -33,6 +34,13 @@ def explain(name: str, out: Stream) -> None:
 def list_codes(out: Stream) -> None:
     for line in lines(out):
         out.line(line)
+
+
+def list_dialects(out: Stream) -> None:
+    """Every legacy language that is read, and what it is."""
+    for name in names():
+        asked = "" if load(name).by_default else f" (with --dialect {name} only)"
+        out.line(f"{out.paint(name, 'cyan')} {first_line(name)}{asked}")
 
 
 def lines(out: Stream) -> Iterator[str]:

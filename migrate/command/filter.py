@@ -35,12 +35,13 @@ def _planned(run: Run, name: str, source: bytes) -> Outcome:
     from migrate.command.discover import Discovery
     from migrate.command.plan import plan_file
     from migrate.command.search import job_for
+    from migrate.dialects import signs_for
     from migrate.scan import may_hold_rules
 
     request = run.request
     finder = Finder(request.config, request.given)
     config = finder.nearest(os.path.realpath(os.path.dirname(os.path.abspath(name))))
-    if not may_hold_rules(source, config.settings.legacy_modules):
+    if not may_hold_rules(source, signs_for(config.settings)):
         return FileUnchanged(name)
     if request.stdin_filename:
         discovery = Discovery(finder, request.given.get("exclude", ()))

@@ -15,6 +15,7 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
+from migrate.dialects import signs_for
 from migrate.model import (
     FileConverted,
     FileFailed,
@@ -246,7 +247,7 @@ def _masked(cell: Cell, options: Options, number: int) -> _Masked:
             continue
         hidden.append((lines[at], line))
     text = "\n".join(lines)
-    if _is_python(text) or may_hold_rules(source.encode(), options.legacy_modules):
+    if _is_python(text) or may_hold_rules(source.encode(), signs_for(options)):
         return _Masked(text, tuple(hidden))
     return _blank(source, number)
 

@@ -168,6 +168,7 @@ class Request:
         None, HELP, "Say what a code means, with an example.", metavar="CODE", word="code"
     )
     list_codes: bool = option(False, HELP, "List all codes.")
+    list_dialects: bool = option(False, HELP, "List the legacy languages that are read.")
 
     @property
     def mode(self) -> str:

@@ -10,7 +10,8 @@ from migrate.command.config import Finder
 from migrate.command.discover import Discovery, Skipped
 from migrate.command.errors import Stop
 from migrate.command.files import read_bytes, why_unreadable
-from migrate.scan import may_hold_rules, names_a_module
+from migrate.dialects import signs_for
+from migrate.scan import Signs, may_hold_rules, names_one
 
 if TYPE_CHECKING:
     from migrate.command.config import Config
@@ -41,7 +42,7 @@ class Search:
         self.skip = skip
         self.tell = tell
         self.looked_at = 0
-        self._reexports: dict[tuple[str, ...], Reexports] = {}
+        self._reexports: dict[tuple[Signs, ...], Reexports] = {}
 
     def candidates(self) -> Iterator[Candidate]:
         request = self.request
@@ -56,7 +57,7 @@ class Search:
             for failure in batch.failed:
                 self.tell(failure)
             self.looked_at += len(batch.paths)
-            legacy = batch.config.settings.legacy_modules
+            legacy = signs_for(batch.config.settings)
             for path in batch.paths:
                 try:
                     source = read_bytes(path)
@@ -76,9 +77,9 @@ class Search:
 
                     self.tell(FileUnchanged(path))
 
-    def _can_hold(self, path: str, source: bytes, legacy: tuple[str, ...]) -> bool:
+    def _can_hold(self, path: str, source: bytes, legacy: tuple[Signs, ...]) -> bool:
         """The second, dearer test, for the few files that pass the first."""
-        if names_a_module(source, legacy):
+        if names_one(source, legacy):
             return True
         from migrate.command.reexports import Reexports
 

@@ -8,6 +8,7 @@ from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 from functools import cached_property
 
+from migrate.dialects.zygote import modules
 from migrate.dialects.zygote.find import (
     Found,
     NoGrad,
@@ -90,7 +91,9 @@ def _rewrite(
 ) -> tuple[FileConverted | FileUnchanged, Source | None]:
     """The outcome for a file that is parsed, and its new text parsed."""
     scopes = analyse_scopes(source.tree)
-    legacy = find_legacy_names(source.tree, scopes, options.legacy_modules, module_source)
+    legacy = find_legacy_names(
+        source.tree, scopes, (*modules, *options.legacy_modules), module_source
+    )
     if not legacy:
         return FileUnchanged(path), None
     file = _File(data, path, options, source, scopes, legacy)

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from migrate.defaults import LEGACY_MODULES
+from migrate.dialects import signs
 from migrate.scan import may_hold_rules
 
 
@@ -22,7 +22,7 @@ from migrate.scan import may_hold_rules
     ],
 )
 def test_nothing_to_do(text: bytes) -> None:
-    assert not may_hold_rules(text, LEGACY_MODULES)
+    assert not may_hold_rules(text, signs((), ()))
 
 
 @pytest.mark.parametrize(
@@ -50,13 +50,13 @@ def test_nothing_to_do(text: bytes) -> None:
     ],
 )
 def test_something_to_do(text: bytes) -> None:
-    assert may_hold_rules(text, LEGACY_MODULES)
+    assert may_hold_rules(text, signs((), ()))
 
 
 def test_configured_modules() -> None:
     text = b"from ..compat import vjp\nvjp.adjoint"
-    assert not may_hold_rules(text, LEGACY_MODULES)
-    assert may_hold_rules(text, (*LEGACY_MODULES, "my.pkg.compat"))
+    assert not may_hold_rules(text, signs((), ()))
+    assert may_hold_rules(text, signs((), ("my.pkg.compat",)))
 
 
 def test_a_file_without_candidates_loads_neither_libcst_nor_rich() -> None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from migrate.scan import _found_by_letter, names_a_module
+from migrate.dialects import signs
+from migrate.scan import _found_by_letter, names_one
 
 WORDS = [(b"adjoint", b"j", 2), (b"zygote", b"z", 0), (b"topaz", b"z", 4)]
 
@@ -24,7 +25,7 @@ def test_by_letter_as_by_word(word: tuple[bytes, bytes, int], pieces: list[bytes
 
 
 def test_names_of_modules() -> None:
-    modules = ("zygote_rules", "zygote", "rules_runtime.legacy", "my.pkg.compat", "jz")
+    languages = signs(("zygote",), ("my.pkg.compat", "jz"))
     for text in (
         b"import zygote_rules",
         b"rules_runtime",
@@ -33,6 +34,6 @@ def test_names_of_modules() -> None:
         b"x jz",
         b"jz",
     ):
-        assert names_a_module(text, modules), text
+        assert names_one(text, languages), text
     for text in (b"", b"zygot", b"import rules", b"j", b"z", b"my.pkg"):
-        assert not names_a_module(text, modules), text
+        assert not names_one(text, languages), text

@@ -6,11 +6,11 @@ import ast
 import textwrap
 
 from migrate.convert import convert_source
+from migrate.dialects.zygote import modules as LEGACY_MODULES
 from migrate.dialects.zygote.find import Found, find
 from migrate.dialects.zygote.legacy_names import LegacyNames, find_legacy_names
 from migrate.dialects.zygote.module import ModuleView
 from migrate.model import (
-    LEGACY_MODULES,
     FileConverted,
     FileUnchanged,
     ModuleSource,

@@ -24,12 +24,9 @@ from tests.support import variants  # noqa: E402
 def convert(path: Path, extra: tuple[str, ...] = ()):
     """The outcome of `convert_source` for the file at `path`, with module sources looked up beside it."""
     from migrate import convert as module
-    from migrate.defaults import LEGACY_MODULES
     from migrate.model import Options
 
-    return module.convert_source(
-        path.read_bytes(), str(path), Options(legacy_modules=(*LEGACY_MODULES, *extra))
-    )
+    return module.convert_source(path.read_bytes(), str(path), Options(legacy_modules=extra))
 
 
 def classify(after: str) -> str:
@@ -96,11 +93,10 @@ def report(path: Path, options: argparse.Namespace) -> tuple[dict[str, int], lis
         if case.test_rrule
     ]
     from migrate.convert import convert_source
-    from migrate.defaults import LEGACY_MODULES
     from migrate.model import Options
 
     again = convert_source(
-        outcome.after, str(path), Options(legacy_modules=(*LEGACY_MODULES, *options.legacy_module))
+        outcome.after, str(path), Options(legacy_modules=tuple(options.legacy_module))
     )
     if type(again).__name__ != "FileUnchanged":
         problems.append(f"converting again gives {type(again).__name__}")

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from migrate.convert import convert_source
-from migrate.model import LEGACY_MODULES, FileConverted, FileFailed, Options
+from migrate.model import FileConverted, FileFailed, Options
 from tests.support import variants
 from tests.support.reshaped import SHAPES, reshaped
 
@@ -30,7 +30,7 @@ def check(stem: str, shape: type) -> None:
     if text is None:
         return
     source = text.encode()
-    modules = (*LEGACY_MODULES, *EXPECTED[stem].get("legacy_modules", ()))
+    modules = tuple(EXPECTED[stem].get("legacy_modules", ()))
     outcome = convert_source(source, str(path), Options(legacy_modules=modules))
     assert not isinstance(outcome, FileFailed), outcome
     if isinstance(outcome, FileConverted):

@@ -11,7 +11,7 @@ import re
 from dataclasses import dataclass, field
 from typing import Any, Protocol, runtime_checkable
 
-from migrate.defaults import LEGACY_MODULES
+from migrate.dialects.zygote import modules as OWN_MODULES
 from migrate.model import ModuleSource
 from migrate.syntax.scopes import DefNode, Scopes, Variable, analyse_scopes
 from migrate.syntax.source import quiet_parser
@@ -261,7 +261,7 @@ def _module_from(
 def _configured(name: str | None, modules: tuple[str, ...]) -> str | None:
     """The module, configured by its full name, that a relative import of its last parts means."""
     for module in modules:
-        if module not in LEGACY_MODULES and (module == name or module.endswith(f".{name}")):
+        if module not in OWN_MODULES and (module == name or module.endswith(f".{name}")):
             return module
     return None
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from migrate.command.config import Config, ConfigError, Finder
-from migrate.defaults import LEGACY_MODULES
+from migrate.dialects import names
 from migrate.options import Settings
 from tests.support.command import RULE, Command
 
@@ -40,7 +40,7 @@ def test_every_key(folder: Path) -> None:
 exclude = ["gen/"]
 force-exclude = true
 gitignore = false
-dialects = ["adjoint"]
+dialects = ["zygote"]
 legacy-modules = ["my.compat"]
 runtime = "rt"
 select = ["RM2"]
@@ -57,8 +57,8 @@ mark = true
             exclude=("gen/",),
             force_exclude=True,
             gitignore=False,
-            dialects=("adjoint",),
-            legacy_modules=(*LEGACY_MODULES, "my.compat"),
+            dialects=("zygote",),
+            legacy_modules=("my.compat",),
             runtime="rt",
             select=("RM2",),
             ignore=("RM4",),
@@ -77,9 +77,9 @@ mark = true
         ("select = 'RM1'", 'select must be a list of strings, such as ["a", "b"]'),
         ("mark = 1", "mark must be true or false, not 1"),
         ("runtime = []", "runtime must be a string"),
-        ("dialects = ['adjiont']", "unknown dialect 'adjiont'; did you mean 'adjoint'?"),
-        ("dialects = ['julia']", "unknown dialect 'julia'; the dialects are adjoint"),
-        ("dialects = []", "dialects must name at least one of adjoint"),
+        ("dialects = ['zygoet']", "unknown dialect 'zygoet'; did you mean 'zygote'?"),
+        ("dialects = ['julia']", f"unknown dialect 'julia'; the dialects are {', '.join(names())}"),
+        ("dialects = []", f"dialects must name at least one of {', '.join(names())}"),
         ("select = ['RM9x']", "select: no code begins with 'RM9x'; rrule-migrate --list-codes"),
         ("runtime = 'my rt'", "runtime: 'my rt' is no name of a module"),
         ("legacy-modules = ['a', '1.b']", "legacy-modules: '1.b' is no name of a module"),

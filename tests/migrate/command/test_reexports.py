@@ -10,10 +10,11 @@ import pytest
 from migrate.command.plan import Job
 from migrate.command.pool import plan_all
 from migrate.command.reexports import Reexports
+from migrate.dialects import signs
 from migrate.model import FileConverted, Options
 from tests.support.command import RULE, Command
 
-LEGACY = ("zygote_rules", "zygote", "rules_runtime.legacy")
+LEGACY = signs(("zygote",), ())
 
 
 def laid_out(folder: Path, files: dict[str, str]) -> None:

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
         AmbiguousRuleError,
         ChangedArrayError,
         ConfigError,
+        MissingRuleError,
         NotImplementedTangentError,
         ProjectionError,
         RuleError,
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
         TangentError,
         WrongTangentError,
     )
+    from .inner_products import dot, norm
     from .kernels.memory import release_memory
     from .legacy_rules import from_legacy_rule
     from .projection import ProjectTo
@@ -55,6 +57,7 @@ __all__ = [
     "HasForwardMode",
     "HasReverseMode",
     "InplaceableThunk",
+    "MissingRuleError",
     "NoForwardMode",
     "NoReverseMode",
     "NoTangent",
@@ -75,6 +78,7 @@ __all__ = [
     "add",
     "add_inplace",
     "debug_mode",
+    "dot",
     "entries_from_legacy",
     "from_legacy",
     "from_legacy_rule",
@@ -85,6 +89,7 @@ __all__ = [
     "jacobian",
     "no_rrule",
     "non_differentiable",
+    "norm",
     "profile",
     "pullback",
     "release_memory",
@@ -105,8 +110,9 @@ _NAMES_OF = {
     "bridge": "entries_from_legacy from_legacy to_legacy",
     "config": "HasForwardMode HasReverseMode NoForwardMode NoReverseMode RuleConfig",
     "define": "hook ignore_derivatives non_differentiable scalar_rule",
-    "errors": "AmbiguousRuleError ChangedArrayError ConfigError NotImplementedTangentError ProjectionError RuleError "
-    "RulesError TangentError WrongTangentError",
+    "errors": "AmbiguousRuleError ChangedArrayError ConfigError MissingRuleError NotImplementedTangentError "
+    "ProjectionError RuleError RulesError TangentError WrongTangentError",
+    "inner_products": "dot norm",
     "kernels.memory": "release_memory",
     "legacy_rules": "from_legacy_rule",
     "projection": "ProjectTo",

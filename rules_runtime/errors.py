@@ -27,6 +27,10 @@ class RuleError(RulesError, TypeError):
     """A rule is written wrongly: it cannot be registered, or it returned what no rule may return."""
 
 
+class MissingRuleError(RulesError, NotImplementedError):
+    """A function was called with a traced value and there is no rule for it."""
+
+
 class WrongTangentError(RulesError, ValueError):
     """A rule gave a tangent that cannot be one of its argument; `debug_mode` looks for these."""
 

@@ -134,7 +134,8 @@ class Tangent(AbstractTangent, Generic[P]):
     iterates by the keys that were given, as a dict does. `in`, `get`, `keys`, `items` and `values` are
     about what was given. The tangent of a bound method is that of its instance.
 
-    Tangents add by part, also those of a class and a subclass, and can be multiplied by scalars.
+    Tangents add by part, also those of a class and a subclass, and can be multiplied by scalars. Added to
+    what they are a tangent of they move it: `p - 0.1 * t` is of the type of `p`.
 
     Raises `TangentError` (a `TypeError`) where the arguments do not fit the kind of `P`.
 
@@ -294,6 +295,10 @@ class Tangent(AbstractTangent, Generic[P]):
             name, n = type(self).__name__, len(parts)
             raise IndexError(f"{name} of {n} parts has no part {key}") from None
 
+    def __dir__(self) -> list[str]:
+        names = () if self._kind == _POSITIONS else (*self._names, *self._parts)
+        return sorted({*super().__dir__(), *(name for name in names if isinstance(name, str))})
+
     def __len__(self) -> int:
         return len(self._names) if self._kind == _NAMED else len(self._parts)
 
@@ -368,17 +373,20 @@ class Tangent(AbstractTangent, Generic[P]):
             return _add_tangents(self, other)
         if isinstance(other, AbstractZero):
             return self
-        return NotImplemented
+        return NotImplemented if hasattr(type(other), "__radd__") else _moved(other, self)
 
     def __radd__(self, other: Any) -> Any:
         if isinstance(other, (int, float)) and other == 0:
             return self  # the start of sum()
-        return NotImplemented
+        return _moved(other, self)
 
     def __sub__(self, other: Any) -> Any:
         if isinstance(other, (Tangent, AbstractZero)):
             return self + (-other)
         return NotImplemented
+
+    def __rsub__(self, other: Any) -> Any:
+        return _moved(other, -self)
 
     def __mul__(self, other: Any) -> Any:
         if _is_scalar(other):
@@ -438,6 +446,15 @@ class Tangent(AbstractTangent, Generic[P]):
 _set_parts = Tangent.__dict__["_parts"].__set__  # the slot, past the __setattr__ that forbids it
 
 _missing: Any = type("_Missing", (), {"__slots__": (), "__repr__": lambda self: "<missing>"})()
+
+
+def _moved(x: Any, tangent: Tangent[Any]) -> Any:
+    """`x + tangent` for a primal value `x`."""
+    if isinstance(x, (int, float, complex, str, np.ndarray, np.generic, AbstractTangent)):
+        return NotImplemented
+    from .moving import moved
+
+    return moved(x, tangent)
 
 
 def _scaled(a: Any, b: Any) -> Any:

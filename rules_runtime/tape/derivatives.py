@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -17,9 +17,12 @@ from .tracer import Tracer, primal
 
 ndarray = np.ndarray
 _config = TapeConfig()
+Y = TypeVar("Y")
 
 
-def pullback(f: Callable[..., Any], *args: Any, **kwargs: Any) -> tuple[Any, Callable[[Any], Any]]:
+def pullback(
+    f: Callable[..., Y], *args: Any, **kwargs: Any
+) -> tuple[Y, Callable[[Any], tuple[Any, ...]]]:
     """`(y, back)`: the value `f(*args, **kwargs)`, and the function that takes a cotangent of it back to the arguments.
 
     `back(dy)` gives a tuple with one gradient for each of `args`, in the shape of that argument: arrays for arrays (real
@@ -46,27 +49,38 @@ def differentiate(f: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tupl
 def gradient(f: Callable[..., Any], *args: Any) -> tuple[Any, ...]:
     """The gradient of a function with one real number as result: a tuple with one entry for each argument.
 
+    Raises `TypeError` where the result is no real number, or no argument holds a floating point number.
+
     >>> gradient(lambda x: np.sum(x**2), np.array([1.0, 2.0]))
     (array([2., 4.]),)
     """
     return value_and_gradient(f, *args)[1]
 
 
-def value_and_gradient(f: Callable[..., Any], *args: Any) -> tuple[Any, tuple[Any, ...]]:
+def value_and_gradient(f: Callable[..., Y], *args: Any) -> tuple[Y, tuple[Any, ...]]:
     """`(f(*args), gradients)`, where `f` gives one real number and `gradients` has one entry for each argument.
 
     Entries are as those of `pullback`'s `back`. What the forward pass kept is released on the way back.
 
-    Raises `TypeError` where the result is no real number.
+    Raises `TypeError` where the result is no real number, or no argument holds a floating point number.
 
     >>> value_and_gradient(lambda x, y: x * y, 2.0, 3.0)
     (6.0, (3.0, 2.0))
     """
-    trace = Trace(_config, f, args, {})
-    y = trace.y
+    trace = Trace(_config, f, args, {}, _nothing_to_differentiate)
+    y: Any = trace.y
     if type(y) is not np.float64 and type(y) is not float:
         _check_real_number(primal(y))
     return y, trace.gradients_of_number()
+
+
+def _nothing_to_differentiate(args: tuple[Any, ...]) -> None:
+    if args:
+        given = ", ".join(map(_described, args))
+        raise TypeError(
+            f"there is nothing to differentiate: no argument has a floating point number ({given}). "
+            "Write 3.0 for 3, x.astype(float) for an array of integers."
+        )
 
 
 def _check_real_number(y: Any) -> None:
@@ -84,7 +98,7 @@ def _check_real_number(y: Any) -> None:
 
 def _described(y: Any) -> str:
     if isinstance(y, ndarray):
-        return f"an array of shape {y.shape}"
+        return f"an array of shape {y.shape}" + ("" if y.dtype.kind in "fc" else f" of {y.dtype}")
     return f"a {type(y).__name__}"
 
 
@@ -107,7 +121,7 @@ def jacobian(f: Callable[..., Any], x: Any) -> Any:
     array([[3., 0., 1.],
            [0., 3., 2.]])
     """
-    trace = Trace(_config, f, (x,), {})
+    trace = Trace(_config, f, (x,), {}, _nothing_to_differentiate)
     y = trace.y
     if not is_leaf(y):
         if parts_of(y) is None:

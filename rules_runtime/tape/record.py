@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from ..callees import call_of
-from ..errors import RuleError, RulesError, TangentError, WrongTangentError
+from ..errors import MissingRuleError, RuleError, TangentError, WrongTangentError
 from ..forms import FORMS, FORMULAS, POSITIONS, Form, Spec
 from ..kernels.others import is_other
 from ..registry import rrule
@@ -42,10 +42,6 @@ from .sweep import FORM, INTO, PART
 from .tracer import Tape, Tracer, primal, tracer
 
 ndarray = np.ndarray
-
-
-class MissingRuleError(RulesError, NotImplementedError):
-    """A function was called with a traced value and there is no rule for it."""
 
 
 OVERRIDDEN: set[Any] = (

@@ -38,7 +38,15 @@ class Trace:
 
     __slots__ = ("args", "callee_places", "f", "first", "outputs", "places", "tape", "y")
 
-    def __init__(self, config: Any, f: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+    def __init__(
+        self,
+        config: Any,
+        f: Any,
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+        refuse: Callable[[tuple[Any, ...]], None] | None = None,
+    ) -> None:
+        """`refuse(args)` is called where there is nothing to differentiate by, before `f` is."""
         make = watching.get()
         self.tape = tape = Tape(config) if make is None else make(config)
         self.f, self.args = f, args
@@ -53,6 +61,7 @@ class Trace:
             is_function = type(f) is FunctionType
             if not is_function and parts(f):
                 callee, self.callee_places = _traced(f, tape)
+            start = len(tape)
             traced = []
             self.places: list[Tree] = []  # of the arguments' leaves on the tape
             for x in args:
@@ -70,6 +79,8 @@ class Trace:
                     self.places.append(places)
                     traced.append(x)
             self.first = len(tape)
+            if self.first == start and refuse is not None:
+                refuse(args)
             y = NotImplemented
             if id(f) in _rules if is_function else has_rule(f):
                 y = try_rule(tape, callee, tuple(traced), kwargs)

@@ -22,6 +22,8 @@ from .failures import Problem, RuleTestFailure, call_text, callable_name, shown
 from .parts import Path, is_differentiable, leaves, mapped, replaced, spoken
 from .reading import Reading, read_tangent
 
+__tracebackhide__ = True  # pytest shows the line of the test, not how the tester came to fail
+
 _NOT_GIVEN: Any = object()
 
 

@@ -61,3 +61,24 @@ def test_a_rule_can_be_registered_without_the_library_or_the_tape() -> None:
         [sys.executable, "-c", code], cwd=root, check=True, capture_output=True, text=True
     )
     assert run.stdout.strip() == "[]"
+
+
+def test_types_that_users_see(tmp_path: Path) -> None:
+    api = pytest.importorskip("mypy.api")
+    source = tmp_path / "typed.py"
+    source.write_text(
+        "from collections.abc import Callable\n"
+        "from typing import Any, assert_type\n"
+        "from rules_runtime import MissingRuleError, gradient, pullback, value_and_gradient\n"
+        "def loss(x: float, name: str) -> float: return x * len(name)\n"
+        "value, gradients = value_and_gradient(loss, 2.0, 'name')\n"
+        "assert_type(value, float)\n"
+        "assert_type(gradients, tuple[Any, ...])\n"
+        "assert_type(gradient(loss, 2.0, 'name'), tuple[Any, ...])\n"
+        "y, back = pullback(lambda x: str(x), 2.0)\n"
+        "assert_type(y, str)\n"
+        "assert_type(back, Callable[[Any], tuple[Any, ...]])\n"
+        "assert issubclass(MissingRuleError, NotImplementedError)\n"
+    )
+    out, errors, status = api.run(["--strict", str(source)])
+    assert (status, errors) == (0, ""), out

@@ -655,3 +655,9 @@ def test_map_applies_to_every_part(parts: list[Any], k: float) -> None:
     t = Tangent[list](*parts)
     assert list(map(np.shape, t.map(lambda x: k * x))) == list(map(np.shape, parts))
     assert t.map(lambda x: k * x) == k * t
+
+
+def test_dir_lists_the_fields() -> None:
+    assert {"a", "b", "keys"} <= set(dir(Tangent[Foo](a=1.0)))
+    assert {"a", "items"} <= set(dir(Tangent[dict]({"a": 1.0, 3: 2.0})))
+    assert "a" not in dir(Tangent[tuple](1.0))

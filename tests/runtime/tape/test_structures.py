@@ -20,6 +20,8 @@ from rules_runtime import (
     ZeroTangent,
     debug_mode,
     gradient,
+    hessian,
+    jacobian,
     pullback,
     rrule,
     rrule_via_ad,
@@ -357,3 +359,39 @@ def test_thunks_that_a_function_returns_are_computed() -> None:
     np.testing.assert_allclose(dx, np.ones((2, 2)) @ b)
     (dx,) = back({"thunk": None, "tangent": Tangent[tuple](np.ones((2, 2)))})
     np.testing.assert_allclose(dx, b @ np.ones((2, 2)))
+
+
+NOT_MOVABLE = [
+    3,
+    np.arange(3),
+    True,
+    "text",
+    (1, "a"),
+    {"a": np.arange(3)},
+    None,
+    len,
+    [],
+    np.int8(3),
+]
+
+
+@pytest.mark.parametrize("x", NOT_MOVABLE, ids=repr)
+def test_where_no_argument_can_be_differentiated_it_is_an_error(x: Any) -> None:
+    def never_called(*args: Any) -> Any:
+        raise AssertionError
+
+    for differentiate in (gradient, value_and_gradient, jacobian, hessian):
+        with pytest.raises(TypeError, match=r"3\.0.*\.astype\(float\)"):
+            differentiate(never_called, x)  # type: ignore[operator]
+    with pytest.raises(TypeError, match=r"int, .*str"):
+        gradient(never_called, 3, "text")
+    with pytest.raises(TypeError, match="nothing to differentiate"):
+        gradient(
+            Layer(np.ones((3, 3)), 0.0), np.arange(3)
+        )  # the function's own fields are not asked for
+    assert gradient(lambda x, y: 2.0 * y, x, 1.0) == (NoTangent(), 2.0)
+    assert pullback(lambda x: 1.0, x)[1](1.0) == (NoTangent(),)
+
+
+def test_of_no_arguments_there_is_no_gradient() -> None:
+    assert value_and_gradient(lambda: 3.0) == (3.0, ())

@@ -617,3 +617,21 @@ def test_all_problems_are_in_the_exception():
         "argument 2 (y)",
     ]
     assert isinstance(caught.value, AssertionError)
+
+
+def test_pytest_shows_the_users_lines_alone() -> None:
+    def halved(x: Any) -> Any:
+        return x / 2
+
+    @rrule.register(halved)
+    def rrule_halved(_: Any, x: Any) -> Any:
+        return x / 2, lambda dy: (NoTangent(), dy)
+
+    def raises(x: Any) -> Any:
+        raise KeyError(x)
+
+    for f in (halved, abs, raises):
+        with pytest.raises(Exception, match=r".") as caught:
+            test_rrule(f, 2.0)
+        shown = caught.traceback.filter(caught)
+        assert {str(entry.path) for entry in shown} == {__file__}

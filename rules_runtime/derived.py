@@ -11,7 +11,7 @@ from .kernels.broadcast import unbroadcast
 from .projection import ProjectTo
 from .pullbacks import Handover, Pullback
 from .structure import can_be_perturbed
-from .tangents import NoTangent, NotImplementedTangent
+from .tangents import AbstractZero, NoTangent, NotImplementedTangent
 from .thunks import Thunk, unthunk
 
 _no_tangent = NoTangent()
@@ -56,6 +56,8 @@ def _is_active(x: Any) -> bool:
 
 def _fitted(dx: Any, x: Any) -> Any:
     """The cotangent of one argument, summed to its shape and projected."""
+    if isinstance(dx, AbstractZero):
+        return dx
     if not isinstance(x, (np.ndarray, np.generic, float, complex)):
         return ProjectTo(x)(dx)
     return ProjectTo(x)(unbroadcast(unthunk(dx), np.shape(x)))

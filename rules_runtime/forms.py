@@ -17,7 +17,7 @@ import numpy as np
 from .errors import NotImplementedTangentError
 from .kernels.broadcast import unbroadcast
 from .kernels.others import like
-from .tangents import AbstractZero, NoTangent, Tangent
+from .tangents import AbstractZero, NoTangent, Tangent, ZeroTangent
 
 Vjp = Callable[..., Any]
 
@@ -115,6 +115,11 @@ class Unknown:
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         raise NotImplementedTangentError(f"this derivative is not implemented: {self.why}")
+
+
+def nothing(g: Any, y: Any, *args: Any, **kwargs: Any) -> Any:
+    """In the place of a vjp: the result does not move with this argument, a condition or a shape."""
+    return ZeroTangent()
 
 
 FORMS: dict[Any, Form] = {}

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ..forms import constant, elementwise, primal
+from ..forms import constant, elementwise, nothing, primal
 from ..kernels.elementwise import UNARY, times
 from ..kernels.products import conj
 
@@ -155,7 +155,7 @@ def _where_y(g: Any, z: Any, condition: Any, x: Any, y: Any) -> Any:
     return np.where(condition, 0.0, g)
 
 
-elementwise(np.where, None, _where_x, _where_y, needs="0")
+elementwise(np.where, nothing, _where_x, _where_y, needs="0")
 
 
 def _limits(a_min: Any, a_max: Any, kwargs: Any) -> tuple[Any, Any]:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from rules_runtime.forms import derivative, primal
+from rules_runtime.kernels.broadcast import unbroadcast
 from rules_runtime.kernels.others import like
 from rules_runtime.rules.linalg_spectral import adjoint
 from rules_runtime.tangents import AbstractZero
@@ -16,17 +17,21 @@ from rules_runtime.tangents import AbstractZero
 
 
 def polyval_vjp_p(g: Any, y: Any, p: Any, x: Any) -> Any:
-    n = np.shape(p)[0]
-    exponents = like(np.arange(n)[::-1].reshape((-1,) + (1,) * np.ndim(x)), p)
-    powers = np.conj(np.power(x, exponents))
-    return np.sum(g * powers, axis=tuple(range(1, 1 + np.ndim(x))))
+    """Coefficients may be arrays, which broadcast against x."""
+    n, *rest = np.shape(p)
+    ndim = np.ndim(g)
+    exponents = like(np.arange(n)[::-1].reshape((-1,) + (1,) * ndim), p)
+    powers = np.conj(np.power(np.reshape(x, (1,) * (ndim - np.ndim(x)) + np.shape(x)), exponents))
+    wide = (n, *(1,) * (ndim - len(rest)), *rest)
+    return np.reshape(unbroadcast(g * powers, wide), np.shape(p))
 
 
 def polyval_vjp_x(g: Any, y: Any, p: Any, x: Any) -> Any:
     n = np.shape(p)[0]
     if n < 2:
-        return 0.0 * g
-    return g * np.conj(np.polyval(p[:-1] * like(np.arange(n - 1, 0, -1), p), x))
+        return unbroadcast(0.0 * g, np.shape(x))
+    exponents = like(np.arange(n - 1, 0, -1).reshape((-1,) + (1,) * (np.ndim(p) - 1)), p)
+    return unbroadcast(g * np.conj(np.polyval(p[:-1] * exponents, x)), np.shape(x))
 
 
 derivative(np.polyval, polyval_vjp_p, polyval_vjp_x, needs="01")

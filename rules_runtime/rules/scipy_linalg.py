@@ -280,6 +280,8 @@ def lu_vjp(
         raise NotImplementedError(
             "scipy.linalg.lu has a rule for square matrices and three results"
         )
+    if isinstance(g[1], AbstractZero) and isinstance(g[2], AbstractZero):
+        return ZeroTangent()
     p, low, up = y
     inner: Any = 0.0
     if not isinstance(g[1], AbstractZero):

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from rules_runtime.forms import derivative, filled, primal
+from rules_runtime.forms import derivative, filled, nothing, primal
 from rules_runtime.kernels.broadcast import normal_axes, unbroadcast
 from rules_runtime.kernels.others import as_array
 from rules_runtime.kernels.scatter import scatter
@@ -72,8 +72,8 @@ def trim_zeros_vjp(g: Any, y: Any, filt: Any, trim: str = "fb", axis: Any = None
 
 
 derivative(np.take_along_axis, take_along_axis_vjp, needs="1")
-derivative(np.compress, None, compress_vjp, needs="0")
-derivative(np.extract, None, extract_vjp, needs="0")
+derivative(np.compress, nothing, compress_vjp, needs="0")
+derivative(np.extract, nothing, extract_vjp, needs="0")
 derivative(np.delete, delete_vjp, needs="")
 derivative(np.resize, resize_vjp, needs="")
 derivative(np.trim_zeros, trim_zeros_vjp, needs="0")
@@ -110,7 +110,7 @@ def _select_vjp(which: int) -> Any:
     return vjp
 
 
-derivative(np.select, None, _select_vjp(0), _select_vjp(1), needs="0")
+derivative(np.select, nothing, _select_vjp(0), _select_vjp(1), needs="0")
 
 
 def choose_vjp(g: Any, y: Any, a: Any, choices: Any, out: Any = None, mode: str = "raise") -> Any:
@@ -125,7 +125,7 @@ def choose_vjp(g: Any, y: Any, a: Any, choices: Any, out: Any = None, mode: str 
     return found if is_list else np.stack(found)
 
 
-derivative(np.choose, None, choose_vjp, needs="0")
+derivative(np.choose, nothing, choose_vjp, needs="0")
 
 
 def block_vjp(g: Any, y: Any, arrays: Any) -> Any:

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ..forms import constant, derivative
+from ..forms import constant, derivative, nothing
 from ..kernels.broadcast import normal_axes, unbroadcast
 from ..kernels.others import like
 from ..kernels.scatter import scatter
@@ -281,7 +281,7 @@ constant(
 )  # fmt: skip
 derivative(
     np.full_like,
-    None,
+    nothing,
     lambda g, y, x, value, *args, **kwargs: unbroadcast(g, np.shape(value)),
     needs="",
 )

@@ -100,14 +100,15 @@ class _Observations:
         self.x = np.concatenate(rows, axis=0) if len(rows) > 1 else rows[0]
         self.split = rows[0].shape[0]
         n = self.x.shape[1]
-        ddof = (0 if bias else 1) if ddof is None else ddof
-        w = like(np.ones(n), self.x) if fw is None else as_array(fw) * 1.0
-        w = w if aw is None else w * as_array(primal(aw))
-        total = np.sum(w)
-        if ddof == 0 or aw is None:
-            self.factor = total - ddof
+        self.ddof = (0 if bias else 1) if ddof is None else ddof
+        self.times = like(np.ones(n), self.x) if fw is None else as_array(fw) * 1.0
+        self.aweights = None if aw is None else np.asarray(aw) * 1.0
+        w = self.times if aw is None else self.times * self.aweights
+        self.total = total = np.sum(w)
+        if self.ddof == 0 or aw is None:
+            self.factor = total - self.ddof
         else:
-            self.factor = total - ddof * np.sum(w * as_array(primal(aw))) / total
+            self.factor = total - self.ddof * np.sum(w * self.aweights) / total
         self.weights, self.shares = w, w / total
         self.apart = self.x - np.sum(self.x * self.shares, axis=1, keepdims=True)
 
@@ -126,6 +127,18 @@ class _Observations:
             return np.reshape(rows, np.shape(part))
         return rows if self.rowvar or np.shape(part)[0] == 1 else np.transpose(rows)
 
+    def weights_adjoint(self, g: Any) -> Any:
+        """The cotangent of `aweights`: by the sum of products, and by the factor that it is divided by.
+
+        The weighted mean moves too, but the deviations from it have the weighted sum zero.
+        """
+        a: Any = self.aweights
+        of_products = np.sum(np.real(np.conj(self.apart) * (g @ self.apart)), axis=0)
+        of_factor = np.sum(of_products * self.weights) / self.factor
+        share = np.sum(self.weights * a) / self.total
+        slope = 1.0 - self.ddof * (2.0 * a - share) / self.total if self.ddof else 1.0
+        return self.times * (of_products - of_factor * slope) / self.factor
+
 
 def _cov_vjp(which: int) -> Any:
     def vjp(
@@ -143,7 +156,8 @@ def _cov_vjp(which: int) -> Any:
     ) -> Any:
         data = _Observations(m, y, rowvar, bias, ddof, fweights, aweights)
         n = data.x.shape[0]
-        return data.adjoint(np.reshape(g, (n, n)), which)
+        g = np.reshape(g, (n, n))
+        return data.weights_adjoint(g) if which == 6 else data.adjoint(g, which)
 
     return vjp
 
@@ -166,10 +180,6 @@ def _corrcoef_vjp(which: int) -> Any:
     return vjp
 
 
-def _no_weights(*args: Any, **kwargs: Any) -> Any:
-    raise NotImplementedError("np.cov has no rule for its weights")
-
-
-derivative(np.cov, _cov_vjp(0), _cov_vjp(1), *(None,) * 3, _no_weights, _no_weights, needs="01")
+derivative(np.cov, _cov_vjp(0), _cov_vjp(1), *(None,) * 4, _cov_vjp(6), needs="0156")
 derivative(np.corrcoef, _corrcoef_vjp(0), _corrcoef_vjp(1))
 constant(np.histogram, np.histogram2d, np.histogram_bin_edges)

@@ -1,6 +1,7 @@
 """The built-in reverse mode over plain numpy code; docs/design/tape.md has the design."""
 
 from ..errors import MissingRuleError
+from . import constructors as constructors
 from . import inplace as inplace
 from . import methods as methods
 from . import overrides as overrides

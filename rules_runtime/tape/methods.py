@@ -76,6 +76,31 @@ def _astype(self: Tracer, dtype: Any, **kwargs: Any) -> Any:
     return apply(astype, (self, wanted), {})
 
 
+def _view(self: Tracer, dtype: Any = None, type: Any = None) -> Any:
+    """The array itself, of which everything is a view already; other ways to read its memory are refused."""
+    kind, wanted = (dtype, None) if isinstance(dtype, _class) else (type, dtype)
+    if isinstance(kind, _class) and not issubclass(kind, np.ndarray):
+        kind, wanted = None, kind
+    if kind is not None and kind is not np.ndarray:
+        raise TypeError(
+            f"x.view({kind.__name__}) of a traced array: its gradient would not be that of a {kind.__name__}; use plain "
+            "arrays (@ for the product of matrices, np.where for masks)"
+        )
+    if wanted is not None and np.dtype(wanted) != self.dtype:
+        raise TypeError(
+            f"x.view({np.dtype(wanted)}) of a traced array reads its memory as other numbers, which has no derivative; use "
+            "x.astype(dtype), x.real and x.imag, or ignore_derivatives(x).view(dtype)"
+        )
+    return self
+
+
+_class = type
+
+
+def _compress(self: Tracer, condition: Any, axis: Any = None, out: Any = None) -> Any:
+    return np.compress(condition, self, axis, out)
+
+
 def _real(self: Tracer) -> Any:
     return np.real(self) if np.iscomplexobj(primal(self)) else self
 
@@ -92,12 +117,23 @@ def _on_primal(name: str) -> Callable[..., Any]:
     return method
 
 
-def _refuse(name: str, instead: str) -> Callable[..., Any]:
+def _refuse(name: str, instead: str, why: str = "works in place") -> Callable[..., Any]:
     def method(self: Tracer, *args: Any, **kwargs: Any) -> Any:
-        raise TypeError(f"x.{name}(...) of a traced array works in place; use {instead}")
+        raise TypeError(f"x.{name}(...) of a traced array {why}; use {instead}")
 
     method.__name__ = name
     return method
+
+
+def _hidden(name: str) -> Any:
+    """An attribute that would show the memory of an array: it is missing, as code that asks for it expects."""
+
+    def attribute(self: Tracer) -> Any:
+        raise AttributeError(
+            f"x.{name} of a traced array would lose the derivative; use ignore_derivatives(x).{name}"
+        )
+
+    return property(attribute)
 
 
 _FUNCTIONS: dict[str, Any] = {
@@ -122,7 +158,6 @@ _FUNCTIONS: dict[str, Any] = {
     "ptp": np.ptp,
     "conj": np.conj,
     "conjugate": np.conj,
-    "compress": np.compress,
     "choose": np.choose,
 }
 for _name, _function in _FUNCTIONS.items():
@@ -131,6 +166,7 @@ for _name, _function in _FUNCTIONS.items():
 for _ufunc in (
     np.sin, np.cos, np.tan, np.exp, np.log, np.sqrt, np.tanh, np.sinh, np.cosh, np.log1p, np.expm1, np.log2, np.log10,
     np.arctan, np.arcsin, np.arccos, np.square, np.exp2, np.arcsinh, np.arccosh, np.arctanh,
+    np.cbrt, np.deg2rad, np.degrees, np.fabs, np.rad2deg, np.radians, np.hypot, np.arctan2, np.fmod,
 ):  # fmt: skip
     setattr(Tracer, _ufunc.__name__, _method(_ufunc))
 for _name in (
@@ -156,6 +192,12 @@ for _name, _instead in {
 }.items():
     setattr(Tracer, _name, _refuse(_name, _instead))
 
+for _name in ("tobytes", "tofile", "dump", "dumps", "getfield", "to_device"):
+    _plain = f"ignore_derivatives(x).{_name}"
+    setattr(Tracer, _name, _refuse(_name, _plain, "hands its memory to others"))
+for _name in ("data", "ctypes", "__array_interface__", "__array_struct__", "__dlpack__"):
+    setattr(Tracer, _name, _hidden(_name))
+
 for _name, _property in {
     "T": lambda self: _long_transpose(self),
     "mT": lambda self: np.swapaxes(self, -1, -2),
@@ -173,5 +215,11 @@ for _name, _function in {
     "__deepcopy__": _deepcopy,
     "astype": _astype,
     "swapaxes": _swapaxes,
+    "view": _view,
+    "compress": _compress,
 }.items():
     setattr(Tracer, _name, _function)
+if hasattr(np, "astype"):  # numpy 2.1
+    FAST_FUNCTIONS[np.astype] = lambda args, kwargs: args[0].astype(
+        args[1], copy=kwargs.get("copy", True)
+    )

@@ -586,7 +586,7 @@ def _is_of_objects(ufunc: np.ufunc) -> bool:
 
 def _on_objects(ufunc: np.ufunc, args: Any) -> Any:
     """Call the Python function of a ufunc with each traced number."""
-    y = ufunc(*[np.asarray(x) if type(x) is Tracer else x for x in args])
+    y = ufunc(*[x.__array__() if type(x) is Tracer else x for x in args])
     parts = y if isinstance(y, tuple) else (y,)
     made = tuple([gather(part) if _is_objects(part) else part for part in parts])
     return made if isinstance(y, tuple) else made[0]

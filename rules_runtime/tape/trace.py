@@ -17,6 +17,7 @@ from ..kernels.others import is_other, like
 from ..registry import rrule
 from ..tangents import AbstractZero, NotImplementedTangent, ZeroTangent
 from ..thunks import unthunk
+from .complaints import explained
 from .cotangents import Pieces
 from .other_arrays import tell_dask
 from .record import gather, has_rule, try_rule
@@ -98,13 +99,11 @@ class Trace:
                 self.outputs = tree_of(y, functools.partial(_place_on, tape))
                 y = untraced(y, tape)
             self.y = y
-        except TypeError as error:
-            if "dtype('O')" in str(error):
-                error.add_note(
-                    "An array of traced numbers was made of a list (or by np.asarray), which numpy cannot compute with here: use "
-                    "np.stack([...]) in the place of the list."
-                )
-            raise
+        except Exception as error:
+            better = explained(error, f)
+            if better is None:
+                raise
+            raise better from error
         finally:
             tape.close()
 

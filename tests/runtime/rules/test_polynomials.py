@@ -16,6 +16,9 @@ def test_polyval(dtype):
     check_rule(np.polyval, some(4, dtype=dtype), some(3, 2, seed=1, dtype=dtype))
     check_rule(np.polyval, some(4, dtype=dtype), some(seed=1, dtype=dtype)[()])
     check_rule(np.polyval, some(1), 1.5)
+    for x in (some(2, seed=1, dtype=dtype), some(4, 2, seed=1, dtype=dtype), some(dtype=dtype)[()]):
+        check_rule(np.polyval, some(3, 2, dtype=dtype), x)  # coefficients that are vectors
+    check_rule(np.polyval, some(3, 4, 1, dtype=dtype), some(2, seed=1, dtype=dtype))
     check_second_order(np.polyval, some(4), some(3, seed=1))
 
 

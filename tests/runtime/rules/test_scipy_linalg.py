@@ -125,6 +125,7 @@ def test_other_factorisations():
     check_composed(lambda a: sl.qr(a, mode="economic")[1] ** 2, some(4, 3))
     check_rule(sl.lu, square())
     check_rule(sl.lu, square(dtype="c16"))
+    assert not gradient(lambda a: np.sum(sl.lu(a)[0]), square())[0].any()
     check_rule(sl.norm, some(3, 4))
     check_rule(sl.norm, some(3, 4), 1, 0)
     check_second_order(lambda a: sl.lu(a)[1:], square())

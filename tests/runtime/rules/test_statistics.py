@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rules_runtime import gradient
+from tests.runtime.tape.derivatives import assert_gradient, assert_second_order
 from tests.support.rules import check_rule, check_second_order, few, numbers, seeds
 
 
@@ -64,10 +64,23 @@ def test_cov(options):
     check_second_order(np.cov, numbers(rng, (2, 5)), **options)
 
 
-def test_weights_of_cov_are_refused_and_not_wrong():
-    m = numbers(np.random.default_rng(0), (2, 5))
-    with pytest.raises(NotImplementedError, match="weights"):
-        gradient(lambda w: np.cov(m, aweights=w)[0, 1], np.ones(5))
+@pytest.mark.parametrize("options", [{}, {"ddof": 0}, {"ddof": 2, "fweights": [1, 2, 1, 3, 1]}])
+@pytest.mark.parametrize("dtype", ["f8", "c16"])
+def test_cov_by_its_weights(options, dtype):
+    rng = np.random.default_rng(0)
+    m, scale = numbers(rng, (3, 5), dtype), numbers(rng, (3, 3), dtype)
+
+    def f(m, w):
+        c = np.cov(m, aweights=w, **options)
+        by_position = np.cov(
+            m[0], None, True, False, options.get("ddof"), options.get("fweights"), w
+        )
+        return np.real(np.sum(scale * c)) + np.real(by_position)
+
+    weights = np.array([1.0, 2.0, 0.5, 0.7, 1.0])
+    assert_gradient(f, m, weights)
+    if dtype == "f8":
+        assert_second_order(f, m, weights)
 
 
 def test_corrcoef():

@@ -73,11 +73,8 @@ def test_gradients_elsewhere(name: str, seed: int) -> None:
 @pytest.mark.parametrize(
     "f",
     [
-        lambda x: np.mean([a**2 for a in x]),
-        lambda x: np.median([x[0], x[1], x[2]]),
-        lambda x: np.sum(np.array([x[0], x[1]], dtype=float)),
-        lambda x: np.sum(np.linalg.inv([[x[0], x[1]], [x[2], x[3]]])),
-        lambda x: np.sum(np.fromiter((a**2 for a in x), float)),
+        lambda x: np.logaddexp([x[0], x[1]], 1.0),
+        lambda x: np.exp([x[0], 1.0]),
         lambda x: math.fsum(x),
         lambda x: math.sqrt(x[0]),
     ],

@@ -43,9 +43,9 @@ def test_writing_into_plain_arrays_is_an_error() -> None:
     with pytest.raises((TypeError, ValueError)):
         gradient(f, np.ones(2))
     with pytest.raises(TypeError, match=r"np\.stack"):
-        gradient(lambda x: np.sum(np.asarray(x, float)), np.ones(3))
-    with pytest.raises(TypeError, match=r"np\.stack"):
-        gradient(lambda x: np.sum(np.asarray(x)), np.ones(10_000))
+        gradient(lambda x: np.float64(x), np.ones(()))
+    with pytest.raises(TypeError, match=r"ignore_derivatives"):
+        gradient(lambda x: bytes(x.tobytes()), np.ones(3))
 
 
 def test_arrays_of_traced_numbers_are_right() -> None:

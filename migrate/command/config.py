@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -14,6 +15,7 @@ OWN_FILE = "rrule-migrate.toml"
 SHARED_FILE = "pyproject.toml"
 FILES = frozenset({OWN_FILE, SHARED_FILE})
 TABLE = "rrule-migrate"
+_NAMED = re.compile(rb"(?i)r?rule[-_. ]?mig")  # the table, or what may be meant for it
 
 
 class ConfigError(Stop):
@@ -107,7 +109,7 @@ def _read_file(path: str, *, shared: bool) -> dict[str, Any] | None:
         raise ConfigError(
             f"{path}: cannot be read: {error.strerror}; check its permissions"
         ) from None
-    if shared and TABLE.encode() not in data:  # most pyproject.toml files: not worth a parser
+    if shared and not _NAMED.search(data):  # most pyproject.toml files: not worth a parser
         return None
     import tomllib
 
@@ -116,10 +118,28 @@ def _read_file(path: str, *, shared: bool) -> dict[str, Any] | None:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path}: is not TOML: {error}") from None
     if shared or "tool" in parsed:
-        parsed = parsed.get("tool", {}).get(TABLE)
+        whole, tools = parsed, parsed.get("tool", {})
+        parsed = tools.get(TABLE)
         if parsed is None:
+            _refuse_misspelt(whole, tools, path, data.decode())
             return None
     return _from_table(parsed, path, data.decode())
+
+
+def _refuse_misspelt(whole: dict[str, Any], tools: dict[str, Any], path: str, text: str) -> None:
+    """A table that is meant for this tool, and that nobody reads."""
+    from difflib import get_close_matches
+
+    for names, place in ((tools, "tool."), (whole, "")):
+        tables = [name for name, value in names.items() if isinstance(value, dict)]
+        for name in get_close_matches(TABLE, tables, n=1, cutoff=0.8):
+            where = f"{path}{_line_of_table(name, text)}"
+            raise ConfigError(f"{where}: [{place}{name}] is not read; did you mean [tool.{TABLE}]?")
+
+
+def _line_of_table(name: str, text: str) -> str:
+    lines = text.splitlines()
+    return next((f":{n}" for n, line in enumerate(lines, 1) if "[" in line and name in line), "")
 
 
 def _from_table(table: Any, path: str, text: str) -> dict[str, Any]:
@@ -169,8 +189,6 @@ def check_words(option: Declared, value: Any, place: str, key: str = "") -> None
 
 def _line_of(key: str, text: str) -> str:
     """`:3`, where the key stands in the table of this tool; nothing if it is not found."""
-    import re
-
     lines = text.splitlines()
     start = next((n for n, line in enumerate(lines) if TABLE in line and "[" in line), 0)
     for number, line in enumerate(lines[start:], start + 1):

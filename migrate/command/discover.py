@@ -40,6 +40,7 @@ class Batch:
         self.paths: list[str] = []
         self.skipped: list[Skipped] = []
         self.failed: list[FileFailed] = []
+        self.julia = 0  # files that are passed over because they are Julia
 
 
 class Discovery:
@@ -75,6 +76,10 @@ class Discovery:
         batch.named = True
         if listed and not name.endswith(SUFFIXES):
             batch.skipped.append(Skipped(path, "not a .py, .pyi or .ipynb file"))
+        elif name.endswith(".jl"):
+            from migrate.command import faults
+
+            batch.failed.append(faults.julia(path))
         elif not os.path.lexists(path):
             from migrate.command import faults
 
@@ -164,6 +169,7 @@ class Discovery:
                 ignores, config, folder, ".gitignore" in marks, is_top=is_top
             )
         batch = Batch(config)
+        batch.julia = sum(name.endswith(".jl") for name in others)
         entered: list[tuple[str, str, Config, Ignores | None]] = []
         for name in sorted(folders):
             reason = _why_not_entered(name) or (ignores and ignores.reason(folder, name, True))

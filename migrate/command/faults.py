@@ -21,6 +21,15 @@ def missing(path: str) -> FileFailed:
     )
 
 
+def julia(path: str) -> FileFailed:
+    return FileFailed(
+        path,
+        "RM901",
+        "it is Julia, and rrule-migrate reads the Python spelling of @adjoint rules",
+        "name Python files, or folders that hold them",
+    )
+
+
 def dangling(path: str) -> FileFailed:
     target = os.readlink(path)
     return FileFailed(

@@ -1,47 +1,30 @@
-"""Standard input to standard output: the file, or its diff, and nothing else; every message goes to standard error."""
+"""Plans what comes on standard input, under the name that it is given; see `Run` for what happens then."""
 
 from __future__ import annotations
 
 import os
-import sys
-from typing import TYPE_CHECKING
 
-from migrate.model import FileConverted, FileUnchanged, Outcome
+from migrate.command.config import Finder
+from migrate.command.discover import Discovery
+from migrate.command.hints import Hints
+from migrate.command.plan import plan_file
+from migrate.command.reexports import Reexports
+from migrate.command.request import Request
+from migrate.command.search import job_for
+from migrate.dialects import signs_for
+from migrate.model import FileUnchanged, Outcome
+from migrate.scan import may_hold_rules
 
-if TYPE_CHECKING:
-    from migrate.command.run import Run
 
-
-def filter_stdin(run: Run) -> int:
-    request = run.request
+def planned(source: bytes, request: Request, hints: Hints) -> Outcome:
+    """The outcome for the bytes; settings and imports are those of `--stdin-filename`."""
     name = request.stdin_filename or "<stdin>"
-    source = sys.stdin.buffer.read()
-    outcome = _planned(run, name, source)
-    run.tally.looked_at = 1
-    if request.diff and isinstance(outcome, FileConverted):
-        run.show(outcome)
-    else:
-        run.tell(outcome)
-        if (
-            request.writes
-        ):  # a file that fails comes out as it came in, so that an editor does not lose it
-            run.out.bytes(outcome.after if isinstance(outcome, FileConverted) else source)
-    run.out.flush()
-    return run.exit_code()
-
-
-def _planned(run: Run, name: str, source: bytes) -> Outcome:
-    from migrate.command.config import Finder
-    from migrate.command.discover import Discovery
-    from migrate.command.plan import plan_file
-    from migrate.command.search import job_for
-    from migrate.dialects import signs_for
-    from migrate.scan import may_hold_rules
-
-    request = run.request
     finder = Finder(request.config, request.given)
     config = finder.nearest(os.path.realpath(os.path.dirname(os.path.abspath(name))))
-    if not may_hold_rules(source, signs_for(config.settings)):
+    languages = signs_for(config.settings)
+    hints.file(name, source, config.settings, Reexports(languages))
+    if not may_hold_rules(source, languages):
+        hints.other(name, source)
         return FileUnchanged(name)
     if request.stdin_filename:
         discovery = Discovery(finder, request.given.get("exclude", ()))

@@ -64,6 +64,28 @@ class NearbyModules:
         return sources[key]
 
 
+def module_name(path: str) -> tuple[str, str]:
+    """The dotted name by which a file is imported, empty if it has none, and where that begins."""
+    folder, name = os.path.split(os.path.realpath(path))
+    parts = [name.partition(".")[0]]
+    if parts[0] == "__init__":
+        parts = []
+    while os.path.exists(os.path.join(folder, "__init__.py")) and os.path.dirname(folder) != folder:
+        folder, package = os.path.split(folder)
+        parts.insert(0, package)
+    return (".".join(parts) if all(part.isidentifier() for part in parts) else ""), folder
+
+
+def dotted_name(path: str, level: int, name: str) -> str:
+    """The full name of the module that an import in the file means."""
+    if not level:
+        return name
+    own, _ = module_name(path)
+    up = level - os.path.basename(path).startswith("__init__.")
+    package = own.split(".")[: own.count(".") + 1 - up]
+    return ".".join(filter(None, [*package, name]))
+
+
 def _roots(folder: str) -> list[str]:
     """Where an absolute import may begin: the folders from the file's own up to its repository's root.
 

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from migrate.command.discover import Skipped
     from migrate.command.git import Worktrees
+    from migrate.command.hints import Hints
     from migrate.command.request import Request
     from migrate.model import FileConverted, Options, Outcome
 
@@ -67,14 +68,14 @@ class Run:
         self.differs = 0  # files of which --verify found a rule that does
         self.untried = 0  # rules that --verify could not try, and cases that failed
         self.decided: list[tuple[FileConverted, frozenset[str]]] = []  # by a review
+        self.hints: Hints | None = None
         self.options_of: Callable[[str], Options]  # those that a file was planned with
 
     def __call__(self) -> int:
         try:
             if self.request.filters:
-                from migrate.command.filter import filter_stdin
-
-                return filter_stdin(self)
+                self._filter()
+                return self.exit_code()
             self._files()
         except KeyboardInterrupt:
             self.out.flush()
@@ -89,6 +90,7 @@ class Run:
         if self.request.diff and self.out.closed:
             return FOUND  # whoever read the diff has seen enough
         self.report.finish(self.tally)
+        self._hint()
         return self.exit_code()
 
     def exit_code(self) -> int:
@@ -110,6 +112,32 @@ class Run:
 
         self.tally.add(outcome)
         show_diff(outcome, self.out, self.report)
+
+    def _filter(self) -> None:
+        """Standard input to standard output: the file, or its diff, and nothing else."""
+        import sys
+
+        from migrate.command.filter import planned
+        from migrate.command.hints import Hints
+        from migrate.model import FileConverted
+
+        source = sys.stdin.buffer.read()
+        self.hints = Hints(self.request.given.get("legacy_modules", ()), self.request.paths)
+        outcome = planned(source, self.request, self.hints)
+        self.tally.looked_at = 1
+        if self.request.diff and isinstance(outcome, FileConverted):
+            self.show(outcome)
+        else:
+            self.tell(outcome)
+            if self.request.writes:  # what fails comes out as it came in: no editor loses it
+                self.out.bytes(outcome.after if isinstance(outcome, FileConverted) else source)
+        self.out.flush()
+        self._hint()
+
+    def _hint(self) -> None:
+        if self.hints is not None and not self.request.quiet:
+            found = bool(self.tally.changed or self.tally.left or self.tally.failed)
+            self.hints.show(self.err, self.tally.looked_at, found)
 
     def _files(self) -> None:
         outcomes = self._carried_out() if self.request.apply else self._planned()
@@ -150,6 +178,7 @@ class Run:
         from migrate.command.search import Search
 
         search = Search(self.request, self._skip, self.tell)
+        self.hints = search.hints
         candidates = list(search.candidates())
         self.tally.looked_at = search.looked_at
         if candidates:

@@ -10,6 +10,7 @@ from migrate.command.config import Finder
 from migrate.command.discover import Discovery, Skipped
 from migrate.command.errors import Stop
 from migrate.command.files import read_bytes, why_unreadable
+from migrate.command.hints import Hints
 from migrate.dialects import signs_for
 from migrate.scan import Signs, may_hold_rules, names_one
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from migrate.command.reexports import Reexports
     from migrate.command.request import Request
     from migrate.model import Options, Outcome
+    from migrate.options import Settings
 
 
 class Candidate(NamedTuple):
@@ -42,6 +44,7 @@ class Search:
         self.skip = skip
         self.tell = tell
         self.looked_at = 0
+        self.hints = Hints(request.given.get("legacy_modules", ()), request.paths)
         self._reexports: dict[tuple[Signs, ...], Reexports] = {}
 
     def candidates(self) -> Iterator[Candidate]:
@@ -54,10 +57,11 @@ class Search:
         for batch in discovery.find(request.paths, listed_paths(request)):
             for skipped in batch.skipped:
                 self.skip(skipped)
+                self.hints.skipped(skipped)
+            self.hints.julia += batch.julia
             for failure in batch.failed:
                 self.tell(failure)
             self.looked_at += len(batch.paths)
-            legacy = signs_for(batch.config.settings)
             for path in batch.paths:
                 try:
                     source = read_bytes(path)
@@ -67,7 +71,7 @@ class Search:
                     else:
                         self.tell(why_unreadable(path, error))
                     continue
-                if may_hold_rules(source, legacy) and self._can_hold(path, source, legacy):
+                if self._may_hold(path, source, batch.config.settings):
                     if reason := batch.named and discovery.forced_out(path):
                         self.skip(Skipped(path, reason))
                     else:
@@ -77,15 +81,24 @@ class Search:
 
                     self.tell(FileUnchanged(path))
 
-    def _can_hold(self, path: str, source: bytes, legacy: tuple[Signs, ...]) -> bool:
-        """The second, dearer test, for the few files that pass the first."""
-        if names_one(source, legacy):
-            return True
+    def _may_hold(self, path: str, source: bytes, settings: Settings) -> bool:
+        """The test of every file, and the second, dearer one, of the few that pass it."""
+        languages = signs_for(settings)
+        held = may_hold_rules(source, languages)
+        if held or self.hints.may_name(source):
+            reexports = self._reexports_of(languages)
+            self.hints.file(path, source, settings, reexports)
+            if held and (names_one(source, languages) or reexports.lead_to_legacy(path, source)):
+                return True
+        self.hints.other(path, source)
+        return False
+
+    def _reexports_of(self, languages: tuple[Signs, ...]) -> Reexports:
         from migrate.command.reexports import Reexports
 
-        if legacy not in self._reexports:
-            self._reexports[legacy] = Reexports(legacy)
-        return self._reexports[legacy].lead_to_legacy(path, source)
+        if languages not in self._reexports:
+            self._reexports[languages] = Reexports(languages)
+        return self._reexports[languages]
 
     def jobs(self, candidates: list[Candidate]) -> Iterator[Job]:
         for path, _, config in candidates:

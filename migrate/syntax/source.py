@@ -23,6 +23,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple
 
+from migrate.syntax.foreign import what_else
+
 #: CPython 3.11 counts the depth of a tree for the whole interpreter, so that threads that parse at once fail with SystemError.
 PARSER_LOCK = threading.Lock()
 _LINE_END = re.compile(r"\r\n|\r|\n")
@@ -274,11 +276,9 @@ def parse(text: str) -> ast.Module:
         with quiet_parser():
             return ast.parse(text)
     except SyntaxError as error:
-        raise SourceError(
-            f"it is not Python for this interpreter: {error.msg}",
-            "correct the syntax",
-            error.lineno,
-        ) from None
+        message = f"it is not Python for this interpreter: {error.msg}"
+        reason, remedy = what_else(text, error.lineno) or (message, "correct the syntax")
+        raise SourceError(reason, remedy, error.lineno) from None
     except ValueError as error:
         raise SourceError(f"it is not Python: {error}", "remove what is not text") from None
     except (RecursionError, MemoryError):

@@ -20,6 +20,7 @@ from typing import Any
 
 from migrate.command import faults
 from migrate.command.errors import Stop
+from migrate.command.modules import module_name
 from migrate.model import FileConverted, FileFailed, RuleConverted, RuleLeft
 
 _PROBE = os.path.join(os.path.dirname(__file__), "probe.py")
@@ -147,12 +148,12 @@ def _trouble(answers: list[dict[str, Any]], what: str, seconds: float) -> str:
 def _answers(
     outcome: FileConverted, variant: str, cases: str | None, seconds: float, folder: str
 ) -> Iterator[dict[str, Any]]:
-    name, search = _module(outcome.path)
+    name, search = module_name(outcome.path)
     task = {
         "variant": variant,
         "path": os.path.realpath(outcome.path),
         "source": outcome.before if variant == "old" else outcome.after,
-        "module": name,
+        "module": name or "rrule_migrate_module",
         "search": [search, os.getcwd()],
         "cases": cases and os.path.realpath(cases),
         "results": os.path.join(folder, "results"),
@@ -206,17 +207,3 @@ def _rule(rule: RuleConverted, variant: str) -> dict[str, Any]:
         "line": rule.line if old else rule.new_line,
         "end_line": rule.end_line if old else rule.new_end_line,
     }
-
-
-def _module(path: str) -> tuple[str, str]:
-    """The dotted name by which the file is imported, and the folder where that name begins."""
-    folder, name = os.path.split(os.path.realpath(path))
-    parts = [name.partition(".")[0]]
-    if parts[0] == "__init__":
-        parts = []
-    while os.path.exists(os.path.join(folder, "__init__.py")) and os.path.dirname(folder) != folder:
-        folder, package = os.path.split(folder)
-        parts.insert(0, package)
-    if not parts or not all(part.isidentifier() for part in parts):
-        return "rrule_migrate_module", folder
-    return ".".join(parts), folder

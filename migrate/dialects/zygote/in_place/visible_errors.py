@@ -92,9 +92,11 @@ class VisibleErrors:
             wanted = len(arguments.fixed)
             if (arguments.rest is None and count != wanted) or count < wanted:
                 more = " or more" if arguments.rest is not None else ""
+                entries = f"{count} entr{'y' if count == 1 else 'ies'}"
+                noun = "argument" if wanted == 1 and not more else "arguments"
                 raise Refused(
                     "RM203",
-                    f"its pullback returns {count} entries for {wanted}{more} arguments",
+                    f"its pullback returns {entries} for {wanted}{more} {noun}",
                     rule,
                 )
 

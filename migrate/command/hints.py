@@ -1,0 +1,140 @@
+"""Says what may be meant where a run finds nothing to convert, or less than the user thinks.
+
+What is looked for must not delay a run over a large tree: names of other languages in the first
+megabytes only, and imports in the few files that have a decorator of the legacy name.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from migrate.command.terminal import safe
+from migrate.dialects import modules_of, names
+from migrate.reports.tally import counted
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from migrate.command.discover import Skipped
+    from migrate.command.reexports import Reexports
+    from migrate.command.terminal import Stream
+    from migrate.command.unknown_modules import Unknown
+    from migrate.options import Settings
+
+#: Other languages, by what their rules cannot do without, and the dialect that would read them.
+OTHERS = (
+    ("HIPS autograd", "defvjp", "autograd", re.compile(rb"\bdefvjp\w*\(")),
+    ("JAX", "custom_vjp", "jax", re.compile(rb"(?m)^[ \t]*@.*\bcustom_[jv][jv]p\b|\bcustom_vjp\(")),
+    (
+        "PyTorch",
+        "autograd.Function",
+        "torch",
+        re.compile(rb"(?m)^[ \t]*class .*\bautograd\.Function\b"),
+    ),
+)
+NOT_JULIA = "rrule-migrate reads the Python spelling of @adjoint rules, not Julia"
+_BUDGET = 16 << 20  # bytes in which they are looked for
+#: A use as a decorator, as `adjoint(f)(rule)`, or as a statement.
+_USE = re.compile(
+    rb"(?m)^[ \t]*@[\w.]*\b(?:adjoint|nograd)\b|\badjoint\([^()\n]*\)\(|^[ \t]*[\w.]*\bnograd\("
+    rb"|\badjoint[ \t]+as\b"
+)
+_JULIA = re.compile(rb"(?m)^[ \t]*@adjoint!?[ \t]+(?:function\b|[\w.]+\()")
+_FROM = re.compile(rb"from\s+([\w.]+)\s+import\s+(\([^)]*|(?:[^\n(\\]|\\\r?\n)*)")
+_TAKES = re.compile(rb"\b(?:adjoint|nograd)\b|\*")
+_OF_A_MODULE = re.compile(rb"\.(?:adjoint|nograd)\b")
+
+
+class Hints:
+    """One run's. It is shown each file and each thing that is passed over, and asked at the end."""
+
+    def __init__(self, named_modules: tuple[str, ...], paths: tuple[str, ...]) -> None:
+        self.named_modules = named_modules  # on the command line
+        self.paths = paths
+        self.unmet = dict.fromkeys(named_modules)
+        self.unknown: list[Unknown] = []
+        self.others: dict[str, list[str]] = {}
+        self.excluded: list[Skipped] = []
+        self.julia = 0
+        self._budget = _BUDGET
+
+    def file(self, path: str, source: bytes, settings: Settings, reexports: Reexports) -> None:
+        """Any file that may hold rules by its words, whether it is a candidate or not."""
+        for module in list(self.unmet):
+            if module.rpartition(".")[2].encode() in source:
+                del self.unmet[module]
+        if _JULIA.search(source):
+            self.julia += 1
+        elif _USE.search(source) and _takes_from_elsewhere(source, modules_of(settings)):
+            from migrate.command.unknown_modules import unknown_modules
+
+            self.unknown += unknown_modules(path, source, settings, reexports)
+
+    def may_name(self, source: bytes) -> bool:
+        """Whether a file that has none of the rarer words is worth showing to `file`."""
+        return self._budget > 0 and b"nograd" in source
+
+    def other(self, path: str, source: bytes) -> None:
+        """A file without rules."""
+        if self._budget > 0:
+            self._budget -= len(source)
+            for language, word, _, sign in OTHERS:
+                if word.encode() in source and sign.search(source):
+                    self.others.setdefault(language, []).append(path)
+
+    def skipped(self, skipped: Skipped) -> None:
+        if skipped.reason.startswith(("excluded by", "ignored by")):
+            self.excluded.append(skipped)
+
+    def lines(self, looked_at: int, found: bool) -> Iterator[str]:
+        """`found`: there was something to convert, or a rule that is left."""
+        by_module: dict[str, list[Unknown]] = {}
+        for one in self.unknown:
+            by_module.setdefault(one.module, []).append(one)
+        for module, all_of in by_module.items():
+            first = all_of[0]
+            more = f" (and {counted(len(all_of) - 1, 'more file')})" if all_of[1:] else ""
+            yield (
+                f"{safe(first.path)}:{first.line}{more} takes {' and '.join(first.names)} from "
+                f"{module}, which is not known as a legacy module. If its rules are legacy rules: "
+                f"rrule-migrate --legacy-module {module} {self._paths()}"
+            )
+        for module in self.unmet:
+            yield f"--legacy-module {module}: no file here takes a legacy name from it{self._close(module)}"
+        if found:
+            return
+        for language, word, dialect, _ in OTHERS:
+            if files := self.others.get(language):
+                more = f" (and {counted(len(files) - 1, 'more file')})" if files[1:] else ""
+                what = "a language that is not read yet"
+                if dialect in names():
+                    what = f"which --dialect {dialect} reads"
+                yield f"{safe(files[0])}{more} has rules of {language} ({word}), {what}"
+        if self.julia:
+            yield f"{counted(self.julia, 'Julia file')} passed over: {NOT_JULIA}"
+        if self.excluded and not looked_at:
+            out = self.excluded[0]
+            more = f", and {len(self.excluded) - 1} more like it" if self.excluded[1:] else ""
+            yield f"nothing is left to look at: {safe(out.path)} is {out.reason}{more}"
+
+    def show(self, err: Stream, looked_at: int, found: bool) -> None:
+        for line in self.lines(looked_at, found):
+            err.line(f"{err.paint('hint:', 'cyan')} {line}")
+
+    def _paths(self) -> str:
+        return safe(" ".join(self.paths)) if 0 < len(self.paths) < 4 else "PATH..."
+
+    def _close(self, module: str) -> str:
+        from difflib import get_close_matches
+
+        close = get_close_matches(module, sorted({one.module for one in self.unknown}), n=1)
+        return f"; did you mean {close[0]}?" if close else "; is its name spelled so?"
+
+
+def _takes_from_elsewhere(source: bytes, legacy: tuple[str, ...]) -> bool:
+    """By the text; to parse every file for this would double the cost of a conversion's start."""
+    return _OF_A_MODULE.search(source) is not None or any(
+        _TAKES.search(names) and module.decode() not in legacy
+        for module, names in _FROM.findall(source)
+    )

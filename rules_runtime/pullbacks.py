@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from .errors import RuleError
+from .errors import RuleError, RulesError
+from .readonly import is_about_writing
 from .tangents import AbstractTangent, AbstractZero, NoTangent, ZeroTangent
 from .thunks import unthunk
 
@@ -69,7 +70,15 @@ class Pullback:
             dy = unthunk(dy)
             if isinstance(dy, AbstractZero) and not handover.runs_on_zero:
                 return handover.zeros
-        tangents = self.inner(dy)
+        try:
+            tangents = self.inner(dy)
+        except ValueError as error:
+            if not is_about_writing(error) or isinstance(error, RulesError):
+                raise
+            raise RuleError(
+                f"the pullback of {handover.rule} writes into what it was given, which is not its own ({error}). "
+                "Have it make a new array"
+            ) from error
         if not isinstance(tangents, tuple):
             raise handover.complaint(f"a {type(tangents).__name__}, not a tuple of tangents")
         n, count = len(tangents), handover.count

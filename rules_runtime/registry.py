@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterable
 from typing import Any, TypeVar
 
 from .annotations import Scope, Unresolved, pattern_of
+from .arity import warn_of_arity
 from .callees import Call, call_of, target_of
 from .config import RuleConfig
 from .derived import call_form
@@ -159,6 +160,8 @@ class Registry:
         rule: Rule | None = found.get(kinds, _unknown)
         if rule is _unknown:
             rule = select(table.rules, config, call, kwargs)
+            if rule is None:
+                warn_of_arity(table.rules, len(call.args))
             if len(found) >= _MOST_FOUND:
                 found.clear()
             found[kinds] = rule

@@ -8,10 +8,12 @@ from collections.abc import Callable
 from typing import Any
 
 from .annotations import Scope, Unresolved
+from .arity import check_arity
 from .callees import Call, name_of
 from .config import HasReverseMode, RuleConfig
 from .errors import RuleError
 from .pullbacks import Handover, Pullback
+from .readonly import given_back, is_about_writing, read_only
 from .signatures import (
     Signature,
     check_rule,
@@ -61,6 +63,7 @@ class Rule:
         "_parameters",
         "_scope",
         "built_in",
+        "callee_name",
         "function",
         "functor",
         "is_non_differentiable",
@@ -83,6 +86,7 @@ class Rule:
         self.is_non_differentiable = False
         self.runs_on_zero = False
         self.needs_config = False
+        self.callee_name = "_"
         self.order = 0
         self._handovers: dict[tuple[int, bool], Handover] = {}
         self.built_in = is_library(getattr(function, "__module__", None) or "")
@@ -94,12 +98,16 @@ class Rule:
                 self.function = form.as_functor()
             self.functor = functor or form.functor
             self.runs_on_zero = form.runs_on_zero
+            check_arity(self, parameters, parameters, target)
         else:
             check_rule(function)
             parameters, self._scope = _parameters(function), Scope(function, frame)
             configs = configs_of(parameters[0], self._scope) if parameters else ()
             self.needs_config = bool(configs)
+            written = parameters[bool(configs) :]
             parameters = self._without_callee(parameters, 1 if configs else 0)
+            self.callee_name = written[0].name if len(written) > len(parameters) else "_"
+            check_arity(self, written, parameters, target)
         self.takes_config = bool(configs)
         self._parameters = parameters
         self.signature: Signature = Signature((), configs=configs)
@@ -147,11 +155,24 @@ class Rule:
 
         Raises `RuleError` where the rule returns something else.
         """
-        given = call.args if self.functor else (call.function, *call.args)
-        if self.takes_config:
-            result = self.function(config, *given, **kwargs)
-        else:
-            result = self.function(*given, **kwargs)
+        args = shown = call.args
+        if not self.may_write:
+            shown = tuple([read_only(x) for x in args])
+            if kwargs:
+                kwargs = {name: read_only(x) for name, x in kwargs.items()}
+        given = shown if self.functor else (call.function, *shown)
+        try:
+            if self.takes_config:
+                result = self.function(config, *given, **kwargs)
+            else:
+                result = self.function(*given, **kwargs)
+        except (ValueError, TypeError) as error:
+            if self.may_write or isinstance(error, RuleError) or not is_about_writing(error):
+                raise
+            raise RuleError(
+                f"{self}, or {self.name} itself, writes into an argument, where whoever reads that afterwards would get "
+                f"a wrong value and a wrong gradient ({error}). Have it make a new array, or give it a copy: x.copy()"
+            ) from error
         if result is None:
             return None
         if type(result) is not tuple or len(result) != 2 or not callable(result[1]):
@@ -162,7 +183,13 @@ class Rule:
         handover = self._handovers.get(key)
         if handover is None:
             handover = self._handovers[key] = self._handover(*key)
-        return result[0], Pullback(result[1], handover)
+        y = result[0] if shown is args else given_back(result[0], shown, args)
+        return y, Pullback(result[1], handover)
+
+    @property
+    def may_write(self) -> bool:
+        """Whether the function may write into its arguments: it is of the library, or says so, or nothing flows back."""
+        return self.built_in or self.runs_on_zero or self.is_non_differentiable
 
     def _handover(self, n: int, bound: bool) -> Handover:
         """Which tangents are handed out of a call with `n` arguments, of which the first may be the callee."""

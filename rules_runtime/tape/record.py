@@ -21,6 +21,7 @@ from ..callees import call_of
 from ..errors import MissingRuleError, RuleError, TangentError, WrongTangentError
 from ..forms import FORMS, FORMULAS, POSITIONS, Form, Spec
 from ..kernels.others import is_other
+from ..readonly import read_only
 from ..registry import rrule
 from ..tangents import AbstractZero, NoTangent, NotImplementedTangent, ZeroTangent
 from ..thunks import InplaceableThunk, unthunk
@@ -618,7 +619,7 @@ def try_rule(tape: Tape, function: Any, args: tuple[Any, ...], kwargs: dict[str,
         if len(kwargs_plain) != len(kwargs):
             args, kwargs = by_position(function, args, kwargs)
     callee = untraced(function, tape)
-    values = [untraced(x, tape) for x in args]
+    values = [_shown(x, tape) for x in args]
     target = function.__func__ if type(function) is MethodType else function
     if type(target) is FunctionType and target in FORMULAS:
         rule = rrule.find(tape.config, callee, tuple(values), kwargs)
@@ -653,6 +654,33 @@ def _place_and_fit(tape: Tape, x: Any) -> Any:
     return (x.index, _fit(x.value)) if type(x) is Tracer and x.tape is tape else None
 
 
+def _shown(x: Any, tape: Tape) -> Any:
+    """What a rule sees of an argument: its values, of which it may write into none (see `readonly.py` for plain arrays)."""
+    if type(x) is Tracer:
+        return _as_view(x.value) if x.tape is tape else _as_view(x)
+    if type(x) in (list, tuple, dict):
+        return untraced(x, tape)
+    return (
+        rebuild(
+            x,
+            lambda leaf: read_only(
+                leaf.value if type(leaf) is Tracer and leaf.tape is tape else leaf
+            ),
+        )
+        if inner_tape(x) is not None
+        else x
+    )
+
+
+def _as_view(x: Any) -> Any:
+    """A value of an outer tape as a view of itself, so that an update in place is an error there too."""
+    if type(x) is not Tracer:
+        return x
+    view = tracer(x.value, x.tape, x.index)
+    view.base = (x, None)
+    return view
+
+
 def rule_vjp(g: Any, saved: Any, olds: list[Any]) -> list[Any]:
     """Run a rule's pullback and hand its tangents to the traced leaves of the arguments.
 
@@ -661,6 +689,8 @@ def rule_vjp(g: Any, saved: Any, olds: list[Any]) -> list[Any]:
     pullback, routes, tape = saved
     if isinstance(g, AbstractZero):
         return [None] * len(olds)
+    if type(g) is ndarray and not _may_write(pullback):
+        g = read_only(g)  # others may hold it
     tangents = pullback(g)
     out: list[Any] = []
     for k, tree, operand in routes:
@@ -709,6 +739,11 @@ def told_of(pullback: Any, k: int) -> str:
 def which_argument(k: int) -> str:
     """The argument that tangent `k` belongs to, in a message."""
     return "the callee" if k == 0 else f"argument {k}"
+
+
+def _may_write(pullback: Any) -> bool:
+    rule = getattr(getattr(pullback, "handover", None), "rule", None)
+    return bool(getattr(rule, "may_write", True))
 
 
 def _reshaped(dx: Any, shape: tuple[int, ...], pullback: Any, k: int) -> Any:

@@ -31,6 +31,7 @@ from .tracer import Tape, Tracer, primal
 ndarray = np.ndarray
 _numbers = (float, complex, np.float64)
 _atoms = frozenset((int, bool, str, bytes, type(None), slice, type, type(Ellipsis), range))
+_numbers_and_atoms = _atoms.union(_numbers)
 Path = tuple[Any, ...]
 
 
@@ -239,23 +240,32 @@ def _collect(
         _collect(value, (*path, key), wanted, out, seen)
 
 
-def inner_tape(x: Any, best: Tape | None = None, depth: int = 4) -> Tape | None:
-    """The innermost tape of the tracers within `x`, looked for to a small depth."""
+def inner_tape(x: Any, best: Tape | None = None, seen: set[int] | None = None) -> Tape | None:
+    """The innermost tape of the tracers within `x`, however deep."""
     kind = type(x)
     if kind is Tracer:
         return x.tape if best is None or x.tape.level > best.level else best
+    if kind in _numbers_and_atoms:
+        return best
     if kind is ndarray:
-        if x.dtype.kind != "O" or depth == 0:
+        if x.dtype.kind != "O":
             return best
-        for element in x.flat:
-            best = inner_tape(element, best, depth - 1)
+        values = x.flat
+    elif kind is tuple or kind is list:
+        values = x
+    else:
+        found = parts(x)
+        if not found:
+            return best
+        values = found.values()
+    if seen is None:
+        seen = set()
+    if id(x) in seen:
         return best
-    if depth == 0 or kind in _numbers or kind in _atoms:
-        return best
-    found = parts(x)
-    if found:
-        for value in found.values():
-            best = inner_tape(value, best, depth - 1)
+    seen.add(id(x))
+    for value in values:
+        if type(value) not in _numbers_and_atoms:
+            best = inner_tape(value, best, seen)
     return best
 
 

@@ -27,6 +27,8 @@ def complaint(pullback: Any, cotangent: Any, error: Exception) -> str | None:
     """What is wrong with the number of tangents, where that is what the registry complained of."""
     if not isinstance(error, RuleError) or not isinstance(pullback, Pullback):
         return None
+    if error.__cause__ is not None:  # of another error, which says more
+        return None
     raw = pullback.inner(cotangent)
     if not isinstance(raw, tuple):
         return (

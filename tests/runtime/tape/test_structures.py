@@ -395,3 +395,30 @@ def test_where_no_argument_can_be_differentiated_it_is_an_error(x: Any) -> None:
 
 def test_of_no_arguments_there_is_no_gradient() -> None:
     assert value_and_gradient(lambda: 3.0) == (3.0, ())
+
+
+def test_a_traced_value_is_found_at_any_depth() -> None:
+    from rules_runtime.tape.structures import inner_tape
+
+    found: list[Any] = []
+
+    def f(x: Any) -> Any:
+        tape = x.tape
+        deep: Any = x
+        for _ in range(60):
+            deep = [{"a": (1.0, Holder(deep)), "b": np.ones(2)}]
+        loop: list[Any] = [deep]
+        loop.append(loop)
+        for where in (deep, loop, np.array([deep, None], object), {1: {2: {3: {4: {5: x}}}}}):
+            found.append(inner_tape(where) is tape)
+        found.append(inner_tape([loop[1:], [1.0, [2.0, [3.0, [4.0]]]]]) is tape)
+        found.append(inner_tape([[1.0, [2.0, [3.0, [np.ones(2)]]]]]) is None)
+        return x * x
+
+    assert gradient(f, 3.0) == (6.0,)
+    assert found == [True] * 6
+
+
+class Holder:
+    def __init__(self, held: Any) -> None:
+        self.held = held

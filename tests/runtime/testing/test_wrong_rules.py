@@ -311,7 +311,8 @@ def test_mutated_input():
         x *= 2
         return y, lambda dy: (N, x * dy)
 
-    assert "argument 1 (x): was changed in place by the forward pass" in failure(f, X.copy())
+    assert "the rule for " in (text := failure(f, X.copy()))
+    assert "writes into an argument" in text
 
 
 def test_input_mutated_by_the_pullback():
@@ -320,7 +321,7 @@ def test_input_mutated_by_the_pullback():
         return N, x * dy
 
     f = with_rule(lambda x: x**2, pullback)
-    assert "argument 1 (x): was changed in place by the pullback" in failure(f, X.copy())
+    assert "writes into what it was given, which is not its own" in failure(f, X.copy())
 
 
 def test_mutated_field():
@@ -343,7 +344,7 @@ def test_mutated_keyword_argument():
         return y, lambda dy: (N, dy * (w - 1))
 
     text = failure(f, X, fkwargs={"w": np.ones(3)})
-    assert "keyword argument w: was changed in place" in text
+    assert "writes into an argument" in text
 
 
 def test_mutated_cotangent():

@@ -23,6 +23,8 @@ def call_form(form: Form, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     Where several arguments can be perturbed, the tangents of a call with arrays are thunks. Of a single one the pullback
     would not be called if nobody wanted it, and numbers cost less than their thunks.
     """
+    if form.of_complex is not None and np.iscomplexobj(args[0]):
+        form = form.of_complex
     y = form.forward(*args, **kwargs)
     vjps = form.vjps
 

@@ -55,7 +55,8 @@ class Spec:
 class Form:
     """The derivative of one function: `vjps[k](g, y, *args, **kwargs)` for the positional argument `k`, or None.
 
-    `forward`, where given, computes the same as the function, faster. `constant` forms have no derivative at all.
+    `forward`, where given, computes the same as the function, faster. `constant` forms have no derivative at all, or
+    none of real numbers: `of_complex` is the form for others.
     """
 
     __slots__ = (
@@ -66,6 +67,7 @@ class Form:
         "joint",
         "keeps",
         "keeps_result",
+        "of_complex",
         "vjps",
     )
 
@@ -86,6 +88,7 @@ class Form:
         self.broadcasts = broadcasts
         self.constant = not any(self.vjps)
         self.joint = joint
+        self.of_complex: Form | None = None
 
     def fit(self, dx: Any, x: Any) -> Any:
         """The tangent of the argument `x` from what its function gave: its shape, real for real, lists as tangents."""
@@ -156,6 +159,12 @@ def constant(*functions: Callable[..., Any]) -> None:
     """Declare functions without a derivative: they are computed on the primal values, nothing flows back."""
     for function in functions:
         FORMS[function] = Form(function, (), "", None, broadcasts=False)
+
+
+def constant_for_real(function: Callable[..., Any], vjp: Vjp) -> None:
+    """Declare a function of one argument without a derivative of real numbers, and with that of `vjp` of complex ones."""
+    constant(function)
+    FORMS[function].of_complex = Form(function, (vjp,), None, None, broadcasts=True)
 
 
 def primal(x: Any) -> Any:

@@ -62,8 +62,8 @@ def exp_vjp(g: Any, y: Any) -> Any:
     return g * y
 
 
-def expm1_vjp(g: Any, y: Any) -> Any:
-    return g * (y + 1.0)
+def expm1_vjp(g: Any, x: Any) -> Any:
+    return times(g, np.exp(x))  # y + 1 has lost its digits where y is near -1
 
 
 def exp2_vjp(g: Any, y: Any) -> Any:
@@ -121,11 +121,11 @@ def cosh_vjp(g: Any, x: Any) -> Any:
 
 
 def arcsin_vjp(g: Any, x: Any) -> Any:
-    return g / np.sqrt(1.0 - x * x)
+    return g / np.sqrt((1.0 - x) * (1.0 + x))
 
 
 def arccos_vjp(g: Any, x: Any) -> Any:
-    return -g / np.sqrt(1.0 - x * x)
+    return -g / np.sqrt((1.0 - x) * (1.0 + x))
 
 
 def arctan_vjp(g: Any, x: Any) -> Any:
@@ -139,11 +139,11 @@ def arcsinh_vjp(g: Any, x: Any) -> Any:
 def arccosh_vjp(g: Any, x: Any) -> Any:
     if np.iscomplexobj(x):  # the branch that numpy takes
         return g / (np.sqrt(x - 1.0) * np.sqrt(x + 1.0))
-    return g / np.sqrt(x * x - 1.0)
+    return g / np.sqrt((x - 1.0) * (x + 1.0))
 
 
 def arctanh_vjp(g: Any, x: Any) -> Any:
-    return g / (1.0 - x * x)
+    return g / ((1.0 - x) * (1.0 + x))
 
 
 def negative_vjp(g: Any, _: Any) -> Any:
@@ -166,7 +166,7 @@ UNARY: dict[np.ufunc, tuple[Vjp, str]] = {
     np.tan: (tan_vjp, "y"),
     np.tanh: (tanh_vjp, "y"),
     np.exp: (exp_vjp, "y"),
-    np.expm1: (expm1_vjp, "y"),
+    np.expm1: (expm1_vjp, "x"),
     np.exp2: (exp2_vjp, "y"),
     np.log: (log_vjp, "x"),
     np.log2: (log2_vjp, "x"),

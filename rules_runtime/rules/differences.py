@@ -267,6 +267,10 @@ for _name in ("trapezoid", "trapz"):
 # -- interpolation -------------------------------------------------------------------------------------------------
 
 
+def _number_array(x: Any) -> Any:
+    return np.asarray(x) if isinstance(x, (list, tuple)) else x
+
+
 class _Place:
     """Where each x lies in the grid: the interval, how far into it, and whether it is in the grid at all."""
 
@@ -280,12 +284,14 @@ class _Place:
         self.upper = np.minimum(self.lower + 1, grid.size - 1)
 
     def fraction(self, x: Any, xp: Any) -> Any:
+        x, xp = _number_array(x), _number_array(xp)
         width = xp[self.upper] - xp[self.lower]
         return np.where(
             self.inside, (x - xp[self.lower]) / np.where(primal(width) == 0, 1, width), 0.0
         )
 
     def slope(self, xp: Any, fp: Any) -> Any:
+        xp, fp = _number_array(xp), _number_array(fp)
         width = xp[self.upper] - xp[self.lower]
         rise = fp[self.upper] - fp[self.lower]
         return np.where(self.inside, rise / np.where(primal(width) == 0, 1, width), 0.0)

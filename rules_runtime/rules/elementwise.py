@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
 
-from ..forms import constant, elementwise, nothing, primal
+from ..forms import constant, constant_for_real, elementwise, nothing, primal
 from ..kernels.elementwise import UNARY, times
 from ..kernels.products import conj
 
@@ -43,20 +44,30 @@ elementwise(np.imag, lambda g, y, x: 1j * np.real(g), needs="")
 elementwise(np.real_if_close, lambda g, y, x: g, needs="")
 elementwise(
     np.angle,
-    lambda g, y, x, deg=False: np.real(g) * (180 / np.pi if deg else 1.0) * 1j * x / np.abs(x) ** 2,
+    lambda g, y, x, deg=False: (
+        np.real(g) * (180 / np.pi if deg else 1.0) * 1j * x / np.abs(x) / np.abs(x)
+    ),
     needs="0",
 )
-elementwise(np.sinc, lambda g, y, x: g * _sinc_slope(x), needs="0")
+elementwise(np.sinc, lambda g, y, x: g * conj(_sinc_slope(x)), needs="0")
 elementwise(
     np.nan_to_num, lambda g, y, x, *a, **k: np.where(np.isfinite(primal(x)), g, 0.0), needs="0"
 )
 
 
 def _sinc_slope(x: Any) -> Any:
-    at_zero = primal(x) == 0
-    safe = np.where(at_zero, 1.0, x)
+    """By its series where the difference in the closed form would cancel."""
+    near = np.abs(primal(x)) < 0.3
+    small, safe = np.where(near, x, 0.0), np.where(near, 1.0, x)
+    square, series = (np.pi * small) ** 2, 0.0
+    for coefficient in _SINC_SLOPE:
+        series = series * square + coefficient
     slope = (np.cos(np.pi * safe) - np.sinc(safe)) / safe
-    return np.where(at_zero, -(np.pi**2) / 3.0 * x, slope)
+    return np.where(near, np.pi**2 * small * series, slope)
+
+
+# of the powers of (pi x)^2 in the slope of sin(pi x) / (pi x), over pi^2 x; the highest first
+_SINC_SLOPE = [(-1) ** k * 2 * k / math.factorial(2 * k + 1) for k in range(9, 0, -1)]
 
 
 # ---- two arguments ---------------------------------------------------------------------
@@ -85,8 +96,8 @@ elementwise(np.power, _power_base, _power_exponent)
 elementwise(np.float_power, _power_base, _power_exponent)
 elementwise(
     np.arctan2,
-    lambda g, z, y, x: g * x / (x * x + y * y),
-    lambda g, z, y, x: -g * y / (x * x + y * y),
+    lambda g, z, y, x: g * (x / np.hypot(x, y)) / np.hypot(x, y),  # squares could overflow
+    lambda g, z, y, x: -g * (y / np.hypot(x, y)) / np.hypot(x, y),
     needs="01",
 )
 elementwise(
@@ -100,18 +111,20 @@ elementwise(
     lambda g, z, x, y: _times_exp(g, y, z),
 )
 elementwise(
-    np.logaddexp2, lambda g, z, x, y: g * 2.0 ** (x - z), lambda g, z, x, y: g * 2.0 ** (y - z)
+    np.logaddexp2,
+    lambda g, z, x, y: _times_exp(g, x, z, np.exp2),
+    lambda g, z, x, y: _times_exp(g, y, z, np.exp2),
 )
 
 
-def _times_exp(g: Any, x: Any, z: Any) -> Any:
+def _times_exp(g: Any, x: Any, z: Any, exp: Any = np.exp) -> Any:
     """g exp(x - z), in place; also where both are the same infinity."""
     d = x - z
     if type(d) is np.ndarray:
         np.fmin(d, 0.0, d)  # 0 for the NaN of an infinity less itself
-        np.exp(d, d)
+        exp(d, d)
         return times(g, d)
-    return g * np.exp(np.where(np.isfinite(primal(z)), d, 0.0))
+    return g * exp(np.where(primal(d) != primal(d), 0.0, d))
 
 
 def _share(z: Any, chosen: Any, other: Any) -> Any:
@@ -186,9 +199,23 @@ def _clip_high(g: Any, y: Any, x: Any, a_min: Any = None, a_max: Any = None, **k
 
 elementwise(np.clip, clip_vjp, _clip_low, _clip_high, needs="012")
 
+elementwise(np.nextafter, lambda g, z, x, y: g, lambda g, z, x, y: 0.0 * g, needs="")
 constant(
-    np.sign, np.floor, np.ceil, np.rint, np.trunc, np.fix, np.round, np.floor_divide, np.signbit, np.spacing,
+    np.floor, np.ceil, np.rint, np.trunc, np.fix, np.round, np.floor_divide, np.signbit, np.spacing,
     np.isnan, np.isinf, np.isfinite, np.equal, np.not_equal, np.less, np.less_equal, np.greater, np.greater_equal,
     np.logical_and, np.logical_or, np.logical_xor, np.logical_not, np.isclose, np.allclose, np.array_equal,
-    np.iscomplexobj, np.isrealobj, np.iscomplex, np.isreal, np.isneginf, np.isposinf, np.nextafter, np.array_equiv,
+    np.iscomplexobj, np.isrealobj, np.iscomplex, np.isreal, np.isneginf, np.isposinf, np.array_equiv,
 )  # fmt: skip
+
+
+def _turning(g: Any, y: Any, x: Any) -> Any:
+    """Of ``x / abs(x)``: what is across x, over its size; 0 where x is 0."""
+    still = primal(x) == 0
+    size = np.abs(np.where(still, 1.0, x))
+    return np.where(still, 0.0, 1j * y * np.imag(np.conj(y) * g) / size)
+
+
+if np.sign(1j) == 1j:  # before numpy 2 it was the sign of the real part
+    constant_for_real(np.sign, _turning)
+else:
+    constant(np.sign)

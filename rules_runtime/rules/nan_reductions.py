@@ -102,8 +102,9 @@ def _spread_vjp(adjoint: Callable[..., Any]) -> Callable[..., Any]:
     ) -> Any:
         rows = _Rows(a, axis, where)
         freedom = rows.count - (ddof if correction is _DEFAULT else correction)
-        middle = rows.total(rows.values) / np.maximum(rows.count, 1)
-        apart = np.where(rows.mask, rows.values - middle, 0.0) / np.where(freedom > 0, freedom, 1)
+        if mean is _DEFAULT:
+            mean = rows.total(rows.values) / np.maximum(rows.count, 1)
+        apart = np.where(rows.mask, rows.values - mean, 0.0) / np.where(freedom > 0, freedom, 1)
         return adjoint(rows.back(g), y, rows, apart)
 
     return vjp

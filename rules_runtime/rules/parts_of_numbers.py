@@ -56,7 +56,6 @@ constant(
     np.unravel_index,
     np.ravel_multi_index,
     np.ix_,
-    np.histogramdd,
     np.einsum_path,
 )
 for _name in ("bitwise_count", "in1d"):

@@ -93,13 +93,15 @@ for _function in (np.max, np.min, np.nanmax, np.nanmin):
 def var_vjp(g: Any, y: Any, x: Any, axis: Any = None, dtype: Any = None, out: Any = None, ddof: Any = 0, keepdims: Any = False, *, where: Any = True, mean: Any = None, correction: Any = None) -> Any:  # fmt: skip
     ddof = ddof if correction is None else correction
     axes = normal_axes(axis, np.ndim(x))
+    count: Any
     if where is not True:
         where = np.broadcast_to(where, np.shape(x))
         count = np.sum(where, axis=axes, keepdims=True)
-        centred = (x - np.mean(x, axis=axes, keepdims=True, where=where)) * where
     else:
         count = _count(np.shape(x), axes)
-        centred = x - np.mean(x, axis=axes, keepdims=True)
+    if mean is None:
+        mean = np.mean(x, axis=axes, keepdims=True, where=where)
+    centred = x - mean if where is True else (x - mean) * where
     return _keep(g, np.shape(x), axis) * centred * (2.0 / (count - ddof))
 
 
@@ -126,5 +128,5 @@ derivative(np.cumsum, cumsum_vjp, needs="")
 
 constant(
     np.argmax, np.argmin, np.argsort, np.argpartition, np.argwhere, np.nonzero, np.flatnonzero, np.count_nonzero,
-    np.any, np.all, np.searchsorted, np.digitize, np.bincount, np.nanargmax, np.nanargmin, np.lexsort,
+    np.any, np.all, np.searchsorted, np.digitize, np.nanargmax, np.nanargmin, np.lexsort,
 )  # fmt: skip

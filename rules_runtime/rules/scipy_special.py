@@ -46,6 +46,11 @@ def _choose(mask: Any, a: Any, b: Any) -> Any:
     return np.where(primal(mask), a, b)
 
 
+def _ratio(x: Any, y: Any) -> Any:
+    """x / y, and 0 for 0 / 0."""
+    return x / _choose((primal(x) == 0) & (primal(y) == 0), 1.0, y)
+
+
 def _safe(x: Any) -> Any:
     """x with 1 in the place of 0."""
     return np.where(primal(x) == 0, 1.0, x)
@@ -56,13 +61,53 @@ def _safe(x: Any) -> Any:
 _of_x(sp.erf, lambda y, x: 2 / ROOT_PI * np.exp(-x * x))
 _of_x(sp.erfc, lambda y, x: -2 / ROOT_PI * np.exp(-x * x))
 _of_x(sp.erfi, lambda y, x: 2 / ROOT_PI * np.exp(x * x))
-_of_x(sp.erfcx, lambda y, x: 2 * x * y - 2 / ROOT_PI)
-_of_x(sp.dawsn, lambda y, x: 1 - 2 * x * y)
-_of_x(sp.wofz, lambda y, x: 2j / ROOT_PI - 2 * x * y)
+
+
+def _tail(x: Any, sign: float) -> Any:
+    """``sum((2k - 1)!! q^k)`` from k = 1 on, ``q = sign / (2 x^2)``: what `1` and ``2 x dawsn(x)`` differ by, and their kin."""
+    q = sign / (2 * x * x)
+    found: Any = 0.0
+    for k in range(8, 0, -1):
+        found = (1 + found) * (2 * k - 1) * q
+    return found
+
+
+def _far(x: Any, is_far: Any, tail: Any, near: Any) -> Any:
+    """`tail` of large arguments, where the terms of the closed form cancel; `near` of all others."""
+    return _choose(is_far, tail(_choose(is_far, x, 1e3)), near(_choose(is_far, 1.0, x)))
+
+
+_of_x(
+    sp.erfcx,
+    lambda y, x: _far(
+        x,
+        primal(np.real(x)) > 20,
+        lambda x: 2 / ROOT_PI * _tail(x, -1.0),
+        lambda x: 2 * x * sp.erfcx(x) - 2 / ROOT_PI,
+    ),
+)
+_of_x(
+    sp.dawsn,
+    lambda y, x: _far(
+        x,
+        (abs(primal(np.real(x))) > 20) & (primal(np.imag(x)) == 0),
+        lambda x: -_tail(x, 1.0),
+        lambda x: 1 - 2 * x * sp.dawsn(x),
+    ),
+)
+_of_x(
+    sp.wofz,
+    lambda y, x: _far(
+        x,
+        (abs(primal(x)) > 20) & (primal(np.imag(x)) >= 0),
+        lambda x: -2j / ROOT_PI * _tail(x, 1.0),
+        lambda x: 2j / ROOT_PI - 2 * x * sp.wofz(x),
+    ),
+)
 _of_x(sp.erfinv, lambda y, x: ROOT_PI / 2 * np.exp(y * y))
 _of_x(sp.erfcinv, lambda y, x: -ROOT_PI / 2 * np.exp(y * y))
 _of_x(sp.ndtr, lambda y, x: np.exp(-x * x / 2) / ROOT_TWO_PI)
-_of_x(sp.log_ndtr, lambda y, x: np.exp(-x * x / 2 - y) / ROOT_TWO_PI)
+_of_x(sp.log_ndtr, lambda y, x: np.sqrt(2 / np.pi) / sp.erfcx(-x / np.sqrt(2)))
 _of_x(sp.ndtri, lambda y, x: ROOT_TWO_PI * np.exp(y * y / 2))
 _of_all(
     sp.owens_t,
@@ -72,15 +117,15 @@ _of_all(
 
 # -- exponentials, logarithms, entropies ---------------------------------------------------------------------------
 
-_of_x(sp.expit, lambda y, x: y * (1 - y))
+_of_x(sp.expit, lambda y, x: y * sp.expit(-x))
 _of_x(sp.log_expit, lambda y, x: sp.expit(-x))
 _of_x(sp.logit, lambda y, x: 1 / (x * (1 - x)))
 _of_x(sp.exp2, lambda y, x: y * np.log(2))
 _of_x(sp.exp10, lambda y, x: y * np.log(10))
-_of_x(sp.expm1, lambda y, x: y + 1)
+_of_x(sp.expm1, lambda y, x: np.exp(x))
 _of_x(sp.log1p, lambda y, x: 1 / (1 + x))
 _of_x(sp.cosm1, lambda y, x: -np.sin(x))
-_of_x(sp.cbrt, lambda y, x: y / (3 * x))
+_of_x(sp.cbrt, lambda y, x: 1 / (3 * y * y))
 _of_x(sp.sindg, lambda y, x: np.pi / 180 * np.cos(np.pi / 180 * x))
 _of_x(sp.cosdg, lambda y, x: -np.pi / 180 * np.sin(np.pi / 180 * x))
 _of_x(sp.tandg, lambda y, x: np.pi / 180 * (1 + y * y))
@@ -94,15 +139,22 @@ _of_x(
     ),
     ORDER,
 )
-_of_x(
-    sp.exprel,
-    lambda y, x: _choose(x == 0, 0.5 + x / 3 + x * x / 8, (np.exp(x) - y) / _safe(x)),
-)
+
+
+def _exprel_slope(x: Any) -> Any:
+    """Of ``(exp(x) - 1) / x``, by its series (as a hypergeometric function) where the closed form would cancel."""
+    near = abs(primal(x)) < 1
+    series = sp.hyp1f1(2.0, 3.0, _choose(near, x, 0.0)) / 2
+    far = _choose(near, 1.0, x)
+    return _choose(near, series, (np.exp(far) - sp.exprel(far)) / far)
+
+
+_of_x(sp.exprel, lambda y, x: _exprel_slope(x))
 _of_x(sp.entr, lambda y, x: -np.log(x) - 1)
-_of_all(sp.xlogy, lambda r, x, y: np.log(y), lambda r, x, y: x / y)
-_of_all(sp.xlog1py, lambda r, x, y: np.log1p(y), lambda r, x, y: x / (1 + y))
-_of_all(sp.rel_entr, lambda r, x, y: np.log(x / y) + 1, lambda r, x, y: -x / y)
-_of_all(sp.kl_div, lambda r, x, y: np.log(x / y), lambda r, x, y: 1 - x / y)
+_of_all(sp.xlogy, lambda r, x, y: np.log(y), lambda r, x, y: _ratio(x, y))
+_of_all(sp.xlog1py, lambda r, x, y: np.log1p(y), lambda r, x, y: _ratio(x, 1 + y))
+_of_all(sp.rel_entr, lambda r, x, y: np.log(x / y) + 1, lambda r, x, y: -_ratio(x, y))
+_of_all(sp.kl_div, lambda r, x, y: np.log(x / y), lambda r, x, y: 1 - _ratio(x, y))
 _of_all(
     sp.huber,
     lambda y, d, r: np.where(primal(abs(r) <= d), 0.0, abs(r) - d),
@@ -110,34 +162,34 @@ _of_all(
 )
 _of_all(
     sp.pseudo_huber,
-    lambda y, d, r: 2 * d * (_bent(d, r) - 1) - r * r / (d * _bent(d, r)),
-    lambda y, d, r: r / _bent(d, r),
+    lambda y, d, r: (r * r / (_length(d, r) + d)) ** 2 / _length(d, r),
+    lambda y, d, r: d * r / _length(d, r),
 )
 
 
-def _bent(d: Any, r: Any) -> Any:
-    return np.sqrt(1 + (r / d) ** 2)
+def _length(d: Any, r: Any) -> Any:
+    return _safe(np.hypot(d, r))
 
 
-def _boxcox_by_power(y: Any, log: Any, p: Any) -> Any:
-    """Of ``(exp(p log) - 1) / p``; at p = 0 the first terms of the series, for higher orders."""
-    at_zero = log**2 / 2 + p * log**3 / 3 + p**2 * log**4 / 8
-    return _choose(p == 0, at_zero, ((y * p + 1) * log - y) / _safe(p))
+def _boxcox_by_power(log: Any, p: Any) -> Any:
+    """Of ``(exp(p log) - 1) / p``, which is ``log exprel(p log)``."""
+    return log * log * _exprel_slope(p * log)
 
 
 def _inv_boxcox_by_power(y: Any, x: Any, p: Any) -> Any:
-    """Of ``exp(log(1 + p x) / p)``; the closed form loses its digits where p is small."""
-    terms = -(x**2) / 2 + 2 * p * x**3 / 3 - 3 * p**2 * x**4 / 4 + 4 * p**3 * x**5 / 5
-    inside = 1 + p * x
-    bent = x / (_safe(p) * inside) - np.log(inside) / _safe(p) ** 2
-    return y * _choose(abs(primal(p)) < 1e-3, terms, bent)
+    """Of ``exp(log(1 + p x) / p)``; where p x is small the closed form cancels, and its series is a hypergeometric function."""
+    near = abs(primal(p * x)) < 0.5
+    small, far = _choose(near, p * x, 0.0), _choose(near, 1.0, p * x)
+    series = -sp.hyp2f1(2.0, 2.0, 3.0, -small) / 2
+    bent = far / (1 + far) - np.log1p(far)
+    return y * x * x * _choose(near, series, bent / (far * far))
 
 
-_of_all(sp.boxcox, lambda y, x, p: x ** (p - 1), lambda y, x, p: _boxcox_by_power(y, np.log(x), p))
+_of_all(sp.boxcox, lambda y, x, p: x ** (p - 1), lambda y, x, p: _boxcox_by_power(np.log(x), p))
 _of_all(
     sp.boxcox1p,
     lambda y, x, p: (1 + x) ** (p - 1),
-    lambda y, x, p: _boxcox_by_power(y, np.log1p(x), p),
+    lambda y, x, p: _boxcox_by_power(np.log1p(x), p),
 )
 _of_all(sp.inv_boxcox, lambda y, x, p: y ** (1 - p), lambda y, x, p: _inv_boxcox_by_power(y, x, p))
 _of_all(
@@ -152,7 +204,16 @@ constant(sp.gammasgn)
 _of_x(sp.gamma, lambda y, x: y * sp.psi(x))
 _of_x(sp.gammaln, lambda y, x: sp.psi(x))
 _of_x(sp.loggamma, lambda y, x: sp.psi(x))
-_of_x(sp.rgamma, lambda y, x: -sp.psi(x) * y)
+_of_x(sp.rgamma, lambda y, x: _rgamma_slope(y, x))
+
+
+def _rgamma_slope(y: Any, x: Any) -> Any:
+    """``-psi(x) / gamma(x)``; left of 1/2, where gamma has poles, by reflection: ``sin(pi x) gamma(1 - x) / pi``."""
+    left = primal(np.real(x)) < 0.5
+    mirrored, x, y = 1 - _choose(left, x, 0.0), _choose(left, 1.0, x), _choose(left, 1.0, y)
+    sine, cosine = np.sin(np.pi * mirrored), np.cos(np.pi * mirrored)
+    slope = sp.gamma(mirrored) * (cosine + sine * sp.psi(mirrored) / np.pi)
+    return _choose(left, -slope, -sp.psi(x) * y)
 
 
 def _trigamma(x: Any) -> Any:
@@ -230,11 +291,15 @@ _of_x(sp.yn, lambda y, n, x: (sp.yv(n - 1, x) - sp.yv(n + 1, x)) / 2, ORDER)
 _of_x(sp.kn, lambda y, n, x: -(sp.kv(n - 1, x) + sp.kv(n + 1, x)) / 2, ORDER)
 _of_x(sp.iv, lambda y, v, x: (sp.iv(v - 1, x) + sp.iv(v + 1, x)) / 2, ORDER)
 _of_x(sp.kv, lambda y, v, x: -(sp.kv(v - 1, x) + sp.kv(v + 1, x)) / 2, ORDER)
-_of_x(
-    sp.ive,
-    lambda y, v, x: (sp.ive(v - 1, x) + sp.ive(v + 1, x)) / 2 - np.sign(np.real(x)) * y,
-    ORDER,
-)
+
+
+def _ive_vjp(g: Any, y: Any, v: Any, x: Any) -> Any:
+    """The factor ``exp(-abs(real(x)))`` is no function of the complex number x."""
+    slope = conj((sp.ive(v - 1, x) + sp.ive(v + 1, x)) / 2)
+    return g * slope - np.sign(np.real(primal(x))) * np.real(conj(y) * g)
+
+
+elementwise(sp.ive, ORDER, _ive_vjp)
 _of_x(sp.kve, lambda y, v, x: y - (sp.kve(v - 1, x) + sp.kve(v + 1, x)) / 2, ORDER)
 
 
@@ -266,44 +331,97 @@ def _pair(function: Any, *slopes: Any) -> None:
     elementwise(function, vjp)
 
 
-_pair(sp.sici, lambda x: np.sin(x) / x, lambda x: np.cos(x) / x)
-_pair(sp.shichi, lambda x: np.sinh(x) / x, lambda x: np.cosh(x) / x)
+_pair(sp.sici, lambda x: np.sinc(x / np.pi), lambda x: np.cos(x) / x)
+_pair(sp.shichi, lambda x: _sinhc(x), lambda x: np.cosh(x) / x)
 _pair(sp.fresnel, lambda x: np.sin(np.pi * x * x / 2), lambda x: np.cos(np.pi * x * x / 2))
-_of_x(
-    sp.spence,
-    lambda y, x: _choose(x == 1, (x - 1) / 2 - (x - 1) ** 2 / 3 - 1, np.log(x) / _safe(1 - x)),
-)
 
 
-def _k_slope(k: Any, m: Any) -> Any:
-    at_zero = np.pi / 2 * (1 / 4 + 9 * m / 32 + 75 * m * m / 256)
-    return _choose(m == 0, at_zero, (sp.ellipe(m) - (1 - m) * k) / _safe(2 * m * (1 - m)))
+def _sinhc(x: Any) -> Any:
+    """sinh(x) / x"""
+    found = np.sinc(1j * x / np.pi)
+    return found if np.iscomplexobj(primal(x)) else np.real(found)
 
 
-def _e_slope(e: Any, m: Any) -> Any:
-    at_zero = -np.pi / 2 * (1 / 4 + 3 * m / 32 + 15 * m * m / 256)
-    return _choose(m == 0, at_zero, (e - sp.ellipk(m)) / _safe(2 * m))
+# Where a closed form is 0/0, its terms cancel in the neighbourhood, too, and more so in its derivatives. There stands
+# the series, as a hypergeometric function, which has derivatives of every order.
+
+
+def _spence_slope(x: Any) -> Any:
+    near = abs(primal(x) - 1) < 0.5
+    far = _choose(near, 0.25, x)
+    return _choose(
+        near, -sp.hyp2f1(1.0, 1.0, 2.0, 1 - _choose(near, x, 1.0)), np.log(far) / (1 - far)
+    )
+
+
+_of_x(sp.spence, lambda y, x: _spence_slope(x))
+
+
+def _k_slope(m: Any, rest: Any) -> Any:
+    """Of `ellipk` at m, where the `rest` is 1 - m; either of the two may be more exact than one less the other."""
+    near = abs(primal(m)) < 0.5
+    series = np.pi / 8 * sp.hyp2f1(1.5, 1.5, 2.0, _choose(near, m, 0.0))
+    far, rest = _choose(near, 0.75, m), _choose(near, 0.25, rest)
+    return _choose(near, series, (sp.ellipe(far) - rest * sp.ellipkm1(rest)) / (2 * far * rest))
+
+
+def _e_slope(m: Any) -> Any:
+    near = abs(primal(m)) < 0.5
+    series = -np.pi / 8 * sp.hyp2f1(0.5, 1.5, 2.0, _choose(near, m, 0.0))
+    far = _choose(near, 0.75, m)
+    return _choose(near, series, (sp.ellipe(far) - sp.ellipk(far)) / (2 * far))
+
+
+def _by_parameter(phi: Any, m: Any, coefficients: Any) -> Any:
+    """The derivative by m of the integral of ``(1 - m sin^2)^a`` from 0 to phi, by its series in m."""
+    sine, cosine = np.sin(phi), np.cos(phi)
+    powers, found = phi, 0.0  # the integral of sin^2k
+    for k, coefficient in enumerate(coefficients, 1):
+        powers = ((2 * k - 1) * powers - sine ** (2 * k - 1) * cosine) / (2 * k)
+        found = found + k * coefficient * m ** (k - 1) * powers
+    return found
+
+
+def _binomials(a: float) -> list[float]:
+    """The coefficients of ``(1 - x)^a`` from that of x on."""
+    found = [1.0]
+    for k in range(1, 11):
+        found.append(found[-1] * (k - 1 - a) / k)
+    return found[1:]
+
+
+def _f_by_m(y: Any, phi: Any, m: Any) -> Any:
+    near = abs(primal(m)) < 0.01
+    series = _by_parameter(phi, _choose(near, m, 0.0), _binomials(-0.5))
+    m = _choose(near, 0.25, m)
+    y = _choose(near, 1.0, y)
+    bent = (sp.ellipeinc(phi, m) / (1 - m) - y) / (2 * m)
+    return _choose(near, series, bent - np.sin(2 * phi) / (4 * (1 - m) * _delta(phi, m)))
+
+
+def _e_by_m(y: Any, phi: Any, m: Any) -> Any:
+    near = abs(primal(m)) < 0.01
+    series = _by_parameter(phi, _choose(near, m, 0.0), _binomials(0.5))
+    m, y = _choose(near, 0.25, m), _choose(near, 1.0, y)
+    return _choose(near, series, (y - sp.ellipkinc(phi, m)) / (2 * m))
 
 
 def _delta(phi: Any, m: Any) -> Any:
     return np.sqrt(1 - m * np.sin(phi) ** 2)
 
 
-_of_x(sp.ellipk, lambda y, m: _k_slope(y, m))
-_of_x(sp.ellipkm1, lambda y, p: -_k_slope(y, 1 - p))
-_of_x(sp.ellipe, lambda y, m: _e_slope(y, m))
+_of_x(sp.ellipk, lambda y, m: _k_slope(m, 1 - m))
+_of_x(sp.ellipkm1, lambda y, p: -_k_slope(1 - p, p))
+_of_x(sp.ellipe, lambda y, m: _e_slope(m))
 _of_all(
     sp.ellipkinc,
     lambda y, phi, m: 1 / _delta(phi, m),
-    lambda y, phi, m: (
-        (sp.ellipeinc(phi, m) / (1 - m) - y) / (2 * m)
-        - np.sin(2 * phi) / (4 * (1 - m) * _delta(phi, m))
-    ),
+    _f_by_m,
 )
 _of_all(
     sp.ellipeinc,
     lambda y, phi, m: _delta(phi, m),
-    lambda y, phi, m: (y - sp.ellipkinc(phi, m)) / (2 * m),
+    _e_by_m,
 )
 _of_x(sp.wrightomega, lambda y, x: y / (1 + y))
 _of_x(sp.hyp0f1, lambda y, v, x: sp.hyp0f1(v + 1, x) / v, PARAMETER)
@@ -412,8 +530,10 @@ def rrule_logsumexp(
     y = sp.logsumexp(a, axis, b, keepdims)
 
     def logsumexp_pullback(dy: Any) -> Any:
-        weights = _keep(dy, shape, axis) * np.exp(a - _keep(y, shape, axis))
-        da = unbroadcast(weights * (1.0 if b is None else b), np.shape(a))
+        apart = a - _keep(y, shape, axis)
+        infinite = np.isinf(primal(a)) & (primal(a) == primal(_keep(y, shape, axis)))
+        weights = _keep(dy, shape, axis) * conj(np.exp(_choose(infinite, 0.0, apart)))
+        da = unbroadcast(weights * (1.0 if b is None else conj(b)), np.shape(a))
         db = NoTangent() if b is None else Thunk(lambda: unbroadcast(weights, np.shape(b)))
         return NoTangent(), da, NoTangent(), db, NoTangent(), NoTangent()
 
@@ -425,9 +545,9 @@ def rrule_softmax(_: Any, x: Any, axis: Any = None) -> Any:
     y = sp.softmax(x, axis)
 
     def softmax_pullback(dy: Any) -> Any:
-        moved = dy * y
+        moved = dy * conj(y)
         axes = normal_axes(axis, np.ndim(x))
-        return NoTangent(), moved - y * np.sum(moved, axis=axes, keepdims=True), NoTangent()
+        return NoTangent(), moved - conj(y) * np.sum(moved, axis=axes, keepdims=True), NoTangent()
 
     return y, softmax_pullback
 
@@ -438,6 +558,6 @@ def rrule_log_softmax(_: Any, x: Any, axis: Any = None) -> Any:
 
     def log_softmax_pullback(dy: Any) -> Any:
         axes = normal_axes(axis, np.ndim(x))
-        return NoTangent(), dy - np.exp(y) * np.sum(dy, axis=axes, keepdims=True), NoTangent()
+        return NoTangent(), dy - conj(np.exp(y)) * np.sum(dy, axis=axes, keepdims=True), NoTangent()
 
     return y, log_softmax_pullback

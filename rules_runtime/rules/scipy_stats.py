@@ -1,7 +1,8 @@
 """`scipy.stats`: densities and distribution functions of the common distributions, by their parameters too.
 
 A rule replaces the method by its formula in numpy and `scipy.special` and lets the AD differentiate that. So it needs
-a config with a reverse mode, and gives derivatives of every order.
+a config with a reverse mode, and gives derivatives of every order. The value is scipy's own; what scipy makes of the ends of
+a support, of parameters that are not allowed and of extreme arguments is not said twice.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import scipy.stats
 from rules_runtime.config import HasReverseMode, RuleConfig
 from rules_runtime.forms import FORMULAS, POSITIONS, primal
 from rules_runtime.registry import rrule
+from rules_runtime.rules.python_functions import python_function
 from rules_runtime.tangents import NoTangent
 from rules_runtime.via_ad import rrule_via_ad
 
@@ -25,8 +27,13 @@ Formula = Callable[..., Any]
 ROOT_TWO_PI = np.sqrt(2 * np.pi)
 
 
-def declare(distribution: Any, method: str, formula: Formula) -> None:
-    """``distribution.method(*args)`` is ``formula(*args)``, for instances of its class."""
+def declare(distribution: Any, method: str, written: Formula) -> None:
+    """``distribution.method(*args)`` has the derivatives of ``written(*args)``, for instances of its class."""
+
+    def formula(*args: Any, **kwargs: Any) -> Any:
+        plain = {name: _plain(value) for name, value in kwargs.items()}
+        value = getattr(distribution, method)(*map(_plain, args), **plain)
+        return _with_value(written(*args, **kwargs), value)
 
     def rule(config: Any, _: Any, self: Any, *args: Any, **kwargs: Any) -> Any:
         y, back = rrule_via_ad(config, formula, *args, **kwargs)
@@ -42,6 +49,21 @@ def declare(distribution: Any, method: str, formula: Formula) -> None:
     rule.formula = formula  # type: ignore[attr-defined]
     FORMULAS.add(target)
     rrule.register(target)(rule)
+
+
+def _plain(x: Any) -> Any:
+    """An argument without tracers."""
+    return type(x)(map(_plain, x)) if type(x) in (list, tuple) else primal(x)
+
+
+def _with_value(y: Any, value: Any) -> Any:
+    """`value`, with the derivatives of y; where it is not a number, neither are they."""
+    return value
+
+
+python_function(
+    _with_value, lambda g, _, y, value: g * np.where(np.isnan(value), np.nan, 1.0), None
+)
 
 
 def _by_position(args: Any, kwargs: Any) -> Any:
@@ -91,16 +113,43 @@ def continuous(
 
 
 def _inside(z: Any, high: float, formula: Formula, outside: float) -> Any:
-    """A formula on 0 < z < high, a constant elsewhere."""
-    mask = (primal(z) > 0) & (primal(z) < high)
+    """A formula on 0 <= z <= high, a constant elsewhere."""
+    mask = (primal(z) >= 0) & (primal(z) <= high) & (primal(z) < np.inf)
     return np.where(mask, formula(np.where(mask, z, min(high, 2.0) / 2)), outside)
+
+
+def _positive(z: Any, formula: Formula, outside: float) -> Any:
+    """A formula on 0 < z, a constant elsewhere."""
+    mask = (primal(z) > 0) & (primal(z) < np.inf)
+    return np.where(mask, formula(np.where(mask, z, 1.0)), outside)
+
+
+def _upper_beta(a: Any, b: Any, z: Any) -> Any:
+    return sp.betaincc(a, b, z) if hasattr(sp, "betaincc") else 1 - sp.betainc(a, b, z)
 
 
 # -- families ------------------------------------------------------------------------------------------------------
 
+
+def _normal(z: Any) -> Any:
+    return -z * z / 2 - np.log(ROOT_TWO_PI)
+
+
+def _student(z: Any, df: Any) -> Any:
+    return -(df + 1) / 2 * np.log1p(z * z / df) - sp.betaln(df / 2, 0.5) - np.log(df) / 2
+
+
+def _of_degrees(z: Any, df: Any, normal: Formula, student: Formula) -> Any:
+    """With infinitely many degrees of freedom the t distribution is the normal one."""
+    many = primal(df) == np.inf
+    if not np.any(many):
+        return student(z, df)
+    return np.where(many, normal(z), student(z, np.where(many, 1.0, df)))
+
+
 continuous(
     st.norm,
-    lambda z: -z * z / 2 - np.log(ROOT_TWO_PI),
+    _normal,
     sp.ndtr,
     lambda z: sp.ndtr(-z),
     logcdf=sp.log_ndtr,
@@ -108,9 +157,9 @@ continuous(
 )
 continuous(
     st.t,
-    lambda z, df: -(df + 1) / 2 * np.log1p(z * z / df) - sp.betaln(df / 2, 0.5) - np.log(df) / 2,
-    lambda z, df: sp.stdtr(df, z),
-    lambda z, df: sp.stdtr(df, -z),
+    lambda z, df: _of_degrees(z, df, _normal, _student),
+    lambda z, df: _of_degrees(z, df, sp.ndtr, lambda z, df: sp.stdtr(df, z)),
+    lambda z, df: _of_degrees(-z, df, sp.ndtr, lambda z, df: sp.stdtr(df, z)),
 )
 continuous(
     st.gamma,
@@ -135,7 +184,10 @@ continuous(
         z, 1.0, lambda z: sp.xlogy(a - 1, z) + sp.xlog1py(b - 1, -z) - sp.betaln(a, b), -np.inf
     ),
     lambda z, a, b: np.where(
-        primal(z) >= 1, 1.0, _inside(z, 1.0, lambda z: sp.betainc(a, b, z), 0.0)
+        primal(z) > 1, 1.0, _inside(z, 1.0, lambda z: sp.betainc(a, b, z), 0.0)
+    ),
+    lambda z, a, b: np.where(
+        primal(z) < 0, 1.0, _inside(z, 1.0, lambda z: _upper_beta(a, b, z), 0.0)
     ),
 )
 continuous(
@@ -146,17 +198,17 @@ continuous(
 )
 continuous(
     st.lognorm,
-    lambda z, s: _inside(
-        z, np.inf, lambda z: -((np.log(z) / s) ** 2) / 2 - np.log(s * z * ROOT_TWO_PI), -np.inf
+    lambda z, s: _positive(
+        z, lambda z: -((np.log(z) / s) ** 2) / 2 - np.log(s * z * ROOT_TWO_PI), -np.inf
     ),
-    lambda z, s: _inside(z, np.inf, lambda z: sp.ndtr(np.log(z) / s), 0.0),
-    lambda z, s: _inside(z, np.inf, lambda z: sp.ndtr(-np.log(z) / s), 1.0),
+    lambda z, s: _positive(z, lambda z: sp.ndtr(np.log(z) / s), 0.0),
+    lambda z, s: _positive(z, lambda z: sp.ndtr(-np.log(z) / s), 1.0),
 )
 continuous(
     st.cauchy,
     lambda z: -np.log(np.pi) - np.log1p(z * z),
-    lambda z: 0.5 + np.arctan(z) / np.pi,
-    lambda z: 0.5 - np.arctan(z) / np.pi,
+    lambda z: np.arctan2(1.0, -z) / np.pi,
+    lambda z: np.arctan2(1.0, z) / np.pi,
 )
 continuous(
     st.laplace,
@@ -175,27 +227,49 @@ continuous(
 continuous(
     st.uniform,
     lambda z: _inside(z, 1.0, lambda z: 0.0 * z, -np.inf),
-    lambda z: np.where(primal(z) >= 1, 1.0, _inside(z, 1.0, lambda z: z, 0.0)),
+    lambda z: np.where(primal(z) > 1, 1.0, _inside(z, 1.0, lambda z: z, 0.0)),
 )
 
 
 # -- counts --------------------------------------------------------------------------------------------------------
 
 
+def _counted(j: Any, n: Any, formula: Formula) -> Any:
+    """A log probability at whole numbers from 0 to n; no probability elsewhere."""
+    plain = np.asarray(primal(j))
+    mask = (plain >= 0) & (plain <= primal(n)) & (plain == np.floor(plain)) & (plain < np.inf)
+    return np.where(mask, formula(np.where(mask, j, 0)), -np.inf)
+
+
 def _poisson_logpmf(k: Any, mu: Any, loc: Any = 0) -> Any:
-    return sp.xlogy(k - loc, mu) - sp.gammaln(k - loc + 1.0) - mu
+    return _counted(k - loc, np.inf, lambda j: sp.xlogy(j, mu) - sp.gammaln(j + 1.0) - mu)
 
 
 def _binom_logpmf(k: Any, n: Any, p: Any, loc: Any = 0) -> Any:
-    j = k - loc
-    ways = sp.gammaln(n + 1.0) - sp.gammaln(j + 1.0) - sp.gammaln(n - j + 1.0)
-    return ways + sp.xlogy(j, p) + sp.xlog1py(n - j, -p)
+    def inside(j: Any) -> Any:
+        ways = sp.gammaln(n + 1.0) - sp.gammaln(j + 1.0) - sp.gammaln(n - j + 1.0)
+        return ways + sp.xlogy(j, p) + sp.xlog1py(n - j, -p)
+
+    return _counted(k - loc, n, inside)
+
+
+def _from_zero(j: Any, formula: Formula, below: float) -> Any:
+    mask = (primal(j) >= 0) & (primal(j) < np.inf)
+    return np.where(mask, formula(np.where(mask, j, 0)), below)
 
 
 declare(st.poisson, "logpmf", _poisson_logpmf)
 declare(st.poisson, "pmf", lambda *args, **kwargs: np.exp(_poisson_logpmf(*args, **kwargs)))
-declare(st.poisson, "cdf", lambda k, mu, loc=0: sp.pdtr(k - loc, mu))
-declare(st.poisson, "sf", lambda k, mu, loc=0: sp.pdtrc(k - loc, mu))
+declare(
+    st.poisson,
+    "cdf",
+    lambda k, mu, loc=0: _from_zero(k - loc, lambda j: sp.pdtr(j, mu), 0.0),
+)
+declare(
+    st.poisson,
+    "sf",
+    lambda k, mu, loc=0: _from_zero(k - loc, lambda j: sp.pdtrc(j, mu), 1.0),
+)
 declare(st.binom, "logpmf", _binom_logpmf)
 declare(st.binom, "pmf", lambda *args, **kwargs: np.exp(_binom_logpmf(*args, **kwargs)))
 

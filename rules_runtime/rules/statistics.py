@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from rules_runtime.forms import constant, derivative, primal
+from rules_runtime.forms import derivative, primal
 from rules_runtime.kernels.broadcast import expand, normal_axes
 from rules_runtime.kernels.others import as_array, like
 from rules_runtime.rules.linalg_spectral import adjoint, diagonal_matrix
@@ -182,4 +182,3 @@ def _corrcoef_vjp(which: int) -> Any:
 
 derivative(np.cov, _cov_vjp(0), _cov_vjp(1), *(None,) * 4, _cov_vjp(6), needs="0156")
 derivative(np.corrcoef, _corrcoef_vjp(0), _corrcoef_vjp(1))
-constant(np.histogram, np.histogram2d, np.histogram_bin_edges)

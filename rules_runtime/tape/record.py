@@ -206,6 +206,8 @@ def apply(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str,
     form = active_form(function, tape, args, kwargs)
     if form is None:
         return apply_rule(tape, function, args, kwargs)
+    if form.of_complex is not None and np.iscomplexobj(primal(args[0])):
+        form = form.of_complex
     if form.constant:
         return function(*[untraced(x, tape) for x in args], **_plain(kwargs))
     if kwargs and any(inner_tape(v) is not None for v in kwargs.values()):

@@ -307,7 +307,7 @@ def _spread(args: Any, kwargs: Any) -> Any:
 def var(args: Any, kwargs: Any) -> Any:
     found = _spread(args, kwargs)
     if found is None:
-        return NotImplemented
+        return _about(*args, **kwargs)
     v, mean, y, n = found
     return _record(args[0], y, var_vjp, (v, mean, 2.0 / n))
 
@@ -315,10 +315,39 @@ def var(args: Any, kwargs: Any) -> Any:
 def std(args: Any, kwargs: Any) -> Any:
     found = _spread(args, kwargs)
     if found is None:
-        return NotImplemented
+        y = _about(*args, **kwargs)
+        return y if y is NotImplemented else np.sqrt(y)
     v, mean, y, n = found
     y = np.sqrt(y)
     return _record(args[0], y, std_vjp, (v, mean, 1.0 / n, y))
+
+
+def nanvar(args: Any, kwargs: Any) -> Any:
+    return _about(*args, **kwargs, leave_out=np.isnan)
+
+
+def nanstd(args: Any, kwargs: Any) -> Any:
+    y = nanvar(args, kwargs)
+    return y if y is NotImplemented else np.sqrt(y)
+
+
+def _about(
+    a: Any, axis: Any = None, dtype: Any = None, out: Any = None, ddof: Any = 0, keepdims: Any = False, *,
+    where: Any = True, mean: Any = None, correction: Any = None, leave_out: Any = None,
+) -> Any:  # fmt: skip
+    """The variance about a traced mean, which is given by keyword and has no place among the arguments of a rule."""
+    if type(mean) is not Tracer or dtype is not None or out is not None:
+        return NotImplemented
+    if leave_out is not None:
+        where = where & ~leave_out(primal(a))
+    d = a - mean
+    squares = np.real(d * np.conj(d)) if np.iscomplexobj(primal(d)) else d * d
+    if where is not True:
+        squares = np.where(where, squares, 0.0)
+    keepdims = keepdims is True
+    number = np.sum(np.broadcast_to(where, np.shape(a)), axis=axis, keepdims=keepdims)
+    freedom = np.maximum(number - (ddof if correction is None else correction), 0)
+    return np.sum(squares, axis=axis, keepdims=keepdims) / freedom
 
 
 def var_vjp(g: Any, saved: Any) -> Any:
@@ -512,6 +541,8 @@ FUNCTIONS: dict[Any, Callable[[Any, Any], Any]] = {
     np.linalg.norm: norm,
     np.var: var,
     np.std: std,
+    np.nanvar: nanvar,
+    np.nanstd: nanstd,
     np.median: median,
     np.outer: outer,
     np.tensordot: tensordot,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
 from typing import Any
 
@@ -36,6 +37,9 @@ def _fill_diagonal(a: Any, val: Any, wrap: bool = False) -> None:
 
 
 def _copyto(dst: Any, src: Any, casting: str = "same_kind", where: Any = True) -> None:
+    values = primal(src) if type(src) is Tracer else np.asarray(src)
+    same: Any = casting
+    np.copyto(np.empty_like(primal(dst)), values, casting=same)  # for its errors
     if where is True:
         dst[...] = src
     else:
@@ -70,7 +74,11 @@ def _nan_to_num(args: Any, kwargs: Any) -> Any:
 def _writer(write: Callable[..., None]) -> Callable[[Any, Any], Any]:
     """For the table of fast paths; a plain array cannot hold traced values, so that is left to the error."""
 
+    first = next(iter(inspect.signature(write).parameters))
+
     def call(args: Any, kwargs: Any) -> Any:
+        if not args and first in kwargs:
+            args, kwargs = (kwargs[first],), {k: v for k, v in kwargs.items() if k != first}
         if args and type(args[0]) is np.ndarray and args[0].dtype.kind != "O":
             raise TypeError(
                 f"np.{write.__name__[1:]} of a traced value into a plain array would lose its derivative (np.full_like "

@@ -12,7 +12,6 @@ from migrate.dialects.zygote import modules
 from migrate.dialects.zygote.find import (
     Found,
     NoGrad,
-    Registration,
     Rule,
     find,
     is_skipped,
@@ -26,7 +25,6 @@ from migrate.dialects.zygote.legacy_names import LegacyNames, find_legacy_names
 from migrate.dialects.zygote.module import ModuleView
 from migrate.dialects.zygote.outside import OutsideRewriter
 from migrate.dialects.zygote.ownership import clusters, owned_helpers
-from migrate.dialects.zygote.targets import possible_values
 from migrate.dialects.zygote.verdicts import Refused, RuleNote, Undecided
 from migrate.model import (
     FileConverted,
@@ -42,10 +40,9 @@ from migrate.syntax.scopes import Scopes, Variable, analyse_scopes, same_scope_n
 from migrate.syntax.silence import silence_in, skip_marker
 from migrate.syntax.source import Replacement, Source, read_source
 from migrate.write.gate import GateError, check
-from migrate.write.names import NameChooser, reads
+from migrate.write.names import NameChooser
 
 _LEFT_BY_CHOICE = ""
-_ANY = "?"  # a target that cannot be told from the text
 
 
 class GateFailure(Exception):
@@ -289,7 +286,6 @@ class _File:
         results: dict[Rule, ClusterResult],
         clustered: dict[Rule, Cluster],
     ) -> Attempt:
-        configured = self._configured(rules, results)
         merged: set[int] = set()
         for rule in rules:
             result = results[rule]
@@ -303,11 +299,10 @@ class _File:
                     owner = clustered[rule].rule_around(note.node) or rule
                     attempt.notes[owner].append(note)
                 self._helper_signatures(clustered[rule], result, definitions)
-            definitions.check_decorators(rule, rule in configured)
+            configured = rule in result.wants_config
+            definitions.check_decorators(rule, configured)
             name = clustered[rule].config_names.get(rule.function or ast.Pass(), "")
-            if rule in configured and not name:
-                name = self._config_name(rule)
-            definitions.rewrite(rule, rule in configured, name)
+            definitions.rewrite(rule, configured, name)
             attempt.done.append(rule)
             if self.options.advise or self.options.fix_style:
                 self._advise(attempt, rule, clustered[rule])
@@ -332,62 +327,6 @@ class _File:
                 attempt.unnamed.append((rule, note.node))
             elif self.options.advise:
                 attempt.notes[rule].append(note)
-
-    def _config_name(self, rule: Rule) -> str:
-        assert rule.function is not None
-        for name in ("config", "config_", "rule_config"):
-            if not reads(name, rule.function, self.scopes):
-                return name
-        raise Undecided("no name is left for the config", rule)
-
-    def _configured(self, rules: list[Rule], results: dict[Rule, ClusterResult]) -> set[Rule]:
-        """Where one rule of a target takes a config, all of them do, or a general rule would beat a specific one."""
-        wanting = {r for r in rules if r in results[r].wants_config}
-        by_target: dict[str, list[Rule]] = defaultdict(list)
-        for rule in self.found.rules:
-            for registration in rule.registrations:
-                for key in self._target_keys(rule, registration):
-                    by_target[key].append(rule)
-        for key, members in by_target.items():
-            if key != _ANY:
-                members += by_target.get(_ANY, [])  # may be a rule for this target too
-        changed = True
-        while changed:
-            changed = False
-            for members in by_target.values():
-                if any(r in wanting or self.verdicts[r] != Verdict() for r in members):
-                    more = {r for r in members if self.verdicts[r] == Verdict()} - wanting
-                    more = {r for r in more if not isinstance(r.function, ast.Lambda)}
-                    if more:
-                        wanting |= more
-                        changed = True
-        return wanting
-
-    def _target_keys(self, rule: Rule, registration: Registration) -> list[str]:
-        """What a rule is for, by names under which other rules may be for the same."""
-        if registration.getter:
-            return ["getattr"]
-        if registration.target is None:
-            scope = self.scopes.around[rule.function or registration.node]
-            prefix = "" if scope.kind == "module" else f"{id(scope)}:"
-            return [prefix + rule.name]
-        return sorted({self._key(t) for t in possible_values(registration.target, self.view)})
-
-    def _key(self, target: ast.expr) -> str:
-        imported = self.view.imported_name(target)
-        if imported is not None:
-            return ".".join(imported)
-        root = target
-        while isinstance(root, ast.Attribute):
-            root = root.value
-        if not isinstance(root, ast.Name):
-            return _ANY
-        variable = self.scopes.of(root)
-        fixed = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.alias)
-        if variable.scope is not None and not any(isinstance(b, fixed) for b in variable.bindings):
-            return _ANY
-        inner = variable.scope is not None and variable.scope.kind != "module"
-        return (f"{id(variable.scope)}:" if inner else "") + self.view.text(target)
 
     def _helper_signatures(
         self, cluster: Cluster, result: ClusterResult, definitions: DefinitionRewriter

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import hashlib
 from collections import Counter, defaultdict
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -35,7 +36,10 @@ from migrate.model import (
     RuleConverted,
     RuleLeft,
 )
-from migrate.syntax.edits import Edits, Moves, Overlap
+from migrate.syntax.changes import with_parameters
+from migrate.syntax.edits import Moves, Overlap, arranged
+from migrate.syntax.node_edits import NodeEdits
+from migrate.syntax.printing import Cutter, Printed, Unprintable, print_changes
 from migrate.syntax.scopes import Scopes, Variable, analyse_scopes, same_scope_nodes
 from migrate.syntax.silence import silence_in, skip_marker
 from migrate.syntax.source import Replacement, Source, read_source
@@ -61,7 +65,7 @@ class Verdict:
 class Attempt:
     """One try at a whole file; a failure of one rule starts the next try."""
 
-    edits: Edits
+    edits: NodeEdits
     names: NameChooser
     notes: dict[Rule, list[RuleNote]] = field(default_factory=lambda: defaultdict(list))
     consumed: set[ast.AST] = field(default_factory=set)
@@ -129,13 +133,25 @@ class _File:
             return FileUnchanged(self.path, left, (), reason)
         for rule in self.found.rules:
             self.verdicts[rule] = self._first_verdict(rule)
-        for _ in range(len(self.found.rules) + 2):
+        for _ in range(2 * len(self.found.rules) + 2):
             attempt = self._attempt()
-            if attempt is not None:
-                break
-        else:
-            raise GateFailure("the rules of the file could not be told apart")
-        return self._finish(attempt)
+            if attempt is None:
+                continue
+            try:
+                return self._finish(attempt)
+            except Unprintable as problem:
+                self._settle_unprintable(problem)
+        raise GateFailure("the rules of the file could not be told apart")
+
+    def _settle_unprintable(self, problem: Unprintable) -> None:
+        """Settle for less with the rule that libcst cannot print."""
+        at = self.source.span(problem.node)[0]  # type: ignore[arg-type]
+        for rule in self.found.rules:
+            start, end = self._span(rule)
+            if start <= at < end and self.verdicts[rule].code in ("", "RM103"):
+                self._change(Undecided(problem.reason, rule), [rule])
+                return
+        raise GateFailure(problem.reason)
 
     def _first_verdict(self, rule: Rule) -> Verdict:
         """What can be said of a rule before its body is read."""
@@ -163,7 +179,7 @@ class _File:
         if _is_generator(function):
             return Verdict("RM204", "it is a generator")
         definitions = DefinitionRewriter(
-            self.view, NameChooser(self.scopes, self.options.runtime), Edits()
+            self.view, NameChooser(self.scopes, self.options.runtime), NodeEdits()
         )
         if definitions.is_called_elsewhere(rule):
             return self._bridged(rule, f"other code may call `{rule.name}`")
@@ -193,7 +209,7 @@ class _File:
 
     def _attempt(self) -> Attempt | None:
         """Rewrite everything by the verdicts so far; None where one of them had to change."""
-        attempt = Attempt(Edits(), NameChooser(self.scopes, self.options.runtime))
+        attempt = Attempt(NodeEdits(), NameChooser(self.scopes, self.options.runtime))
         rules = [r for r in self.found.rules if self.verdicts[r] == Verdict()]
         self._take_over_hook(attempt)
         users = owned_helpers(self.view, rules)
@@ -338,7 +354,7 @@ class _File:
                 raise Undecided("a lambda outside of it calls back into the AD")
             name = cluster.config_names[helper]
             kind = f"{names.use('RuleConfig')}[{names.use('HasReverseMode')}]"
-            definitions.rewrite_signature(helper, [f"{name}: {kind}"], frozenset(), {})
+            definitions.edits.change(helper, with_parameters([f"{name}: {kind}"]))
 
     # ---- the end -------------------------------------------------------------------------
 
@@ -356,18 +372,22 @@ class _File:
         wanted_at += others
         wanted_at += self.view.owned if attempt.done else ()
         imports: ImportRewriter | None = None
-        if attempt.edits:
-            imports = ImportRewriter(
-                self.view, attempt.names, attempt.edits, consumed, self._kept_names(attempt)
-            )
-            imports.rewrite(dict.fromkeys(wanted_at))
         for rule, pullback in attempt.unnamed:
             name_pullback(rule, pullback, self.view, attempt.names, attempt.edits)
+        printed = Printed((), {})
+        replacements: list[Replacement] = []
+        if attempt.edits:
+            imports = ImportRewriter(self.view, attempt.names, consumed, self._kept_names(attempt))
+            gone = imports.drop_aliases(attempt.edits)
+            watched = [n for rule in attempt.done for n in (rule.node, *self._registered(rule))]
+            printed = print_changes(attempt.edits, self.source, self.scopes, (*watched, *others))
+            replacements += imports.rewrite(dict.fromkeys(wanted_at), gone, printed.replacements)
+            replacements += printed.replacements
         if self.options.mark:
-            self._mark(left, attempt.edits)
+            replacements = [*self._marks(left), *replacements]
         notes = tuple(Note(n.code, n.message, getattr(n.node, "lineno", 1)) for n in outside.notes)
         try:
-            replacements = attempt.edits.resolved()
+            replacements = arranged(replacements)
         except Overlap as overlap:
             raise GateFailure(f"two changes meet: {overlap}") from None
         if not replacements:
@@ -394,7 +414,7 @@ class _File:
             raise GateFailure(f"the result does not fit the encoding: {error}") from None
         except GateError as error:
             raise GateFailure(str(error)) from None
-        converted = self._reports(attempt, others, replacements, new)
+        converted = self._reports(attempt, others, replacements, printed, new)
         return FileConverted(
             self.path,
             self.data,
@@ -418,17 +438,16 @@ class _File:
     ) -> list[tuple[int, int]]:
         """The parts of the old text that may change: definitions, their helpers, legacy calls, the import block."""
         spans = [self._span(rule) for rule in attempt.done]
-        spans += [self.source.span(r.node) for rule in attempt.done for r in rule.registrations]
+        cutter = Cutter(self.source, self.scopes)
+        pieces = [cutter.cut(r.node) for rule in attempt.done for r in rule.registrations]
+        pieces += [cutter.cut(node) for node in others]
+        spans += [(piece.start, piece.end) for piece in pieces]
         spans += [self.source.span(h) for h in self.view.owned if isinstance(h, ast.stmt)]
         statements = [i.statement for i in self.legacy.imports]
         statements += [] if self.legacy.star is None else [self.legacy.star]
         for statement in (*statements, *self.legacy.aliases.values()):
             spans.append(self.source.span(statement))
-        for node in others:
-            spans.append(self.source.span(node))
-            parent = self.scopes.parents.get(node)
-            if isinstance(parent, ast.Expr):
-                spans.append(self.source.span(parent))
+        spans += [self.source.span(node) for node in others]
         lines = [self._whole_lines(span) for span in spans]
         if imports is not None and imports.top is not None:
             lines.append((imports.top, imports.top))
@@ -508,7 +527,7 @@ class _File:
         lines = range(node.lineno, (node.end_lineno or node.lineno) + 1)
         return not self.view.skipped_lines.isdisjoint(lines)
 
-    def _mark(self, left: list[RuleLeft], edits: Edits) -> None:
+    def _marks(self, left: list[RuleLeft]) -> Iterator[Replacement]:
         silence = silence_in(self.data)
         for rule in left:
             lines = range(rule.line, rule.end_line + 1)
@@ -519,7 +538,7 @@ class _File:
             text = f"# TODO(rrule-migrate {rule.code}): {rule.reason}"
             if before.strip() != text:
                 indent = self.source.indentation(rule.line)
-                edits.insert(start, f"{indent}{text}\n")
+                yield Replacement(start, start, f"{indent}{text}\n")
 
     # ---- reports -------------------------------------------------------------------------
 
@@ -535,6 +554,9 @@ class _File:
             if registration.form == "call" and not decorators and rule.function is None:
                 start, end = self.source.span(registration.node)
         return start, end
+
+    def _registered(self, rule: Rule) -> list[ast.expr]:
+        return [r.node for r in rule.registrations]
 
     def _ids(self) -> dict[Rule, str]:
         seen: dict[str, int] = defaultdict(int)
@@ -617,30 +639,47 @@ class _File:
         attempt: Attempt,
         others: list[ast.expr],
         replacements: list[Replacement],
+        printed: Printed,
         new: Source,
     ) -> list[RuleConverted]:
         found = []
         moves = Moves(replacements)
         for rule in attempt.done:
-            found.append(
-                self._report(
-                    self.ids[rule],
-                    rule.name,
-                    target_text(rule, rule.registrations[0], self.view),
-                    self._span(rule),
-                    moves,
-                    new,
-                    tuple(
-                        Note(n.code, n.message, getattr(n.node, "lineno", rule.node.lineno))
-                        for n in attempt.notes[rule]
-                    ),
-                )
+            notes = tuple(
+                Note(n.code, n.message, getattr(n.node, "lineno", rule.node.lineno))
+                for n in attempt.notes[rule]
             )
+            span = self._span(rule)
+            node = next(
+                (n for n in (rule.node, *self._registered(rule)) if self.source.span(n) == span),
+                None,
+            )
+            target = target_text(rule, rule.registrations[0], self.view)
+            after = self._after(node, span, moves, printed, new)
+            found.append(self._report(self.ids[rule], rule.name, target, span, after, new, notes))
         for call in others:
             name, target = self._call_names(call)
             span = self._call_span(call)
-            found.append(self._report(self.call_ids[call], name, target, span, moves, new, ()))
+            after = self._after(call, span, moves, printed, new)
+            found.append(self._report(self.call_ids[call], name, target, span, after, new, ()))
         return sorted(found, key=lambda r: (r.line, r.end_line))
+
+    def _after(
+        self,
+        node: ast.AST | None,
+        span: tuple[int, int],
+        moves: Moves,
+        printed: Printed,
+        new: Source,
+    ) -> tuple[int, int]:
+        """Where a span is in the new text; `node` is the expression that starts it."""
+        if node is None or node not in printed.places:
+            return moves.start(span[0]), moves.end(span[1])
+        piece, start, end = printed.places[node]
+        at = moves.of(piece)
+        if self.source.text[span[0]] != "@":
+            return at + start, at + end
+        return new.text.rfind("@", 0, at + start), max(at + end, moves.end(span[1]))
 
     def _report(
         self,
@@ -648,12 +687,12 @@ class _File:
         name: str,
         target: str,
         span: tuple[int, int],
-        moves: Moves,
+        after: tuple[int, int],
         new: Source,
         notes: tuple[Note, ...],
     ) -> RuleConverted:
         start, end = span
-        new_start, new_end = moves.start(start), moves.end(end)
+        new_start, new_end = after
         return RuleConverted(
             identity,
             name,

@@ -1,4 +1,4 @@
-"""Edits are collected in any order and applied once."""
+"""Replacements are put in order, and offsets are found after them."""
 
 from __future__ import annotations
 
@@ -6,76 +6,36 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from migrate.syntax.edits import Edits, Overlap
+from migrate.syntax.edits import Moves, Overlap, arranged
+from migrate.syntax.source import Replacement
 
 TEXT = "0123456789"
 
 
+def applied(replacements: list[Replacement]) -> str:
+    """The text with arranged replacements made."""
+    pieces, at = [], 0
+    for item in arranged(replacements):
+        pieces += [TEXT[at : item.start], item.text]
+        at = item.end
+    return "".join([*pieces, TEXT[at:]])
+
+
 @pytest.mark.parametrize(
-    ("make", "expected"),
+    ("given_", "expected"),
     [
-        pytest.param(lambda e: None, TEXT, id="nothing"),
-        pytest.param(lambda e: e.replace(2, 5, "ab"), "01ab56789", id="replacement"),
-        pytest.param(
-            lambda e: e.replace(3, 3, "ab"), "012ab3456789", id="empty replacement inserts"
-        ),
-        pytest.param(
-            lambda e: (e.replace(2, 5, "a"), e.replace(2, 5, "a")), "01a56789", id="twice the same"
-        ),
-        pytest.param(
-            lambda e: (e.insert(3, "a"), e.insert(3, "b")), "012ab3456789", id="inserts in order"
-        ),
-        pytest.param(lambda e: e.wrap((2, 5), "<", ">"), "01<234>56789", id="wrap"),
-        pytest.param(
-            lambda e: (e.wrap((2, 5), "<", ">"), e.wrap((2, 8), "[", "]")),
-            "01[<234>567]89",
-            id="larger wrap outside",
-        ),
-        pytest.param(
-            lambda e: (e.wrap((2, 8), "[", "]"), e.wrap((2, 5), "<", ">")),
-            "01[<234>567]89",
-            id="in any order",
-        ),
-        pytest.param(
-            lambda e: (e.wrap((2, 8), "[", "]"), e.wrap((5, 8), "<", ">")),
-            "01[234<567>]89",
-            id="sharing an end",
-        ),
-        pytest.param(
-            lambda e: (e.wrap((2, 5), "<", ">"), e.wrap((2, 5), "[", "]")),
-            "01[<234>]56789",
-            id="later one outside",
-        ),
-        pytest.param(
-            lambda e: (e.wrap((2, 5), "<", ">"), e.wrap((5, 8), "[", "]")),
-            "01<234>[567]89",
-            id="side by side",
-        ),
-        pytest.param(
-            lambda e: (e.replace(2, 5, "ab"), e.wrap((2, 5), "<", ">")),
-            "01<ab>56789",
-            id="wrap and replacement",
-        ),
-        pytest.param(
-            lambda e: (e.replace(3, 4, "x"), e.replace(2, 6, "ab")),
-            "01ab6789",
-            id="what is inside a replacement goes",
-        ),
-        pytest.param(
-            lambda e: (e.wrap((3, 4), "<", ">"), e.replace(2, 6, "ab")),
-            "01ab6789",
-            id="wraps inside go too",
-        ),
-        pytest.param(
-            lambda e: (e.replace(0, 2, "a"), e.replace(8, 10, "b")), "a234567b", id="both ends"
-        ),
+        pytest.param([], TEXT, id="nothing"),
+        pytest.param([(2, 5, "ab")], "01ab56789", id="replacement"),
+        pytest.param([(3, 3, "ab")], "012ab3456789", id="insertion"),
+        pytest.param([(3, 3, "a"), (3, 3, "b")], "012ab3456789", id="insertions in order"),
+        pytest.param([(8, 10, "b"), (0, 2, "a")], "a234567b", id="both ends, in any order"),
+        pytest.param([(2, 5, "x"), (2, 2, "a")], "01ax56789", id="insertion before"),
+        pytest.param([(5, 5, "a"), (2, 5, "x")], "01xa56789", id="insertion after"),
+        pytest.param([(2, 5, "x"), (5, 7, "y")], "01xy789", id="side by side"),
     ],
 )
-def test_applied(make: object, expected: str) -> None:
-    edits = Edits()
-    make(edits)  # type: ignore[operator]
-    assert edits.apply(TEXT) == expected
-    assert bool(edits) == (expected != TEXT)
+def test_arranged(given_: list[tuple[int, int, str]], expected: str) -> None:
+    assert applied([Replacement(*item) for item in given_]) == expected
 
 
 @pytest.mark.parametrize(
@@ -83,105 +43,46 @@ def test_applied(make: object, expected: str) -> None:
     [
         pytest.param((2, 5, "a"), (2, 5, "b"), id="same range"),
         pytest.param((2, 5, "a"), (4, 7, "b"), id="half over"),
+        pytest.param((2, 5, "a"), (3, 3, "b"), id="insertion inside"),
+        pytest.param((2, 8, "a"), (3, 5, "b"), id="one in the other"),
     ],
 )
 def test_two_claims_on_one_text_are_refused(
     first: tuple[int, int, str], second: tuple[int, int, str]
 ) -> None:
-    edits = Edits()
-    edits.replace(*first)
-
-    def second_claim() -> None:
-        edits.replace(*second)
-        edits.resolved()
-
     with pytest.raises(Overlap):
-        second_claim()
+        arranged([Replacement(*first), Replacement(*second)])
 
 
-def test_a_snapshot_is_something_to_go_back_to() -> None:
-    edits = Edits()
-    edits.replace(0, 1, "a")
-    saved = edits.snapshot()
-    edits.replace(2, 3, "b")
-    edits.wrap((4, 5), "<", ">")
-    edits.restore(saved)
-    assert edits.apply(TEXT) == "a123456789"
-    edits.insert(1, "x")  # and the saved one has not grown with it
-    edits.restore(saved)
-    assert edits.apply(TEXT) == "a123456789"
-
-
-def test_merging_is_adding_one_after_the_other() -> None:
-    one, two = Edits(), Edits()
-    one.wrap((2, 5), "<", ">")
-    two.wrap((2, 5), "[", "]")
-    two.replace(7, 8, "x")
-    one.merge(two)
-    assert one.apply(TEXT) == "01[<234>]56x89"
-
-
-def test_apply_takes_a_part_of_the_text() -> None:
-    edits = Edits()
-    edits.replace(1, 2, "a")
-    edits.replace(4, 5, "b")
-    edits.replace(8, 9, "c")
-    assert edits.apply(TEXT, 3, 7) == "3b56"
-
-
-@given(st.lists(st.tuples(st.integers(0, 10), st.integers(0, 10)).map(sorted), max_size=5))
-def test_nested_wraps_against_a_naive_model(spans: list[list[int]]) -> None:
-    """Brackets around ranges that nest come out balanced, each around its own text."""
-    kept: list[tuple[int, int]] = []
-    for start, end in spans:
-        apart = all(
-            e <= start or end <= s or (s <= start and end <= e) or (start <= s and e <= end)
-            for s, e in kept
-        )
-        if start < end and apart:
-            kept.append((start, end))
-    edits = Edits()
-    for number, span in enumerate(kept):
-        edits.wrap((span[0], span[1]), f"<{chr(97 + number)}", f"{chr(97 + number)}>")
-    result = edits.apply(TEXT)
-    stack: list[str] = []
-    position = 0
-    at = 0
-    while at < len(result):
-        if result[at] == "<":
-            stack.append(result[at + 1])
-            assert kept[ord(result[at + 1]) - 97][0] == position
-            at += 2
-        elif result[at].isalpha():
-            assert stack.pop() == result[at]
-            assert kept[ord(result[at]) - 97][1] == position
-            at += 2
-        else:
-            position += 1
-            at += 1
-    assert not stack
-
-
-@given(
-    st.lists(
-        st.tuples(st.integers(0, 9), st.integers(1, 3), st.text("ab", max_size=3)), max_size=4
-    ),
-    st.randoms(),
+ITEMS = st.lists(
+    st.tuples(st.integers(0, 9), st.integers(0, 3), st.text("ab", max_size=3)), max_size=4
 )
-def test_replacements_that_are_apart_against_a_naive_model(
-    items: list[tuple[int, int, str]], random: object
-) -> None:
-    kept: list[tuple[int, int, str]] = []
+
+
+@given(ITEMS, st.randoms())
+def test_against_a_naive_model(items: list[tuple[int, int, str]], random: object) -> None:
+    """Replacements that are apart give the same in any order, and every kept character is found where it went."""
+    kept: list[Replacement] = []
     for start, length, text in sorted(items):
         end = min(start + length, len(TEXT))
-        if start < end and (not kept or kept[-1][1] <= start):
-            kept.append((start, end, text))
-    edits = Edits()
+        if not kept or kept[-1].end < start or (kept[-1].end == start and end > start):
+            kept.append(Replacement(start, end, text))
     shuffled = list(kept)
     random.shuffle(shuffled)  # type: ignore[attr-defined]
-    for item in shuffled:
-        edits.replace(*item)
     expected = TEXT
-    for start, end, text in reversed(kept):
-        expected = expected[:start] + text + expected[end:]
-    assert edits.apply(TEXT) == expected
+    for item in reversed(kept):
+        expected = expected[: item.start] + item.text + expected[item.end :]
+    assert applied(shuffled) == expected
+    moves = Moves(arranged(kept))
+    for at, character in enumerate(TEXT):
+        if not any(r.start <= at < r.end for r in kept):
+            assert expected[moves.end(at)] == character
+            assert expected[moves.start(at) : moves.end(at) + 1].endswith(character)
+    for item in kept:
+        at = moves.of(item)
+        assert expected[at : at + len(item.text)] == item.text
+
+
+def test_what_is_put_at_an_end_is_a_part_of_it() -> None:
+    moves = Moves(arranged([Replacement(2, 2, "ab"), Replacement(4, 4, "c")]))
+    assert (moves.start(2), moves.end(4)) == (2, 7)

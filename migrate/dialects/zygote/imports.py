@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import cached_property
 
 from migrate.dialects.zygote.legacy_names import LegacyImport
 from migrate.dialects.zygote.module import ModuleView
-from migrate.syntax.edits import Edits
+from migrate.syntax.node_edits import NodeEdits
 from migrate.syntax.scopes import Scope, Variable
+from migrate.syntax.source import Replacement
 from migrate.write.names import NameChooser
 
 _WIDTH = 88
@@ -24,23 +25,31 @@ class ImportRewriter:
         self,
         view: ModuleView,
         names: NameChooser,
-        edits: Edits,
         consumed: set[ast.AST],
         kept: set[Variable],
     ) -> None:
         self.view = view
         self.scopes = view.scopes
         self.names = names
-        self.edits = edits
+        self.printed: Sequence[Replacement] = ()
+        self.replacements: list[Replacement] = []
         self.consumed = consumed
         self.kept = kept  # legacy names that the new text goes on using
         self.gone: set[ast.AST] = set()  # statements of which nothing is left
         self.dropped: set[ast.AST] = set()  # assignments that went with their import
         self.top: int | None = None  # where an import was put that stands beside no other
 
-    def rewrite(self, wanted_at: Iterable[ast.AST]) -> None:
-        """Remove what is unused, add what is wanted; `wanted_at` are nodes whose rules use target names."""
-        removed_aliases = self._drop_aliases()
+    def rewrite(
+        self,
+        wanted_at: Iterable[ast.AST],
+        removed_aliases: set[ast.AST],
+        printed: Sequence[Replacement],
+    ) -> list[Replacement]:
+        """Remove what is unused, add what is wanted.
+
+        `wanted_at` are nodes whose rules use target names, `printed` is the new text of all the rest.
+        """
+        self.printed = printed
         doomed = self._unused_imports(removed_aliases)
         needed = {t: n for t, n in self.names.local.items() if t not in self.names.present}
         sites = self._sites(wanted_at) if needed else []
@@ -53,6 +62,10 @@ class ImportRewriter:
             self._replace(statement, aliases, wanted)
         if None in sites:
             self._insert_at_top(self._used_at(None, sites, needed))
+        return self.replacements
+
+    def _splice(self, start: int, end: int, text: str) -> None:
+        self.replacements.append(Replacement(start, end, text))
 
     # ---- what is unused ------------------------------------------------------------------
 
@@ -63,7 +76,7 @@ class ImportRewriter:
             if isinstance(u.ctx, (ast.Load, ast.Del)) and u not in self.consumed
         ]
 
-    def _drop_aliases(self) -> set[ast.AST]:
+    def drop_aliases(self, edits: NodeEdits) -> set[ast.AST]:
         """Remove `_rule = zr.adjoint` where only rules used it."""
         exported = self.view.exported
         dropped: set[ast.AST] = set()
@@ -88,7 +101,7 @@ class ImportRewriter:
                 dropped.add(statement)
                 self.dropped.add(statement)
                 self.consumed.update(ast.walk(statement))
-                self._remove_line(statement)
+                edits.replace_line(statement, "")
                 changed = True
         return dropped
 
@@ -104,7 +117,7 @@ class ImportRewriter:
         source = self.view.source
         first = source.line_starts[statement.lineno - 1]
         stop = source.text.find("\n", source.span(statement)[1])
-        self.edits.replace(first, stop + 1 if stop >= 0 else len(source.text), "")
+        self._splice(first, stop + 1 if stop >= 0 else len(source.text), "")
 
     def _unused_imports(self, dropped: set[ast.AST]) -> list[LegacyImport]:
         exported = self.view.exported
@@ -231,14 +244,11 @@ class ImportRewriter:
         ]
         scope = None if site is None else self.scopes.around[site].node
         if isinstance(scope, (ast.FunctionDef, ast.AsyncFunctionDef)):
-            text = self.edits.apply(source.text, *source.span(scope))
+            inside = [source.span(scope)]
+            pieces = [p for p in self.printed if _lies_in(p, inside)]
         else:
-            pieces = []
-            at = 0
-            for start, end in sorted(local):
-                pieces.append(self.edits.apply(source.text, at, max(at, start)))
-                at = max(at, end)
-            text = "".join([*pieces, self.edits.apply(source.text, at)])
+            pieces = [p for p in self.printed if not _lies_in(p, local)]
+        text = "\n".join(p.text for p in pieces)
         return {t: n for t, n in needed.items() if re.search(rf"\b{re.escape(n)}\b", text)}
 
     def _import_text(self, needed: dict[str, str], indent: str, column: int) -> str:
@@ -269,12 +279,14 @@ class ImportRewriter:
         if aliases:
             self._drop_names(statement, aliases, kept)
         if new:
-            self.edits.wrap((start, end), "", f"; {new}" if shares else "")
+            if shares:
+                self._splice(end, end, f"; {new}")
             if not shares and isinstance(self.scopes.parents[statement], ast.Try):
-                self.edits.insert(start, f"{new}\n{indent}")  # the legacy module may be missing
+                self._splice(start, start, f"{new}\n{indent}")  # the legacy module may be missing
             elif not shares:
                 stop = source.text.find("\n", end)
-                self.edits.insert(len(source.text) if stop < 0 else stop, f"\n{indent}{new}")
+                stop = len(source.text) if stop < 0 else stop
+                self._splice(stop, stop, f"\n{indent}{new}")
 
     def _replace_whole(
         self, statement: ImportStatement, new: str, indent: str, shares: bool
@@ -284,7 +296,7 @@ class ImportRewriter:
         comments = [text for at, text in source.comments if start <= at < end]
         if new:
             above = "".join(f"{c}\n{indent}" for c in comments)
-            self.edits.replace(start, end, above + new)
+            self._splice(start, end, above + new)
             return
         block = _block_of(statement, self.scopes.parents[statement])
         others = [s for s in block or [] if s is not statement and s not in self.gone]
@@ -294,9 +306,9 @@ class ImportRewriter:
         if comments or not others or not self._alone_on_line(statement):
             above = "".join(f"{c}\n{indent}" for c in comments)
             if others and comments and self._alone_on_line(statement):
-                self.edits.replace(start, end, f"\n{indent}".join(comments))
+                self._splice(start, end, f"\n{indent}".join(comments))
             else:
-                self.edits.replace(start, end, above + "pass")
+                self._splice(start, end, above + "pass")
             return
         self.gone.add(statement)
         self._remove_line(statement)
@@ -311,13 +323,13 @@ class ImportRewriter:
             after += 1
             while text[after : after + 1] in (" ", "\t"):
                 after += 1
-            self.edits.replace(start, after, "")
+            self._splice(start, after, "")
             return True
         before = start
         while text[before - 1] in " \t":
             before -= 1
         if text[before - 1] == ";":
-            self.edits.replace(before - 1, end, "")
+            self._splice(before - 1, end, "")
             return True
         return False
 
@@ -329,7 +341,7 @@ class ImportRewriter:
         first, last = source.span(statement.names[0])[0], source.span(statement.names[-1])[1]
         parenthesised = source.segment(statement).rstrip().endswith(")")
         if "\n" not in source.text[first:last] or not parenthesised:
-            self.edits.replace(first, last, ", ".join(source.segment(a) for a in kept))
+            self._splice(first, last, ", ".join(source.segment(a) for a in kept))
             return
         for alias in aliases:
             start, end = source.span(alias)
@@ -338,15 +350,15 @@ class ImportRewriter:
             line = source.line_starts[alias.lineno - 1]
             line_end = source.text.index("\n", stop)
             if source.text[line:start].strip() == "" and source.text[stop:line_end].strip() == "":
-                self.edits.replace(line, line_end + 1, "")
+                self._splice(line, line_end + 1, "")
                 continue
             if any(end <= at < stop for at, _ in source.comments):
-                self.edits.replace(start, end, "")
-                self.edits.replace(comma.start, comma.end, "")
+                self._splice(start, end, "")
+                self._splice(comma.start, comma.end, "")
                 continue
             while source.text[stop] in " \t":
                 stop += 1
-            self.edits.replace(start, stop, "")
+            self._splice(start, stop, "")
 
     def _insert_at_top(self, needed: dict[str, str]) -> None:
         """After the docstring and the `__future__` imports."""
@@ -372,11 +384,11 @@ class ImportRewriter:
                 if decorators:
                     first = source.line_starts[decorators[0].lineno - 1]
                 self.top = first
-                self.edits.insert(first, new + "\n")
+                self._splice(first, first, new + "\n")
             return
         stop = source.text.find("\n", source.span(after)[1])
         self.top = len(source.text) if stop < 0 else stop
-        self.edits.insert(self.top, "\n" + new)
+        self._splice(self.top, self.top, "\n" + new)
 
 
 def _block_of(statement: ast.stmt, parent: ast.AST) -> list[ast.stmt] | None:
@@ -385,3 +397,7 @@ def _block_of(statement: ast.stmt, parent: ast.AST) -> list[ast.stmt] | None:
         if isinstance(block, list) and statement in block:
             return block
     return None
+
+
+def _lies_in(piece: Replacement, spans: Sequence[tuple[int, int]]) -> bool:
+    return any(start <= piece.start and piece.end <= end for start, end in spans)

@@ -9,7 +9,8 @@ from migrate.dialects.zygote.find import NoGrad
 from migrate.dialects.zygote.in_place.legacy_calls import rewrite_getter_call, rewrite_ignore
 from migrate.dialects.zygote.module import ModuleView
 from migrate.dialects.zygote.verdicts import RuleNote
-from migrate.syntax.edits import Edits
+from migrate.syntax.changes import commented, over_each, several
+from migrate.syntax.node_edits import NodeEdits
 from migrate.write.names import NameChooser
 
 _KEPT = {
@@ -25,7 +26,7 @@ class OutsideRewriter:
 
     view: ModuleView
     names: NameChooser
-    edits: Edits
+    edits: NodeEdits
     consumed: set[ast.AST] = field(default_factory=set)
     notes: list[RuleNote] = field(default_factory=list)
     converted: list[tuple[ast.expr, str]] = field(default_factory=list)  # (node, what it was)
@@ -35,13 +36,12 @@ class OutsideRewriter:
     def nograd(self, item: NoGrad) -> str | None:
         """Rewrite one use; gives the reason where it stays."""
         non_differentiable = self.names.use("non_differentiable")
-        source = self.view.source
         node = item.node
         if item.decorator:
             head = node.func if isinstance(node, ast.Call) else node
             if isinstance(node, ast.Call) and node.args:
                 return "nograd is called with functions and used as a decorator"
-            self.edits.replace(*source.span(node), non_differentiable)
+            self.edits.replace(node, non_differentiable)
             self.consumed.update(ast.walk(head))
             return None
         assert isinstance(node, ast.Call)
@@ -49,7 +49,7 @@ class OutsideRewriter:
             return "nograd takes functions"
         starred = any(isinstance(a, ast.Starred) for a in node.args)
         if len(node.args) == 1 and not starred:
-            self.edits.replace(*source.span(node.func), non_differentiable)
+            self.edits.replace(node.func, non_differentiable)
         elif item.statement is None:
             return "the result of nograd is used"
         elif starred:
@@ -60,14 +60,8 @@ class OutsideRewriter:
         return None
 
     def _starred(self, node: ast.Call, name: str) -> None:
-        source = self.view.source
-        start = source.span(node)[0]
-        bracket = source.find_operator("(", source.span(node.func)[1], source.span(node)[1])
         variable = self.names.fresh("_f")
-        self.edits.replace(start, bracket + 1, f"[{name}({variable}) for {variable} in (")
-        end = source.span(node)[1]
-        trailing = source.text[: end - 1].rstrip().endswith(",")
-        self.edits.replace(end - 1, end, ")]" if trailing or len(node.args) > 1 else ",)]")
+        self.edits.change(node, over_each(name, variable))
 
     def _several(self, node: ast.Call, statement: ast.Expr, name: str) -> None:
         """One call for each function; comments stay beside their function."""
@@ -81,8 +75,8 @@ class OutsideRewriter:
         alone = before.strip() == "" and not after.lstrip().startswith(";")
         pieces = [f"{name}({source.segment(a)})" for a in node.args]
         if not alone:
-            comments = "".join(f"  {text}" for _, text in inside)
-            self.edits.replace(start, end, "; ".join(pieces) + comments)
+            self.edits.change(statement, several(pieces))
+            self.edits.change_line(statement, commented(text for _, text in inside))
             return
         rows: list[str] = []
         ends = [source.span(a) for a in node.args]
@@ -105,7 +99,7 @@ class OutsideRewriter:
         rows += [
             text for at, text in inside if at >= last and source.line_of(at) != source.line_of(last)
         ]
-        self.edits.replace(start, end, f"\n{before}".join(rows))
+        self.edits.replace_line(statement, "\n".join(rows))
 
     # ---- other calls ---------------------------------------------------------------------
 
@@ -125,13 +119,12 @@ class OutsideRewriter:
                 text = f"`{meaning}` is used as a value, and stays on the legacy import"
                 self.notes.append(RuleNote("RM108", text, node))
             return
-        source = self.view.source
         if meaning == "accum":
-            self.edits.replace(*source.span(node), self.names.use("add"))
+            self.edits.replace(node, self.names.use("add"))
         elif meaning == "dropgrad":
-            self.edits.replace(*source.span(node), self.names.use("ignore_derivatives"))
+            self.edits.replace(node, self.names.use("ignore_derivatives"))
         elif meaning == "hook":
-            self.edits.replace(*source.span(node), self.names.use("hook"))
+            self.edits.replace(node, self.names.use("hook"))
         elif meaning == "ignore":
             if not rewrite_ignore(call, self.view, self.names, self.edits):
                 return

@@ -9,7 +9,8 @@ from migrate.dialects.zygote.find import Rule
 from migrate.dialects.zygote.module import ModuleView
 from migrate.dialects.zygote.verdicts import RuleNote
 from migrate.syntax.annotations import last_part
-from migrate.syntax.edits import Edits
+from migrate.syntax.changes import as_function
+from migrate.syntax.node_edits import NodeEdits
 from migrate.write.names import NameChooser
 
 _COSTLY = frozenset(
@@ -116,7 +117,7 @@ def _only_nones(node: ast.expr) -> bool:
 
 
 def name_pullback(
-    rule: Rule, pullback: ast.AST, view: ModuleView, names: NameChooser, edits: Edits
+    rule: Rule, pullback: ast.AST, view: ModuleView, names: NameChooser, edits: NodeEdits
 ) -> bool:
     """Turn `return y, lambda dy: …` into a named function and `return y, f_pullback`; False where that is not plain."""
     source = view.source
@@ -140,26 +141,13 @@ def name_pullback(
     comments = [at for at, _ in source.comments if start <= at < end]
     if any(not any(s <= at < e for s, e in (body, value)) for at in comments):
         return False
-    colon = source.find_operator(":", source.span(pullback)[0] + len("lambda"), body[0])
     for default in (*pullback.args.defaults, *pullback.args.kw_defaults):
         if default is not None:  # evaluated at another time
             return False
-    indent = source.indentation(statement.lineno)
     step = "    "
     if isinstance(rule.function, ast.FunctionDef):
         outer = source.indentation(rule.function.lineno)
         step = source.indentation(rule.function.body[0].lineno)[len(outer) :] or step
-    parameters = source.text[source.span(pullback)[0] + len("lambda") : colon].strip()
     name = names.fresh(f"{rule.name.strip('_') or 'rule'}_pullback")
-    text = edits.apply(source.text, *body)
-    if text.startswith("(") and source.brackets.get(body[0]) == body[1] - 1:
-        result = text
-    else:
-        result = f"({text})" if "\n" in text else text
-    edits.replace(
-        start,
-        end,
-        f"def {name}({parameters}):\n{indent}{step}return {result}\n\n"
-        f"{indent}return {edits.apply(source.text, *value)}, {name}",
-    )
+    edits.change_line(statement, as_function(name, step))
     return True

@@ -20,13 +20,13 @@ from migrate.dialects.zygote.flow.values import (
 )
 from migrate.dialects.zygote.in_place.escapes import Escapes
 from migrate.dialects.zygote.in_place.getters import GetterNames
-from migrate.dialects.zygote.in_place.layout import wrap_in_call
 from migrate.dialects.zygote.in_place.legacy_calls import rewrite_getter_call, rewrite_ignore
 from migrate.dialects.zygote.in_place.primals import Primal
 from migrate.dialects.zygote.verdicts import Undecided
 from migrate.syntax.annotations import last_part
-from migrate.syntax.edits import Edits
+from migrate.syntax.changes import first_argument, last_argument, prepended
 from migrate.syntax.forms import constant_index, iterated_alone
+from migrate.syntax.node_edits import NodeEdits
 from migrate.syntax.numeric import ARRAY_METHODS, SCALAR_BUILTINS
 from migrate.syntax.scopes import FunctionNode, Variable
 
@@ -58,7 +58,7 @@ class CallRewriter:
         self.tangents = cluster.tangents
         self.getters = GetterNames(cluster)
         self.escapes = Escapes(cluster)
-        self.edits: Edits = cluster.edits
+        self.edits: NodeEdits = cluster.edits
 
     # ---- what is given to the AD ---------------------------------------------------------
 
@@ -219,12 +219,11 @@ class CallRewriter:
     def _drop_first(self, node: ast.Call) -> None:
         """Account for the tangent of the callee, which comes first in the target language."""
         parent = self.view.scopes.parents.get(node)
-        source = self.view.source
         if isinstance(parent, ast.Subscript) and parent.value is node:
             index = constant_index(parent.slice)
             if index is not None:
                 if index >= 0:
-                    self.edits.replace(*source.span(parent.slice), str(index + 1))
+                    self.edits.replace(parent.slice, str(index + 1))
                 return
             if isinstance(parent.slice, ast.Slice) and parent.slice.step is None:
                 lower = parent.slice.lower
@@ -235,7 +234,7 @@ class CallRewriter:
                     text = f"{low + 1}:"
                     if high is not None:
                         text += str(high + 1 if high >= 0 else high)
-                    self.edits.replace(*source.span(parent.slice), text)
+                    self.edits.replace(parent.slice, text)
                     return
         if isinstance(parent, ast.Assign) and parent.value is node and len(parent.targets) == 1:
             target = parent.targets[0]
@@ -246,12 +245,9 @@ class CallRewriter:
             ):
                 first = target.elts[0]
                 if not isinstance(first, ast.Starred):
-                    at = source.span(first)[0]
-                    while source.text[at - 1] == "(" and at - 1 > source.span(target)[0]:
-                        at -= 1
-                    self.edits.wrap((at, source.span(target)[1]), "_, ", "")
+                    self.edits.change(target, prepended("_"))
                     return
-        self.edits.wrap(source.span(node), "", "[1:]")
+        self.edits.wrap(node, "{}[1:]", inside=True)
 
     def _may_bind(self, name: str, node: ast.AST) -> bool:
         """Whether assigning to a name in this function disturbs nobody who reads it."""
@@ -268,17 +264,15 @@ class CallRewriter:
     # ---- legacy functions ----------------------------------------------------------------
 
     def _legacy_call(self, meaning: str, node: ast.Call) -> None:
-        source = self.view.source
-        head = source.span(node.func)
         if meaning in ("pullback", "_pullback", "gradient"):
             self._ad_call(meaning, node)
         elif meaning == "accum":
-            self.edits.replace(*head, self.names.use("add"))
+            self.edits.replace(node.func, self.names.use("add"))
         elif meaning == "hook":
-            self.edits.replace(*head, self.names.use("hook"))
+            self.edits.replace(node.func, self.names.use("hook"))
             self._foreign_hook(node)
         elif meaning == "dropgrad":
-            self.edits.replace(*head, self.names.use("ignore_derivatives"))
+            self.edits.replace(node.func, self.names.use("ignore_derivatives"))
         elif meaning == "ignore":
             rewrite_ignore(node, self.view, self.names, self.edits)
         elif meaning in ("literal_getproperty", "literal_getfield"):
@@ -303,40 +297,33 @@ class CallRewriter:
         text = value.id if isinstance(value, ast.Name) else "None"
         to_legacy, from_legacy = self.names.use("to_legacy"), self.names.use("from_legacy")
         self.edits.wrap(
-            self.view.source.span(hooked),
-            f"lambda d: {from_legacy}((",
-            f")({to_legacy}(d)), {text})",
+            hooked, f"lambda d: {from_legacy}(({{}})({to_legacy}(d)), {text})", inside=True
         )
         self.cluster.note(
             "RM104", "the tangent is converted for a function that cannot be followed", node
         )
 
     def _ad_call(self, meaning: str, node: ast.Call) -> None:
-        source = self.view.source
         wanted = 2 if meaning == "_pullback" else 1
         plain = node.args[:wanted]
         if len(plain) < wanted or any(isinstance(a, ast.Starred) for a in plain):
             raise Undecided(f"{meaning} is called with unpacked arguments")
-        self.edits.replace(*source.span(node.func), self.names.use("rrule_via_ad"))
+        self.edits.replace(node.func, self.names.use("rrule_via_ad"))
         if meaning == "_pullback":
             context = node.args[0]
             name = self._context_as_config(context, node)
-            self.edits.replace(*source.span(context), name)
+            self.edits.replace(context, name)
             for inner in ast.walk(context):
                 self.cluster.result.consumed.add(inner)
         else:
             name = self.cluster.config_for(node)
-            first = source.span(node.args[0])[0]
-            bracket = source.find_operator("(", source.span(node.func)[1], first + 1)
-            at = source.next_token(bracket + 1).start
-            self.edits.wrap((at, source.span(node)[1] - 1), f"{name}, ", "")
+            self.edits.change(node, first_argument(name))
         if meaning == "gradient":
             self._gradient_result(node)
 
     def _gradient_result(self, node: ast.Call) -> None:
         """`gradient(f, x)[0]` -> `rrule_via_ad(config, f, x)[1](1.0)[1]`."""
-        source = self.view.source
-        self.edits.wrap(source.span(node), "", "[1](1.0)")
+        self.edits.wrap(node, "{}[1](1.0)", inside=True)
         if node in self.cluster.results.handled_calls:
             return
         self._drop_first(node)
@@ -391,7 +378,7 @@ class CallRewriter:
             if called and all(
                 isinstance(a, Function) and self.view.editable(a.node) for a in called
             ):
-                self.edits.replace(*self.view.source.span(node), self.cluster.config_for(node))
+                self.edits.replace(node, self.cluster.config_for(node))
                 return
         raise Undecided("its context is used for more than calling back into the AD")
 
@@ -407,7 +394,7 @@ class CallRewriter:
         if meaning in ("Val", "Context"):
             return
         if meaning == "accum":
-            self.edits.replace(*self.view.source.span(node), self.names.use("add"))
+            self.edits.replace(node, self.names.use("add"))
             self.cluster.result.consumed.update(ast.walk(node))
             return
         raise Undecided(f"{meaning} is used as a value")
@@ -492,7 +479,7 @@ class CallRewriter:
         if len(kinds) != 1 or any(not isinstance(a, Back) for a in atoms):
             raise Undecided("different kinds of pullbacks of the AD meet")
         if kinds == {"args"}:
-            self.edits.wrap(self.view.source.span(function), "lambda *dys: (", ")(*dys)[1:]")
+            self.edits.wrap(function, "lambda *dys: ({})(*dys)[1:]", inside=True)
 
     def _check_function_operand(self, node: ast.Call) -> None:
         """`map(f, parts)`, `max(parts, key=f)`: a function that cannot be followed would be given tangents."""
@@ -514,7 +501,7 @@ class CallRewriter:
 
     def in_legacy(self, node: ast.expr) -> None:
         """Have a tangent in the legacy language for what is done with it here."""
-        wrap_in_call(self.view, self.edits, node, self.names.use("to_legacy"))
+        self.edits.wrap(node, f"{self.names.use('to_legacy')}({{}})")
         self.cluster.note(
             "RM104", "the tangent is converted for code that only fits the legacy language", node
         )
@@ -522,9 +509,7 @@ class CallRewriter:
     def _method_of_tangent(self, node: ast.Call, func: ast.Attribute) -> None:
         if func.attr == "get":
             if len(node.args) == 1 and not node.keywords:
-                end = self.view.source.span(node)[1] - 1
-                comma = "" if self.view.source.text[:end].rstrip().endswith(",") else ", "
-                self.edits.insert(end, f"{comma}{self.names.use('ZeroTangent')}()")
+                self.edits.change(node, last_argument(f"{self.names.use('ZeroTangent')}()"))
             return
         if func.attr in ARRAY_METHODS:
             return

@@ -39,7 +39,9 @@ from migrate.dialects.zygote.in_place.visible_errors import VisibleErrors
 from migrate.dialects.zygote.in_place.zero_tests import ZeroTests
 from migrate.dialects.zygote.module import ModuleView
 from migrate.dialects.zygote.verdicts import Refused, RuleNote, Undecided
-from migrate.syntax.edits import Edits, Overlap
+from migrate.syntax.changes import first_argument, last_argument, statement
+from migrate.syntax.edits import Overlap
+from migrate.syntax.node_edits import NodeEdits
 from migrate.syntax.scopes import FunctionNode, Variable, positional_parameters
 from migrate.write.names import NameChooser, reads
 
@@ -50,7 +52,7 @@ _MAX_RESTARTS = 12
 class ClusterResult:
     """The edits of one cluster and what a person should know about them."""
 
-    edits: Edits
+    edits: NodeEdits
     notes: list[RuleNote] = field(default_factory=list)
     wants_config: set[Rule] = field(default_factory=set)
     helpers_with_config: set[ast.AST] = field(default_factory=set)
@@ -129,7 +131,7 @@ class Cluster:
     # ---- one attempt ---------------------------------------------------------------------
 
     def _attempt(self) -> ClusterResult:
-        self.result = ClusterResult(Edits())
+        self.result = ClusterResult(NodeEdits())
         self.edits = self.result.edits
         self.marked: dict[Nothing, str] = {}
         self.config_names: dict[ast.AST, str] = {}
@@ -158,7 +160,7 @@ class Cluster:
         copies = Copies(self)
         joins = Joins(self)
         for function, node in nodes:
-            with_edits = self.edits if self.view.editable(function) else Edits()
+            with_edits = self.edits if self.view.editable(function) else NodeEdits()
             calls.edits = tests.edits = copies.edits = with_edits
             calls.rewrite(function, node)
             tests.rewrite(function, node)
@@ -410,11 +412,7 @@ class Cluster:
             if not (isinstance(call, ast.Call) and call.func is use):
                 raise Undecided(f"{helper.name} calls back into the AD and is passed around")
             name = self.config_for(call)
-            open_bracket = self.view.source.find_operator(
-                "(", self.view.source.span(use)[1], self.view.source.span(call)[1]
-            )
-            tail = ", " if call.args or call.keywords else ""
-            self.edits.insert(open_bracket + 1, name + tail)
+            self.edits.change(call, first_argument(name))
 
     def _root(self, node: ast.AST) -> ast.AST:
         """The rule or the helper of the module that a node stands in."""
@@ -453,28 +451,23 @@ class Cluster:
                             changed = True
 
     def _write_zeros(self) -> None:
-        source = self.view.source
         for nothing, zero in self.marked.items():
             function = self.function_around(nothing.node)
             if function is not None and not self.view.editable(function):
                 raise _MustStay(function)
             text = f"{self.names.use(zero)}()"
             node = nothing.node
-            if nothing.implied == "":
-                assert isinstance(node, ast.expr)
-                self.edits.replace(*source.span(node), text)
-            elif nothing.implied == "return":
-                assert isinstance(node, ast.Return)
-                self.edits.replace(*source.span(node), f"return {text}")
-            elif nothing.implied == "fall":
-                self.append_return(node, text)
-            else:
-                assert isinstance(node, ast.Call)
-                end = source.span(node)[1] - 1
-                last = source.text[:end].rstrip()
-                comma = "" if last.endswith(",") else ", "
-                name = "fillvalue=" if nothing.implied == "zip" else ""
-                self.edits.insert(end, f"{comma}{name}{text}")
+            match nothing.implied:
+                case "":
+                    assert isinstance(node, ast.expr)
+                    self.edits.replace(node, text)
+                case "return":
+                    self.edits.change(node, statement(f"return {text}"))
+                case "fall":
+                    self.append_return(node, text)
+                case kind:
+                    name = "fillvalue" if kind == "zip" else None
+                    self.edits.change(node, last_argument(text, name))
 
     def function_around(self, node: ast.AST) -> FunctionNode | None:
         if isinstance(node, (ast.FunctionDef, ast.Lambda)):
@@ -489,16 +482,7 @@ class Cluster:
         """Add a `return` at the end of a function that can fall off it."""
         if not isinstance(function, ast.FunctionDef):
             raise Undecided("a lambda cannot fall off its end")
-        source = self.view.source
-        last = function.body[-1]
-        end = source.span(last)[1]
-        if function.body[0].lineno == function.lineno or _shares_line(function):
-            self.edits.insert(end, f"; return {text}")
-            return
-        rest_of_line = source.text.find("\n", end)
-        at = len(source.text) if rest_of_line < 0 else rest_of_line
-        indent = source.indentation(function.body[0].lineno)
-        self.edits.insert(at, f"\n{indent}return {text}")
+        self.edits.end_with(function, f"return {text}")
 
     def _find_edited_helpers(self) -> None:
         for function in self.flow.live:
@@ -512,8 +496,3 @@ class _MustStay(Exception):
     def __init__(self, function: FunctionNode) -> None:
         super().__init__()
         self.function = function
-
-
-def _shares_line(function: ast.FunctionDef) -> bool:
-    body = function.body
-    return len(body) > 1 and body[0].lineno == body[-1].lineno

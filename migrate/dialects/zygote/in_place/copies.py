@@ -13,8 +13,9 @@ from migrate.dialects.zygote.flow.flow import leaves_nones_out
 from migrate.dialects.zygote.flow.values import PLAIN, TANGENT, UNKNOWN, Held
 from migrate.dialects.zygote.verdicts import Undecided
 from migrate.syntax.annotations import last_part
-from migrate.syntax.edits import Edits
+from migrate.syntax.changes import last_argument, read_with
 from migrate.syntax.forms import is_none, iterated_alone
+from migrate.syntax.node_edits import NodeEdits
 
 if TYPE_CHECKING:
     from migrate.dialects.zygote.in_place.cluster import Cluster
@@ -31,7 +32,7 @@ class Copies:
         self.cluster = cluster
         self.view = cluster.view
         self.flow = cluster.flow
-        self.edits: Edits = cluster.edits
+        self.edits: NodeEdits = cluster.edits
 
     def rewrite(self, node: ast.AST) -> None:
         """Everything about one node that reads such a dict."""
@@ -111,19 +112,13 @@ class Copies:
 
     def _read(self, node: ast.Subscript, base: ast.expr, index: ast.expr) -> None:
         """`g["a"]` -> `g.get("a", ZeroTangent())`."""
-        source = self.view.source
         if self.flow.atoms(base) & {PLAIN, UNKNOWN} or isinstance(index, (ast.Slice, ast.Tuple)):
             raise Undecided("it reads what may be a copy of a tangent")
-        end = source.span(node)[1]
-        bracket = source.find_operator("[", source.span(base)[1], end)
-        self.edits.replace(bracket, bracket + 1, ".get(")
-        self.edits.replace(end - 1, end, f", {self.cluster.names.use('ZeroTangent')}())")
+        self.edits.change(node, read_with(f"{self.cluster.names.use('ZeroTangent')}()"))
 
     def _method(self, node: ast.Call, name: str) -> None:
         if name == "pop" and len(node.args) == 1 and not node.keywords:
-            end = self.view.source.span(node)[1] - 1
-            comma = "" if self.view.source.text[:end].rstrip().endswith(",") else ", "
-            self.edits.insert(end, f"{comma}{self.cluster.names.use('ZeroTangent')}()")
+            self.edits.change(node, last_argument(f"{self.cluster.names.use('ZeroTangent')}()"))
         elif (
             name == "popitem"
             or (name == "setdefault" and not all(map(is_none, node.args[1:])))

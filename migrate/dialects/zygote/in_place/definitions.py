@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from migrate.dialects.zygote.find import (
@@ -16,10 +17,16 @@ from migrate.dialects.zygote.find import (
 from migrate.dialects.zygote.in_place.primals import context_parameter, default_of
 from migrate.dialects.zygote.module import ModuleView
 from migrate.dialects.zygote.verdicts import Refused, RuleNote, Undecided
-from migrate.syntax.edits import Edits
+from migrate.syntax.changes import (
+    renamed,
+    with_decorator,
+    with_parameters,
+    without_arguments,
+    without_decorators,
+)
+from migrate.syntax.node_edits import NodeEdits
 from migrate.syntax.scopes import DefNode, FunctionNode, all_parameters, same_scope_nodes
 from migrate.write.names import NameChooser, reads
-from migrate.write.signature import rewrite_parameters
 
 _TRANSPARENT_DECORATORS = frozenset(
     {("functools", "lru_cache"), ("functools", "cache"), ("typing", "no_type_check")}
@@ -32,7 +39,7 @@ class DefinitionRewriter:
 
     view: ModuleView
     names: NameChooser
-    edits: Edits
+    edits: NodeEdits
     notes: list[RuleNote] = field(default_factory=list)
     consumed: set[ast.AST] = field(default_factory=set)
 
@@ -242,38 +249,12 @@ class DefinitionRewriter:
                     self._consume_inside(gone)
         if not lead and not drop and not annotate:
             return
-        self.rewrite_signature(function, lead, drop, annotate)
-
-    def rewrite_signature(
-        self, function: DefNode, lead: list[str], drop: frozenset[str], annotate: dict[str, str]
-    ) -> None:
-        """Change what stands between the parentheses of a def."""
-        start, end = self.parameter_span(function)
-        text = self.view.source.text[start:end]
-        self.edits.replace(start, end, rewrite_parameters(text, lead, drop, annotate))
-
-    def parameter_span(self, function: DefNode) -> tuple[int, int]:
-        source = self.view.source
-        at = self.name_span(function)[1]
-        for parameter in getattr(function, "type_params", []):
-            at = max(at, source.span(parameter)[1])
-        bracket = source.find_operator("(", at, source.span(function.body[0])[0])
-        return bracket + 1, source.brackets[bracket]
-
-    def name_span(self, function: DefNode) -> tuple[int, int]:
-        source = self.view.source
-        start = source.offset(function.lineno, function.col_offset)
-        at = source.find_operator("def", start, source.span(function.body[0])[0])
-        token = source.next_token(at + 3)
-        return token.start, token.end
+        self.edits.change(function, with_parameters(lead, drop, annotate))
 
     def _lambda_parameters(self, function: ast.Lambda, rule: Rule) -> None:
         if rule.functor:
             return
-        start = self.view.source.span(function)[0] + len("lambda")
-        name = self._callee_name(function)
-        anything = bool(all_parameters(function.args))
-        self.edits.insert(start, f" {name}," if anything else f" {name}")
+        self.edits.change(function, with_parameters([self._callee_name(function)]))
 
     def _rename(self, rule: Rule, function: DefNode) -> str:
         """`def f` -> `def rrule_f`, where nothing but the registration knows the old name."""
@@ -287,7 +268,7 @@ class DefinitionRewriter:
         if base == "__call__" and isinstance(self.view.scopes.around[function].node, ast.ClassDef):
             base = "call"
         name = self.names.rule_name(base)
-        self.edits.replace(*self.name_span(function), name)
+        self.edits.change(function, renamed(name))
         return name
 
     def _registrations(self, rule: Rule, function: DefNode | None) -> None:
@@ -299,28 +280,27 @@ class DefinitionRewriter:
 
     def register(self, rule: Rule, registration: Registration) -> None:
         """`@adjoint(target)` -> `@rrule.register(target)`."""
-        source = self.view.source
         node = registration.node
         if registration.getter and not self.view.is_builtin("getattr", node):
             raise Refused("RM206", "`getattr` is no function of Python's own there", rule)
         register = f"{self.names.use('rrule')}.register"
         if registration.form == "bare":
             target = "getattr" if registration.getter else rule.name
-            self.edits.replace(*source.span(node), f"{register}({target})")
+            self.edits.replace(node, f"{register}({target})")
             self._consume_inside(node)
             return
         call: ast.expr = node
         if registration.form == "call" and isinstance(node, ast.Call):
             call = node.func
         assert isinstance(call, ast.Call)
-        self.edits.replace(*source.span(call.func), register)
+        self.edits.replace(call.func, register)
         self._consume_inside(call.func)
         if registration.getter and registration.target is not None:
-            self.edits.replace(*source.span(registration.target), "getattr")
+            self.edits.replace(registration.target, "getattr")
             self._consume_inside(registration.target)
         if call.keywords:  # mutating=False says nothing
-            last = source.span(call.args[-1])[1]
-            self.edits.replace(last, source.span(call)[1] - 1, "")
+            given = range(len(call.args), len(call.args) + len(call.keywords))
+            self.edits.change(call, without_arguments(frozenset(given)))
 
     def _apply_above(self, function: DefNode, bare: Registration, rule: Rule) -> None:
         """Decorators above a bare `@adjoint` were given the primal function, and its name was bound to their result."""
@@ -338,7 +318,7 @@ class DefinitionRewriter:
             if not isinstance(decorator, (ast.Name, ast.Attribute, ast.Call, ast.Subscript)):
                 text = f"({text})"
             result = f"{text}({result})"
-            self._remove_decorator(decorator)
+        self._remove_decorators(function, above)
         first = source.line_of(source.span(function.decorator_list[0])[0])
         blank = 0
         while blank < 2 and first - 2 - blank >= 0 and not source.lines[first - 2 - blank].strip():
@@ -348,29 +328,13 @@ class DefinitionRewriter:
             RuleNote("RM107", f"decorators above adjoint apply to `{rule.name}` itself", bare.node)
         )
 
-    def _remove_decorator(self, decorator: ast.expr) -> None:
-        source = self.view.source
-        start, end = source.span(decorator)
-        line = source.line_of(start)
-        first = source.line_starts[line - 1]
-        last_line = source.line_of(end)
-        stop = (
-            source.line_starts[last_line]
-            if last_line < len(source.line_starts)
-            else len(source.text)
-        )
-        comments = [text for at, text in source.comments if first <= at < stop]
-        indent = source.indentation(line)
-        self.edits.replace(first, stop, "".join(f"{indent}{c}\n" for c in comments))
+    def _remove_decorators(self, function: DefNode, gone: Sequence[ast.expr]) -> None:
+        numbers = frozenset(map(function.decorator_list.index, gone))
+        self.edits.change(function, without_decorators(numbers))
 
     def after(self, node: ast.stmt, text: str, blank: int = 0) -> None:
         """A new line after a definition, at its indentation, with blank lines between."""
-        source = self.view.source
-        end = source.span(node)[1]
-        rest = source.text.find("\n", end)
-        at = len(source.text) if rest < 0 else rest
-        indent = source.indentation(node.lineno)
-        self.edits.insert(at, "\n" * blank + f"\n{indent}{text}")
+        self.edits.add_after(node, text, blank)
 
     def _consume_inside(self, node: ast.AST) -> None:
         for inner in ast.walk(node):
@@ -391,7 +355,7 @@ class DefinitionRewriter:
             self.register(rule, registration)
             node = registration.node
             assert isinstance(node, ast.Call)
-            self.edits.wrap(self.view.source.span(node.args[0]), f"{bridged}(", f"{functor})")
+            self.edits.wrap(node.args[0], f"{bridged}({{}}{functor})", inside=True)
         decorators = [r for r in rule.registrations if r.form != "call"]
         if not decorators or not isinstance(function, (ast.FunctionDef, ast.AsyncFunctionDef)):
             return rule.name
@@ -415,14 +379,10 @@ class DefinitionRewriter:
         if not called and not rule.functor and not (bare and above):
             for registration in decorators:
                 self.register(rule, registration)
-            last = function.decorator_list[max(positions)]
-            indent = self.view.source.indentation(last.lineno)
-            end = self.view.source.span(last)[1]
-            newline = self.view.source.text.find("\n", end)
-            self.edits.insert(newline, f"\n{indent}@{bridged}")
+            self.edits.change(function, with_decorator(max(positions) + 1, bridged))
             return name
+        self._remove_decorators(function, [r.node for r in decorators])
         for registration in reversed(decorators):
-            self._remove_decorator(registration.node)
             self._consume_inside(registration.node)
             target = target_text(rule, registration, self.view)
             self.after(function, f"{register}({target})({bridged}({name}{functor}))")

@@ -7,7 +7,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from migrate.dialects.zygote.verdicts import Undecided
-from migrate.syntax.edits import Edits
+from migrate.syntax.node_edits import NodeEdits
 from migrate.syntax.scopes import Variable
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ class GetterNames:
         """Whether an expression is the name that a getter rule is asked for."""
         return isinstance(node, ast.Name) and self.view.scopes.of(node) in self.variables
 
-    def name_use(self, node: ast.Name | ast.Attribute, edits: Edits) -> None:
+    def name_use(self, node: ast.Name | ast.Attribute, edits: NodeEdits) -> None:
         """One use of the name."""
         if isinstance(node, ast.Attribute):
             if (
@@ -50,7 +50,7 @@ class GetterNames:
                 and self.is_name(node.value)
                 and isinstance(node.value, ast.Name)
             ):
-                edits.replace(*self.view.source.span(node), node.value.id)
+                edits.replace(node, node.value.id)
             return
         if not self.variables or not self.is_name(node) or not isinstance(node.ctx, ast.Load):
             return
@@ -61,7 +61,7 @@ class GetterNames:
             return
         if isinstance(parent, ast.Call) and self.view.legacy.meaning(parent.func) in _GETTERS:
             return
-        edits.wrap(self.view.source.span(node), f"{self._val_text()}(", ")")
+        edits.wrap(node, f"{self._val_text()}({{}})", inside=True)
 
     def val(self, node: ast.Call) -> bool:
         """One `Val(...)`; gives whether it became a plain string."""
@@ -72,7 +72,7 @@ class GetterNames:
             parent = self.view.scopes.parents.get(parent)
         if isinstance(parent, ast.Compare) and self._plain_comparison(parent):
             text = self.view.text(node.args[0])
-            self.cluster.edits.replace(*self.view.source.span(node), text)
+            self.cluster.edits.replace(node, text)
             return True
         return False
 

@@ -14,11 +14,11 @@ from migrate.dialects.zygote.flow.values import (
     Nothing,
     Site,
 )
-from migrate.dialects.zygote.in_place.layout import is_parenthesised, with_parentheses
 from migrate.dialects.zygote.in_place.primals import NO, Arguments, Primal
 from migrate.dialects.zygote.in_place.tangents import TangentRewriter
 from migrate.dialects.zygote.in_place.visible_errors import summands
 from migrate.dialects.zygote.verdicts import Undecided
+from migrate.syntax.changes import prepended, statement
 from migrate.syntax.forms import constant_index, falls_through
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ class ResultRewriter:
         for node in self.view.nodes_of(function):
             if isinstance(node, ast.Return) and node.value is None:
                 zeros = self._zeros(pullback, node)
-                self.edits.replace(*self.view.source.span(node), f"return {zeros}")
+                self.edits.change(node, statement(f"return {zeros}"))
         if isinstance(function, ast.FunctionDef) and falls_through(function.body):
             self.cluster.append_return(function, self._zeros(pullback, function.body[-1]))
 
@@ -75,7 +75,7 @@ class ResultRewriter:
         rule = pullback.rules[0]
         match node:
             case ast.Constant(value=None):
-                self.edits.replace(*self.view.source.span(node), self._zeros_value(pullback, node))
+                self.edits.replace(node, self._zeros_value(pullback, node))
                 return
             case ast.IfExp(body=body, orelse=orelse):
                 self._result(body, pullback)
@@ -112,31 +112,7 @@ class ResultRewriter:
     def _prepend_callee(self, node: ast.Tuple, pullback: Pullback) -> None:
         if pullback.functor:
             return
-        callee = f"{self.names.use(NO)}()"
-        source = self.view.source
-        start, end = source.span(node)
-        if is_parenthesised(self.view, node):
-            at = start + 1
-            if node.elts:
-                at = source.next_token(at).start
-            own_line = source.text[source.text.rfind("\n", 0, at) + 1 : at]
-            if node.elts and source.line_of(at) > source.line_of(start) and not own_line.strip():
-                self.edits.wrap((at, end), f"{callee},\n{own_line}", "")
-                return
-            self.edits.wrap((at, end), f"{callee}, " if node.elts else f"{callee},", "")
-            if len(node.elts) == 1:
-                self._drop_trailing_comma(node)
-        else:
-            self.edits.wrap((start, end), f"{callee}, ", "")
-
-    def _drop_trailing_comma(self, node: ast.Tuple) -> None:
-        """`(dx,)` -> `(NoTangent(), dx)`, where both stand on one line."""
-        source = self.view.source
-        last = with_parentheses(self.view, node.elts[0])[1]
-        end = source.span(node)[1]
-        comma = source.next_token(last)
-        if comma.text == "," and source.text[comma.end : end - 1].strip(" ") == "":
-            self.edits.replace(comma.start, end - 1, "")
+        self.edits.change(node, prepended(f"{self.names.use(NO)}()", untrail=True))
 
     def _tuple_call(self, node: ast.Call, inner: ast.expr, pullback: Pullback) -> bool:
         """`return tuple(…)`."""
@@ -152,16 +128,8 @@ class ResultRewriter:
     def _wrap_with_callee(self, node: ast.expr, pullback: Pullback, suffix: str = "") -> None:
         if pullback.functor and not suffix:
             return
-        span = with_parentheses(self.view, node)
-        loose = isinstance(
-            node,
-            (ast.BinOp, ast.BoolOp, ast.IfExp, ast.Compare, ast.UnaryOp, ast.NamedExpr, ast.Lambda),
-        ) and span == self.view.source.span(node)
-        before, after = ("(", ")") if loose else ("", "")
-        if pullback.functor:
-            self.edits.wrap(span, before, after + suffix)
-            return
-        self.edits.wrap(span, f"({self.names.use(NO)}(), *{before}", f"{after}{suffix})")
+        callee = "" if pullback.functor else f"{self.names.use(NO)}(), "
+        self.edits.wrap(node, f"({callee}*{{}}{suffix})" if callee else f"{{}}{suffix}", tight=True)
 
     def _sum_of_tuples(self, node: ast.BinOp, pullback: Pullback) -> bool:
         """`(None,) + back(dy)` and longer sums."""
@@ -334,7 +302,7 @@ class ResultRewriter:
         zeros = [f"{self.names.use(p.zero)}()" for p in arguments.fixed]
         text = ", ".join(zeros) + ("," if len(zeros) == 1 else "")
         assert isinstance(nothing.node, ast.expr)
-        self.edits.replace(*self.view.source.span(nothing.node), f"({text})")
+        self.edits.replace(nothing.node, f"({text})")
 
     def _bridge(self, node: ast.expr, pullback: Pullback) -> None:
         """Convert a whole result at run time."""
@@ -342,13 +310,9 @@ class ResultRewriter:
         if primals is None:
             raise Undecided("its pullback's result cannot be followed", pullback.rules[0])
         bridge = self.names.use("entries_from_legacy")
-        loose = isinstance(node, ast.Tuple) and not is_parenthesised(self.view, node)
-        before, after = ("(", ")") if loose else ("", "")
-        self.edits.wrap(
-            with_parentheses(self.view, node), f"{bridge}({before}", f"{after}, {primals})"
-        )
-        if not pullback.functor:
-            self.edits.wrap(with_parentheses(self.view, node), f"({self.names.use(NO)}(), *", ")")
+        callee = "" if pullback.functor else f"{self.names.use(NO)}(), *"
+        converted = f"{bridge}({{}}, {primals})"
+        self.edits.wrap(node, f"({callee}{converted})" if callee else converted)
         self.cluster.note(
             "RM102", "a result that could not be followed is converted at run time", node
         )

@@ -13,10 +13,10 @@ from migrate.dialects.zygote.flow.values import (
     Held,
     Nothing,
 )
-from migrate.dialects.zygote.in_place.layout import with_parentheses
 from migrate.dialects.zygote.in_place.primals import NO
 from migrate.dialects.zygote.in_place.tangents import TangentRewriter
 from migrate.dialects.zygote.verdicts import Undecided
+from migrate.syntax.changes import handed_on
 
 if TYPE_CHECKING:
     from migrate.dialects.zygote.in_place.cluster import Cluster
@@ -84,16 +84,8 @@ class RuleReturns:
         statement = self.view.scopes.parents.get(call)
         if not isinstance(statement, ast.Return):
             raise Undecided("it hands on a pullback inside an expression", rule)
-        start, end = self.view.source.span(statement)
-        inner = with_parentheses(self.view, call)[0]
-        self.edits.replace(start, inner, f"{value}, {back} = ")
-        indent = self.view.source.indentation(statement.lineno)
-        own_line = self.view.source.text[:start].rpartition("\n")[2].strip() == ""
-        text = f"return {value}, {self._adapted(back, kind or '', rule)}"
-        if own_line:
-            self.cluster.edits.wrap((start, end), "", f"\n{indent}{text}")
-        else:
-            self.cluster.edits.wrap((start, end), "", f"; {text}")
+        adapted = self._adapted(back, kind or "", rule)
+        self.edits.change_line(statement, handed_on(f"{value}, {back}", f"{value}, {adapted}"))
 
     def _callee_of(self, call: ast.Call) -> ast.expr:
         position = 1 if self.view.legacy.meaning(call.func) == "_pullback" else 0
@@ -124,7 +116,7 @@ class RuleReturns:
             return
         name = node.id
         text = self._adapted(f"{name}[1]", kind, rule)
-        self.edits.replace(*self.view.source.span(node), f"{name}[0], {text}")
+        self.edits.replace(node, f"{name}[0], {text}")
 
     def _is_plain_function(self, node: ast.expr) -> bool:
         """Whether a callee is seen to be a function without a tangent of its own."""
@@ -178,6 +170,4 @@ class RuleReturns:
         plain = kind == "pullback" and self._is_plain_function(back.node.args[0])
         if plain and not rule.functor:
             return
-        self.edits.replace(
-            *self.view.source.span(node), self._adapted(self.view.text(node), kind, rule)
-        )
+        self.edits.replace(node, self._adapted(self.view.text(node), kind, rule))

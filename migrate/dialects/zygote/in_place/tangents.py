@@ -6,7 +6,9 @@ An expression there is in the target language already, is rewritten into it (Non
 from __future__ import annotations
 
 import ast
+from collections.abc import Sequence
 from dataclasses import replace
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from migrate.dialects.zygote.flow.values import (
@@ -24,11 +26,11 @@ from migrate.dialects.zygote.flow.values import (
     Site,
 )
 from migrate.dialects.zygote.in_place.kept_lists import KeptLists
-from migrate.dialects.zygote.in_place.layout import is_parenthesised, with_parentheses
 from migrate.dialects.zygote.in_place.primals import Arguments, Primal
 from migrate.dialects.zygote.verdicts import NoArgument, Undecided
-from migrate.syntax.edits import Edits
+from migrate.syntax.changes import as_call, as_keywords, by, parenthesised, without_arguments
 from migrate.syntax.forms import is_none
+from migrate.syntax.node_edits import NodeEdits
 
 if TYPE_CHECKING:
     from migrate.dialects.zygote.in_place.cluster import Cluster
@@ -60,11 +62,11 @@ class TangentRewriter:
                 raise
             self._from_legacy(node, primal)
 
-    def save(self) -> tuple[Edits, dict[Nothing, str], int, dict[str, str]]:
+    def save(self) -> tuple[NodeEdits, dict[Nothing, str], int, dict[str, str]]:
         notes = len(self.cluster.result.notes)
         return self.edits.snapshot(), dict(self.cluster.marked), notes, dict(self.names.local)
 
-    def restore(self, saved: tuple[Edits, dict[Nothing, str], int, dict[str, str]]) -> None:
+    def restore(self, saved: tuple[NodeEdits, dict[Nothing, str], int, dict[str, str]]) -> None:
         self.edits.restore(saved[0])
         self.cluster.marked = saved[1]
         del self.cluster.result.notes[saved[2] :]
@@ -84,7 +86,7 @@ class TangentRewriter:
             case ast.ListComp(elt=elt):
                 self.entry(elt, self.comprehended(node, primal))
                 head = self._tangent("list", node)
-                self.edits.wrap(self.view.source.span(node), f"{head}(*", ")")
+                self.edits.wrap(node, f"{head}(*{{}})")
                 return
             case ast.IfExp(body=body, orelse=orelse):
                 self.entry(body, primal)
@@ -103,7 +105,7 @@ class TangentRewriter:
                     self._splat(node, self._tangent(kind, node))
                     return
             case ast.Name() if self._is_constant_none(node):
-                self.edits.replace(*self.view.source.span(node), f"{self.names.use(primal.zero)}()")
+                self.edits.replace(node, f"{self.names.use(primal.zero)}()")
                 return
         self._entry_by_atoms(node, primal)
 
@@ -134,12 +136,12 @@ class TangentRewriter:
         inner_start, inner_end = source.span(inner)
         if any(start <= at < inner_start or inner_end <= at < end for at, _ in source.comments):
             return
-        if isinstance(inner, ast.GeneratorExp):  # its parentheses are those of the call
-            self.edits.replace(*source.span(node.func), "")
-        elif isinstance(inner, (ast.Name, ast.Attribute, ast.Subscript, ast.Call, ast.ListComp)):
+        plain = (ast.Name, ast.Attribute, ast.Subscript, ast.Call, ast.ListComp)
+        if isinstance(inner, ast.GeneratorExp):
+            self.edits.change(node, by(lambda call: parenthesised(call.args[0].value)))
+        elif isinstance(inner, plain):
             if "\n" not in source.text[start:inner_start] + source.text[inner_end:end]:
-                self.edits.replace(start, inner_start, "")
-                self.edits.replace(inner_end, end, "")
+                self.edits.change(node, by(lambda call: call.args[0].value))
 
     def element(self, primal: Primal) -> Primal:
         """An element of a sequence, whose class the annotation may give."""
@@ -202,12 +204,7 @@ class TangentRewriter:
         return f"type({text})" if self.view.is_builtin("type", where) else f"{text}.__class__"
 
     def _splat(self, node: ast.expr, head: str, stars: str = "*") -> None:
-        span = with_parentheses(self.view, node)
-        loose = isinstance(
-            node, (ast.BinOp, ast.BoolOp, ast.IfExp, ast.Compare, ast.UnaryOp, ast.NamedExpr)
-        ) and span == self.view.source.span(node)
-        before, after = ("(", ")") if loose else ("", "")
-        self.edits.wrap(span, f"{head}({stars}{before}", f"{after})")
+        self.edits.wrap(node, f"{head}({stars}{{}})", tight=True)
 
     def _entry_by_atoms(self, node: ast.expr, primal: Primal) -> None:
         atoms = self.flow.atoms(node)
@@ -322,15 +319,7 @@ class TangentRewriter:
                 if part.annotation is None and inner.annotation is not None:
                     part = Primal(part.text, part.variable, inner.annotation)
                 self.entry(elt, part)
-        start, end = self.view.source.span(node)
-        head_text = self._tangent(kind, node)
-        if isinstance(node, ast.List):
-            self.edits.replace(start, start + 1, f"{head_text}(")
-            self.edits.replace(end - 1, end, ")")
-        elif is_parenthesised(self.view, node):
-            self.edits.wrap((start, end), head_text, "")
-        else:
-            self.edits.wrap((start, end), f"{head_text}(", ")")
+        self.edits.change(node, as_call(self._tangent(kind, node)))
 
     def _dict_call(self, node: ast.Call, primal: Primal) -> None:
         head = self._head(primal, node)
@@ -339,19 +328,19 @@ class TangentRewriter:
             return
         names = {k.arg for k in node.keywords if k.arg is not None}
         self._check_fields(names, primal, node)
-        self.edits.replace(*self.view.source.span(node.func), self._tangent(head, node))
-        kept = [k for k in node.keywords if not is_none(k.value)]
-        spans = [self.view.source.span(k) for k in node.keywords]
+        self.edits.replace(node.func, self._tangent(head, node))
+        dropped = self._droppable(node.keywords, [k.value for k in node.keywords], node)
         for number, item in enumerate(node.keywords):
-            if item in kept or not self._drop(spans, number, [k in kept for k in node.keywords]):
+            if number not in dropped:
                 self.entry(item.value, primal.field(item.arg or "", self.view))
+        self.edits.change(node, without_arguments(dropped))
 
     def _dict(self, node: ast.Dict, primal: Primal) -> None:
         head = self._head(primal, node)
         constant = all(isinstance(k, ast.Constant) and isinstance(k.value, str) for k in node.keys)
         if head is None or not node.keys:
             if head is not None:
-                self.edits.replace(*self.view.source.span(node), f"{self._tangent(head, node)}()")
+                self.edits.replace(node, f"{self._tangent(head, node)}()")
                 return
             self._from_legacy(node, primal)
             return
@@ -378,48 +367,25 @@ class TangentRewriter:
         self._splat(node, self._tangent(head, node), "" if is_dict else "**")
 
     def _dict_by_keywords(self, node: ast.Dict, head: str, primal: Primal) -> None:
-        source = self.view.source
-        start, end = source.span(node)
-        spans = []
-        for key, value in zip(node.keys, node.values, strict=True):
-            assert key is not None
-            spans.append((source.span(key)[0], with_parentheses(self.view, value)[1]))
-        kept = [not is_none(v) for v in node.values]
-        self.edits.replace(start, start + 1, f"{self._tangent(head, node)}(")
-        self.edits.replace(end - 1, end, ")")
+        dropped = self._droppable([k for k in node.keys if k is not None], node.values, node)
         for number, (key, value) in enumerate(zip(node.keys, node.values, strict=True)):
             assert isinstance(key, ast.Constant)
-            if not kept[number] and self._drop(spans, number, kept):
-                continue
-            kept[number] = True
-            key_start, key_end = source.span(key)
-            colon = source.find_operator(":", key_end, source.span(value)[0])
-            after = colon + 1
-            while source.text[after] in " \t":
-                after += 1
-            self.edits.replace(key_start, after, f"{key.value!s}=")
-            self.entry(value, primal.field(str(key.value), self.view))
+            if number not in dropped:
+                self.entry(value, primal.field(str(key.value), self.view))
+        names = [str(k.value) for k in node.keys if isinstance(k, ast.Constant)]
+        self.edits.change(node, as_keywords(self._tangent(head, node), names, dropped))
 
-    def _drop(self, spans: list[tuple[int, int]], number: int, kept: list[bool]) -> bool:
-        """Leave out one item of a comma-separated list, unless a comment stands beside it."""
+    def _droppable(
+        self, items: Sequence[ast.expr | ast.keyword], values: list[ast.expr], whole: ast.expr
+    ) -> frozenset[int]:
+        """The items that are None, and that no comment stands behind."""
         source = self.view.source
-        start, end = spans[number]
-        before = max((i for i in range(number) if kept[i]), default=None)
-        if any(kept[number + 1 :]) or (before is None and number + 1 < len(spans)):
-            span = (start, spans[number + 1][0])
-        elif before is not None:
-            # the last ones go with the comma before them
-            span = (spans[number - 1][1], end)
-        else:
-            token = source.next_token(end)
-            span = (start, token.end if token.text == "," else end)
-        if any(span[0] <= at < span[1] for at, _ in source.comments):
-            return False
-        line_end = source.text.find("\n", end)
-        if any(end <= at < line_end for at, _ in source.comments):
-            return False
-        self.edits.replace(*span, "")
-        return True
+        starts = [*(source.span(item)[0] for item in items), source.span(whole)[1]]
+        return frozenset(
+            number
+            for number, (start, stop) in enumerate(pairwise(starts))
+            if is_none(values[number]) and not any(start <= at < stop for at, _ in source.comments)
+        )
 
     def _check_fields(self, names: set[str], primal: Primal, node: ast.AST) -> None:
         if primal.annotation is None:
@@ -448,9 +414,7 @@ class TangentRewriter:
                 raise NoArgument("a tangent that could not be followed has no argument in sight")
         if any(isinstance(a, (Function, Back, Bound)) for a in atoms):
             raise Undecided("a function stands where a tangent belongs")
-        self.edits.wrap(
-            with_parentheses(self.view, node), f"{self.names.use('from_legacy')}(", f", {text})"
-        )
+        self.edits.wrap(node, f"{self.names.use('from_legacy')}({{}}, {text})")
         self.cluster.note(
             "RM101", "a tangent that could not be followed is converted at run time", node
         )
@@ -522,9 +486,8 @@ class TangentRewriter:
         if primals is None:
             raise Undecided("entries that are unpacked cannot be followed")
         bridge = self.names.use("entries_from_legacy")
-        before, after = ("tuple(", ")") if self.view.is_builtin("tuple", node) else ("(*", ",)")
-        span = with_parentheses(self.view, node)
-        self.edits.wrap(span, f"{bridge}({before}", f"{after}, {primals})")
+        listed = "tuple({})" if self.view.is_builtin("tuple", node) else "(*{},)"
+        self.edits.wrap(node, f"{bridge}({listed}, {primals})")
         self.cluster.note(
             "RM102", "entries that could not be followed are converted at run time", node
         )

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import ast
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 from migrate.dialects.zygote.flow.values import (
     COTANGENT_ARRAY,
@@ -15,10 +16,10 @@ from migrate.dialects.zygote.flow.values import (
     Nothing,
 )
 from migrate.dialects.zygote.in_place.escapes import Escapes
-from migrate.dialects.zygote.in_place.layout import with_parentheses, wrap_in_call
 from migrate.dialects.zygote.verdicts import Undecided
-from migrate.syntax.edits import Edits
+from migrate.syntax.changes import filled_by
 from migrate.syntax.forms import is_none
+from migrate.syntax.node_edits import NodeEdits
 from migrate.syntax.scopes import FunctionNode
 
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ class ZeroTests:
         self.view = cluster.view
         self.names = cluster.names
         self.escapes = Escapes(cluster)
-        self.edits: Edits = cluster.edits
+        self.edits: NodeEdits = cluster.edits
 
     def rewrite(self, function: FunctionNode, node: ast.AST) -> None:
         """Everything about one node that tests a tangent."""
@@ -70,7 +71,7 @@ class ZeroTests:
         if any(isinstance(a, Held) for a in self.flow.atoms(tangent)):
             raise Undecided("what may be a tangent is joined with a container")
         self._need(kind, tangent)
-        self.edits.wrap(with_parentheses(self.view, tangent), f"{kind}(", ")")
+        self.edits.wrap(tangent, f"{kind}({{}})")
 
     def _kind(self, node: ast.expr) -> str | None:
         kinds = {a.site.kind for a in self.flow.atoms(node) if isinstance(a, Held)}
@@ -169,40 +170,25 @@ class ZeroTests:
 
     def _replace_test(self, node: ast.Compare, value: ast.expr, form: str, negative: bool) -> None:
         source = self.view.source
-        start, end = source.span(node)
-        inner_start, inner_end = with_parentheses(self.view, value)
-        inner_start, inner_end = max(inner_start, start), min(inner_end, end)
-        before, _, after = form.partition("{}")
-        spelled = source.text[inner_start:inner_end]
-        if isinstance(value, ast.NamedExpr) and not spelled.startswith("("):
-            before, after = before + "(", ")" + after
+        (start, end), (inner_start, inner_end) = source.span(node), source.span(value)
         if any(start <= at < inner_start or inner_end <= at < end for at, _ in source.comments):
             raise Undecided("a comment stands inside a test for None")
-        self.edits.replace(start, inner_start, ("not " if negative else "") + before) if (
-            start < inner_start
-        ) else self.edits.wrap((start, end), ("not " if negative else "") + before, "")
-        if inner_end < end:
-            self.edits.replace(inner_end, end, after)
-        else:
-            self.edits.wrap((start, end), "", after)
+        self.edits.change(node, filled_by(("not " if negative else "") + form, _side(node, value)))
 
     def _none_in(self, node: ast.Compare, container: ast.expr, negative: bool) -> None:
         elements = self.flow.elements(self.flow.atoms(container))
         if not self.cluster.is_zero_like(elements):
             return
-        source = self.view.source
-        start, end = source.span(node)
-        inner = source.span(container)
         name = (
             "part" if not any(v.name == "part" for v in self.view.scopes.uses) else "tangent_part"
         )
         self._need("isinstance", node)
         asked = f"isinstance({name}, {self.names.use('AbstractZero')})"
-        before, after = f"any({asked} for {name} in ", ")"
+        form = f"any({asked} for {name} in {{}})"
         if not self.view.is_builtin("any", node):
-            before, after = f"[{name} for {name} in ", f" if {asked}] != []"
-        self.edits.replace(start, inner[0], ("not " if negative else "") + before)
-        self.edits.wrap((start, end), "", after)
+            form = f"[{name} for {name} in {{}} if {asked}] != []"
+        form = ("not " if negative else "") + form
+        self.edits.change(node, filled_by(form, _side(node, container)))
 
     def _need(self, name: str, where: ast.AST) -> None:
         """New text uses a function of Python's own."""
@@ -244,7 +230,7 @@ class ZeroTests:
         ]
         tangent = self.names.use("Tangent")
         text = f"({', '.join([tangent, *others])})" if others else tangent
-        self.edits.replace(*self.view.source.span(classes), text)
+        self.edits.replace(classes, text)
 
     def _tells_tangents(self, value: ast.expr, wanted: set[str]) -> bool:
         """Whether "is one of these" says no more of a value than "is a Tangent"."""
@@ -293,7 +279,7 @@ class ZeroTests:
         self._in_legacy(node.subject)
 
     def _in_legacy(self, node: ast.expr) -> None:
-        wrap_in_call(self.view, self.edits, node, self.names.use("to_legacy"))
+        self.edits.wrap(node, f"{self.names.use('to_legacy')}({{}})")
 
     # ---- dicts by key --------------------------------------------------------------------
 
@@ -310,11 +296,11 @@ class ZeroTests:
             match parent:
                 case ast.Subscript(value=ast.Name() as base, slice=index) if index is use:
                     if self.view.scopes.of(base) == container:
-                        self.edits.wrap(self.view.source.span(node.iter), "", ".keys()")
+                        self.edits.wrap(node.iter, "{}.keys()", inside=True)
                         return
                 case ast.Call(func=ast.Attribute(attr="get", value=ast.Name() as base)):
                     if self.view.scopes.of(base) == container:
-                        self.edits.wrap(self.view.source.span(node.iter), "", ".keys()")
+                        self.edits.wrap(node.iter, "{}.keys()", inside=True)
                         return
 
     # ---- changing things -----------------------------------------------------------------
@@ -360,3 +346,10 @@ class ZeroTests:
         return (
             scope is not None and scope.kind != "comprehension" and scope.node not in self.flow.live
         )
+
+
+def _side(node: ast.Compare, value: ast.expr) -> Callable[[Any], Any]:
+    """Which part of libcst's comparison an operand is."""
+    if value is node.left:
+        return lambda comparison: comparison.left
+    return lambda comparison: comparison.comparisons[0].comparator

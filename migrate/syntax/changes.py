@@ -1,0 +1,690 @@
+"""Named changes of libcst's syntax: the one module that builds any.
+
+A change takes a node and gives what is to stand in its place. Templates are text with a hole: `f({}, x)`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from functools import lru_cache
+from typing import Any, TypeAlias
+
+import libcst as cst
+
+Change: TypeAlias = Callable[[Any], Any]
+
+_HOLE = "__hole__"
+_SPACE = cst.SimpleWhitespace(" ")
+_NOTHING = cst.SimpleWhitespace("")
+_LOOSE = (
+    cst.BinaryOperation,
+    cst.BooleanOperation,
+    cst.IfExp,
+    cst.Comparison,
+    cst.UnaryOperation,
+    cst.NamedExpr,
+    cst.Lambda,
+)
+
+
+# ---- expressions -------------------------------------------------------------------------
+
+
+def replaced(text: str) -> Change:
+    """Another expression; the parentheses around the old one stay."""
+
+    def change(node: Any) -> Any:
+        if isinstance(node, (cst.Slice, cst.Index)):
+            return _expression(f"_[{text}]").slice[0].slice
+        return _in_place_of(node, _expression(text))
+
+    return change
+
+
+def wrapped(template: str, inside: bool = False, tight: bool = False) -> Change:
+    """The expression in the hole of a template: with its parentheses, or `inside` of them.
+
+    Where the hole binds `tight`, an expression of loose parts is put into parentheses.
+    """
+
+    def change(node: Any) -> Any:
+        if not inside:
+            return _filled(template, _closed(node, tight))
+        outer, inner = _own_parentheses(node)
+        lpar, rpar = (node.lpar[:outer], node.rpar[len(node.rpar) - outer :]) if outer else ((), ())
+        bare = node.with_changes(
+            lpar=node.lpar[outer:], rpar=node.rpar[: len(node.rpar) - outer] if inner else ()
+        )
+        return _filled(template, bare).with_changes(lpar=lpar, rpar=rpar)
+
+    return change
+
+
+def filled_by(template: str, part: Callable[[Any], Any]) -> Change:
+    """A part of an expression in the hole of a template, in place of the whole."""
+    return lambda node: _in_place_of(node, _filled(template, _closed(part(node))))
+
+
+def by(choose: Callable[[Any], Any]) -> Change:
+    """A part of an expression in place of the whole."""
+    return choose
+
+
+def parenthesised(node: Any) -> Any:
+    """The expression with parentheses, if it has none."""
+    if node.lpar:
+        return node
+    return node.with_changes(lpar=[cst.LeftParen()], rpar=[cst.RightParen()])
+
+
+def as_call(head: str) -> Change:
+    """`[a, b]` and `(a, b)` -> `head(a, b)`."""
+
+    def change(node: Any) -> Any:
+        arguments = [
+            cst.Arg(
+                element.value,
+                star="*" if isinstance(element, cst.StarredElement) else "",
+                whitespace_after_star=getattr(element, "whitespace_before_value", _NOTHING),
+                comma=element.comma,
+            )
+            for element in node.elements
+        ]
+        if isinstance(node, cst.List):
+            opening, closing = node.lbracket.whitespace_after, node.rbracket.whitespace_before
+            lpar, rpar = node.lpar, node.rpar
+        elif node.lpar:
+            opening, closing = node.lpar[-1].whitespace_after, node.rpar[0].whitespace_before
+            lpar, rpar = node.lpar[:-1], node.rpar[1:]
+        else:
+            opening = closing = _NOTHING
+            lpar = rpar = ()
+        return _call(_expression(head), arguments, opening, closing, lpar, rpar)
+
+    return change
+
+
+def as_keywords(head: str, names: Sequence[str], gone: frozenset[int]) -> Change:
+    """`{"a": x, "b": y}` -> `head(a=x, b=y)`; some of its items go."""
+
+    def change(node: Any) -> Any:
+        arguments = [
+            cst.Arg(
+                element.value,
+                keyword=cst.Name(name),
+                equal=cst.AssignEqual(
+                    _if_it_breaks(element.whitespace_before_colon),
+                    _if_it_breaks(element.whitespace_after_colon),
+                ),
+                comma=element.comma,
+            )
+            for name, element in zip(names, node.elements, strict=True)
+        ]
+        kept = _without(arguments, gone)
+        opening, closing = node.lbrace.whitespace_after, node.rbrace.whitespace_before
+        if not kept:
+            opening = closing = _NOTHING
+        return _call(_expression(head), kept, opening, closing, node.lpar, node.rpar)
+
+    return change
+
+
+def prepended(text: str, untrail: bool = False) -> Change:
+    """`(a, b)` -> `(text, a, b)`; to `untrail` is to give `(a,)` no comma at its end."""
+
+    def change(node: Any) -> Any:
+        elements = list(node.elements)
+        opening: Any = _NOTHING
+        if isinstance(node, cst.List):
+            opening = node.lbracket.whitespace_after
+        elif node.lpar:
+            opening = node.lpar[-1].whitespace_after
+        if not elements:
+            return node.with_changes(elements=[cst.Element(_expression(text), comma=cst.Comma())])
+        comma = cst.Comma(whitespace_after=_next_line(opening) or _SPACE)
+        if untrail and node.lpar and len(elements) == 1:
+            closing = node.rpar[0].whitespace_before
+            last = elements[0].comma
+            if isinstance(last, cst.Comma) and _on_one_line(last, closing):
+                elements = [elements[0].with_changes(comma=cst.MaybeSentinel.DEFAULT)]
+        first = cst.Element(_expression(text), comma=comma)
+        return node.with_changes(elements=[first, *elements])
+
+    return change
+
+
+def read_with(default: str) -> Change:
+    """`d[k]` -> `d.get(k, default)`."""
+
+    def change(node: Any) -> Any:
+        key = cst.Arg(node.slice[0].slice.value, comma=cst.Comma(whitespace_after=_SPACE))
+        return cst.Call(
+            func=cst.Attribute(node.value, cst.Name("get")),
+            args=[key, cst.Arg(_expression(default))],
+            whitespace_before_args=node.lbracket.whitespace_after,
+            lpar=node.lpar,
+            rpar=node.rpar,
+        )
+
+    return change
+
+
+# ---- calls -------------------------------------------------------------------------------
+
+
+def first_argument(text: str) -> Change:
+    """`f(x)` -> `f(text, x)`."""
+
+    def change(node: Any) -> Any:
+        arguments = _separable(node.args)
+        comma = cst.Comma(whitespace_after=_SPACE) if arguments else cst.MaybeSentinel.DEFAULT
+        return node.with_changes(args=[cst.Arg(_expression(text), comma=comma), *arguments])
+
+    return change
+
+
+def last_argument(text: str, keyword: str | None = None) -> Change:
+    """`f(x)` -> `f(x, text)`, or `f(x, keyword=text)`."""
+
+    def change(node: Any) -> Any:
+        new = cst.Arg(
+            _expression(text),
+            keyword=None if keyword is None else cst.Name(keyword),
+            equal=cst.AssignEqual(_NOTHING, _NOTHING) if keyword else cst.MaybeSentinel.DEFAULT,
+        )
+        arguments = _separable(node.args)
+        if arguments:
+            arguments[-1], new = _followed(arguments[-1], new, node.whitespace_before_args)
+        return node.with_changes(args=[*arguments, new])
+
+    return change
+
+
+def without_arguments(gone: frozenset[int]) -> Change:
+    """A call without some of its arguments."""
+
+    def change(node: Any) -> Any:
+        kept = _without(node.args, gone)
+        opening = node.whitespace_before_args if kept else _NOTHING
+        return node.with_changes(args=kept, whitespace_before_args=opening)
+
+    return change
+
+
+def over_each(name: str, variable: str) -> Change:
+    """`f(a, *bs)` -> `[name(variable) for variable in (a, *bs)]`."""
+
+    def change(node: Any) -> Any:
+        elements: list[cst.BaseElement] = [
+            cst.StarredElement(
+                a.value, comma=a.comma, whitespace_before_value=a.whitespace_after_star
+            )
+            if a.star
+            else cst.Element(a.value, comma=a.comma)
+            for a in node.args
+        ]
+        if len(elements) == 1 and not isinstance(elements[0].comma, cst.Comma):
+            elements[0] = elements[0].with_changes(comma=cst.Comma())
+        together = cst.Tuple(
+            elements,
+            lpar=[cst.LeftParen(whitespace_after=node.whitespace_before_args)],
+            rpar=[cst.RightParen(whitespace_before=node.args[-1].whitespace_after_arg)],
+        )
+        return _filled(f"[{name}({variable}) for {variable} in {{}}]", together)
+
+    return change
+
+
+# ---- definitions -------------------------------------------------------------------------
+
+
+def renamed(name: str) -> Change:
+    """The definition under another name."""
+    return lambda node: node.with_changes(name=cst.Name(name))
+
+
+def with_parameters(
+    lead: Sequence[str] = (),
+    drop: frozenset[str] = frozenset(),
+    annotate: dict[str, str] | None = None,
+) -> Change:
+    """A function with new parameters in front, without some, and with new annotations by name.
+
+    `lead` are texts such as `_` and `config: RuleConfig[HasReverseMode]`.
+    """
+
+    def change(node: Any) -> Any:
+        is_lambda = isinstance(node, cst.Lambda)
+        opening = _NOTHING if is_lambda else node.whitespace_before_params
+        items = _items(node.params)
+        if annotate:
+            items = [_annotated(item, annotate) for item in items]
+        items, opening = _without_named(items, drop, opening)
+        if lead:
+            items = _led(items, [_parameter(text) for text in lead], opening)
+        if (lead or drop) and items and not is_lambda:
+            items[-1] = _untrailed(items[-1])
+        if not is_lambda:
+            return node.with_changes(params=_parameters(items), whitespace_before_params=opening)
+        space = node.whitespace_after_lambda
+        if items and not isinstance(space, cst.MaybeSentinel) and space.empty:
+            space = _SPACE
+        return node.with_changes(params=_parameters(items), whitespace_after_lambda=space)
+
+    return change
+
+
+def with_decorator(position: int, text: str) -> Change:
+    """A definition with one more decorator, at that place in the list."""
+
+    def change(node: Any) -> Any:
+        decorators = list(node.decorators)
+        decorators.insert(position, cst.Decorator(_expression(text)))
+        return node.with_changes(decorators=decorators)
+
+    return change
+
+
+def without_decorators(gone: frozenset[int]) -> Change:
+    """A definition without some of its decorators; the comments beside them stay, on lines of their own."""
+
+    def change(node: Any) -> Any:
+        kept: list[cst.Decorator] = []
+        pending: list[cst.EmptyLine] = []
+        for number, decorator in enumerate(node.decorators):
+            if number not in gone:
+                lines = [*pending, *decorator.leading_lines]
+                kept.append(decorator.with_changes(leading_lines=lines))
+                pending = []
+                continue
+            pending += [line for line in decorator.leading_lines if line.comment is not None]
+            if decorator.trailing_whitespace.comment is not None:
+                pending.append(cst.EmptyLine(comment=decorator.trailing_whitespace.comment))
+        return node.with_changes(
+            decorators=kept, lines_after_decorators=[*pending, *node.lines_after_decorators]
+        )
+
+    return change
+
+
+def ending_with(text: str) -> Change:
+    """A function whose body stands on the line of its `def`, with one more statement there."""
+
+    def change(node: Any) -> Any:
+        body = [*node.body.body]
+        body[-1] = body[-1].with_changes(
+            semicolon=cst.Semicolon(whitespace_after=_SPACE)
+            if not isinstance(body[-1].semicolon, cst.Semicolon)
+            else body[-1].semicolon
+        )
+        return node.with_changes(body=node.body.with_changes(body=[*body, _small(text)]))
+
+    return change
+
+
+# ---- statements --------------------------------------------------------------------------
+
+
+def statement(text: str) -> Change:
+    """Another statement."""
+    return lambda node: _small(text).with_changes(semicolon=node.semicolon)
+
+
+def several(texts: Sequence[str]) -> Change:
+    """Several statements on one line."""
+
+    def change(node: Any) -> Any:
+        between = cst.Semicolon(whitespace_after=_SPACE)
+        new = [_small(text).with_changes(semicolon=between) for text in texts]
+        new[-1] = new[-1].with_changes(semicolon=node.semicolon)
+        return cst.FlattenSentinel(new)
+
+    return change
+
+
+def commented(texts: Iterable[str]) -> Change:
+    """A line with more comments at its end."""
+
+    def change(line: Any) -> Any:
+        end = line.trailing_whitespace
+        shown = [*texts, *([end.comment.value] if end.comment is not None else [])]
+        if not shown:
+            return line
+        return line.with_changes(
+            trailing_whitespace=end.with_changes(
+                whitespace=cst.SimpleWhitespace("  "), comment=cst.Comment("  ".join(shown))
+            )
+        )
+
+    return change
+
+
+def handed_on(targets: str, returned: str) -> Change:
+    """A line with `return e` -> `targets = e`, and `return returned` after it."""
+
+    def change(line: Any) -> Any:
+        number = max(n for n, small in enumerate(line.body) if isinstance(small, cst.Return))
+        old = line.body[number]
+        kept = _small(f"{targets} = {_HOLE}").with_changes(value=old.value)
+        last = _small(f"return {returned}").with_changes(semicolon=old.semicolon)
+        if number == 0 and isinstance(line, cst.SimpleStatementLine):
+            rest = line.with_changes(body=[last, *line.body[1:]], leading_lines=())
+            first = cst.SimpleStatementLine([kept], leading_lines=line.leading_lines)
+            return cst.FlattenSentinel([first, rest])
+        kept = kept.with_changes(semicolon=cst.Semicolon(whitespace_after=_SPACE))
+        return line.with_changes(body=[*line.body[:number], kept, last, *line.body[number + 1 :]])
+
+    return change
+
+
+def as_function(name: str, step: str) -> Change:
+    """A line with `return y, lambda dy: e` -> `def name(dy): return e`, and `return y, name` after it."""
+
+    def change(line: Any) -> Any:
+        (old,) = line.body
+        value, pullback = (element.value for element in old.value.elements)
+        inner = cst.SimpleStatementLine([cst.Return(_opened(pullback.body))])
+        items = _items(pullback.params)
+        definition = cst.FunctionDef(
+            name=cst.Name(name),
+            params=_parameters([*items[:-1], *map(_trimmed, items[-1:])]),
+            body=cst.IndentedBlock([inner], indent=step),
+        )
+        pair = cst.Tuple(
+            [cst.Element(_opened(value)), cst.Element(cst.Name(name))], lpar=(), rpar=()
+        )
+        rest = line.with_changes(
+            body=[old.with_changes(value=pair)], leading_lines=[cst.EmptyLine(indent=False)]
+        )
+        return cst.FlattenSentinel([definition, rest])
+
+    return change
+
+
+# ---- templates ---------------------------------------------------------------------------
+
+
+@lru_cache(maxsize=512)
+def _expression(text: str) -> Any:
+    return cst.parse_expression(text)
+
+
+@lru_cache(maxsize=64)
+def _small(text: str) -> Any:
+    line: Any = cst.parse_statement(text)
+    return line.body[0]
+
+
+@lru_cache(maxsize=64)
+def _parameter(text: str) -> cst.Param:
+    function: Any = cst.parse_statement(f"def f({text}): pass")
+    return function.params.params[0]  # type: ignore[no-any-return]
+
+
+class _Fill(cst.CSTTransformer):
+    def __init__(self, node: cst.BaseExpression) -> None:
+        super().__init__()
+        self.node = node
+
+    def leave_Name(self, original_node: cst.Name, updated_node: cst.Name) -> cst.BaseExpression:
+        return self.node if original_node.value == _HOLE else updated_node
+
+
+def _filled(template: str, node: Any) -> Any:
+    return _expression(template.format(_HOLE)).visit(_Fill(node))
+
+
+def _in_place_of(old: Any, new: Any) -> Any:
+    """The new expression with the parentheses of the old one, those of a tuple aside."""
+    outer, _ = _own_parentheses(old)
+    if not outer:
+        return new
+    return new.with_changes(
+        lpar=[*old.lpar[:outer], *new.lpar], rpar=[*new.rpar, *old.rpar[len(old.rpar) - outer :]]
+    )
+
+
+def _own_parentheses(node: Any) -> tuple[int, int]:
+    """How many parentheses stand around an expression, and how many belong to it."""
+    own = 1 if node.lpar and isinstance(node, (cst.Tuple, cst.GeneratorExp)) else 0
+    return len(node.lpar) - own, own
+
+
+def _closed(node: Any, tight: bool = False) -> Any:
+    """An expression that can be an argument."""
+    if isinstance(node, (cst.Tuple, cst.GeneratorExp)) or (tight and isinstance(node, _LOOSE)):
+        return parenthesised(node)
+    return node
+
+
+def _opened(node: Any) -> Any:
+    """An expression with no more parentheses than it needs where nothing stands beside it."""
+    own = isinstance(node, (cst.Tuple, cst.GeneratorExp))
+    bare = node.with_changes(lpar=node.lpar[-1:], rpar=node.rpar[:1]) if own else node
+    if not own and node.lpar:
+        bare = node.with_changes(lpar=(), rpar=())
+    return parenthesised(bare) if _breaks(bare) else bare
+
+
+def _call(
+    func: Any, arguments: list[Any], opening: Any, closing: Any, lpar: Any, rpar: Any
+) -> cst.Call:
+    """A call; `opening` and `closing` are what stands beside its parentheses."""
+    if arguments:
+        arguments = [*arguments[:-1], arguments[-1].with_changes(whitespace_after_arg=closing)]
+    return cst.Call(func=func, args=arguments, whitespace_before_args=opening, lpar=lpar, rpar=rpar)
+
+
+# ---- what stands between -----------------------------------------------------------------
+
+
+def _separable(arguments: Sequence[cst.Arg]) -> list[cst.Arg]:
+    """Arguments beside which others can stand: a generator alone needs no parentheses, one of several does."""
+    return [
+        a.with_changes(value=parenthesised(a.value)) if isinstance(a.value, cst.GeneratorExp) else a
+        for a in arguments
+    ]
+
+
+def _followed(last: cst.Arg, new: cst.Arg, opening: Any) -> tuple[cst.Arg, cst.Arg]:
+    """The last argument and a new one after it, which stands as the last one stood."""
+    comma = last.comma
+    if not isinstance(comma, cst.Comma):
+        new = new.with_changes(whitespace_after_arg=last.whitespace_after_arg)
+        comma = cst.Comma(whitespace_after=_SPACE)
+        return last.with_changes(comma=comma, whitespace_after_arg=_NOTHING), new
+    closing = comma.whitespace_after
+    if isinstance(closing, cst.ParenthesizedWhitespace):  # one argument a line
+        new = new.with_changes(comma=comma.with_changes(whitespace_after=_next_line(closing)))
+        if isinstance(opening, cst.ParenthesizedWhitespace):
+            closing = closing.with_changes(indent=opening.indent, last_line=opening.last_line)
+    elif closing.empty:
+        closing = _SPACE
+    return last.with_changes(comma=comma.with_changes(whitespace_after=closing)), new
+
+
+def _without(items: Sequence[Any], gone: frozenset[int]) -> list[Any]:
+    """Items without some; where the last one goes, what stands behind it stays."""
+    kept = [item for number, item in enumerate(items) if number not in gone]
+    if kept and kept[-1] is not items[-1]:
+        last = items[-1]
+        kept[-1] = kept[-1].with_changes(
+            comma=last.comma, whitespace_after_arg=last.whitespace_after_arg
+        )
+    return kept
+
+
+def _if_it_breaks(space: Any) -> Any:
+    return space if isinstance(space, cst.ParenthesizedWhitespace) else _NOTHING
+
+
+def _next_line(space: Any) -> Any:
+    """A line break like that of a space, without its comments; None where it has none."""
+    if not isinstance(space, cst.ParenthesizedWhitespace):
+        return None
+    return cst.ParenthesizedWhitespace(indent=space.indent, last_line=space.last_line)
+
+
+def _on_one_line(comma: cst.Comma, *spaces: Any) -> bool:
+    every = (comma.whitespace_before, comma.whitespace_after, *spaces)
+    return not any(isinstance(s, cst.ParenthesizedWhitespace) for s in every)
+
+
+def _breaks(node: Any) -> bool:
+    """Whether an expression goes over several lines."""
+    return "\n" in cst.Module([]).code_for_node(node)
+
+
+def _comments(space: Any) -> list[cst.Comment]:
+    if not isinstance(space, cst.ParenthesizedWhitespace):
+        return []
+    lines = [space.first_line.comment, *(line.comment for line in space.empty_lines)]
+    return [c for c in lines if c is not None]
+
+
+def _joined(first: Any, second: Any) -> Any:
+    """One space for two: the line break of the second, the comments of both."""
+    if not isinstance(first, cst.ParenthesizedWhitespace):
+        return second if _comments(second) or not _comments(first) else first
+    if not isinstance(second, cst.ParenthesizedWhitespace):
+        return first
+    beside = second.first_line.comment
+    lines = [*first.empty_lines]
+    if beside is not None:
+        lines.append(cst.EmptyLine(first.indent, first.last_line, comment=beside))
+    return first.with_changes(
+        empty_lines=[*lines, *second.empty_lines], indent=second.indent, last_line=second.last_line
+    )
+
+
+# ---- parameters --------------------------------------------------------------------------
+
+
+def _items(parameters: cst.Parameters) -> list[Any]:
+    """Parameters and the marks between them, in the order in which they are written."""
+    items: list[Any] = [*parameters.posonly_params]
+    if isinstance(parameters.posonly_ind, cst.ParamSlash):
+        items.append(parameters.posonly_ind)
+    items += parameters.params
+    if not isinstance(parameters.star_arg, cst.MaybeSentinel):
+        items.append(parameters.star_arg)
+    items += parameters.kwonly_params
+    if parameters.star_kwarg is not None:
+        items.append(parameters.star_kwarg)
+    return items
+
+
+def _parameters(items: list[Any]) -> cst.Parameters:
+    """The other way round."""
+    slash = next((n for n, i in enumerate(items) if isinstance(i, cst.ParamSlash)), -1)
+    star = next((n for n, i in enumerate(items) if _star(i) == "*"), len(items))
+    keywords = [i for i in items if _star(i) == "**"]
+    plain = [i for i in items[slash + 1 : star] if _star(i) != "**"]
+    return cst.Parameters(
+        posonly_params=items[:slash] if slash > 0 else (),
+        posonly_ind=items[slash] if slash > 0 else cst.MaybeSentinel.DEFAULT,
+        params=plain,
+        star_arg=items[star] if star < len(items) else cst.MaybeSentinel.DEFAULT,
+        kwonly_params=[i for i in items[star + 1 :] if _star(i) != "**"],
+        star_kwarg=keywords[0] if keywords else None,
+    )
+
+
+def _star(item: Any) -> str:
+    if isinstance(item, cst.ParamStar):
+        return "*"
+    return item.star if isinstance(item, cst.Param) and isinstance(item.star, str) else ""
+
+
+def _annotated(item: Any, annotate: dict[str, str]) -> Any:
+    wanted = annotate.get(item.name.value) if isinstance(item, cst.Param) else None
+    if wanted is None:
+        return item
+    expression = _expression(wanted)
+    if item.annotation is None:
+        return item.with_changes(annotation=cst.Annotation(expression))
+    return item.with_changes(annotation=item.annotation.with_changes(annotation=expression))
+
+
+def _without_named(items: list[Any], drop: frozenset[str], opening: Any) -> tuple[list[Any], Any]:
+    """Parameters without some, and without a `*` or `/` that has nothing left beside it; comments stay."""
+    if not drop:
+        return items, opening
+    gone = {n for n, i in enumerate(items) if isinstance(i, cst.Param) and i.name.value in drop}
+    kept = [n for n in range(len(items)) if n not in gone]
+    for place, number in enumerate(kept):
+        following = items[kept[place + 1]] if place + 1 < len(kept) else None
+        alone = isinstance(items[number], cst.ParamStar) and (
+            following is None or _star(following) == "**"
+        )
+        if alone or (isinstance(items[number], cst.ParamSlash) and place == 0):
+            gone.add(number)
+    result: list[Any] = []
+    for number, item in enumerate(items):
+        if number not in gone:
+            result.append(item)
+            continue
+        last = number == len(items) - 1 or set(range(number, len(items))) <= gone
+        before = _space_after(result[-1]) if result else opening
+        after = _space_after(item)
+        if not _comments(after) and not last:
+            continue
+        if last and not _comments(before) and not _comments(after):
+            joined = after
+        else:
+            joined = _joined(before, after)
+        if result:
+            result[-1] = _with_space_after(result[-1], joined, getattr(item, "comma", None))
+        else:
+            opening = joined
+    return result, opening
+
+
+def _space_after(item: Any) -> Any:
+    """What stands between a parameter and the next, or the closing parenthesis."""
+    if isinstance(item.comma, cst.Comma):
+        after = item.comma.whitespace_after
+        rest = getattr(item, "whitespace_after_param", _NOTHING)
+        return after if isinstance(after, cst.ParenthesizedWhitespace) or rest.empty else rest
+    return getattr(item, "whitespace_after_param", getattr(item, "whitespace_after", _NOTHING))
+
+
+def _with_space_after(item: Any, space: Any, like: Any) -> Any:
+    """A parameter with that space after it, and a comma if another one had it."""
+    if isinstance(like, cst.Comma) or (
+        isinstance(item.comma, cst.Comma) and isinstance(space, cst.ParenthesizedWhitespace)
+    ):
+        comma = item.comma if isinstance(item.comma, cst.Comma) else cst.Comma()
+        changed = item.with_changes(comma=comma.with_changes(whitespace_after=space))
+        return (
+            changed.with_changes(whitespace_after_param=_NOTHING)
+            if isinstance(changed, cst.Param)
+            else changed
+        )
+    bare = item.with_changes(comma=cst.MaybeSentinel.DEFAULT)
+    return bare.with_changes(whitespace_after_param=space) if isinstance(bare, cst.Param) else bare
+
+
+def _led(items: list[Any], new: list[cst.Param], opening: Any) -> list[Any]:
+    own_line = None if _comments(opening) else _next_line(opening)
+    comma = cst.Comma(whitespace_after=own_line or _SPACE)
+    spaced = [p.with_changes(comma=comma) for p in new]
+    if not items:
+        spaced[-1] = spaced[-1].with_changes(comma=cst.MaybeSentinel.DEFAULT)
+    return [*spaced, *items]
+
+
+def _untrailed(item: Any) -> Any:
+    """The last parameter without a comma, if the closing parenthesis stands on its line."""
+    space = _space_after(item)
+    if not isinstance(item.comma, cst.Comma) or isinstance(space, cst.ParenthesizedWhitespace):
+        return item
+    bare = item.with_changes(comma=cst.MaybeSentinel.DEFAULT)
+    return bare.with_changes(whitespace_after_param=space) if isinstance(bare, cst.Param) else bare
+
+
+def _trimmed(item: Any) -> Any:
+    """The last parameter with nothing after it."""
+    bare = item.with_changes(comma=cst.MaybeSentinel.DEFAULT)
+    name = "whitespace_after_param" if isinstance(bare, cst.Param) else "whitespace_after"
+    return bare.with_changes(**{name: _NOTHING})

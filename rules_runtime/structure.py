@@ -66,6 +66,15 @@ def fields_of(x: Any) -> dict[str, Any] | None:
         return {"func": x.func, "args": x.args, "keywords": x.keywords}
     if isinstance(x, types.MethodType):
         return {"__self__": x.__self__}
+    return attributes_of(x) or None
+
+
+def attributes_of(x: Any) -> dict[str, Any]:
+    """What an object holds in its slots and in its `__dict__`, by name.
+
+    >>> attributes_of(collections.UserDict(a=1.0))
+    {'data': {'a': 1.0}}
+    """
     found: dict[str, Any] = {}
     for cls in reversed(type(x).__mro__):
         slots = cls.__dict__.get("__slots__", ())
@@ -74,7 +83,7 @@ def fields_of(x: Any) -> dict[str, Any] | None:
             if name not in ("__dict__", "__weakref__") and hasattr(x, name):
                 found[name] = getattr(x, name)
     found.update(getattr(x, "__dict__", None) or {})
-    return found or None
+    return found
 
 
 def _mangled(cls: type, name: str) -> str:

@@ -15,7 +15,7 @@ from .tracer import FinishedTrace
 # How numpy, scipy and extension modules put it that they were given a tracer, or an array of such.
 _SIGNS = re.compile(
     r"\bTracer\b|dtype\('O'\)|dtype object|object arrays|loop of ufunc|not supported for the input types|REFS_OK"
-    r"|proper array of floats|lose the derivative|unsupported data types in input"
+    r"|proper array of floats|lose the derivative|x\.view\(|unsupported data types in input"
 )
 _NUMERIC = ("numpy", "scipy")  # whose extension modules name files that are not there
 _STANDARD = sysconfig.get_path("stdlib")
@@ -32,10 +32,11 @@ def explained(error: Exception, of: Any) -> TracedValueError | None:
         return None
     broken = isinstance(error, SystemError)  # a C function went on with what was no number
     ours = " lose the derivative" in f"{error} {error.__cause__}"
-    entered, own = _frames(error.__traceback__, _package(of), broken)
+    entered, own, last = _frames(error.__traceback__, _package(of), broken)
     if entered is not None:
-        if not (broken or _SIGNS.search(str(error)) or ours or _is_given_traced(entered)):
-            return None
+        if not (broken or _SIGNS.search(str(error)) or ours):
+            if last == _OURS or not _is_given_traced(entered):
+                return None
         called: str | None = _name(entered)
     elif own is None or not (_SIGNS.search(str(error)) or ours):
         return None
@@ -75,9 +76,10 @@ def _package_of(frame: FrameType) -> str:
 
 def _frames(
     traceback: TracebackType | None, users: str, inside: bool
-) -> tuple[FrameType | None, TracebackType | None]:
-    """Where the user's code entered the library in which an error arose (or, `inside`, that called it back), and the last
-    that was the user's own code."""
+) -> tuple[FrameType | None, TracebackType | None, str]:
+    """Where the user's code entered the library in which an error arose (or, `inside`, that called it back), the last that
+    was the user's own code, and the package where it arose."""
+    package = ""
     entered: FrameType | None = None
     own: TracebackType | None = None
     while traceback is not None:
@@ -91,7 +93,7 @@ def _frames(
             elif entered is None or "<locals>" in entered.f_code.co_qualname:
                 entered = frame
         traceback = traceback.tb_next
-    return entered, own
+    return entered, own, package
 
 
 def _source(traceback: TracebackType) -> str | None:

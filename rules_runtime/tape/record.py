@@ -28,6 +28,7 @@ from ..thunks import InplaceableThunk, unthunk
 from .broadcasting import binary, unary
 from .broadcasting import fitted as fit_to
 from .structures import (
+    check_array,
     inner_tape,
     is_leaf,
     leaves,
@@ -198,6 +199,8 @@ def apply(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str,
         if any(map(_is_foreign, args)):
             return NotImplemented
         args = tuple([np.asarray(x) if type(x) in (list, tuple) else x for x in args])
+    for x in args:
+        check_array(x)
     if any(map(_is_objects, args)):
         args = tuple(gather(x) if _is_objects(x) else x for x in args)
     tape = tape_of(args, kwargs)

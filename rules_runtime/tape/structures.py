@@ -9,14 +9,15 @@ from __future__ import annotations
 import collections
 import copy
 import functools
+import sys
 import types
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
 
 from ..matching import parts_of_tangent
-from ..structure import fields_of, parts_of
+from ..structure import attributes_of, fields_of, parts_of
 from ..tangents import (
     AbstractTangent,
     AbstractZero,
@@ -33,6 +34,43 @@ _numbers = (float, complex, np.float64)
 _atoms = frozenset((int, bool, str, bytes, type(None), slice, type, type(Ellipsis), range))
 _numbers_and_atoms = _atoms.union(_numbers)
 Path = tuple[Any, ...]
+
+
+def check_array(x: Any) -> None:
+    """Raise an error for a subclass of arrays whose arithmetic is another than that of arrays."""
+    if type(x) in _arrays or type(x) is Tracer or not isinstance(x, ndarray):
+        return
+    masked: Any = sys.modules.get("numpy.ma")
+    if masked is not None and isinstance(x, masked.MaskedArray):
+        raise TypeError(
+            "a masked array cannot be differentiated: what it masks would get a gradient. Use x.data and its mask, with "
+            "np.where(mask, 0.0, x), or np.sum(x, where=~mask)"
+        )
+    if isinstance(x, np.matrix):
+        raise TypeError(
+            "a np.matrix cannot be differentiated, for its products are not those of arrays: use np.asarray(x), and @"
+        )
+
+
+_arrays = frozenset((ndarray, np.memmap))
+
+
+def check_argument(x: Any) -> None:
+    """Raise an error for an argument, or a part of a tuple, list or dict, with numbers in it that get no gradient."""
+    kind = type(x)
+    if kind is tuple or kind is list or kind is dict:
+        for part in x.values() if kind is dict else x:
+            check_argument(part)
+    elif kind is set or kind is frozenset:
+        if any(map(is_leaf, x)):
+            raise TypeError(
+                f"numbers in a {kind.__name__} cannot be differentiated, for they have no places: give a tuple or a list"
+            )
+    elif isinstance(x, (ndarray, np.void)) and x.dtype.names and kind is not Tracer:
+        raise TypeError(
+            "a structured array cannot be differentiated: give its fields as a dict of arrays, "
+            "{name: x[name] for name in x.dtype.names}"
+        )
 
 
 def is_leaf(x: Any) -> bool:
@@ -87,6 +125,7 @@ _walked = (
     functools.partial,
     types.MethodType,
     types.SimpleNamespace,
+    types.MappingProxyType,
     collections.deque,
 )
 
@@ -138,6 +177,8 @@ def _rebuild_object(
         return type(x)._of(tuple(made.values()) if isinstance(x._parts, tuple) else made)
     if not _holds_leaf(x, memo.setdefault(_KNOWN, {})):
         return x
+    if isinstance(x, Mapping) and not isinstance(x, dict):
+        return _rebuild_mapping(x, found, leaf, memo)
     new = _shallow(x)
     memo[id(x)] = (new, x)
     changed = {}
@@ -153,11 +194,8 @@ def _rebuild_object(
             new[key] = value
         new.flags.writeable = x.flags.writeable  # not, if np.asarray made it of a traced array
     elif fields_of(x) is None:
-        if hasattr(new, "__setitem__"):
-            for key, value in changed.items():
-                new[key] = value
-        else:
-            raise TypeError(f"a {type(x).__name__} cannot be copied with traced parts")
+        for key, value in changed.items():
+            new[key] = value
     elif "func" in changed or "args" in changed or "keywords" in changed:
         if hasattr(type(x), "__setstate__") and hasattr(x, "func"):
             fields = {**found, **changed}
@@ -169,6 +207,30 @@ def _rebuild_object(
                 memo[id(x)] = (new, x)
             else:
                 object.__setattr__(new, key, value)
+    return new
+
+
+def _rebuild_mapping(
+    x: Any, found: dict[Any, Any], leaf: Callable[[Any], Any], memo: dict[int, Any]
+) -> Any:
+    """A mapping that is no dict holds its items in attributes; these are copied, for setting an item may do anything."""
+    if type(x) is types.MappingProxyType:
+        return types.MappingProxyType({k: rebuild(value, leaf, memo) for k, value in found.items()})
+    seen: dict[int, Any] = {}
+
+    def noted(value: Any) -> Any:
+        seen[id(value)] = made = leaf(value)
+        return made
+
+    new = object.__new__(type(x))
+    memo[id(x)] = (new, x)
+    for name, value in attributes_of(x).items():
+        object.__setattr__(new, name, rebuild(value, noted, memo))
+    for key, value in found.items():
+        if is_leaf(value) and new[key] is not seen.get(id(value)):
+            raise TypeError(
+                f"a {type(x).__name__} makes its items when they are asked for, so that they cannot be traced: give dict(x)"
+            )
     return new
 
 

@@ -21,7 +21,18 @@ from .complaints import explained
 from .cotangents import Pieces
 from .other_arrays import tell_dask
 from .record import gather, has_rule, try_rule
-from .structures import Tree, is_leaf, parts, rebuild, spread, tangent_of, tree_of, untraced
+from .structures import (
+    Tree,
+    check_argument,
+    check_array,
+    is_leaf,
+    parts,
+    rebuild,
+    spread,
+    tangent_of,
+    tree_of,
+    untraced,
+)
 from .sweep import _merge, sweep
 from .tracer import Tape, Tracer, primal, tracer
 
@@ -177,10 +188,12 @@ def _place_on(tape: Tape, x: Any) -> int | None:
 
 def _traced(x: Any, tape: Tape) -> tuple[Any, Tree]:
     """An argument with tracers for its leaves, and their places."""
+    check_argument(x)
     if type(x) is not Tracer and not is_leaf(x) and not parts(x):
         return x, None
 
     def leaf(value: Any) -> Any:
+        check_array(value)
         t = tracer(value, tape, len(tape))
         tape.append(None)
         return t

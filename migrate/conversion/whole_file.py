@@ -9,7 +9,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from migrate.dialects.zygote import modules
 from migrate.dialects.zygote.find import (
     Found,
     NoGrad,
@@ -22,7 +21,7 @@ from migrate.dialects.zygote.imports import ImportRewriter
 from migrate.dialects.zygote.in_place.advice import advise, name_pullback
 from migrate.dialects.zygote.in_place.cluster import Cluster, ClusterResult
 from migrate.dialects.zygote.in_place.definitions import DefinitionRewriter
-from migrate.dialects.zygote.legacy_names import LegacyNames, find_legacy_names
+from migrate.dialects.zygote.language import language
 from migrate.dialects.zygote.module import ModuleView
 from migrate.dialects.zygote.outside import OutsideRewriter
 from migrate.dialects.zygote.ownership import clusters, owned_helpers
@@ -36,6 +35,7 @@ from migrate.model import (
     RuleConverted,
     RuleLeft,
 )
+from migrate.rules.legacy_names import LegacyNames, find_legacy_names
 from migrate.syntax.changes import with_parameters
 from migrate.syntax.edits import Moves, Overlap, arranged
 from migrate.syntax.node_edits import NodeEdits
@@ -92,9 +92,7 @@ def _rewrite(
 ) -> tuple[FileConverted | FileUnchanged, Source | None]:
     """The outcome for a file that is parsed, and its new text parsed."""
     scopes = analyse_scopes(source.tree)
-    legacy = find_legacy_names(
-        source.tree, scopes, (*modules, *options.legacy_modules), module_source
-    )
+    legacy = find_legacy_names(source.tree, scopes, language(options.legacy_modules), module_source)
     if not legacy:
         return FileUnchanged(path), None
     file = _File(data, path, options, source, scopes, legacy)

@@ -6,9 +6,8 @@ import ast
 import textwrap
 
 from migrate.convert import convert_source
-from migrate.dialects.zygote import modules as LEGACY_MODULES
 from migrate.dialects.zygote.find import Found, find
-from migrate.dialects.zygote.legacy_names import LegacyNames, find_legacy_names
+from migrate.dialects.zygote.language import language
 from migrate.dialects.zygote.module import ModuleView
 from migrate.model import (
     FileConverted,
@@ -17,6 +16,7 @@ from migrate.model import (
     Options,
     Outcome,
 )
+from migrate.rules.legacy_names import LegacyNames, find_legacy_names
 from migrate.syntax.scopes import Scopes, analyse_scopes
 from migrate.syntax.source import Source, read_source
 
@@ -58,14 +58,14 @@ def names_of(
     text: str, modules: ModuleSource | None = None, more: tuple[str, ...] = ()
 ) -> LegacyNames:
     tree, scopes = scopes_of(text)
-    return find_legacy_names(tree, scopes, (*LEGACY_MODULES, *more), modules)
+    return find_legacy_names(tree, scopes, language(more), modules)
 
 
 def view_of(text: str) -> tuple[ModuleView, Found]:
     """A module as the analysis sees it, and what it found to convert."""
     source = source_of(text)
     scopes = analyse_scopes(source.tree)
-    legacy = find_legacy_names(source.tree, scopes, LEGACY_MODULES, None)
+    legacy = find_legacy_names(source.tree, scopes, language(()), None)
     found = find(ModuleView(source, scopes, legacy, frozenset()))
     functions = frozenset(r.function for r in found.rules if r.function is not None)
     return ModuleView(source, scopes, legacy, functions), found

@@ -6,7 +6,7 @@ import ast
 from dataclasses import dataclass, field
 
 from migrate.dialects.zygote.module import ModuleView
-from migrate.dialects.zygote.targets import is_functor
+from migrate.rules.targets import is_functor
 from migrate.syntax.annotations import last_part
 from migrate.syntax.scopes import DefNode, FunctionNode, Variable
 

@@ -7,8 +7,8 @@ import re
 from collections.abc import Iterable, Sequence
 from functools import cached_property
 
-from migrate.dialects.zygote.legacy_names import LegacyImport
 from migrate.dialects.zygote.module import ModuleView
+from migrate.rules.legacy_names import LegacyImport
 from migrate.syntax.node_edits import NodeEdits
 from migrate.syntax.scopes import Scope, Variable
 from migrate.syntax.source import Replacement

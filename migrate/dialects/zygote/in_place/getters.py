@@ -118,7 +118,7 @@ class GetterNames:
             if self._in_reach(variable):
                 self.cluster.result.kept.add(variable)
                 dotted = self.view.legacy.module_variables[variable]
-                full = next((m for m in self.view.legacy.modules if m == dotted), None)
+                full = next((m for m in self.view.legacy.language.everywhere if m == dotted), None)
                 if full is not None:
                     return f"{variable.name}.Val"
         raise Undecided(

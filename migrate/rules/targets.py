@@ -5,20 +5,20 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterable, Iterator
 
-from migrate.dialects.zygote.module import ModuleView
+from migrate.rules.module import Module
 from migrate.syntax.scopes import Variable, positional_parameters
 
 _Seen = frozenset[Variable]
 _ITERABLES = (ast.Tuple, ast.List, ast.Set)
 
 
-def is_functor(target: ast.expr, view: ModuleView) -> bool | None:
+def is_functor(target: ast.expr, view: Module) -> bool | None:
     """Whether a target is some class's `__call__`; None where it may be either."""
     kinds = {_is_call_method(value, view) for value in possible_values(target, view)}
     return kinds.pop() if len(kinds) == 1 else None
 
 
-def _is_call_method(value: ast.expr, view: ModuleView) -> bool:
+def _is_call_method(value: ast.expr, view: Module) -> bool:
     match value:
         case ast.Attribute(attr="__call__"):
             return True
@@ -30,9 +30,7 @@ def _is_call_method(value: ast.expr, view: ModuleView) -> bool:
     return False
 
 
-def possible_values(
-    target: ast.expr, view: ModuleView, seen: _Seen = frozenset()
-) -> list[ast.expr]:
+def possible_values(target: ast.expr, view: Module, seen: _Seen = frozenset()) -> list[ast.expr]:
     """What a target may be: itself, what its variable was given, what a loop goes through, what a parameter gets."""
     match target:
         case ast.IfExp(body=body, orelse=orelse):
@@ -53,7 +51,7 @@ def possible_values(
     return found or [target]
 
 
-def _in_force(use: ast.Name, variable: Variable, view: ModuleView) -> list[ast.AST]:
+def _in_force(use: ast.Name, variable: Variable, view: Module) -> list[ast.AST]:
     """The bindings that a name may have where it is read: that of the loop around it, or the last one before it in its block."""
     scope = view.scopes.around.get(use)
     if scope is not variable.scope:
@@ -80,7 +78,7 @@ def _in_force(use: ast.Name, variable: Variable, view: ModuleView) -> list[ast.A
     return variable.bindings
 
 
-def _given(binding: ast.AST, view: ModuleView) -> Iterator[ast.expr]:
+def _given(binding: ast.AST, view: Module) -> Iterator[ast.expr]:
     """The expressions whose value one binding gives to its name; none where they are not seen."""
     if isinstance(binding, ast.arg):
         yield from _arguments(binding, view)
@@ -117,7 +115,7 @@ def _part(value: ast.expr, path: list[int]) -> ast.expr | None:
     return value
 
 
-def _items(iterable: ast.expr, view: ModuleView) -> list[ast.expr]:
+def _items(iterable: ast.expr, view: Module) -> list[ast.expr]:
     """What a loop goes through, where the text shows it."""
     if isinstance(iterable, ast.Name):
         given = [g for b in view.scopes.of(iterable).bindings for g in _given(b, view)]
@@ -142,7 +140,7 @@ def _items(iterable: ast.expr, view: ModuleView) -> list[ast.expr]:
     return []
 
 
-def _items_of_dict(node: ast.expr, which: str, view: ModuleView) -> list[ast.expr]:
+def _items_of_dict(node: ast.expr, which: str, view: Module) -> list[ast.expr]:
     if isinstance(node, ast.Name):
         given = [g for b in view.scopes.of(node).bindings for g in _given(b, view)]
         if len(given) != 1:
@@ -158,7 +156,7 @@ def _pair(elts: list[ast.expr]) -> ast.expr:
     return ast.Tuple(elts, ast.Load())
 
 
-def _arguments(arg: ast.arg, view: ModuleView) -> Iterator[ast.expr]:
+def _arguments(arg: ast.arg, view: Module) -> Iterator[ast.expr]:
     """What the calls in the module give to a parameter of one of its functions."""
     arguments = view.scopes.parents.get(arg)
     function = view.scopes.parents.get(arguments) if arguments is not None else None

@@ -6,7 +6,7 @@ import ast
 
 import pytest
 
-from migrate.dialects.zygote.targets import is_functor, possible_values
+from migrate.rules.targets import is_functor, possible_values
 from tests.support.converting import view_of
 
 CLASSES = "from zygote_rules import adjoint\nclass A: ...\nclass B: ...\n"

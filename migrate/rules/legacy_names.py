@@ -11,32 +11,28 @@ import re
 from dataclasses import dataclass, field
 from typing import Any, Protocol, runtime_checkable
 
-from migrate.dialects.zygote import modules as OWN_MODULES
 from migrate.model import ModuleSource
 from migrate.syntax.scopes import DefNode, Scopes, Variable, analyse_scopes
 from migrate.syntax.source import quiet_parser
 
-LEGACY = frozenset(
-    {
-        "adjoint",
-        "nograd",
-        "pullback",
-        "_pullback",
-        "gradient",
-        "literal_getproperty",
-        "literal_getfield",
-        "Val",
-        "Context",
-        "hook",
-        "dropgrad",
-        "ignore",
-        "accum",
-    }
-)
-#: What `from m import *` brings.
-STAR = LEGACY
 _REEXPORT_DEPTH = 3
 _STAR_IMPORT = re.compile(rb"\bimport\s*\*")
+
+
+@dataclass(frozen=True)
+class Language:
+    """What a legacy language is called by: names, and the modules that they come from."""
+
+    names: frozenset[str]
+    modules: tuple[str, ...]  # its own
+    more: tuple[str, ...] = ()  # of the user's
+    handed_on: bytes = b""  # the name that other modules of the user's hand on
+    bare: str = ""  # a decorator under which the name of a `def` stays what it was
+
+    @property
+    def everywhere(self) -> tuple[str, ...]:
+        """All modules whose names are the language's."""
+        return (*self.modules, *self.more)
 
 
 @dataclass(frozen=True)
@@ -54,7 +50,7 @@ class LegacyNames:
     """What every variable of a module means in the legacy language."""
 
     scopes: Scopes
-    modules: tuple[str, ...]
+    language: Language
     names: dict[Variable, str] = field(default_factory=dict)
     module_variables: dict[Variable, str] = field(default_factory=dict)  # -> dotted module
     imports: list[LegacyImport] = field(default_factory=list)
@@ -88,7 +84,7 @@ class LegacyNames:
                 return None
             found = self.names.get(variable)
             if found is None and variable.scope is None and self.star is not None:
-                return node.id if node.id in STAR - self.hidden else None
+                return node.id if node.id in self.language.names - self.hidden else None
             if found is None and variable.scope is None:
                 return self.star_names.get(node.id)
             return found
@@ -96,16 +92,16 @@ class LegacyNames:
             exports = self.reexporting.get(self.scopes.of(node.value))
             if exports is not None and node.attr in exports.names:
                 return exports.names[node.attr]
-        if isinstance(node, ast.Attribute) and node.attr in LEGACY:
+        if isinstance(node, ast.Attribute) and node.attr in self.language.names:
             return node.attr if self._is_module(node.value) else None
         return None
 
     def is_bare_rule(self, function: DefNode) -> bool:
-        """Whether `@adjoint` without a target stands above a function: its name stays bound to what it was."""
+        """Whether a decorator such as `@adjoint`, without a target, leaves a function's name bound to what it was."""
         heads = [
             d.func if isinstance(d, ast.Call) and not d.args else d for d in function.decorator_list
         ]
-        return any(self.meaning(head) == "adjoint" for head in heads)
+        return any(self.meaning(head) == self.language.bare for head in heads)
 
     def is_rebound_at(self, node: ast.Name | DefNode, variable: Variable) -> bool:
         """Whether a legacy name may be a function of the module's own where it is read."""
@@ -124,9 +120,11 @@ class LegacyNames:
         handed_on = self.reexporting.get(self.scopes.of(node))
         if handed_on is not None and dotted and dotted[-1] in handed_on.modules:
             module = handed_on.modules[dotted.pop()]
-            return ".".join([module, *reversed(dotted)]) in self.modules
+            return ".".join([module, *reversed(dotted)]) in self.language.everywhere
         start = self.module_variables.get(self.scopes.of(node))
-        return start is not None and ".".join([start, *reversed(dotted)]) in self.modules
+        return (
+            start is not None and ".".join([start, *reversed(dotted)]) in self.language.everywhere
+        )
 
     def uses(self) -> list[tuple[ast.expr, str]]:
         """Every expression in the module that reads a legacy name."""
@@ -143,12 +141,12 @@ class LegacyNames:
 def find_legacy_names(
     tree: ast.Module,
     scopes: Scopes,
-    modules: tuple[str, ...],
+    language: Language,
     module_source: ModuleSource | None = None,
     depth: int = _REEXPORT_DEPTH,
 ) -> LegacyNames:
     """Resolve every import of a legacy module and every alias made of it."""
-    found = LegacyNames(scopes, modules)
+    found = LegacyNames(scopes, language)
     candidates: dict[Variable, list[tuple[ast.AST, str]]] = {}
     for node in list(scopes.around):
         if isinstance(node, ast.Import):
@@ -157,7 +155,7 @@ def find_legacy_names(
         elif isinstance(node, ast.ImportFrom):
             _from_import(node, found, candidates, module_source, depth)
     if found.star is not None:
-        found.hidden = _hidden_by_later_stars(found.star, scopes)
+        found.hidden = _hidden_by_later_stars(found.star, scopes) & language.names
         _find_star_rules(found)
     _keep_unambiguous(candidates, found)
     _follow_assignments(found)
@@ -167,15 +165,17 @@ def find_legacy_names(
 
 def _plain_import(node: ast.Import, found: LegacyNames) -> None:
     for alias in node.names:
-        inside = any(m == alias.name or m.startswith(alias.name + ".") for m in found.modules)
-        parent = any(alias.name.startswith(m + ".") for m in found.modules)
+        inside = any(
+            m == alias.name or m.startswith(alias.name + ".") for m in found.language.everywhere
+        )
+        parent = any(alias.name.startswith(m + ".") for m in found.language.everywhere)
         if not inside and not parent:
             continue
         scope = found.scopes.around[node]
         variable = found.scopes.variable(alias.asname or alias.name.partition(".")[0], scope)
         dotted = alias.name if alias.asname else alias.name.partition(".")[0]
         found.module_variables[variable] = dotted
-        if alias.name in found.modules:
+        if alias.name in found.language.everywhere:
             found.imports.append(LegacyImport(node, alias, None))
 
 
@@ -184,9 +184,9 @@ def _plain_reexport(
 ) -> None:
     """`import compat as c`, where `c.adjoint` is used."""
     for alias in node.names:
-        if alias.name in found.modules or ("." in alias.name and alias.asname is None):
+        if alias.name in found.language.everywhere or ("." in alias.name and alias.asname is None):
             continue
-        exports = _exports(0, alias.name, found.modules, module_source, depth)
+        exports = _exports(0, alias.name, found.language, module_source, depth)
         if exports:
             variable = found.scopes.variable(alias.asname or alias.name, found.scopes.around[node])
             found.reexporting[variable] = exports
@@ -201,22 +201,24 @@ def _from_import(
     depth: int,
 ) -> None:
     module = "." * node.level + (node.module or "")
-    legacy = module in found.modules or (
-        node.level > 0 and bool(node.module) and _configured(node.module, found.modules) is not None
+    legacy = module in found.language.everywhere or (
+        node.level > 0
+        and bool(node.module)
+        and _configured(node.module, found.language) is not None
     )
     exported: Exports | None = None
     for alias in node.names:
         dotted = f"{module}.{alias.name}" if not module.endswith(".") else module + alias.name
-        known = dotted if dotted in found.modules else None
+        known = dotted if dotted in found.language.everywhere else None
         if known is None and node.level > 0 and not node.module:
-            known = _configured(alias.name, found.modules)
+            known = _configured(alias.name, found.language)
         if known is not None:
             variable = found.scopes.variable(alias.asname or alias.name, found.scopes.around[node])
             found.module_variables[variable] = known
             found.imports.append(LegacyImport(node, alias, None))
             continue
         if not legacy and exported is None:
-            exported = _exports(node.level, node.module or "", found.modules, module_source, depth)
+            exported = _exports(node.level, node.module or "", found.language, module_source, depth)
         if alias.name == "*":
             if legacy:
                 found.star = node
@@ -226,7 +228,7 @@ def _from_import(
             continue
         meaning: str | None
         if legacy:
-            meaning = alias.name if alias.name in LEGACY else None
+            meaning = alias.name if alias.name in found.language.names else None
         else:
             meaning = (exported or _NOTHING).names.get(alias.name)
             if meaning is None:
@@ -252,16 +254,16 @@ def _module_from(
         found.imports.append(LegacyImport(node, alias, None))
         return
     dotted = f"{node.module}.{alias.name}" if node.module else alias.name
-    inner = _exports(node.level, dotted, found.modules, module_source, depth)
+    inner = _exports(node.level, dotted, found.language, module_source, depth)
     if inner:
         found.reexporting[variable] = inner
         found.imports.append(LegacyImport(node, alias, None, own=False))
 
 
-def _configured(name: str | None, modules: tuple[str, ...]) -> str | None:
+def _configured(name: str | None, language: Language) -> str | None:
     """The module, configured by its full name, that a relative import of its last parts means."""
-    for module in modules:
-        if module not in OWN_MODULES and (module == name or module.endswith(f".{name}")):
+    for module in language.more:
+        if module not in language.modules and (module == name or module.endswith(f".{name}")):
             return module
     return None
 
@@ -298,7 +300,7 @@ class Finder(Protocol):
 def _exports(
     level: int,
     name: str,
-    modules: tuple[str, ...],
+    language: Language,
     module_source: ModuleSource | None,
     depth: int,
 ) -> Exports:
@@ -307,23 +309,23 @@ def _exports(
         return _NOTHING
     if not isinstance(module_source, Finder):
         source = module_source(level, name)
-        return _NOTHING if source is None else _read_exports(source, modules, None, depth)
+        return _NOTHING if source is None else _read_exports(source, language, None, depth)
     found = module_source.locate(level, name)
     if found is None:
         return _NOTHING
     path, source = found
-    key = (path, modules, depth)
+    key = (path, language, depth)
     if key not in module_source.known:
         beside = module_source.beside(path)
-        module_source.known[key] = _read_exports(source, modules, beside, depth)
+        module_source.known[key] = _read_exports(source, language, beside, depth)
     exports: Exports = module_source.known[key]
     return exports
 
 
 def _read_exports(
-    source: bytes, modules: tuple[str, ...], beside: ModuleSource | None, depth: int
+    source: bytes, language: Language, beside: ModuleSource | None, depth: int
 ) -> Exports:
-    if not (b"import" in source and _may_reexport(source, modules)):
+    if not (b"import" in source and _may_reexport(source, language)):
         return _NOTHING
     try:
         with quiet_parser():
@@ -331,18 +333,19 @@ def _read_exports(
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return _NOTHING
     scopes = analyse_scopes(tree)
-    inner = find_legacy_names(tree, scopes, modules, beside, depth - 1)
+    inner = find_legacy_names(tree, scopes, language, beside, depth - 1)
     names = {v.name: m for v, m in inner.names.items() if v.scope is scopes.module}
     if inner.star is not None:
-        names = {name: name for name in STAR} | names
+        names = {name: name for name in language.names} | names
     names = inner.star_names | names
     aliases = {v.name: m for v, m in inner.module_variables.items() if v.scope is scopes.module}
     return Exports(names, aliases)
 
 
-def _may_reexport(source: bytes, modules: tuple[str, ...]) -> bool:
-    named = any(m.rpartition(".")[2].encode() in source for m in modules)
-    return named or b"adjoint" in source or _STAR_IMPORT.search(source) is not None
+def _may_reexport(source: bytes, language: Language) -> bool:
+    named = any(m.rpartition(".")[2].encode() in source for m in language.everywhere)
+    carried = bool(language.handed_on) and language.handed_on in source
+    return named or carried or _STAR_IMPORT.search(source) is not None
 
 
 def _hidden_by_later_stars(star: ast.ImportFrom, scopes: Scopes) -> frozenset[str]:
@@ -380,7 +383,7 @@ def _is_rule(node: ast.AST) -> bool:
 
 def _find_star_rules(found: LegacyNames) -> None:
     """`@adjoint def literal_getproperty(...)` binds a name in the module that the star import has brought."""
-    for name in STAR - found.hidden:
+    for name in found.language.names - found.hidden:
         variable = found.scopes.variable(name, found.scopes.module)
         functions = [b for b in variable.bindings if isinstance(b, ast.FunctionDef)]
         if functions and len(functions) == len(variable.bindings):
@@ -434,7 +437,7 @@ def _follow_assignments(found: LegacyNames) -> None:
                 found.aliases[variable] = statement
                 changed = True
             elif isinstance(value, (ast.Name, ast.Attribute)) and found._is_module(value):
-                found.module_variables[variable] = found.modules[0]
+                found.module_variables[variable] = found.language.everywhere[0]
                 found.aliases[variable] = statement
                 changed = True
 

@@ -1,0 +1,1 @@
+"""What every legacy language says, and nothing of how it says it."""

@@ -13,7 +13,7 @@ import numpy as np
 from ..forms import Form, Spec
 from ..kernels.broadcast import unbroadcast
 from .sweep import FORM
-from .tracer import Tracer
+from .tracer import Tracer, place_of
 
 ndarray = np.ndarray
 _numbers = frozenset(
@@ -48,8 +48,10 @@ def unary(form: Form, a: Tracer) -> Any:
     t = Tracer()
     t.value = z
     t.tape = tape
-    t.index = len(tape)
-    tape.append((a.index, unary_vjp, (vjp, kz, kx, shape, dtype.kind == "c"), FORM))
+    t.index = i = len(tape)
+    tape.append(entry := (a.index, unary_vjp, (vjp, kz, kx, shape, dtype.kind == "c"), FORM))
+    if len(tape) - i != 1:
+        t.index = place_of(entry, tape, i)
     return t
 
 
@@ -112,8 +114,10 @@ def binary(form: Form, a: Any, b: Any) -> Any:
     t = Tracer()
     t.value = z
     t.tape = tape
-    t.index = len(tape)
+    t.index = i = len(tape)
     tape.append(entry)
+    if len(tape) - i != 1:
+        t.index = place_of(entry, tape, i)
     return t
 
 

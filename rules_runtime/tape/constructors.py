@@ -21,7 +21,7 @@ from .intercept import intercept
 from .protocols import FAST_FUNCTIONS
 from .record import apply, gather
 from .sweep import FORM
-from .tracer import OPEN, Tracer, primal, tracer
+from .tracer import OPEN, Tracer, primal, record, tracer
 
 ndarray = np.ndarray
 _new = np.array
@@ -106,9 +106,8 @@ def _of_numbers(leaves: list[Any], shape: tuple[int, ...]) -> Any:
     value = _new(values, float)
     if len(shape) > 1:
         value = value.reshape(shape)
-    t = tracer(value, tape, len(tape))
-    tape.append((places, numbers_vjp, numbers, FORM, None, None, None))
-    return t
+    entry = (places, numbers_vjp, numbers, FORM, None, None, None)
+    return tracer(value, tape, record(tape, entry))
 
 
 def numbers_vjp(g: Any, numbers: list[int]) -> list[Any]:

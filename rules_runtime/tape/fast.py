@@ -21,7 +21,7 @@ from . import broadcasting, operators
 from .cotangents import Fill
 from .record import note_view
 from .sweep import INTO, OVERWRITE, SHARED, TAKES_LOW_RANK, VIEW, takes_fill
-from .tracer import Tracer, primal
+from .tracer import Tracer, place_of, primal, record, tracer
 
 ndarray = np.ndarray
 float64 = np.float64
@@ -85,8 +85,10 @@ def _record(x: Tracer, y: Any, *entry: Any) -> Tracer:
     t = Tracer()
     t.value = y
     t.tape = tape
-    t.index = len(tape)
-    tape.append((x.index, *entry))
+    t.index = i = len(tape)
+    tape.append(entry := (x.index, *entry))
+    if len(tape) - i != 1:
+        t.index = place_of(entry, tape, i)
     return t
 
 
@@ -285,13 +287,8 @@ def _parts(args: Any, kwargs: Any) -> Any:
 
 
 def _record_join(parts: Any, tape: Any, y: Any, vjp: Any, saved: list[Any]) -> Tracer:
-    t = Tracer()
-    t.value = y
-    t.tape = tape
-    t.index = len(tape)
     places = [x.index for x in parts if type(x) is Tracer]
-    tape.append((places, vjp, saved, SHARED, None, None, None))
-    return t
+    return tracer(y, tape, record(tape, (places, vjp, saved, SHARED, None, None, None)))
 
 
 def pieces_vjp(g: Any, saved: Any) -> Any:

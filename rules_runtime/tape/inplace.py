@@ -19,7 +19,7 @@ from ..kernels.scatter import add_at, is_basic, put
 from . import operators
 from .record import apply, out_error
 from .sweep import OVERWRITE
-from .tracer import Tracer, primal, tracer
+from .tracer import Tracer, primal, record, tracer
 
 ndarray = np.ndarray
 float64 = np.float64
@@ -64,12 +64,14 @@ def replaced(x: Tracer, index: Any, v: Any) -> Any:
         return apply(put, (x, index, v), {})
     new = old.copy()
     new[index] = value
-    t = tracer(new, tape, len(tape))
+    entry: Any
     if type(v) is Tracer:
         shape = value.shape if kind is ndarray else ()
-        tape.append((x.index, v.index, put_vjp, (index, shape), OVERWRITE, None))
+        entry = (x.index, v.index, put_vjp, (index, shape), OVERWRITE, None)
     else:
-        tape.append((x.index, erased_vjp, index, OVERWRITE))
+        entry = (x.index, erased_vjp, index, OVERWRITE)
+    t = tracer(new, tape, -1)
+    t.index = record(tape, entry)
     return t
 
 

@@ -51,7 +51,7 @@ from ..kernels.scatter import gather, is_basic, scatter
 from .record import apply, note_view
 from .structures import inner_tape, untraced
 from .sweep import KEPT, OVERWRITE, SCATTER, SHARED, VIEW_OR_NEW, takes_fill, times
-from .tracer import Tracer, primal, tracer
+from .tracer import Tracer, place_of, primal, record, tracer
 
 ndarray = np.ndarray
 float64 = np.float64
@@ -102,15 +102,14 @@ def wide(a: Any, b: Any, x: Any, y: Any, z: Any, both: Any, ufunc: Any) -> Any:
                 ys,
                 z if "z" in saves else None,
             )
-            t = Tracer()
-            t.value = z
-            t.tape = tape
-            t.index = len(tape)
             mode = VIEW_OR_NEW if both in _sums else OVERWRITE
+            entry: Any
             if entry_of is both:
-                tape.append((a.index, b.index, both, saved, mode, None))
+                entry = (a.index, b.index, both, saved, mode, None)
             else:
-                tape.append(((a if entry_of is left else b).index, entry_of, saved, mode))
+                entry = ((a if entry_of is left else b).index, entry_of, saved, mode)
+            t = tracer(z, tape, -1)
+            t.index = record(tape, entry)
             return t
     return apply(ufunc, (a, b), {})
 
@@ -135,8 +134,10 @@ def add(self: Tracer, other: Any) -> Any:
             t = Tracer()
             t.value = z
             t.tape = tape
-            t.index = len(tape)
-            tape.append((self.index, other.index))
+            t.index = i = len(tape)
+            tape.append(entry := (self.index, other.index))
+            if len(tape) - i != 1:
+                t.index = place_of(entry, tape, i)
             return t
         return wide(self, other, x, y, z, wide_sum_vjp, np.add)
     kind = type(x)
@@ -182,8 +183,10 @@ def sub(self: Tracer, other: Any) -> Any:
         t = Tracer()
         t.value = z
         t.tape = tape
-        t.index = len(tape)
+        t.index = i = len(tape)
         tape.append(entry)
+        if len(tape) - i != 1:
+            t.index = place_of(entry, tape, i)
         return t
     kind = type(x)
     if kind is ndarray and x.dtype is F8:
@@ -230,8 +233,10 @@ def rsub(self: Tracer, other: Any) -> Any:
     t = Tracer()
     t.value = z
     t.tape = tape
-    t.index = len(tape)
+    t.index = i = len(tape)
     tape.append(entry)
+    if len(tape) - i != 1:
+        t.index = place_of(entry, tape, i)
     return t
 
 
@@ -278,8 +283,10 @@ def mul(self: Tracer, other: Any) -> Any:
     t = Tracer()
     t.value = z
     t.tape = tape
-    t.index = len(tape)
+    t.index = i = len(tape)
     tape.append(entry)
+    if len(tape) - i != 1:
+        t.index = place_of(entry, tape, i)
     return t
 
 
@@ -326,8 +333,10 @@ def truediv(self: Tracer, other: Any) -> Any:
     t = Tracer()
     t.value = z
     t.tape = tape
-    t.index = len(tape)
+    t.index = i = len(tape)
     tape.append(entry)
+    if len(tape) - i != 1:
+        t.index = place_of(entry, tape, i)
     return t
 
 
@@ -361,8 +370,10 @@ def rtruediv(self: Tracer, other: Any) -> Any:
     t = Tracer()
     t.value = z
     t.tape = tape
-    t.index = len(tape)
+    t.index = i = len(tape)
     tape.append(entry)
+    if len(tape) - i != 1:
+        t.index = place_of(entry, tape, i)
     return t
 
 
@@ -402,8 +413,10 @@ def power(self: Tracer, other: Any) -> Any:
     t = Tracer()
     t.value = z
     t.tape = tape
-    t.index = len(tape)
+    t.index = i = len(tape)
     tape.append(entry)
+    if len(tape) - i != 1:
+        t.index = place_of(entry, tape, i)
     return t
 
 
@@ -423,8 +436,10 @@ def neg(self: Tracer) -> Any:
     t = Tracer()
     t.value = z
     t.tape = tape
-    t.index = len(tape)
+    t.index = i = len(tape)
     tape.append(entry)
+    if len(tape) - i != 1:
+        t.index = place_of(entry, tape, i)
     return t
 
 
@@ -470,8 +485,10 @@ def matmul(self: Tracer, other: Any) -> Any:
     t = Tracer()
     t.value = z
     t.tape = tape
-    t.index = len(tape)
+    t.index = i = len(tape)
     tape.append(entry)
+    if len(tape) - i != 1:
+        t.index = place_of(entry, tape, i)
     return t
 
 
@@ -494,8 +511,10 @@ def rmatmul(self: Tracer, other: Any) -> Any:
     t = Tracer()
     t.value = z
     t.tape = tape
-    t.index = len(tape)
+    t.index = i = len(tape)
     tape.append(entry)
+    if len(tape) - i != 1:
+        t.index = place_of(entry, tape, i)
     return t
 
 
@@ -522,7 +541,10 @@ def getitem(self: Tracer, index: Any) -> Any:
     t = Tracer()
     t.value = y
     t.tape = tape
-    t.index = len(tape)
+    t.index = i = len(tape)
+    tape.append(entry := (self.index, None, (index, x.shape, x.dtype), 3))
+    if len(tape) - i != 1:
+        t.index = place_of(entry, tape, i)
     if type(y) is ndarray:
         t.base = (self, index)
         try:
@@ -534,7 +556,6 @@ def getitem(self: Tracer, index: Any) -> Any:
                 views.append(ref(t))
             else:
                 note_view(self, t)
-    tape.append((self.index, None, (index, x.shape, x.dtype), 3))
     return t
 
 
@@ -552,7 +573,7 @@ def _getitem(self: Tracer, index: Any) -> Any:
     elif kind is list:
         index = untraced_index(index)
     y = gather(x, index) if type(index) is ndarray and index.size >= LARGE else x[index]
-    t = tracer(y, self.tape, len(self.tape))
+    t = tracer(y, self.tape, -1)
     add_at = None
     if not is_basic(index):
         add_at = scatter
@@ -561,7 +582,7 @@ def _getitem(self: Tracer, index: Any) -> Any:
     elif hasattr(type(primal(y)), "__iadd__"):  # an array, and one that can be updated in place
         t.base = (self, index)
         note_view(self, t)
-    self.tape.append((self.index, add_at, (index, np.shape(x), _dtype(x)), SCATTER))
+    t.index = record(self.tape, (self.index, add_at, (index, np.shape(x), _dtype(x)), SCATTER))
     return t
 
 

@@ -17,7 +17,7 @@ from . import fast, operators, shortcuts
 from .record import OVERRIDDEN, apply, name_of, out_error
 from .structures import inner_tape
 from .sweep import KEPT, OVERWRITE, takes_fill
-from .tracer import Tracer, primal, tracer
+from .tracer import Tracer, place_of, primal, record, tracer
 
 ndarray = np.ndarray
 float64 = np.float64
@@ -68,12 +68,16 @@ def array_ufunc(self: Tracer, ufunc: Any, method: str, *inputs: Any, **kwargs: A
                 t = Tracer()
                 t.value = y
                 t.tape = tape
-                t.index = len(tape)
+                entry: Any
                 if saves < 3:
-                    tape.append((self.index, vjp, x if saves == 0 else y if saves == 1 else None))
+                    entry = (self.index, vjp, x if saves == 0 else y if saves == 1 else None)
                 else:
                     saved = x if saves == 3 else y if saves == 4 else None
-                    tape.append((self.index, vjp, saved, OVERWRITE))
+                    entry = (self.index, vjp, saved, OVERWRITE)
+                t.index = i = len(tape)
+                tape.append(entry)
+                if len(tape) - i != 1:
+                    t.index = place_of(entry, tape, i)
                 return t
         else:
             pair = FAST_BINARY.get(ufunc)
@@ -96,15 +100,15 @@ def large_unary(self: Tracer, ufunc: Any, x: Any, saves: int) -> Tracer:
     """A function of one large array: in memory that is there already, forwards and back."""
     y = unary(ufunc, x)
     tape = self.tape
-    t = tracer(y, tape, len(tape))
     saved = (x, y, None)[saves % 3]
+    entry: Any
     if x.size >= IN_PLACE:
-        tape.append((self.index, LARGE_UNARY[ufunc], saved, KEPT))
+        entry = (self.index, LARGE_UNARY[ufunc], saved, KEPT)
     elif saves < 3:
-        tape.append((self.index, FAST_UNARY[ufunc][0], saved))
+        entry = (self.index, FAST_UNARY[ufunc][0], saved)
     else:
-        tape.append((self.index, FAST_UNARY[ufunc][0], saved, OVERWRITE))
-    return t
+        entry = (self.index, FAST_UNARY[ufunc][0], saved, OVERWRITE)
+    return tracer(y, tape, record(tape, entry))
 
 
 def _ufunc_method(self: Tracer, ufunc: Any, method: str, inputs: Any, kwargs: Any) -> Any:

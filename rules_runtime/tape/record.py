@@ -41,7 +41,7 @@ from .structures import (
     untraced,
 )
 from .sweep import FORM, INTO, PART
-from .tracer import Tape, Tracer, primal, tracer
+from .tracer import Tape, Tracer, place_of, primal, record, tracer
 
 ndarray = np.ndarray
 
@@ -331,8 +331,10 @@ def record_form(tape: Tape, form: Form, args: tuple[Any, ...], kwargs: dict[str,
         t = Tracer()
         t.value = y
         t.tape = tape
-        t.index = len(tape)
+        t.index = i = len(tape)
         tape.append(entry)
+        if len(tape) - i != 1:
+            t.index = place_of(entry, tape, i)
         if count == 1 and (type(y) is Tracer or (type(y) is ndarray and y.base is not None)):
             note_if_view(args, numbers[0], t)
         return t
@@ -348,17 +350,15 @@ def _has_base(x: Any) -> bool:
 
 def _record_parts(tape: Tape, entry: Any, y: Any) -> Any:
     """`record_structure` of a tuple or list of arrays and numbers."""
-    place = len(tape)
-    tape.append(entry)
+    place = record(tape, entry)
     traced = [is_leaf(part) for part in y]
     count, build = sum(traced), functools.partial(as_tuple, y)
     parts: list[Any] = []
     number = 0
     for leaf, is_traced in zip(y, traced):
         if is_traced:
-            tape.append((place, None, (number, count, build), PART))
+            leaf = tracer(leaf, tape, record(tape, (place, None, (number, count, build), PART)))
             number += 1
-            leaf = tracer(leaf, tape, len(tape) - 1)
         parts.append(leaf)
     return parts if type(y) is list else tuple.__new__(type(y), parts)
 
@@ -548,8 +548,7 @@ def record_structure(tape: Tape, entry: Any, y: Any, build: Callable[[Any, list[
 
     A leaf that is itself traced on this tape (a rule that calls a closure) gets its cotangent from both.
     """
-    place = len(tape)
-    tape.append(entry)
+    place = record(tape, entry)
     found = leaves_of(tree_of(y, lambda leaf: (leaf,), once=True))
     plain = untraced(y, tape) if any(type(x) is Tracer and x.tape is tape for (x,) in found) else y
     made = functools.partial(build, plain)
@@ -557,8 +556,7 @@ def record_structure(tape: Tape, entry: Any, y: Any, build: Callable[[Any, list[
     numbers = iter(range(count))
 
     def traced(leaf: Any) -> Any:
-        here = len(tape)
-        tape.append((place, None, (next(numbers), count, made), PART))
+        here = record(tape, (place, None, (next(numbers), count, made), PART))
         return _also(tape, leaf, here)
 
     return rebuild(y, traced)
@@ -567,8 +565,7 @@ def record_structure(tape: Tape, entry: Any, y: Any, build: Callable[[Any, list[
 def _also(tape: Tape, value: Any, place: int) -> Tracer:
     """A tracer of `value` at `place`, which is given to that value's own place too where it is traced here already."""
     if type(value) is Tracer and value.tape is tape:
-        tape.append((place, value.index))
-        return tracer(value.value, tape, len(tape) - 1)
+        return tracer(value.value, tape, record(tape, (place, value.index)))
     return tracer(value, tape, place)
 
 
@@ -647,8 +644,7 @@ def try_rule(tape: Tape, function: Any, args: tuple[Any, ...], kwargs: dict[str,
             routes.append((k, tree, (callee, *values)[k] if type(tree) is dict else None))
     entry = (places, rule_vjp, (pullback, routes, tape), INTO, None, None, None)
     if is_leaf(y):
-        place = len(tape)
-        tape.append(entry)
+        place = record(tape, entry)
         return note_views(_also(tape, y, place), tape, args)
     if not leaves(y, lambda leaf: True):
         return y

@@ -18,7 +18,7 @@ from ..kernels.memory import LARGE
 from ..kernels.scatter import scatter
 from .fast import F8, _record
 from .sweep import OVERWRITE
-from .tracer import Tracer, primal
+from .tracer import Tracer, place_of, primal
 
 ndarray = np.ndarray
 float64 = np.float64
@@ -82,8 +82,10 @@ def where(args: Any, kwargs: Any) -> Any:
     t = Tracer()
     t.value = z
     t.tape = tape
-    t.index = len(tape)
-    tape.append((a.index, b.index, where_vjp, (condition, xs, ys), NEW, None))
+    t.index = i = len(tape)
+    tape.append(entry := (a.index, b.index, where_vjp, (condition, xs, ys), NEW, None))
+    if len(tape) - i != 1:
+        t.index = place_of(entry, tape, i)
     return t
 
 
@@ -410,8 +412,10 @@ def outer(args: Any, kwargs: Any) -> Any:
     t = Tracer()
     t.value = z
     t.tape = tape = a.tape
-    t.index = len(tape)
-    tape.append((a.index, b.index, outer_vjp, (x, y), NEW, None))
+    t.index = i = len(tape)
+    tape.append(entry := (a.index, b.index, outer_vjp, (x, y), NEW, None))
+    if len(tape) - i != 1:
+        t.index = place_of(entry, tape, i)
     return t
 
 
@@ -500,8 +504,10 @@ def tensordot(args: Any, kwargs: Any) -> Any:
     t = Tracer()
     t.value = z
     t.tape = tape = a.tape
-    t.index = len(tape)
-    tape.append((a.index, b.index, tensordot_vjp, (to_x, to_y), NEW, None))
+    t.index = i = len(tape)
+    tape.append(entry := (a.index, b.index, tensordot_vjp, (to_x, to_y), NEW, None))
+    if len(tape) - i != 1:
+        t.index = place_of(entry, tape, i)
     return t
 
 

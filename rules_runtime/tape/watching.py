@@ -10,6 +10,7 @@ from __future__ import annotations
 import functools
 import os
 import sys
+import threading
 import types
 import zlib
 from collections.abc import Callable, Iterator
@@ -79,11 +80,12 @@ class Watcher:
 class WatchedTape(Tape):
     """A tape that notes for each entry what a `Step` says."""
 
-    __slots__ = ("fingerprints", "inside", "kept", "steps", "watchers")
+    __slots__ = ("fingerprints", "inside", "kept", "lock", "steps", "watchers")
 
     def __init__(self, config: Any, watchers: tuple[Watcher, ...]) -> None:
         super().__init__(config)
         self.watchers = watchers
+        self.lock = threading.RLock()
         self.steps: list[Step] = []
         self.kept: set[int] = set()
         self.inside = 0.0  # seconds in pullbacks and their watchers
@@ -92,7 +94,10 @@ class WatchedTape(Tape):
             watcher.begins(self)
 
     def append(self, entry: Any) -> None:
-        operation, source, value = _recorded(sys._getframe(1))
+        with self.lock:
+            self._append(entry, *_recorded(sys._getframe(1)))
+
+    def _append(self, entry: Any, operation: str, source: str, value: Any) -> None:
         if entry is None:
             operation, source = "argument", ""
         elif len(entry) == 4 and entry[3] == _PART:

@@ -11,19 +11,21 @@ from __future__ import annotations
 import operator
 from collections.abc import Callable
 from typing import Any
+from weakref import getweakrefcount
 
 import numpy as np
 
 from ..kernels.broadcast import unbroadcast
+from ..kernels.large import count
 from ..kernels.scatter import add_at, is_basic, put
 from . import operators
+from .operators import Written
 from .record import apply, out_error
 from .sweep import OVERWRITE
 from .tracer import Tracer, primal, record, tracer
 
 ndarray = np.ndarray
 float64 = np.float64
-F8 = np.dtype(float)
 
 
 def setitem(self: Tracer, index: Any, v: Any) -> None:
@@ -46,9 +48,13 @@ def setitem(self: Tracer, index: Any, v: Any) -> None:
 
 
 def replaced(x: Tracer, index: Any, v: Any) -> Any:
-    """`x` with `v` at `index`, traced; basic indices of plain float64 arrays without a detour."""
+    """`x` with `v` at `index`, traced; basic indices of plain arrays without a detour.
+
+    Where nobody but `x` holds the array it is written to: the tape needs nothing of what is overwritten, and what it does
+    need of an array, an entry of it holds.
+    """
     old = x.value
-    if type(old) is not ndarray or old.dtype is not F8 or not is_basic(index):
+    if type(old) is not ndarray or old.dtype.kind not in "fc" or not is_basic(index):
         return apply(put, (x, index, v), {})
     tape = x.tape
     value = v
@@ -57,22 +63,38 @@ def replaced(x: Tracer, index: Any, v: Any) -> Any:
         if v.tape is not tape:
             return apply(put, (x, index, v), {})
     kind = type(value)
+    is_complex = value.dtype.kind == "c" if kind is ndarray else kind in _complex
     if kind is ndarray:
-        if value.dtype.kind not in "fiub":
+        if value.dtype.kind not in "fiubc":
             return apply(put, (x, index, v), {})
-    elif kind is not float64 and kind is not float and kind is not int:
+    elif kind not in _numbers and not is_complex:
         return apply(put, (x, index, v), {})
-    new = old.copy()
+    if is_complex and old.dtype.kind == "f":
+        return apply(put, (x, index, v), {})
+    if type(getattr(x, "views", None)) is not Written:
+        x.views = Written(getattr(x, "views", ()))
+    new = old if count(old) == _HELD and _is_own(old) else old.copy()
     new[index] = value
     entry: Any
     if type(v) is Tracer:
         shape = value.shape if kind is ndarray else ()
-        entry = (x.index, v.index, put_vjp, (index, shape), OVERWRITE, None)
+        saved = (index, shape, old.dtype.kind == "c" and not is_complex)
+        entry = (x.index, v.index, put_vjp, saved, OVERWRITE, None)
     else:
         entry = (x.index, erased_vjp, index, OVERWRITE)
     t = tracer(new, tape, -1)
     t.index = record(tape, entry)
     return t
+
+
+_HELD = 3  # holders of an array: the tracer, `replaced`, the argument of `count`
+_numbers = frozenset((float64, float, int, bool, np.float32, np.int64, np.bool_))
+_complex = frozenset((complex, np.complex128, np.complex64))
+
+
+def _is_own(x: Any) -> bool:
+    flags = x.flags
+    return bool(flags.owndata and flags.writeable) and x.base is None and not getweakrefcount(x)
 
 
 def erased_vjp(g: Any, index: Any, mine: bool) -> Any:
@@ -86,8 +108,8 @@ def erased_vjp(g: Any, index: Any, mine: bool) -> Any:
 
 def put_vjp(g: Any, saved: Any, mine: bool) -> Any:
     """The cotangents of the array and of the values that were put into it."""
-    index, shape = saved
-    dv = g[index]
+    index, shape, is_real = saved
+    dv = np.real(g[index]) if is_real else g[index]
     if type(dv) is ndarray:
         dv = dv.copy() if dv.shape == shape else unbroadcast(dv, shape)
     elif type(dv) is Tracer:
@@ -129,7 +151,8 @@ def _assign(target: Tracer, new: Tracer, skip: Tracer | None = None) -> None:
     views = getattr(target, "views", None)
     if not views:
         return
-    for reference in views:
+    views[:] = [reference for reference in views if reference() is not None]
+    for reference in tuple(views):
         view = reference()
         if type(view) is ndarray:
             raise TypeError(

@@ -521,6 +521,12 @@ def rmatmul(self: Tracer, other: Any) -> Any:
 OVERWRITE_NOT = -1  # fresh results, g untouched
 
 
+class Written(list[Any]):
+    """The views of an array that was written to: what is read of it are copies, so that it can be written to in place."""
+
+    __slots__ = ()
+
+
 _simple = frozenset((int, slice, type(None), type(Ellipsis)))
 
 
@@ -552,6 +558,8 @@ def getitem(self: Tracer, index: Any) -> Any:
         except AttributeError:
             self.views = [ref(t)]
         else:
+            if type(views) is Written:
+                t.value = y.copy()
             if len(views) < 32:
                 views.append(ref(t))
             else:

@@ -434,7 +434,7 @@ def note_view(base: Tracer, view: Tracer) -> None:
         return
     views.append(weakref.ref(view))
     if len(views) > _VIEWS and len(views) & (len(views) - 1) == 0:
-        base.views = [r for r in views if r() is not None]
+        views[:] = [r for r in views if r() is not None]
 
 
 _VIEWS = 32

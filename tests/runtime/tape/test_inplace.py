@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 import re
 from typing import Any
 
@@ -10,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rules_runtime import NoTangent, gradient, rrule
+from rules_runtime import NoTangent, gradient, ignore_derivatives, rrule
 from tests.runtime.tape.derivatives import (
     assert_gradient,
     assert_second_order,
@@ -320,3 +321,77 @@ def test_an_update_reaches_what_shares_memory_or_is_an_error(
         assert re.search("copy|read-only|in place|derivative", message)
         return
     np.testing.assert_allclose(found, want, 1e-5, 1e-5)
+
+
+LOOPS: dict[str, Any] = {
+    "numbers": lambda z, x, i: z.__setitem__(i, z[i - 1] * 0.5 + x[i]),
+    "numpy's integers": lambda z, x, i: z.__setitem__(np.int64(i), z[i - 1] * x[i]),
+    "constants": lambda z, x, i: z.__setitem__(i, 0.5),
+    "rows": lambda z, x, i: z.__setitem__(i, np.tanh(z[i - 1]) * x[i]),
+    "rows that the tape needs": lambda z, x, i: z.__setitem__(i, z[i - 1] * x[i]),
+    "a row that is kept": lambda z, x, i: (row := z[i - 1], z.__setitem__(i, row * np.sin(row))),
+    "updated rows": lambda z, x, i: operator.iadd(z[i], z[i - 1] * x[i]),
+    "columns of numbers": lambda z, x, i: z.__setitem__((i, 0), z[i - 1, -1] * z[i, 0]),
+    "slices": lambda z, x, i: z.__setitem__(slice(i, i + 1), z[i - 1 : i] * x[i]),
+    "real into complex": lambda z, x, i: z.__setitem__(i, np.abs(z[i - 1]) * 2.0),
+}
+
+
+@pytest.mark.parametrize("name", LOOPS)
+@pytest.mark.parametrize("dtype", ["f8", "f4", "c16"])
+def test_a_loop_of_assignments_writes_to_one_array(name: str, dtype: str) -> None:
+    """The array is copied once, before the first; and the gradient is that of the same loop over a plain array."""
+    rng = np.random.default_rng(0)
+    shape = (7,) if name in ("numbers", "numpy's integers", "slices") else (7, 3)
+    x = (rng.normal(size=shape) + 1j * rng.normal(size=shape) * (dtype == "c16")).astype("c16")
+    x = x if dtype == "c16" else x.real.astype(dtype)
+    addresses = set()
+
+    def f(x: Any) -> Any:
+        z = x * 1.0
+        for i in range(1, len(x)):
+            LOOPS[name](z, x, i)
+            if hasattr(z, "tape"):
+                addresses.add(z.value.__array_interface__["data"][0])
+        return np.sum(np.abs(z * z) * np.arange(1.0, 8.0).reshape(7, *[1] * (z.ndim - 1)))
+
+    (dx,) = gradient(f, x)
+    assert len(addresses) == 1
+    assert dx.dtype == x.dtype
+    precise = x.astype("c16" if dtype == "c16" else "f8")
+    np.testing.assert_allclose(dx, numeric_gradient(f, precise)[0], 1e-4, 1e-5)
+
+
+def test_an_array_that_somebody_else_has_is_not_written_to() -> None:
+    kept: list[Any] = []
+
+    def f(x: Any) -> Any:
+        z = x * 1.0
+        z[0] = 2.0
+        y = np.sin(z)  # needs z as it was
+        other, copied = +z, z.copy()
+        z[1] = z[0] * x[2]
+        kept.append(ignore_derivatives(z))
+        z[2] = 7.0
+        row = np.exp(z)
+        z[0] *= 3.0
+        return np.sum(y * other) + np.sum(z * copied * row)
+
+    x = np.array([0.3, 0.5, 0.7])
+    assert_gradient(f, x)
+    assert_second_order(f, x)
+    kept.clear()
+    gradient(f, x)
+    np.testing.assert_array_equal(kept[0], [2.0, 1.4, 0.7])
+
+
+def test_an_argument_is_never_written_to() -> None:
+    def f(x: Any) -> Any:
+        for i in range(3):
+            x[i] = x[i] * 2.0
+        return np.sum(x * x)
+
+    x = np.array([1.0, 2.0, 3.0])
+    assert gradient(f, x)[0].tolist() == [8.0, 16.0, 24.0]
+    assert x.tolist() == [1.0, 2.0, 3.0]
+    assert gradient(f, np.array([1.0, 2.0, 3.0]))[0].tolist() == [8.0, 16.0, 24.0]

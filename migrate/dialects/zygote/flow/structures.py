@@ -30,7 +30,7 @@ from migrate.dialects.zygote.flow.values import (
     Site,
 )
 from migrate.dialects.zygote.module import ModuleView
-from migrate.syntax.annotations import Annotation
+from migrate.syntax.annotations import Annotation, last_part
 from migrate.syntax.scopes import FunctionNode, Variable, positional_parameters
 
 _DEPTH = 5
@@ -101,7 +101,8 @@ class Structures(Flow):
         fields = None if definition is None else self.view.annotations.fields(definition)
         if definition is None or not fields or depth > _DEPTH:
             return {PLAIN}
-        site = self.site(where, "dict", f"fields of {definition.name}")
+        kind = "named" if _is_named_tuple(definition) else "dict"
+        site = self.site(where, kind, f"fields of {definition.name}")
         scope = self.view.scopes.around[definition]
         for name, inner in fields.items():
             read = None if inner is None else self.view.annotations.read(inner, scope)
@@ -168,7 +169,7 @@ class Structures(Flow):
         """What the cotangent of one of these values can be."""
         found: Atoms = set()
         for atom in atoms:
-            if isinstance(atom, Held) and atom.site.kind in ("tuple", "list", "dict"):
+            if isinstance(atom, Held) and atom.site.kind in ("tuple", "list", "dict", "named"):
                 found.add(self._cotangent_of(atom.site, depth))
             elif atom in (UNKNOWN, TANGENT) or isinstance(atom, Held):
                 found.add(TANGENT)
@@ -246,7 +247,7 @@ class Structures(Flow):
             order = [a.arg for a in positional_parameters(init.args)[1:]]
             kept = dict(_kept_by(init))
         given = dict(zip(order, positional, strict=False)) | named
-        site = self.site(node, "dict", "instance")
+        site = self.site(node, "named" if _is_named_tuple(made) else "dict", "instance")
         for field in fields:
             value = kept.get(field)
             name = value.id if isinstance(value, ast.Name) else field if init is None else None
@@ -274,7 +275,7 @@ class Structures(Flow):
         """What `p.attr` may be: of what is seen to have fields, that field."""
         found: Atoms = set()
         for atom in base:
-            if isinstance(atom, Held) and atom.site.kind == "dict" and atom.site.by_key:
+            if isinstance(atom, Held) and atom.site.by_key:
                 found |= atom.site.by_key.get(attr, set()) | atom.site.rest
             else:
                 found |= super().attribute({atom}, attr)
@@ -311,6 +312,11 @@ def _kept_by(init: ast.FunctionDef) -> Iterator[tuple[str, ast.expr]]:
                 for one, other in zip(targets, values, strict=True):
                     if isinstance(one, ast.Attribute):
                         yield one.attr, other
+
+
+def _is_named_tuple(made: ast.ClassDef) -> bool:
+    heads = [b.func if isinstance(b, ast.Call) else b for b in made.bases]
+    return any(last_part(h) in ("NamedTuple", "namedtuple") for h in heads)
 
 
 def _is_sequence(atom: Atom) -> bool:

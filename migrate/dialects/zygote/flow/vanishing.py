@@ -11,9 +11,11 @@ from collections.abc import Sequence
 
 from migrate.dialects.zygote.module import ModuleView
 from migrate.syntax.forms import is_none
+from migrate.syntax.numeric import ARRAY_METHODS
 from migrate.syntax.scopes import positional_parameters
 
 _DEPTH = 4
+_PURE = frozenset("float int abs len sum max min complex bool isinstance".split())
 #: Functions of numpy and Python that give zero for zero, whatever else they are given.
 _LINEAR = frozenset(
     """sum dot vdot inner outer tensordot matmul multiply einsum reshape transpose trace asarray array real imag
@@ -30,6 +32,7 @@ class Vanishing:
         self.view = view
         self.names = names
         self.container = container  # the text of what is gone through by key
+        self.keys: set[str] = set()  # names of the key
         self.depth = depth
 
     # ---- expressions ---------------------------------------------------------------------
@@ -50,7 +53,9 @@ class Vanishing:
                 taken = [body, orelse] if answer is None else [body if answer else orelse]
                 return all(map(self.expression, taken))
             case ast.BinOp(left=left, op=ast.Mult() | ast.MatMult(), right=right):
-                return self.expression(left) or self.expression(right)
+                one, other = self.expression(left), self.expression(right)
+                pure = (one or self._is_pure(left)) and (other or self._is_pure(right))
+                return (one or other) and pure
             case ast.BinOp(left=left, op=ast.Add() | ast.Sub(), right=right):
                 return self.expression(left) and self.expression(right)
             case ast.BinOp(left=left, op=ast.Div() | ast.Pow()):
@@ -61,9 +66,7 @@ class Vanishing:
                 return self.test(node) is False
             case ast.Subscript(value=value, slice=index):
                 if ast.unparse(value) == self.container:
-                    return any(
-                        isinstance(n, ast.Name) and n.id in self.names for n in ast.walk(index)
-                    )
+                    return isinstance(index, ast.Name) and index.id in self.keys
                 return self.expression(value)
             case ast.Call():
                 return self._call(node)
@@ -88,6 +91,22 @@ class Vanishing:
             case ast.BoolOp(values=values):
                 return True if any(self.test(v) is True for v in values) else None
         return None
+
+    def _is_pure(self, node: ast.expr) -> bool:
+        """Whether evaluating it does nothing else: `next(weights)` moves on, whatever it is multiplied with."""
+        for inner in ast.walk(node):
+            if isinstance(inner, (ast.NamedExpr, ast.Yield, ast.YieldFrom, ast.Await)):
+                return False
+            if isinstance(inner, ast.Call):
+                imported = self.view.imported_name(inner.func)
+                name = getattr(inner.func, "id", "")
+                numeric = imported is not None and self.view.is_numeric(imported[0])
+                reads = isinstance(inner.func, ast.Attribute) and (
+                    inner.func.attr in ("get", *ARRAY_METHODS)
+                )
+                if not (numeric or reads or name in _PURE):
+                    return False
+        return True
 
     def _is_value(self, node: ast.expr) -> bool:
         return isinstance(node, (ast.Name, ast.Subscript, ast.Call)) and self.expression(node)

@@ -356,7 +356,7 @@ class CallRewriter:
         if isinstance(parent, ast.Call) and parent.func is node:
             return
         if self.flow.atoms(node.value) & {TANGENT, COTANGENT_ARRAY}:
-            self.in_legacy(node.value)
+            self.in_legacy(node.value, node.attr != "get")
 
     def _context_use(self, node: ast.Name | ast.Attribute) -> None:
         """`__context__` handed to a helper: the config goes in its place."""
@@ -424,7 +424,7 @@ class CallRewriter:
                     "tangents in a container go into a function that cannot be followed"
                 )
             if not isinstance(value, ast.Constant):
-                self.in_legacy(value)
+                self.in_legacy(value, not self._is_loose(node))
 
     def _holds_functions(self, atoms: Atoms) -> bool:
         """Whether a container holds functions, which stay what they are."""
@@ -452,7 +452,7 @@ class CallRewriter:
             if func.id == "type":
                 for argument in node.args:
                     if TANGENT in self.flow.atoms(argument):
-                        self.in_legacy(argument)
+                        self.in_legacy(argument, not self._is_loose(node))
                 return True
             return func.id in _TRANSPARENT
         if isinstance(func, ast.Attribute):
@@ -469,6 +469,13 @@ class CallRewriter:
                 return True
             return func.attr in ARRAY_METHODS and func.attr not in self.view.methods
         return False
+
+    def _is_loose(self, node: ast.Call) -> bool:
+        """Messages, and `issubclass(type(d), dict)`: where a dict with some of the keys does as well."""
+        parent = self.view.scopes.parents.get(node)
+        if isinstance(parent, ast.Call) and getattr(parent.func, "id", "") == "issubclass":
+            return True
+        return any(isinstance(a, (ast.Raise, ast.Assert)) for a in self.view.scopes.ancestors(node))
 
     def _mapped(self, function: ast.expr) -> None:
         """`map(back, dys)`: each result has the callee's tangent first now."""
@@ -499,9 +506,10 @@ class CallRewriter:
             if any(self.cluster.carries_tangents(self.flow.atoms(a)) for a in others):
                 raise Undecided("a function that cannot be followed is applied to tangents")
 
-    def in_legacy(self, node: ast.expr) -> None:
-        """Have a tangent in the legacy language for what is done with it here."""
-        self.edits.wrap(node, f"{self.names.use('to_legacy')}({{}})")
+    def in_legacy(self, node: ast.expr, whole: bool = True) -> None:
+        """Have a tangent in the legacy language for what is done with it here; `whole`, if that may count its keys."""
+        primal = self.cluster.primal_of(node) if whole else ""
+        self.edits.wrap(node, f"{self.names.use('to_legacy')}({{}}{primal})")
         self.cluster.note(
             "RM104", "the tangent is converted for code that only fits the legacy language", node
         )

@@ -30,6 +30,7 @@ from migrate.dialects.zygote.flow.values import (
 )
 from migrate.dialects.zygote.in_place.calls import CallRewriter
 from migrate.dialects.zygote.in_place.copies import Copies
+from migrate.dialects.zygote.in_place.every_key import EveryKey
 from migrate.dialects.zygote.in_place.joins import Joins
 from migrate.dialects.zygote.in_place.primals import ZERO, Arguments, Primal, arguments_of
 from migrate.dialects.zygote.in_place.results import ResultRewriter
@@ -159,6 +160,7 @@ class Cluster:
         tests = ZeroTests(self)
         copies = Copies(self)
         joins = Joins(self)
+        every_key = EveryKey(self)
         for function, node in nodes:
             with_edits = self.edits if self.view.editable(function) else NodeEdits()
             calls.edits = tests.edits = copies.edits = with_edits
@@ -166,6 +168,7 @@ class Cluster:
             tests.rewrite(function, node)
             copies.rewrite(node)
             joins.check(node)
+            every_key.check(node)
             if with_edits and with_edits is not self.edits:
                 raise _MustStay(function)
         self._write_zeros()
@@ -337,6 +340,41 @@ class Cluster:
             self._structures = Structures(self.view, self.rules)
             self._structures.run()
         return self._structures
+
+    def primal_of(self, node: ast.expr) -> str:
+        """`, y` for `to_legacy(dy, y)`: with it the dict of an object has all of its fields."""
+        atoms = self.structures.found_at(node)
+        if TANGENT not in self.flow.atoms(node) or not any(
+            a is TANGENT or (isinstance(a, Held) and a.site.kind == "dict") for a in atoms
+        ):
+            return ""
+        for pullback in self.pullbacks.values():
+            parameters = positional_parameters(pullback.function.args)
+            if isinstance(node, ast.Name) and pullback.bound < len(parameters):
+                own = self.flow.parameter(pullback.function, parameters[pullback.bound])
+                if self.view.variable_at(node) is own:
+                    name = self._name_of_value(pullback.rules, node)
+                    if name is not None:
+                        return f", {name}"
+        if any(isinstance(a, Held) and a.site.kind == "dict" for a in atoms):
+            raise Undecided("code that cannot be followed may count on a tangent to have every key")
+        return ""
+
+    def _name_of_value(self, rules: list[Rule], where: ast.AST) -> str | None:
+        """The variable that holds the value of these rules, where it means the same at a place."""
+        names: set[str] = set()
+        for rule in rules:
+            assert rule.function is not None
+            for result in self.view.returned(rule.function):
+                for value, _ in self._pairs(result):
+                    if not isinstance(value, ast.Name):
+                        return None
+                    variable = self.view.scopes.of(value)
+                    here = self.view.scopes.variable(value.id, self.view.scopes.around[where])
+                    if len(variable.bindings) != 1 or here is not variable:
+                        return None
+                    names.add(value.id)
+        return names.pop() if len(names) == 1 else None
 
     def is_zero_like(self, atoms: Atoms) -> bool:
         """Whether one of these may be a zero of the target language."""

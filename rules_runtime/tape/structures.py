@@ -234,30 +234,30 @@ def _rebuild_mapping(
     return new
 
 
-def _holds_leaf(x: Any, known: dict[int, bool]) -> bool:
+def _holds_leaf(x: Any, known: dict[int, tuple[bool, Any]]) -> bool:
     """Whether there is a leaf within `x`. `known` gets the answer for all that is within: asked for part after part, each is looked
     at once."""
     if id(x) not in known:
-        holders: dict[int, list[int]] = {id(x): []}
-        holding: list[int] = []
+        holders: dict[int, list[Any]] = {id(x): []}
+        holding: list[Any] = []
         todo = [x]
         while todo:
             whole = todo.pop()
+            known[id(whole)] = False, whole
             for value in (parts(whole) or {}).values():
-                if is_leaf(value) or known.get(id(value)):
-                    holding.append(id(whole))
+                if is_leaf(value) or (id(value) in known and known[id(value)][0]):
+                    holding.append(whole)
                 elif id(value) in holders:
-                    holders[id(value)].append(id(whole))
+                    holders[id(value)].append(whole)
                 elif id(value) not in known and parts(value):
-                    holders[id(value)] = [id(whole)]
+                    holders[id(value)] = [whole]
                     todo.append(value)
-        known.update(dict.fromkeys(holders, False))
         while holding:
             here = holding.pop()
-            if not known[here]:
-                known[here] = True
-                holding += holders[here]
-    return known[id(x)]
+            if not known[id(here)][0]:
+                known[id(here)] = True, here
+                holding += holders[id(here)]
+    return known[id(x)][0]
 
 
 def _shallow(x: Any) -> Any:
@@ -364,22 +364,24 @@ def tree_of(x: Any, known: Callable[[Any], Any], *, once: bool = False) -> Tree:
     return _tree_of(x, known, once, {})
 
 
-def _tree_of(x: Any, known: Callable[[Any], Any], once: bool, memo: dict[int, Tree]) -> Tree:
+def _tree_of(
+    x: Any, known: Callable[[Any], Any], once: bool, memo: dict[int, tuple[Tree, Any]]
+) -> Tree:
     if is_leaf(x):
         return known(x)
     found = parts(x)
     if not found:
         return _tree_of(x.unthunk(), known, once, memo) if isinstance(x, Thunk) else None
     if id(x) in memo:
-        return memo[id(x)]
-    memo[id(x)] = None  # where it holds itself
+        return memo[id(x)][0]
+    memo[id(x)] = None, x  # where it holds itself; kept, so that the id stays its own
     made = {}
     for key, value in found.items():
         tree = _tree_of(value, known, once, memo)
         if tree is not None:
             made[key] = tree
     tree = made or None
-    memo[id(x)] = AGAIN if once and tree is not None else tree
+    memo[id(x)] = (AGAIN if once and tree is not None else tree), x
     return tree
 
 

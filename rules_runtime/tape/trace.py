@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from ..config import HasReverseMode, RuleConfig
+from ..errors import TangentError
 from ..kernels.fill import Fill, Scaled
 from ..kernels.others import is_other, like
 from ..registry import rrule
@@ -232,7 +233,11 @@ def seed(dy: Any, value: Any) -> Any:
             dy = like(np.asarray(dy, value.dtype), value)
         elif getattr(primal(value), "dtype", F8).char in "fF":  # and so is the whole way back
             dy = np.asarray(dy, primal(value).dtype)[()]
-    kind = np.result_type(primal(dy)).kind
+    if type(dy) is Tracer:
+        return dy
+    kind = getattr(getattr(dy, "dtype", None), "kind", "O")
+    if kind not in "biufc":
+        raise TangentError(f"{dy!r} cannot be the tangent of a number or an array")
     return dy if kind in "fc" else dy * 1.0
 
 

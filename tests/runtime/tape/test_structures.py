@@ -301,6 +301,9 @@ def test_wrong_results_and_cotangents_say_what_is_wrong() -> None:
         gradient(lambda x: x * 1j, 1.0)
     with pytest.raises(TypeError, match="str"):
         gradient(lambda x: "text", 1.0)
+    for dy in ("text", object(), {"a": 1.0}):
+        with pytest.raises(TangentError, match="cannot be the tangent of a number"):
+            pullback(lambda x: x * 2.0, 1.0)[1](dy)
     with pytest.raises(ValueError, match=r"shape \(3,\) for a result of shape \(2,\)"):
         pullback(lambda x: x * 2.0, np.ones(2))[1](np.ones(3))
 

@@ -12,6 +12,7 @@ A tangent of a number or an array is a number or an array. The rest is:
 from __future__ import annotations
 
 import collections
+import sys
 import threading
 import types
 import typing
@@ -61,16 +62,18 @@ class NotImplementedTangent(AbstractTangent):
     """A derivative that is not zero, but that this rule does not give.
 
     It goes through sums and products and raises `NotImplementedTangentError` where a number is needed from it,
-    so a rule may be written for the arguments that matter.
+    so a rule may be written for the arguments that matter. The error names the line where it was made.
 
     >>> NotImplementedTangent("the order of a Bessel function") + 1.0
     NotImplementedTangent('the order of a Bessel function')
     """
 
-    __slots__ = ("why",)
+    __slots__ = ("source", "why")
 
     def __init__(self, why: str = "") -> None:
         self.why = why
+        caller = sys._getframe(1)
+        self.source = f"{caller.f_code.co_filename}:{caller.f_lineno}"
 
     def __repr__(self) -> str:
         return f"NotImplementedTangent({self.why!r})"
@@ -95,10 +98,9 @@ class NotImplementedTangent(AbstractTangent):
         return self
 
     def _use(self, *args: Any, **kwargs: Any) -> NoReturn:
+        what = f"this derivative is not implemented: {self.why}" if self.why else ""
         raise NotImplementedTangentError(
-            f"this derivative is not implemented: {self.why}"
-            if self.why
-            else "a derivative is not implemented"
+            f"{what or 'a derivative is not implemented'} ({self.source})"
         )
 
     __sub__ = __rsub__ = __float__ = __complex__ = __array__ = __bool__ = __getitem__ = _use

@@ -11,7 +11,7 @@ from .accumulate import add
 from .errors import TangentError
 from .matching import parts_of_tangent
 from .tangents import AbstractZero
-from .tape.structures import is_leaf, parts, rebuild, spread, tree_of
+from .tape.structures import is_leaf, numbered, parts, rebuild, spread
 from .thunks import unthunk
 
 
@@ -29,9 +29,8 @@ def moved(x: Any, tangent: Any) -> Any:
     if parts(x) is None:
         return NotImplemented
     _check_parts(x, tangent)
-    numbers = itertools.count()
     steps: dict[int, Any] = {}
-    for number, step, _ in spread(tree_of(x, lambda leaf: next(numbers)), tangent, x):
+    for number, step, _ in spread(numbered(x), tangent, x):
         steps[number] = add(steps.get(number), step)
     numbers = itertools.count()
     return rebuild(x, lambda leaf: _moved_number(leaf, steps.get(next(numbers))))

@@ -28,11 +28,13 @@ from ..thunks import InplaceableThunk, unthunk
 from .broadcasting import binary, unary
 from .broadcasting import fitted as fit_to
 from .structures import (
+    Tree,
     check_array,
     inner_tape,
     is_leaf,
     leaves,
     leaves_of,
+    numbered,
     rebuild,
     spread,
     tangent_at,
@@ -352,7 +354,7 @@ def _record_parts(tape: Tape, entry: Any, y: Any) -> Any:
     """`record_structure` of a tuple or list of arrays and numbers."""
     place = record(tape, entry)
     traced = [is_leaf(part) for part in y]
-    count, build = sum(traced), functools.partial(as_tuple, y)
+    count, build = sum(traced), functools.partial(as_tuple, y, None)
     parts: list[Any] = []
     number = 0
     for leaf, is_traced in zip(y, traced):
@@ -526,7 +528,7 @@ def fitted(dx: Any, fit: tuple[tuple[int, ...], bool]) -> Any:
     return fit_to(dx, *fit)
 
 
-def as_tuple(y: Any, items: list[Any]) -> Any:
+def as_tuple(y: Any, tree: Tree, items: list[Any]) -> Any:
     """The cotangent that a static form is given for a tuple of results."""
     given = iter(items)
     return tuple((NoTangent() if not is_leaf(part) else _zero_for_none(next(given))) for part in y)
@@ -536,22 +538,23 @@ def _zero_for_none(g: Any) -> Any:
     return ZeroTangent() if g is None else g
 
 
-def as_tangent(y: Any, items: list[Any]) -> Any:
+def as_tangent(y: Any, tree: Tree, items: list[Any]) -> Any:
     """The cotangent that a rule is given for a structured result: a `Tangent`, or a zero."""
-    given = iter(items)
-    tree = tree_of(y, lambda leaf: True, once=True)
-    return tangent_of(y, tree, lambda *_: _zero_for_none(next(given)), whole=True)
+    return tangent_of(y, tree, lambda _, number: _zero_for_none(items[number]), whole=True)
 
 
-def record_structure(tape: Tape, entry: Any, y: Any, build: Callable[[Any, list[Any]], Any]) -> Any:
+def record_structure(
+    tape: Tape, entry: Any, y: Any, build: Callable[[Any, Tree, list[Any]], Any]
+) -> Any:
     """Record a call with a structured result: an entry for the call, and one for each leaf of the result.
 
     A leaf that is itself traced on this tape (a rule that calls a closure) gets its cotangent from both.
     """
     place = record(tape, entry)
-    found = leaves_of(tree_of(y, lambda leaf: (leaf,), once=True))
-    plain = untraced(y, tape) if any(type(x) is Tracer and x.tape is tape for (x,) in found) else y
-    made = functools.partial(build, plain)
+    found: list[Any] = []
+    tree = numbered(y, found, once=True)
+    plain = untraced(y, tape) if any(type(x) is Tracer and x.tape is tape for x in found) else y
+    made = functools.partial(build, plain, tree)
     count = len(found)
     numbers = iter(range(count))
 

@@ -216,10 +216,11 @@ def _rebuild_mapping(
     """A mapping that is no dict holds its items in attributes; these are copied, for setting an item may do anything."""
     if type(x) is types.MappingProxyType:
         return types.MappingProxyType({k: rebuild(value, leaf, memo) for k, value in found.items()})
-    seen: dict[int, Any] = {}
+    seen: dict[int, list[Any]] = {}  # one number may be at several places
 
     def noted(value: Any) -> Any:
-        seen[id(value)] = made = leaf(value)
+        made = leaf(value)
+        seen.setdefault(id(value), []).append(made)
         return made
 
     new = object.__new__(type(x))
@@ -227,7 +228,7 @@ def _rebuild_mapping(
     for name, value in attributes_of(x).items():
         object.__setattr__(new, name, rebuild(value, noted, memo))
     for key, value in found.items():
-        if is_leaf(value) and new[key] is not seen.get(id(value)):
+        if is_leaf(value) and not any(new[key] is made for made in seen.get(id(value), ())):
             raise TypeError(
                 f"a {type(x).__name__} makes its items when they are asked for, so that they cannot be traced: give dict(x)"
             )
@@ -423,6 +424,17 @@ def _spread(
         _spread(part, given.get(key), found[key], strict, out)
 
 
+def numbered(x: Any, seen: list[Any] | None = None, *, once: bool = False) -> Tree:
+    """The tree that has for each leaf its number in the order in which `rebuild` meets them; `seen` gets the leaves."""
+    found = [] if seen is None else seen
+
+    def number(leaf: Any) -> float:
+        found.append(leaf)
+        return float(len(found) - 1)
+
+    return tree_of(rebuild(x, number), int, once=once)
+
+
 def tangent_of(x: Any, tree: Tree, leaf: Callable[[Any, Any], Any], *, whole: bool = False) -> Any:
     """The tangent of `x` from those of its leaves, which `leaf(value, what the tree has)` gives.
 
@@ -462,6 +474,7 @@ __all__ = [
     "is_leaf",
     "leaves",
     "leaves_of",
+    "numbered",
     "parts",
     "primal",
     "rebuild",

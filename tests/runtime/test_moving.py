@@ -47,6 +47,8 @@ STRUCTURES = [
     {"a": 1.0, 3: (2.0, None)},
     collections.OrderedDict(a=1.0),
     collections.deque([1.0, 2.0]),
+    collections.UserDict(a=1.0, b=(1.0,)),
+    collections.ChainMap({"a": 1.0}, {"b": 2.0, "a": 5.0}),
     Pair(1.0, np.array(2.0)),
     Layer(np.ones(2), 3.0),
     {"layers": [Layer(np.ones(2, np.float32)), Layer(np.float32(1.0))]},

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import collections
 import contextlib
 import functools
 import sys
@@ -188,6 +189,22 @@ def test_an_object_that_occurs_twice_in_what_a_rule_takes_and_gives() -> None:
         return p[0] * q[0]
 
     assert gradient(both, 3.0) == (24.0,)
+
+
+def test_mappings_whose_items_are_not_in_the_order_of_their_parts() -> None:
+    one = 1.0
+    twice = collections.UserDict(a=one, b=one)
+    (g,) = gradient(lambda u: 2.0 * u["a"] + 3.0 * u["b"], twice)
+    assert (g["a"], g["b"]) == (2.0, 3.0)
+
+    def chained(x: Any) -> Any:
+        return collections.ChainMap({"a": 2.0 * x}, {"b": 3.0 * x, "a": 7.0 * x})
+
+    @rrule.register(chained)
+    def rrule_chained(_: Any, x: Any) -> Any:
+        return chained(x), lambda d: (NoTangent(), 2.0 * d["a"] + 3.0 * d["b"])
+
+    assert gradient(lambda x: 10.0 * chained(x)["a"] + 100.0 * chained(x)["b"], 1.0) == (320.0,)
 
 
 def test_named_tuples_and_instances_as_cotangents() -> None:

@@ -32,7 +32,7 @@ Examples:
 Exit codes:
   0    done, or nothing to do; rules that are left do not change it
   1    --check or --diff found something to change; --strict: rules were left,
-       or --verify could not try one; --verify: a rule differs from its old self
+       or not tried; --verify: a rule differs from its old self
   2    a mistake on the command line or in a settings file, or a file that could not be
        read, converted or written; the other files are done
   130  Ctrl-C; every file is either old or new

@@ -65,6 +65,7 @@ class FileUnchanged:
     left: tuple[RuleLeft, ...] = ()
     notes: tuple[Note, ...] = ()
     reason: str = "no legacy rules"  # one line, shown under --verbose
+    before: bytes = b""  # where there is something left to show
 
 
 @dataclass(frozen=True)

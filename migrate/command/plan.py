@@ -6,11 +6,11 @@ the job carries the file's bytes, the worker needs no access to the file.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from migrate.command.modules import Memory, NearbyModules
 from migrate.command.selection import selected
-from migrate.model import FileFailed, Options, Outcome
+from migrate.model import FileFailed, FileUnchanged, Options, Outcome
 
 
 @dataclass(frozen=True)
@@ -56,4 +56,6 @@ def _convert(job: Job, memory: Memory) -> Outcome:
         outcome = convert_notebook(job.source, job.path, job.options, modules, convert_source)
     else:
         outcome = convert_source(job.source, job.path, job.options, modules)
+    if isinstance(outcome, FileUnchanged) and outcome.left:
+        outcome = replace(outcome, before=job.source)
     return selected(outcome, job.options.select, job.options.ignore, job.source)

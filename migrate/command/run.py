@@ -11,9 +11,11 @@ does not need is imported where it is used.
 from __future__ import annotations
 
 from contextlib import contextmanager
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, TextIO
 
 from migrate.command.errors import Stop
+from migrate.command.progress import Progress
 from migrate.command.terminal import Stream, safe
 from migrate.reports import Report, new_report
 from migrate.reports.tally import Tally, counted
@@ -25,7 +27,8 @@ if TYPE_CHECKING:
     from migrate.command.git import Worktrees
     from migrate.command.hints import Hints
     from migrate.command.request import Request
-    from migrate.model import FileConverted, Options, Outcome
+    from migrate.command.state import OwnChanges
+    from migrate.model import FileConverted, FileFailed, Options, Outcome
 
 OK, FOUND, FAILED, INTERRUPTED = 0, 1, 2, 130
 
@@ -69,6 +72,7 @@ class Run:
         self.untried = 0  # rules that --verify could not try, and cases that failed
         self.decided: list[tuple[FileConverted, frozenset[str]]] = []  # by a review
         self.hints: Hints | None = None
+        self.progress = Progress(err)
         self.options_of: Callable[[str], Options]  # those that a file was planned with
 
     def __call__(self) -> int:
@@ -98,7 +102,7 @@ class Run:
             return FAILED
         if self.tally.changed and (self.request.diff or self.request.check):
             return FOUND
-        if self.differs or (self.request.strict and (self.tally.left or self.untried)):
+        if self.differs or (self.request.strict and (self.tally.unseen or self.untried)):
             return FOUND
         return OK
 
@@ -179,11 +183,12 @@ class Run:
 
         search = Search(self.request, self._skip, self.tell)
         self.hints = search.hints
+        self.progress.doing(lambda _: f"searching, {search.looked_at} files")
         candidates = list(search.candidates())
+        self.progress.doing(None)
         self.tally.looked_at = search.looked_at
         if candidates:
             from migrate.command.pool import plan_all, plan_over
-            from migrate.command.progress import watched
 
             self.options_of = search.options_of(candidates)
             sizes = {candidate.path: candidate.size for candidate in candidates}
@@ -192,10 +197,10 @@ class Run:
                 from migrate.command.executors import executor_for
 
                 with executor_for(self.request.executor) as executor:
-                    yield from watched(plan_over(executor, jobs), sizes, self.err)
+                    yield from self.progress.over(plan_over(executor, jobs), sizes)
                 return
             outcomes = plan_all(jobs, sum(sizes.values()), len(candidates), self.request.jobs)
-            yield from watched(outcomes, sizes, self.err)
+            yield from self.progress.over(outcomes, sizes)
 
     def _carried_out(self) -> Iterator[Outcome]:
         """What a plan says, of the files that are named, or of all."""
@@ -227,9 +232,9 @@ class Run:
         verdicts = []
         for outcome in outcomes:
             if isinstance(outcome, FileConverted):
-                if self.err.is_terminal:
-                    self.err.status(f"verifying {safe(outcome.path)}")
+                self.progress.doing(partial("verifying {}, {}".format, safe(outcome.path)))
                 found = checked(outcome, self.request.cases, self.request.time_limit)
+                self.progress.doing(None)
                 if isinstance(found, FileFailed):
                     yield found
                     continue
@@ -242,7 +247,7 @@ class Run:
                     reason = "a converted rule gave something else"
                     outcome = FileUnchanged(outcome.path, tuple(left), outcome.notes, reason)
             yield outcome
-        self.err.status("")
+        self.progress.doing(None)
         print_table(
             verdicts, self.err if self.request.diff or self.request.format != "text" else self.out
         )
@@ -255,12 +260,48 @@ class Run:
             return self.options_of(path)  # known once the planning, which is lazy, has begun
 
         request = self.request
+        if request.writes and not request.allow_dirty:
+            outcomes = self._committed(outcomes)
         session = Session(
             self.out, Answers(), options_of, fresh=request.fresh, edits=request.plan is None
         )
         yield from session.reviewed(outcomes)
         self.tally.declined = session.declined
         self.decided = session.decided
+
+    def _committed(self, outcomes: Iterator[Outcome]) -> Iterator[Outcome]:
+        """The same outcomes, all planned; what could not be written is said before the first question."""
+        from migrate.model import FileConverted
+
+        for outcome in list(outcomes):
+            fault = self._refused(outcome) if isinstance(outcome, FileConverted) else None
+            if fault is not None:
+                self.tell(fault)
+            else:
+                yield outcome
+
+    def _refused(self, outcome: FileConverted) -> FileFailed | None:
+        """Why git's word forbids to rewrite the file: changes that are not committed and not our own."""
+        from migrate.command import faults, git
+
+        match self.worktrees.state_of(outcome.path):
+            case git.Dirty() if not self.own_changes.made(outcome.path, outcome.before):
+                return faults.uncommitted(outcome.path)
+            case git.Unknown(complaint):
+                return faults.unknown_to_git(outcome.path, complaint)
+        return None
+
+    @cached_property
+    def worktrees(self) -> Worktrees:
+        from migrate.command.git import Worktrees
+
+        return Worktrees()
+
+    @cached_property
+    def own_changes(self) -> OwnChanges:
+        from migrate.command.state import OwnChanges
+
+        return OwnChanges()
 
     def _look(self, outcomes: Iterator[Outcome]) -> None:
         """Tell what would change, and keep it in a plan or on a page if that is asked for."""
@@ -305,7 +346,6 @@ class Run:
         first = next(outcomes, None)
         if first is None:
             return
-        from migrate.command.git import Worktrees
         from migrate.command.spool import Spool
         from migrate.model import FileConverted
 
@@ -313,23 +353,20 @@ class Run:
             spool.put(first)
             for outcome in outcomes:
                 spool.put(outcome)
-            worktrees = Worktrees()
             for outcome in spool:
-                if isinstance(outcome, FileConverted):
-                    outcome = self._written(outcome, worktrees)
-                self.tell(outcome)
+                self.tell(self._written(outcome) if isinstance(outcome, FileConverted) else outcome)
 
-    def _written(self, outcome: FileConverted, worktrees: Worktrees) -> Outcome:
-        from migrate.command import faults, git
+    def _written(self, outcome: FileConverted) -> Outcome:
         from migrate.command.lines import after_rewriting
         from migrate.command.writing import write
         from migrate.model import FileFailed
 
-        if not self.request.allow_dirty:
-            match worktrees.state_of(outcome.path):
-                case git.Dirty():
-                    return faults.uncommitted(outcome.path)
-                case git.Unknown(complaint):
-                    return faults.unknown_to_git(outcome.path, complaint)
+        if not self.request.allow_dirty and (fault := self._refused(outcome)):
+            return fault
         written = write(outcome.path, outcome.before, outcome.after)
-        return written if isinstance(written, FileFailed) else after_rewriting(outcome)
+        if isinstance(written, FileFailed):
+            return written
+        part = self.request.interactive or self.request.only or self.request.apply
+        if part and not self.request.allow_dirty:
+            self.own_changes.add(outcome.path, outcome.after)
+        return after_rewriting(outcome)

@@ -14,7 +14,7 @@ from hashlib import sha256
 from typing import Any
 
 from migrate import __version__
-from migrate.command import faults
+from migrate.command import faults, files
 from migrate.command.errors import Stop
 from migrate.command.plan import Job
 from migrate.model import (
@@ -65,11 +65,12 @@ def planned(
     return PlannedFile(outcome.path, digest_of(outcome.before), options, rules)
 
 
-def dumped(files: list[PlannedFile]) -> str:
+def dumped(planned_files: list[PlannedFile]) -> str:
     document = {
         "version": VERSION,
+        "folder": os.getcwd(),
         "tool": {"name": "rrule-migrate", "version": __version__},
-        "files": [_file_to_json(file) for file in files],
+        "files": [_file_to_json(file) for file in planned_files],
     }
     return json.dumps(document, indent=2) + "\n"
 
@@ -82,7 +83,8 @@ def loaded(path: str) -> list[PlannedFile]:
             raise Stop(
                 f"{path}: is a plan of version {document['version']}; make it again with --plan"
             )
-        return [_file_from_json(entry) for entry in document["files"]]
+        folder = str(document.get("folder", ""))
+        return [_at_hand(_file_from_json(entry), folder) for entry in document["files"]]
     except OSError as error:
         raise Stop(
             f"--apply {path}: cannot be read: {error.strerror}; name a file that --plan has written"
@@ -93,13 +95,28 @@ def loaded(path: str) -> list[PlannedFile]:
         ) from None
 
 
+def _at_hand(file: PlannedFile, folder: str) -> PlannedFile:
+    """The file as it is reached from here: by the path that was planned, or from that plan's folder.
+
+    The one that still holds what was planned is meant; a copy of the tree elsewhere may be.
+    """
+    there = os.path.relpath(os.path.join(folder, file.path))
+    if os.path.isabs(file.path) or there == os.path.relpath(file.path):
+        return file
+    for path in (file.path, there):
+        source = files.read(path)
+        if isinstance(source, bytes) and digest_of(source) == file.digest:
+            return replace(file, path=path)
+    return replace(file, path=file.path if os.path.lexists(file.path) else there)
+
+
 def choose(
-    files: list[PlannedFile], paths: tuple[str, ...], only: tuple[str, ...]
+    planned_files: list[PlannedFile], paths: tuple[str, ...], only: tuple[str, ...]
 ) -> Iterator[PlannedFile]:
     """The files at or under the paths, with the rules whose ids are given; without paths all files, without
     ids all rules that are to be applied."""
     wanted = [os.path.realpath(path) for path in paths]
-    for file in files:
+    for file in planned_files:
         real = os.path.realpath(file.path)
         if wanted and not any(
             real == place or real.startswith(place.rstrip("/") + "/") for place in wanted

@@ -64,6 +64,7 @@ class Stream:
         self.is_terminal = file.isatty() and os.environ.get("TERM", "") != "dumb"
         self.beside: Stream | None = None  # the stream on the same terminal that may show a status
         self._status = ""
+        self.busy = False  # writing, so that a signal's handler must not
 
     @staticmethod
     def open(file: TextIO, choice: str = "auto") -> Stream:
@@ -119,6 +120,7 @@ class Stream:
     def _write(self, write: Callable[[], object]) -> None:
         if self.closed:
             return
+        self.busy = True
         try:
             write()
         except OSError as error:
@@ -128,6 +130,8 @@ class Stream:
             nowhere = os.open(os.devnull, os.O_WRONLY)
             os.dup2(nowhere, self.file.fileno())
             os.close(nowhere)
+        finally:
+            self.busy = False
 
 
 def standard(choice: str = "auto") -> tuple[Stream, Stream]:

@@ -10,60 +10,71 @@ from migrate.model import RuleConverted
 
 @dataclass(frozen=True)
 class Passage:
-    """A section of the guide "Converting ZygoteRules.@adjoint to rrules", in a sentence, and what shows it."""
+    """What a change is, in a sentence, more of it, where the guide says so, and what shows it.
 
-    section: str
+    The guide is "Converting ZygoteRules.@adjoint to rrules"; `section` is its heading.
+    """
+
+    sentence: str
     text: str
+    section: str
     sign: re.Pattern[str]  # more often in the new text than in the old one
 
 
-def _passage(section: str, sign: str, text: str) -> Passage:
-    return Passage(section, text, re.compile(sign))
+def _passage(sign: str, sentence: str, text: str, section: str) -> Passage:
+    return Passage(sentence, text, section, re.compile(sign))
 
 
 PASSAGES = (
     _passage(
-        "Write as a rrule(::typeof(f), ...)",
         r"\brrule\.register\b|\bfrom_legacy_rule\b",
-        "No magic: the rule is registered for the function by name, and its first parameter is the function itself.",
+        "The rule is registered for its function by name.",
+        "Its first parameter is the function itself.",
+        "Write as a rrule(::typeof(f), ...)",
     ),
     _passage(
-        "Include the derivative with respect to the function object itself",
         r"return \(?NoTangent\(\)|: \(?NoTangent\(\)|\(NoTangent\(\),\)",
-        "adjoint put the function's own tangent in front of the others. Now the pullback returns it: NoTangent() for "
-        "a plain function.",
+        "The pullback returns the tangent of the function itself first.",
+        "It is NoTangent() for a plain function; adjoint used to put it in front of the others.",
+        "Include the derivative with respect to the function object itself",
     ),
     _passage(
-        "nothing becomes an AbstractZero",
         r"\bZeroTangent\(\)|\bNoTangent\(\)|\bAbstractZero\b",
-        "None stood for every zero. ZeroTangent() says that there is no relation to an argument, NoTangent() that the "
-        "argument cannot be perturbed; a test for None becomes a test for AbstractZero.",
+        "A zero says of which kind it is.",
+        "None stood for every zero. ZeroTangent() says that there is no relation to an argument, "
+        "NoTangent() that the argument cannot be perturbed; a test for None becomes a test for "
+        "AbstractZero.",
+        "nothing becomes an AbstractZero",
     ),
     _passage(
-        "Tuples and NamedTuples become Tangent{T}s",
         r"\bTangent\[",
-        "The tangent of a structure names what it is the tangent of. Fields that are not given are zero.",
+        "The tangent of a structure names what it is the tangent of.",
+        "Fields that are not given are zero.",
+        "Tuples and NamedTuples become Tangent{T}s",
     ),
     _passage(
-        "Calling back into AD (ZygoteRules.pullback)",
         r"\brrule_via_ad\b|\bRuleConfig\[",
-        "The rule asks for an AD with RuleConfig and calls back into whichever it is. The tangent of the function that "
-        "is called comes first in what the pullback gives.",
+        "The rule asks for an AD with RuleConfig, and calls back into whichever it is.",
+        "The tangent of the function that is called comes first in what the pullback gives.",
+        "Calling back into AD (ZygoteRules.pullback)",
     ),
     _passage(
-        "Tangent Type changes",
         r"\bfrom_legacy\b|\bto_legacy\b|\bentries_from_legacy\b",
-        "What the text does not decide is turned from one language into the other when the rule runs.",
-    ),
-    _passage(
+        "A tangent whose kind the text does not show is converted when the rule runs.",
+        "from_legacy and to_legacy turn it from one language into the other.",
         "Tangent Type changes",
-        r"\badd\(",
-        "Target tangents form a vector space: add takes zeros of every kind.",
     ),
     _passage(
-        "@nograd becomes @non_differentiable",
+        r"\badd\(",
+        "Tangents are added by add, which takes zeros of every kind.",
+        "Tangents of the new language form a vector space.",
+        "Tangent Type changes",
+    ),
+    _passage(
         r"\bnon_differentiable\b",
-        "The same statement under its new name.",
+        "nograd is called non_differentiable now.",
+        "It says the same.",
+        "@nograd becomes @non_differentiable",
     ),
 )
 

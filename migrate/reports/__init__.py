@@ -40,6 +40,7 @@ def new_report(request: Request, stream: Stream, err: Stream) -> Report:
             request.verbose,
             request.statistics,
             _next_step(request),
+            lists=request.check,
         )
     from migrate.reports.machine import machine_report
 

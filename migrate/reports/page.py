@@ -167,13 +167,12 @@ def _notes(notes: tuple[Note, ...]) -> str:
 
 def _why(rule: RuleConverted) -> str:
     items = "".join(
-        f"<dt>{escape(passage.section)}</dt><dd>{escape(passage.text)}</dd>"
+        f"<dt>{escape(passage.sentence)}</dt><dd>{escape(passage.text)} "
+        f"<small>In the migration guide: {escape(passage.section)}</small></dd>"
         for passage in why(rule)
     )
     return (
-        f"<details><summary>Why: what the guide says</summary><dl>{items}</dl></details>"
-        if items
-        else ""
+        f"<details><summary>Why it changes so</summary><dl>{items}</dl></details>" if items else ""
     )
 
 

@@ -59,9 +59,8 @@ class SarifReport:
             self._note(name, note, name, note.message)
         for left in outcome.left:
             text = f"{left.name}: left as it is: {left.reason}"
-            self._result(
-                left.code, "warning", text, _location(name, left.line, left.end_line), left.id
-            )
+            level = "note" if left.code == "RM205" else "warning"  # somebody has looked at it
+            self._result(left.code, level, text, _location(name, left.line, left.end_line), left.id)
 
     def skip(self, skipped: Skipped) -> None:
         pass

@@ -17,6 +17,7 @@ class Tally:
         self.changed = 0
         self.converted = 0
         self.left = 0
+        self.unseen = 0  # of those, the ones that no comment says to skip
         self.failed = 0
         self.declined = 0  # rules that a review left as they are
         self.codes: Counter[str] = Counter()
@@ -34,6 +35,7 @@ class Tally:
             for rule in outcome.converted:
                 self.codes.update(note.code for note in rule.notes)
         self.left += len(outcome.left)
+        self.unseen += sum(rule.code != "RM205" for rule in outcome.left)
         self.codes.update(rule.code for rule in outcome.left)
         self.codes.update(note.code for note in outcome.notes)
 

@@ -32,6 +32,7 @@ class TextReport:
         verbose: bool = False,
         statistics: bool = False,
         next_step: str = "",  # where there is something to convert
+        lists: bool = False,  # each rule, also where not verbose
     ) -> None:
         self.stream = stream
         self.errors = errors
@@ -40,8 +41,9 @@ class TextReport:
         self.verbose = verbose
         self.statistics = statistics
         self.next_step = next_step
+        self.lists = lists
         self.left: set[str] = set()  # the codes of rules that were left
-        self.explained: set[str] = set()  # sections of the guide that were told in full
+        self.explained: set[str] = set()  # reasons that were told in full
 
     def add(self, outcome: Outcome) -> None:
         from migrate.model import FileConverted, FileFailed
@@ -60,15 +62,16 @@ class TextReport:
 
     def rule(self, path: str, rule: RuleConverted) -> None:
         """What there is to say of one converted rule."""
+        if self.verbose or self.lists:
+            done = "to convert" if self.verb.startswith("would") else "converted"
+            self._line(f"{safe(path)}:{rule.line}: {done}: {safe(rule.title)}")
         if self.verbose:
             from migrate.command.why import why
 
-            done = "to convert" if self.verb.startswith("would") else "converted"
-            self._line(f"{safe(path)}:{rule.line}: {done}: {safe(rule.title)}")
             for passage in why(rule):
-                known = passage.section in self.explained
-                self.explained.add(passage.section)
-                self._line(f"    why: {passage.section}{'' if known else ': ' + passage.text}")
+                more = "" if passage.sentence in self.explained else f" {passage.text}"
+                self.explained.add(passage.sentence)
+                self._line(f"    why: {passage.sentence}{more}")
         for note in rule.notes:
             self._note(path, rule.name, note)
 

@@ -7,6 +7,7 @@ import os
 from dataclasses import dataclass
 from hashlib import sha256
 
+from migrate.command.state import state_file
 from migrate.model import RuleConverted
 
 
@@ -35,7 +36,7 @@ class Answers:
     """The answers so far; each is on the disk as soon as it is given."""
 
     def __init__(self, file: str | None = None) -> None:
-        self._file = file or default_file()
+        self._file = file or state_file("answers.jsonl")
         self._given: dict[str, Answer] = {}
         self.trouble = ""  # why answers cannot be kept
         try:
@@ -83,10 +84,3 @@ class Answers:
             return
         for key, answer in rest.items():
             self.give(key, answer)
-
-
-def default_file() -> str:
-    state = os.environ.get("XDG_STATE_HOME") or os.path.join(
-        os.path.expanduser("~"), ".local", "state"
-    )
-    return os.path.join(state, "rrule-migrate", "answers.jsonl")

@@ -13,6 +13,7 @@ from dataclasses import replace
 from typing import TextIO
 
 from migrate.command import faults
+from migrate.command.excerpt import Excerpts
 from migrate.command.plan import Job, plan_file
 from migrate.command.terminal import Stream, safe, wrapped
 from migrate.command.why import why
@@ -23,12 +24,14 @@ from migrate.review.editor import BadEdit, edited_in_editor, with_text
 from migrate.review.side import shown
 
 KEYS = "y,n,a,d,q,e,?"
+BACK = "b"  # where there is an earlier rule
 HELP = """\
 y - convert this rule
 n - leave this rule as it is
 a - convert this rule and all later ones in this file
 d - leave this rule and all later ones in this file
 q - ask no more: write what was accepted, leave the rest
+b - go back to the rule before this one
 e - edit the new rule in $EDITOR, then look at it again
 ? - print this help
 """
@@ -56,7 +59,9 @@ class Session:
         self.stopped = False
         self.declined = 0
         self.decided: list[tuple[FileConverted, frozenset[str]]] = []  # and the ids accepted
+        self._keys = KEYS
         self._warned = False
+        self._shown: Excerpts | None = None  # of the file that is asked about
 
     def reviewed(self, outcomes: Iterable[Outcome]) -> Iterator[Outcome]:
         planned = list(outcomes)
@@ -73,9 +78,7 @@ class Session:
             self.out.line(
                 f"Taking up an earlier review: {counted(known, 'answer')} kept (--fresh asks again)."
             )
-        for number, (outcome, rule) in enumerate(rules, 1):
-            if not self.stopped and key_of(outcome.path, rule) not in self.answers:
-                self._ask(outcome, rule, f"{number}/{len(rules)}")
+        self._ask_all(rules)
         if self.stopped and any(key not in self.answers for key in keys):
             self.out.line("Run the same command again to go on with the rest.")
         for one in planned:
@@ -83,35 +86,57 @@ class Session:
         if not self.stopped:
             self.answers.forget(keys)
 
-    def _ask(self, outcome: FileConverted, rule: RuleConverted, position: str) -> None:
+    def _ask_all(self, rules: list[tuple[FileConverted, RuleConverted]]) -> None:
+        """In order; a rule that was answered is asked again only if the user goes back to it."""
+        at = 0
+        again = False
+        while at < len(rules) and not self.stopped:
+            outcome, rule = rules[at]
+            if again or key_of(outcome.path, rule) not in self.answers:
+                again = self._ask(outcome, rule, f"{at + 1}/{len(rules)}", is_first=at == 0)
+                at += -1 if again else 1
+            else:
+                at += 1
+
+    def _ask(
+        self, outcome: FileConverted, rule: RuleConverted, position: str, *, is_first: bool
+    ) -> bool:
+        """Whether to go back."""
+        key = key_of(outcome.path, rule)
         text = rule.after
-        self._show(outcome.path, rule, text, position)
+        if key in self.answers and isinstance(given := self.answers[key], Accepted):
+            text = given.text or rule.after
+        self._show(outcome, rule, text, position)
         while True:
+            self._keys = KEYS if is_first else f"{KEYS[:-1]}{BACK},?"
             answer = self._prompt()
             edited = None if text == rule.after else text
             if answer == "q":
                 self.stopped = True
-                return
+                return False
+            if answer == BACK and not is_first:
+                return True
             if answer in ("y", "n"):
-                return self._give(
-                    outcome, (rule,), Accepted(edited) if answer == "y" else Rejected()
-                )
+                self.answers.give(key, Accepted(edited) if answer == "y" else Rejected())
+                self._warn()
+                return False
             if answer in ("a", "d"):
-                if answer == "a" and edited is not None:
-                    self._give(outcome, (rule,), Accepted(edited))
-                later = outcome.converted[outcome.converted.index(rule) :]
-                return self._give(outcome, later, Accepted() if answer == "a" else Rejected())
+                self.answers.give(key, Accepted(edited) if answer == "a" else Rejected())
+                later = outcome.converted[outcome.converted.index(rule) + 1 :]
+                self._give(outcome, later, Accepted() if answer == "a" else Rejected())
+                return False
             if answer == "e" and not self.edits:
                 self.out.line("A plan holds rules as they are shown: answer y or n to this one.")
             elif answer == "e":
                 try:
-                    changed = edited_in_editor(text)
+                    indentation = self._excerpts(outcome).indentation(rule)
+                    changed = edited_in_editor(indentation + text).removeprefix(indentation)
                     with_text(outcome, rule, changed)
                 except BadEdit as problem:
                     self.out.line(self.out.paint(str(problem), "red"))
                 else:
                     text = changed
-                    self._show(outcome.path, rule, text, position)
+                    self._show(outcome, rule, text, position)
             else:
                 columns = shutil.get_terminal_size().columns
                 for text_line in HELP.splitlines():
@@ -120,7 +145,7 @@ class Session:
 
     def _prompt(self) -> str:
         """One letter; the end of the input is a q."""
-        self.out.text(self.out.paint(f"Convert this rule [{KEYS}]? ", "bold"))
+        self.out.text(self.out.paint(f"Convert this rule [{self._keys}]? ", "bold"))
         self.out.flush()
         line = self.source.readline()
         if not line:
@@ -135,21 +160,32 @@ class Session:
             key = key_of(outcome.path, rule)
             if key not in self.answers:
                 self.answers.give(key, answer)
+        self._warn()
+
+    def _warn(self) -> None:
         if self.answers.trouble and not self._warned:
             self._warned = True
             text = f"Your answers hold for this run only: {safe(self.answers.trouble)}"
             self.out.line(self.out.paint(text, "yellow"))
 
-    def _show(self, path: str, rule: RuleConverted, text: str, position: str) -> None:
+    def _excerpts(self, outcome: FileConverted) -> Excerpts:
+        if self._shown is None or self._shown.outcome is not outcome:
+            self._shown = Excerpts(outcome)
+        return self._shown
+
+    def _show(self, outcome: FileConverted, rule: RuleConverted, text: str, position: str) -> None:
         columns = shutil.get_terminal_size().columns
-        place = f"{safe(path)}:{rule.line}: {safe(rule.title)} ({position})"
+        excerpts = self._excerpts(outcome)
+        title = " ".join(filter(None, (rule.title, excerpts.around(rule))))
+        place = f"{safe(outcome.path)}:{rule.line}: {safe(title)} ({position})"
         self.out.line()
         for line in wrapped(place, columns):
             self.out.line(self.out.paint(line, "bold"))
-        for line in shown(rule.before, text, columns, self.out):
+        before, after = excerpts.before(rule), excerpts.after(rule, text)
+        for line in shown(before, after, columns, self.out):
             self.out.line(line)
         for passage in why(rule):
-            for line in wrapped(f"why: {passage.section}", columns):
+            for line in wrapped(f"why: {passage.sentence}", columns):
                 self.out.line(self.out.paint(line, "dim"))
         for note in rule.notes:
             first, *rest = wrapped(f"{note.code} line {note.line}: {safe(note.message)}", columns)

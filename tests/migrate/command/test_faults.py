@@ -310,8 +310,10 @@ def is_running(process: int) -> bool:
     [
         pytest.param(1.0, "50/400 files", id="too early to tell"),
         pytest.param(10.0, "50/400 files, 5/s, 1:10 left", id="rate and time left"),
+        pytest.param(125.0, "50/400 files, 2.5 s each, 14:35 left", id="less than one a second"),
     ],
 )
 def test_progress(seconds: float, expected: str) -> None:
     assert line(50, 400, 1 / 8, seconds) == expected
     assert len(line(9999, 10000, 0.5, 3600)) < 40
+    assert line(0, 2, 0.0, 75) == "0/2 files, 1:15"

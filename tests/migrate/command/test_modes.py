@@ -263,3 +263,19 @@ def test_marks_are_left_once(folder: Path, command: Command) -> None:
         assert marked.count(b"# TODO(rrule-migrate RM") == 1
         assert command("--mark", name).code == 0
         assert (folder / name).read_bytes() == marked
+
+
+def test_check_names_each_rule_by_file_and_line(folder: Path, command: Command) -> None:
+    (folder / "rules.py").write_bytes(MIXED)
+    text = command("--check", "rules.py").text
+    assert "rules.py:8: to convert: the rule for double\n" in text
+    assert "why:" not in text
+    assert "to convert: " not in command("--check", "-q", "rules.py").text
+
+
+def test_strict_does_not_mind_what_somebody_skipped(folder: Path, command: Command) -> None:
+    (folder / "a.py").write_bytes(RULE.replace(b"@adjoint", b"@adjoint  # rrule-migrate: skip"))
+    done = command("--check", "--strict", "a.py")
+    assert done.code == 0
+    assert "1 rule left" in done.text
+    assert "warning" not in command("--check", "--format", "github", "a.py").text

@@ -228,3 +228,31 @@ def test_calls_are_chosen_one_by_one(folder: Path, command: Command) -> None:
         for rule in rules:
             assert (rule["before"] in text) is (rule is not chosen)
         assert chosen["after"] in text
+
+
+def test_a_plan_is_carried_out_from_another_folder(
+    folder: Path, command: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also where another file has that path, and in a copy of the tree."""
+    import shutil
+
+    (folder / "pkg").mkdir()
+    (folder / "pkg/a.py").write_bytes(RULE)
+    assert command("--plan", "plan.json", "pkg").code == 0
+    other = folder.parent / "other"
+    (other / "pkg").mkdir(parents=True)
+    (other / "pkg/a.py").write_bytes(RULE + b"# another\n")
+    monkeypatch.chdir(other)
+    done = command("--apply", folder / "plan.json", "--diff")
+    assert done.code == 1, done.err
+    assert command("--apply", folder / "plan.json", "../project/pkg").code == 0
+    assert b"rrule" in (folder / "pkg/a.py").read_bytes()
+    assert b"rrule" not in (other / "pkg/a.py").read_bytes()
+    (other / "pkg/a.py").write_bytes(RULE)
+    shutil.copy(folder / "plan.json", "plan.json")
+    assert command("--apply", "plan.json").code == 0
+    assert b"rrule" in (other / "pkg/a.py").read_bytes()
+    monkeypatch.chdir(folder.parent)
+    done = command("--apply", "other/plan.json")
+    assert done.code == 2
+    assert "error: project/pkg/a.py: it changed after it was planned" in done.err

@@ -5,6 +5,8 @@ from __future__ import annotations
 import io
 import json
 import subprocess
+import textwrap
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -187,6 +189,85 @@ def test_a_plan_of_what_was_accepted(folder: Path, command: Command) -> None:
     assert command("--apply", "plan.json", "--diff").code == 1
     assert command("--apply", "plan.json").code == 0
     assert converted(folder) == "b"
+
+
+@pytest.mark.parametrize(
+    ("answers", "expected"),
+    [
+        pytest.param("y\nb\nn\ny\ny\ny\n", "bcd", id="one back"),
+        pytest.param("n\nn\nb\nb\ny\ny\ny\n", "acd", id="two back; what is answered stands"),
+        pytest.param("b\nn\nn\nn\nn\n", "", id="nothing before the first"),
+        pytest.param("d\nb\ny\nn\n", "c", id="into a file that was left at once"),
+        pytest.param("a\nn\nq\n", "abc", id="all of a file, then no"),
+    ],
+)
+def test_one_can_go_back(folder: Path, command: Command, answers: str, expected: str) -> None:
+    done = command("-i", ".", input=answers.encode())
+    assert done.code == 0
+    assert converted(folder) == expected
+    first, second = done.text.split("(2/4)")[0], done.text.split("(2/4)")[-1]
+    assert "[y,n,a,d,q,e,?]?" in first
+    assert "b" not in expected or "[y,n,a,d,q,e,b,?]?" in second
+
+
+def test_an_edited_rule_is_shown_as_it_was_edited_when_one_goes_back(
+    folder: Path, command: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    editor(folder, monkeypatch, 'sed -i "s/def rrule_a/def my_rule/" "$1"')
+    done = command("-i", "one.py", input=b"e\ny\nb\ny\nn\nn\n")
+    assert done.text.count("+ def my_rule") == 2
+    assert b"@rrule.register(a)\ndef my_rule" in (folder / "one.py").read_bytes()
+
+
+def test_the_same_command_goes_on_in_a_file_that_it_has_written(
+    folder: Path, command: Command, git: Callable[..., str]
+) -> None:
+    git("add", "-A")
+    git("commit", "-qm", "rules")
+    done = command("-i", ".", input=b"y\nq\n")
+    assert "Run the same command again to go on with the rest." in done.text
+    assert converted(folder) == "a"
+    done = command("-i", ".", input=b"y\ny\nn\n")
+    assert done.code == 0, done.err
+    assert converted(folder) == "abc"
+    (folder / "one.py").write_bytes(rules("a", "b", "c") + b"# mine\n")
+    done = command("-i", ".", input=b"y\n")
+    assert done.code == 2
+    assert "error: one.py: it has uncommitted changes" in done.err
+
+
+def test_uncommitted_changes_are_said_before_the_first_question(
+    folder: Path, command: Command, git: Callable[..., str]
+) -> None:
+    git("add", "-A")
+    git("commit", "-qm", "rules")
+    (folder / "one.py").write_bytes(rules("a", "b", "c") + b"# mine\n")
+    done = command("-i", ".", input=b"y\n")
+    assert done.code == 2
+    assert "(1/1)" in done.text  # of the other file
+    assert "RM915" in done.err
+    assert converted(folder) == "d"
+    assert "(1/3)" in command("-i", "--allow-dirty", "--fresh", ".", input=b"q\n").text
+    assert "(1/3)" in command("-i", "--plan", "p.json", "one.py", input=b"q\n").text
+
+
+def test_a_method_is_shown_where_it_stands(
+    folder: Path, command: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    body = RULE[RULE.index(b"@adjoint") :].decode()
+    body = textwrap.indent(body, "        ")
+    text = f"from zygote_rules import adjoint\n\n\nclass A:\n    class B:\n{body}"
+    (folder / "one.py").write_text(text)
+    editor(folder, monkeypatch, 'sed -i "s/dy/dz/g" "$1"; cp "$1" seen')
+    done = command("-i", "one.py", input=b"e\ny\n")
+    assert "one.py:6: the rule for double in class A.B (1/1)" in done.text
+    assert "\n-         @adjoint\n-         def double(x):\n" in done.text
+    assert "\n+         @rrule.register(double)\n+         def rrule_double" in done.text
+    assert (folder / "seen").read_text().startswith("        @rrule.register(double)\n        def ")
+    assert (
+        "        def rrule_double(_, x):\n            def back(dz):"
+        in (folder / "one.py").read_text()
+    )
 
 
 def test_what_is_left_is_told_whatever_was_accepted(folder: Path, command: Command) -> None:

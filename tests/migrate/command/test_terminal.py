@@ -128,3 +128,12 @@ def test_progress_is_shown_and_taken_away(terminal: Terminal, folder: Path) -> N
     assert "the end" in screen
     assert "/s, " not in screen
     assert re.fullmatch(r"\d+/601 files, \d+/s, \d+:\d\d left", seen.rstrip())
+
+
+@pytest.mark.parametrize("terminal", [40], indirect=True)
+def test_progress_within_one_file(terminal: Terminal, folder: Path) -> None:
+    rules = [TWO.replace(b"double", b"f%d" % n).replace(b"triple", b"g%d" % n) for n in range(500)]
+    (folder / "rules.py").write_bytes(b"".join(rules))
+    terminal.type(f"clear; {shlex.join(PROGRAM)} -q --check -j1 .; echo the end", "Enter")
+    terminal.wait_for("converting rules.py, 0:0")
+    assert "converting" not in terminal.wait_for("the end")

@@ -41,7 +41,7 @@ elementwise(np.conjugate, lambda g, y, x: np.conj(g), needs="")
 elementwise(np.positive, lambda g, y, x: g, needs="")
 elementwise(np.real, lambda g, y, x: np.real(g) + (0j if np.iscomplexobj(x) else 0.0), needs="")
 elementwise(np.imag, lambda g, y, x: 1j * np.real(g), needs="")
-elementwise(np.real_if_close, lambda g, y, x: g, needs="")
+elementwise(np.real_if_close, lambda g, y, x, tol=100: g, needs="")
 elementwise(
     np.angle,
     lambda g, y, x, deg=False: (

@@ -40,7 +40,7 @@ derivative(
     lambda g, y, x, index, v: unbroadcast(g[index], np.shape(v)),
     needs="1",
 )
-derivative(astype, lambda g, y, x, dtype: astype(g, _space(x.dtype, g)), None, needs="")
+derivative(astype, lambda g, y, x, dtype: astype(g, _space(np.result_type(x), g)), None, needs="")
 
 
 def _space(dtype: Any, g: Any) -> Any:

@@ -10,16 +10,24 @@ from typing import Any
 
 import numpy as np
 
-from rules_runtime.forms import derivative
-from rules_runtime.rules.linalg_spectral import adjoint, diagonal_matrix, from_triangle, svdvals_vjp
+from rules_runtime.forms import derivative, primal
+from rules_runtime.kernels.others import is_other
+from rules_runtime.rules.linalg_spectral import (
+    adjoint,
+    diagonal_matrix,
+    from_triangle,
+    svd_vjp,
+    svdvals_vjp,
+    whole_matrix,
+)
 from rules_runtime.tangents import AbstractZero
 
 # -- QR ------------------------------------------------------------------------------------------------------------
 
 
 def qr_vjp(g: Any, y: Any, a: Any, mode: str = "reduced") -> Any:
-    if mode == "raw":
-        raise NotImplementedError("np.linalg.qr(mode='raw') has no derivative; use mode='reduced'")
+    if mode not in ("reduced", "complete", "r"):
+        raise NotImplementedError(f"np.linalg.qr(mode={mode!r}) has no rule; use mode='reduced'")
     if mode == "r":
         q, r = np.linalg.qr(a)
         return _qr_adjoint(0.0 * q, g, q, r)
@@ -58,8 +66,28 @@ derivative(np.linalg.qr, qr_vjp)
 def pinv_vjp(
     g: Any, y: Any, a: Any, rcond: Any = None, hermitian: bool = False, *, rtol: Any = None
 ) -> Any:
-    found = _pinv_adjoint(g, y, a)
+    if hermitian:
+        a = whole_matrix(a, lower=True)
+    found = _cut_adjoint(g, y, a, rcond if rtol is None else rtol)
     return from_triangle(found, lower=True) if hermitian else found
+
+
+def _cut_adjoint(g: Any, p: Any, a: Any, cutoff: Any) -> Any:
+    """Where the pseudo-inverse leaves singular values out that are not zero, it is one of another matrix."""
+    if cutoff is None or is_other(primal(a)):
+        return _pinv_adjoint(g, p, a)
+    s = np.linalg.svd(primal(a), compute_uv=False)
+    largest = np.max(s, axis=-1, keepdims=True, initial=0.0)
+    kept = s > np.asarray(cutoff)[..., None] * largest
+    zero = np.finfo(s.dtype).eps * max(a.shape[-2:]) * largest
+    if not np.any(~kept & (s > zero)):
+        return _pinv_adjoint(g, p, a)
+    y = np.linalg.svd(a, full_matrices=False)
+    u, s, v = y[0], y[1], adjoint(y[2])
+    inverses = np.where(kept, 1 / np.where(kept, s, 1.0), 0.0)
+    gd = np.real(np.diagonal(adjoint(v) @ g @ u, axis1=-2, axis2=-1))
+    gu, gv = adjoint(g) @ v * inverses[..., None, :], g @ u * inverses[..., None, :]
+    return svd_vjp((gu, -gd * inverses**2, adjoint(gv)), y, a, full_matrices=False)
 
 
 def _pinv_adjoint(g: Any, p: Any, a: Any) -> Any:
@@ -97,7 +125,7 @@ def lstsq_vjp_a(g: Any, y: Any, a: Any, b: Any, rcond: Any = None) -> Any:
     p, x, columns, gx, gr = _lstsq_parts(g, y, a, b, rcond)
     found: Any = 0.0 * a
     if gx is not None:
-        found = found + _pinv_adjoint(gx @ adjoint(columns), p, a)
+        found = found + _cut_adjoint(gx @ adjoint(columns), p, a, _cutoff(a, rcond))
     if gr is not None:
         found = found - 2 * ((columns - a @ x) * np.real(gr)) @ adjoint(x)
     if not isinstance(g[3], AbstractZero):

@@ -67,7 +67,7 @@ def eigh_vjp(g: Any, y: Any, a: Any, UPLO: str = "L") -> Any:
     return from_triangle(found, lower)
 
 
-def _whole(a: Any, lower: bool) -> Any:
+def whole_matrix(a: Any, lower: bool) -> Any:
     """The Hermitian matrix of which one triangle is read."""
     half = np.tril(a) if lower else np.triu(a)
     return half + adjoint(np.tril(a, -1) if lower else np.triu(a, 1))
@@ -78,7 +78,7 @@ def _hermitian_adjoint(a: Any, lower: bool, w: Any, v: Any, gw: Any, gv: Any, fu
     tied = _tied(w)
     block = None
     if tied is not None and is_traced(a):
-        block = adjoint(primal(v)) @ _whole(a, lower) @ primal(v) * tied
+        block = adjoint(primal(v)) @ whole_matrix(a, lower) @ primal(v) * tied
     if not isinstance(gw, AbstractZero):
         inner = diagonal_matrix(np.real(gw))
         if block is not None and is_traced(gw):

@@ -170,7 +170,16 @@ def _fit(x: Any, deg: int, w: Any) -> tuple[Any, Any]:
     return powers, np.linalg.pinv(powers)
 
 
-def _polyfit_options(full: bool, cov: Any) -> None:
+def _polyfit_options(x: Any, deg: int, rcond: Any, full: bool, w: Any, cov: Any) -> None:
+    if rcond is not None:
+        powers = np.vander(primal(x), deg + 1) * (
+            1.0 if w is None else np.asarray(primal(w))[:, None]
+        )
+        sizes = np.linalg.svd(powers / np.linalg.norm(powers, axis=0), compute_uv=False)
+        if sizes[-1] <= rcond * sizes[0]:
+            raise NotImplementedError(
+                "np.polyfit has no rule for an rcond that leaves out singular values"
+            )
     if full or cov:
         raise NotImplementedError(
             "np.polyfit has a rule for the coefficients alone: without full and cov"
@@ -181,7 +190,7 @@ def polyfit_vjp_y(
     g: Any, c: Any, x: Any, y: Any, deg: int, rcond: Any = None, full: bool = False, w: Any = None,
     cov: Any = False,
 ) -> Any:  # fmt: skip
-    _polyfit_options(full, cov)
+    _polyfit_options(x, deg, rcond, full, w, cov)
     weights = None if w is None else np.asarray(primal(w))
     found = adjoint(_fit(x, deg, weights)[1]) @ np.reshape(g, (deg + 1, -1))
     if weights is not None:
@@ -194,7 +203,7 @@ def polyfit_vjp_x(
     cov: Any = False,
 ) -> Any:  # fmt: skip
     """With A = pinv(V) and what the fit misses r: dc = A (-dV c) + (V'V)^-1 dV' r."""
-    _polyfit_options(full, cov)
+    _polyfit_options(x, deg, rcond, full, w, cov)
     weights = None if w is None else np.asarray(primal(w))
     powers, inverse = _fit(x, deg, weights)
     c, values = np.reshape(c, (deg + 1, -1)), np.reshape(y, (np.shape(y)[0], -1))

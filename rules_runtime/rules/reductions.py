@@ -100,7 +100,8 @@ def var_vjp(g: Any, y: Any, x: Any, axis: Any = None, dtype: Any = None, out: An
     else:
         count = _count(np.shape(x), axes)
     if mean is None:
-        mean = np.mean(x, axis=axes, keepdims=True, where=where)
+        masked = {} if where is True else {"where": where}  # dask's mean knows no `where`
+        mean = np.mean(x, axis=axes, keepdims=True, **masked)
     centred = x - mean if where is True else (x - mean) * where
     return _keep(g, np.shape(x), axis) * centred * (2.0 / (count - ddof))
 

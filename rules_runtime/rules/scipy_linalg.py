@@ -14,7 +14,7 @@ import scipy.linalg
 
 from rules_runtime.rules import linalg_norms, linalg_spectral
 from rules_runtime.rules.linalg_least_squares import qr_vjp
-from rules_runtime.rules.linalg_spectral import adjoint
+from rules_runtime.rules.linalg_spectral import adjoint, from_triangle
 from rules_runtime.rules.python_functions import python_function
 from rules_runtime.rules.solves import cholesky_of_triangle_vjp, det_vjp, inv_vjp
 from rules_runtime.tangents import AbstractZero, NoTangent, Tangent, ZeroTangent
@@ -138,7 +138,27 @@ def solve_vjp_b(
 
 
 python_function(sl.solve, solve_vjp_a, solve_vjp_b)
-python_function(sl.inv, lambda g, y, a, *options, **also: inv_vjp(g, y, a))
+
+
+def scipy_inv_vjp(
+    g: Any, y: Any, a: Any, overwrite_a: Any = False, check_finite: Any = True, *,
+    assume_a: Any = None, lower: bool = False,
+) -> Any:  # fmt: skip
+    """What is assumed of the matrix says which part of it is read."""
+    found = inv_vjp(g, y, a)
+    if assume_a in (None, "gen", "general"):
+        return found
+    if assume_a in ("pos", "positive definite", "her", "hermitian") or (
+        assume_a in ("sym", "symmetric") and not np.iscomplexobj(a)
+    ):
+        return from_triangle(found, lower)
+    keep = {"upper triangular": np.triu, "lower triangular": np.tril}.get(assume_a)
+    if keep is None:
+        raise NotImplementedError(f"scipy.linalg.inv(assume_a={assume_a!r}) has no rule")
+    return keep(found)
+
+
+python_function(sl.inv, scipy_inv_vjp)
 python_function(sl.det, lambda g, y, a, *options, **also: det_vjp(g, y, a))
 
 

@@ -146,6 +146,40 @@ class Registry:
         table = self._tables.get(target_of(target).key)
         return () if table is None else tuple(table.rules)
 
+    def has(self, f: Any) -> bool:
+        """Whether there is a rule for calls of `f`, of the library's or one's own; whether it applies depends on the call.
+
+        >>> import numpy as np
+        >>> rrule.has(np.sin), rrule.has(print)
+        (True, False)
+        """
+        self._load_all()
+        table = self._tables.get(call_of(f, (), self._tables).key)
+        if table is not None and not all(rule.opt_out for rule in table.rules):
+            return True
+        return self._uses_library and _form_of(f) is not None
+
+    def rules(self) -> list[tuple[Any, Rule | Form]]:
+        """All rules with their targets: those that are registered, opt-outs included, and the static forms of the library.
+
+        >>> import numpy as np
+        >>> np.sin in [target for target, _ in rrule.rules()]
+        True
+        """
+        self._load_all()
+        with self._lock:
+            found: list[tuple[Any, Rule | Form]] = [
+                (table.keep, rule) for table in self._tables.values() for rule in table.rules
+            ]
+        return found + (list(FORMS.items()) if self._uses_library else [])
+
+    def _load_all(self) -> None:
+        """Load the library, also areas that wait for a module of scipy which is there by now."""
+        if self._library_is_due:
+            self._load_library()
+        if self._waiting is not None:
+            self._waiting()
+
     def _find(self, config: Any, call: Call, kwargs: dict[str, Any]) -> Rule | None:
         table = self._tables.get(call.key)
         if table is None:

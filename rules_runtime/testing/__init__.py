@@ -1,9 +1,11 @@
 """Tools for testing rules: `test_rrule` checks a rule by finite differences."""
 
+from .cotangents import rand_tangent
 from .failures import Problem, RuleTestFailure
-from .tester import test_rrule
+from .tester import Along, test_rrule, test_scalar
 
-# The name begins with "test_", but it is a tool and not a test.
+# The names begin with "test_", but they are tools and not tests.
 test_rrule.__test__ = False  # type: ignore[attr-defined]
+test_scalar.__test__ = False  # type: ignore[attr-defined]
 
-__all__ = ["Problem", "RuleTestFailure", "test_rrule"]
+__all__ = ["Along", "Problem", "RuleTestFailure", "rand_tangent", "test_rrule", "test_scalar"]

@@ -104,7 +104,7 @@ def _spot(
     if given.ndim == 0:
         return []
     if worst.index is None:
-        place = "along a random direction"
+        place = "along one direction"
     else:
         place = f"at index {worst.index}"
     return [(place, f"{found:.8g} instead of {expected:.8g}")]
@@ -112,6 +112,8 @@ def _spot(
 
 def _expected_text(given: NDArray[Any], moved: Sequence[Moved], expected: NDArray[Any]) -> str:
     """The whole expected tangent where every number of the leaf was moved."""
+    if len(moved) == 1 and moved[0].index is None:
+        return f"{shown(expected[0])} along the chosen direction"
     units = [(m, value) for m, value in zip(moved, expected) if m.index is not None]
     is_complex = any(np.iscomplexobj(m.direction) for m, _ in units)
     if len({m.index for m, _ in units}) < given.size:

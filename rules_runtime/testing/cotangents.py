@@ -18,6 +18,15 @@ SEED = 20_250_101
 MOST_ZERO_PARTS = 16
 
 
+def rand_tangent(x: Any, rng: np.random.Generator | None = None) -> Any:
+    """A random tangent of `x`: a number, an array, a `Tangent`, or `NoTangent()`. Without `rng` always the same.
+
+    >>> rand_tangent((2.0, "a"), np.random.default_rng(0))
+    Tangent[tuple](1.354, NoTangent())
+    """
+    return random_tangent(x, np.random.default_rng(SEED) if rng is None else rng)
+
+
 def random_number(like: Any, rng: np.random.Generator) -> Any:
     """Numbers of the shape and precision of `like`, away from 0 and 1, with few digits."""
     shape = np.shape(like)
@@ -39,11 +48,7 @@ def _away_from_zero(shape: tuple[int, ...], rng: np.random.Generator) -> Any:
 def random_tangent(
     value: Any, rng: np.random.Generator, above: frozenset[int] = frozenset()
 ) -> Any:
-    """A random tangent that fits `value`: a number, an array, a `Tangent`, or `NoTangent()`.
-
-    >>> random_tangent((2.0, "a"), np.random.default_rng(0))
-    Tangent[tuple](1.354, NoTangent())
-    """
+    """A random tangent that fits `value`; `above` are the structures around it."""
     if is_number(value):
         return random_number(value, rng)
     if id(value) in above or not is_differentiable(value):

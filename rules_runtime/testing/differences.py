@@ -69,16 +69,25 @@ def _as_real(leaf: Any) -> Vector:
 
 
 def moved_leaf(
-    f: Callable[[Any], Any], leaf: Any, weights: Real, at_zero: Vector, epsilon: float
+    f: Callable[[Any], Any],
+    leaf: Any,
+    weights: Real,
+    at_zero: Vector,
+    epsilon: float,
+    chosen: Any = None,
 ) -> list[Moved]:
-    """Derivatives of ``weights @ flat(f(leaf))`` along the directions of `leaf`.
+    """Derivatives of ``weights @ flat(f(leaf))`` along the directions of `leaf`, or the `chosen` one.
 
     `weights` has shape ``(cotangents, numbers in the result)``, `at_zero` is ``flat(f(leaf))`` and
     `epsilon` the rounding unit that f computes with. Raises `NoDerivative`.
     """
     return [
         _moved(f, leaf, direction, index, weights, at_zero, epsilon)
-        for direction, index in _directions(leaf)
+        for direction, index in (
+            _directions(leaf)
+            if chosen is None
+            else [(np.broadcast_to(np.asarray(chosen), np.shape(leaf)), None)]
+        )
     ]
 
 

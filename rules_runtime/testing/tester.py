@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import inspect
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -16,15 +17,27 @@ from rules_runtime.thunks import Thunk, unthunk
 from .accumulating import accumulation_problems
 from .calls import complaint, run_rule
 from .comparing import Tolerance, compare_leaf, tolerance_for, unchanged, value_problem
-from .cotangents import SEED, as_cotangent, random_cotangent, with_a_zero_part
+from .cotangents import SEED, as_cotangent, cotangent_along, random_cotangent, with_a_zero_part
 from .differences import Moved, NoDerivative, flat, flat_cotangent, moved_leaf
 from .failures import Problem, RuleTestFailure, call_text, callable_name, shown
-from .parts import Path, is_differentiable, leaves, mapped, replaced, spoken
+from .parts import Path, is_differentiable, is_number, leaves, mapped, replaced, spoken
 from .reading import Reading, read_tangent
 
 __tracebackhide__ = True  # pytest shows the line of the test, not how the tester came to fail
 
 _NOT_GIVEN: Any = object()
+
+
+@dataclass(frozen=True)
+class Along:
+    """An argument of `test_rrule` together with the direction in which it is moved: `x ⊢ dx` in Julia.
+
+    >>> Along(2.0, 1.0).tangent
+    1.0
+    """
+
+    value: Any
+    tangent: Any
 
 
 def test_rrule(
@@ -46,7 +59,9 @@ def test_rrule(
 
     Args:
         config_f_args: optionally a `RuleConfig` (default `TapeConfig()`), the callable, its positional
-            arguments. The function must be smooth at this point.
+            arguments. The function must be smooth at this point. An argument that may be moved in some
+            directions only (a symmetric matrix, say) is given as `Along(x, dx)`: the function is
+            differentiated along `dx` alone, and not at all where that is a zero.
         output_tangent: the cotangent to try; random ones where it is not given. Structured
             cotangents are `Tangent`s; plain tuples, lists and dicts are taken too.
         fkwargs: keyword arguments of the call.
@@ -61,9 +76,31 @@ def test_rrule(
 
     >>> test_rrule(np.multiply, 2.0, np.array([1.0, 3.0]))
     """
-    config, f, args = _split(config_f_args)
-    check = _RuleCheck(config, f, args, dict(fkwargs or {}), strict)
+    config, f, given = _split(config_f_args)
+    args = tuple([x.value if isinstance(x, Along) else x for x in given])
+    chosen = {k: x.tangent for k, x in enumerate(given, 1) if isinstance(x, Along)}
+    check = _RuleCheck(config, f, args, dict(fkwargs or {}), strict, chosen)
     check.run(output_tangent, rtol, atol)
+
+
+def test_scalar(f: Callable[..., Any], x: Any, **options: Any) -> None:
+    """Check the rule of a function of one number, which gives one, by finite differences.
+
+    It is tried with Python's and numpy's numbers and with a 0-d array; of a complex result both the real and the imaginary
+    part are. `options` are those of `test_rrule`.
+
+    Raises:
+        RuleTestFailure: as `test_rrule` does.
+
+    >>> test_scalar(np.sin, 0.3)
+    """
+    kind = complex if np.iscomplexobj(x) else float
+    y = f(kind(x))
+    if np.shape(y) or not is_number(y):
+        raise TypeError(f"test_scalar(f, x) needs a function that gives a number, not {y!r}")
+    for one in (kind(x), np.dtype(kind).type(x), np.array(x, kind)):
+        for dy in (1.0, 1j) if np.iscomplexobj(y) else (1.0,):
+            test_rrule(f, one, output_tangent=dy, **options)
 
 
 def _split(config_f_args: Sequence[Any]) -> tuple[RuleConfig[Any], Any, tuple[Any, ...]]:
@@ -88,7 +125,9 @@ class _RuleCheck:
         args: tuple[Any, ...],
         fkwargs: dict[str, Any],
         strict: bool,
+        chosen: dict[int, Any],
     ) -> None:
+        self.chosen = chosen  # the direction of an argument, by its number
         self.config, self.f, self.args, self.fkwargs, self.strict = config, f, args, fkwargs, strict
         self.callee = _callee_primal(f)
         self.primals = (self.callee, *args)
@@ -234,12 +273,19 @@ class _RuleCheck:
             for path, leaf in leaves(primal):
                 if not any(path in of_one[position].numbers for of_one in readings):
                     continue
+                chosen = (
+                    unthunk(cotangent_along(self.chosen[position], path))
+                    if position in self.chosen
+                    else None
+                )
+                if isinstance(chosen, AbstractZero):
+                    continue
 
                 def f(moved: Any, position: int = position, path: Path = path) -> Any:
                     return self.evaluate(_with(point, position, path, moved))
 
                 try:
-                    found = moved_leaf(f, leaf, weights, at_zero, max(epsilon, 2.3e-16))
+                    found = moved_leaf(f, leaf, weights, at_zero, max(epsilon, 2.3e-16), chosen)
                 except NoDerivative:
                     what = "finite differences found no value near this point"
                     self.add(Problem(place + spoken(path), what))

@@ -10,10 +10,11 @@ from typing import Any
 import numpy as np
 import pytest
 
+from rules_runtime import hook
 from rules_runtime import rrule as default_rrule
 from rules_runtime.config import HasForwardMode, HasReverseMode, RuleConfig
 from rules_runtime.errors import RuleError, RulesError
-from rules_runtime.registry import Registry, signature_from
+from rules_runtime.registry import OptOuts, Registry, signature_from
 from rules_runtime.tangents import NoTangent, Tangent, ZeroTangent
 from rules_runtime.thunks import Thunk, unthunk
 
@@ -525,3 +526,45 @@ def test_opting_out_of_a_rule_of_the_library() -> None:
         assert default_rrule(np.cbrt, 8.0) is not None
     finally:
         default_rrule.remove_rule(rule)
+
+
+def test_which_functions_have_rules() -> None:
+    class Model:
+        def __call__(self, x: Any) -> Any:
+            return x
+
+        def method(self, x: Any) -> Any:
+            return x
+
+    def f(x: Any) -> Any:
+        return x
+
+    registry = Registry()
+    assert registry.rules() == []
+    callables = [f, Model, Model(), Model().method, Model.method, abs, np.sin]
+    assert not any(map(registry.has, callables))
+    rule = lambda _, *args: (args[0], lambda dy: (NoTangent(), dy))
+    for target in (f, Model, Model.__call__, Model.method, abs):
+        registry.register(target)(rule)
+    assert list(map(registry.has, callables)) == [True] * 6 + [False]
+    assert [target for target, _ in registry.rules()] == [
+        f,
+        Model,
+        Model.__call__,
+        Model.method,
+        abs,
+    ]
+    opted_out = Registry()
+    OptOuts(opted_out).register(f)(lambda _, x: None)
+    assert not opted_out.has(f)
+    assert len(opted_out.rules()) == 1
+
+
+def test_the_rules_of_the_library_are_counted() -> None:
+    assert default_rrule.has(np.exp)
+    assert not default_rrule.has(print)
+    assert not default_rrule.has([])
+    targets = [target for target, _ in default_rrule.rules()]
+    assert any(target is np.exp for target in targets)
+    assert any(target is hook for target in targets)
+    assert len(targets) > 300

@@ -19,7 +19,16 @@ from weakref import ref
 import numpy as np
 
 _levels = itertools.count(1)
-OPEN: dict[int, Tape] = {}
+
+
+class _Open(dict[int, "Tape"]):
+    """The traces that are open, by level. There is one such table in a process."""
+
+    def __reduce__(self) -> str:
+        return "OPEN"
+
+
+OPEN = _Open()
 _OBJECTS = 4096  # elements beyond which np.asarray of a traced array is an error
 
 
@@ -58,8 +67,11 @@ def record(tape: Tape, entry: Any) -> int:
 
 
 def place_of(entry: Any, tape: Tape, start: int) -> int:
-    """The place of an entry that was appended when the tape had `start` entries, while other threads appended theirs."""
-    return next(i for i in range(start, len(tape)) if tape[i] is entry)
+    """The place of an entry that was appended when the tape had `start` entries, while other threads appended theirs.
+
+    A tape that is closed keeps no entry; then any place does.
+    """
+    return next((i for i in range(start, len(tape)) if tape[i] is entry), start)
 
 
 class _ClosedTape(Tape):

@@ -147,9 +147,9 @@ class _File:
         for rule in self.found.rules:
             start, end = self._span(rule)
             if start <= at < end and self.verdicts[rule].code in ("", "RM103"):
-                self._change(Undecided(problem.reason, rule), [rule])
+                self._change(Undecided(str(problem), rule), [rule])
                 return
-        raise GateFailure(problem.reason)
+        raise GateFailure(str(problem))
 
     def _first_verdict(self, rule: Rule) -> Verdict:
         """What can be said of a rule before its body is read."""
@@ -375,11 +375,16 @@ class _File:
         printed = Printed((), {})
         replacements: list[Replacement] = []
         if attempt.edits:
-            imports = ImportRewriter(self.view, attempt.names, consumed, self._kept_names(attempt))
-            gone = imports.drop_aliases(attempt.edits)
-            watched = [n for rule in attempt.done for n in (rule.node, *self._registered(rule))]
+            imports = ImportRewriter(
+                self.view, attempt.names, attempt.edits, consumed, self._kept_names(attempt)
+            )
+            imports.rewrite(
+                dict.fromkeys(wanted_at),
+                lambda: print_changes(attempt.edits, self.source, self.scopes),
+            )
+            nodes = [n for rule in attempt.done for n in (rule.node, *self._registered(rule))]
+            watched = [n for n in nodes if isinstance(n, ast.expr)]
             printed = print_changes(attempt.edits, self.source, self.scopes, (*watched, *others))
-            replacements += imports.rewrite(dict.fromkeys(wanted_at), gone, printed.replacements)
             replacements += printed.replacements
         if self.options.mark:
             replacements = [*self._marks(left), *replacements]

@@ -325,7 +325,7 @@ def ending_with(text: str) -> Change:
 # ---- statements --------------------------------------------------------------------------
 
 
-def statement(text: str) -> Change:
+def restated(text: str) -> Change:
     """Another statement."""
     return lambda node: _small(text).with_changes(semicolon=node.semicolon)
 
@@ -338,6 +338,45 @@ def several(texts: Sequence[str]) -> Change:
         new = [_small(text).with_changes(semicolon=between) for text in texts]
         new[-1] = new[-1].with_changes(semicolon=node.semicolon)
         return cst.FlattenSentinel(new)
+
+    return change
+
+
+def followed_by(text: str) -> Change:
+    """A statement with another one after it, on its line."""
+
+    def change(node: Any) -> Any:
+        between = cst.Semicolon(whitespace_after=_SPACE)
+        last = _small(text).with_changes(semicolon=node.semicolon)
+        return cst.FlattenSentinel([node.with_changes(semicolon=between), last])
+
+    return change
+
+
+def without_statement(node: Any) -> Any:
+    """No statement."""
+    return cst.RemoveFromParent()
+
+
+def without_last_semicolon(line: Any) -> Any:
+    """A line of which statements went: nothing comes after the last one that is left."""
+    if not line.body:
+        return line
+    last = line.body[-1].with_changes(semicolon=cst.MaybeSentinel.DEFAULT)
+    return line.with_changes(body=[*line.body[:-1], last])
+
+
+def without_names(gone: frozenset[int]) -> Change:
+    """An import without some of its names; the comments beside them stay."""
+
+    def change(node: Any) -> Any:
+        opening = getattr(node, "lpar", None)
+        space = opening.whitespace_after if opening is not None else _NOTHING
+        names, space = _dropped(list(node.names), set(gone), space)
+        if opening is None:
+            names = [*names[:-1], names[-1].with_changes(comma=cst.MaybeSentinel.DEFAULT)]
+            return node.with_changes(names=names)
+        return node.with_changes(names=names, lpar=opening.with_changes(whitespace_after=space))
 
     return change
 
@@ -619,6 +658,11 @@ def _without_named(items: list[Any], drop: frozenset[str], opening: Any) -> tupl
         )
         if alone or (isinstance(items[number], cst.ParamSlash) and place == 0):
             gone.add(number)
+    return _dropped(items, gone, opening)
+
+
+def _dropped(items: list[Any], gone: set[int], opening: Any) -> tuple[list[Any], Any]:
+    """Items without some, and what stands before the first; the comments beside those that go stay."""
     result: list[Any] = []
     for number, item in enumerate(items):
         if number not in gone:

@@ -22,11 +22,24 @@ def arranged(replacements: Iterable[Replacement]) -> list[Replacement]:
     return found
 
 
+def replaced_in(text: str, replacements: Sequence[Replacement], start: int, end: int) -> str:
+    """The text between two offsets with arranged replacements made."""
+    pieces = []
+    at = start
+    for item in replacements:
+        pieces += [text[at : item.start], item.text]
+        at = item.end
+    return "".join([*pieces, text[at:end]])
+
+
 class Moves:
-    """Where the offsets of a text are after replacements, which are arranged."""
+    """Where the offsets of a text are after replacements, which are arranged.
+
+    An offset inside of what is replaced becomes the start or the end of the new text.
+    """
 
     def __init__(self, replacements: Sequence[Replacement]) -> None:
-        self._replacements = replacements
+        self._numbers = {id(r): number for number, r in enumerate(replacements)}
         self._starts = [r.start for r in replacements]
         self._ends = [r.end for r in replacements]
         grown = (len(r.text) - (r.end - r.start) for r in replacements)
@@ -34,12 +47,18 @@ class Moves:
 
     def start(self, offset: int) -> int:
         """An offset at which something starts: what is put there is a part of it."""
-        return offset + self._grown[bisect_left(self._starts, offset)]
+        before = bisect_left(self._starts, offset)
+        if before and offset < self._ends[before - 1]:
+            return self._starts[before - 1] + self._grown[before - 1]
+        return offset + self._grown[before]
 
     def end(self, offset: int) -> int:
         """An offset at which something ends: what is put there is a part of it."""
-        return offset + self._grown[bisect_right(self._ends, offset)]
+        before = bisect_right(self._ends, offset)
+        if before < len(self._starts) and self._starts[before] < offset:
+            return self._ends[before] + self._grown[before + 1]
+        return offset + self._grown[before]
 
     def of(self, replacement: Replacement) -> int:
         """Where the text of a replacement starts."""
-        return replacement.start + self._grown[self._replacements.index(replacement)]
+        return replacement.start + self._grown[self._numbers[id(replacement)]]

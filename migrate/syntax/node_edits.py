@@ -15,11 +15,12 @@ from migrate.syntax.edits import Overlap
 
 @dataclass(frozen=True)
 class Added:
-    """A statement that comes on a line of its own after a node's last line."""
+    """Lines that come after a node's last line, or before its first."""
 
     node: ast.stmt
     text: str
     blank: int = 0  # lines between
+    before: bool = False
 
 
 @dataclass
@@ -65,6 +66,10 @@ class NodeEdits:
     def add_after(self, node: ast.stmt, text: str, blank: int = 0) -> None:
         """Add a statement on a line of its own."""
         self.added.append(Added(node, text, blank))
+
+    def add_before(self, node: ast.stmt, text: str) -> None:
+        """Add lines above a statement that begins a line."""
+        self.added.append(Added(node, text, before=True))
 
     def end_with(self, function: ast.FunctionDef, text: str) -> None:
         """Add a last statement to a function."""

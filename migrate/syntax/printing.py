@@ -9,8 +9,9 @@ from __future__ import annotations
 import ast
 import re
 import sys
+from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any
 
@@ -18,6 +19,7 @@ import libcst as cst
 from libcst._nodes.internal import CodegenState
 
 from migrate.syntax.changes import Change, ending_with
+from migrate.syntax.edits import Moves, arranged, replaced_in
 from migrate.syntax.node_edits import NodeEdits
 from migrate.syntax.scopes import Scopes
 from migrate.syntax.source import Replacement, Source
@@ -36,16 +38,20 @@ _HEADED = (
 )
 _STARRED = (ast.TryStar,) if sys.version_info >= (3, 11) else ()
 _COMPOUND: tuple[type[ast.stmt], ...] = (*_HEADED, ast.Try, ast.Match, *_STARRED)
-_HOLE = re.compile(r"_hole_(\d+)_")
+#: Expressions whose place no name can take, and nodes inside of which none can stand for another.
+_NO_NAMES = (ast.Starred, ast.Slice, ast.GeneratorExp)
+_UNNAMED = (ast.FormattedValue, ast.pattern)
 
 
 class Unprintable(Exception):
     """libcst does not print a piece as it is written; `node` stands in it."""
 
-    def __init__(self, node: ast.AST, reason: str) -> None:
-        super().__init__(reason)
+    def __init__(self, node: ast.AST) -> None:
+        line = getattr(node, "lineno", 1)
+        super().__init__(
+            f"line {line} is written in a way that libcst does not print back; write it in a plainer one"
+        )
         self.node = node
-        self.reason = reason
 
 
 @dataclass(frozen=True)
@@ -56,6 +62,8 @@ class Cut:
     end: int
     before: str
     after: str
+    nodes: tuple[ast.stmt, ...]  # that it is made of; of a head, the compound statement
+    head: bool = False
 
     def holds(self, other: Cut) -> bool:
         """Whether another piece lies inside of this one."""
@@ -80,6 +88,7 @@ class Cutter:
 
     source: Source
     scopes: Scopes
+    _positions: dict[ast.stmt, tuple[list[ast.stmt], int]] = field(default_factory=dict)
 
     def cut(self, node: ast.AST) -> Cut:
         """The smallest piece that a node stands in."""
@@ -105,6 +114,19 @@ class Cutter:
             return self.source.text.rfind("@", 0, self.source.span(decorators[0])[0])
         return self.source.span(node)[0]
 
+    def shares_line(self, node: ast.stmt) -> bool:
+        """Whether other statements stand on the lines of a simple one."""
+        after = self.source.span(node)[1]
+        rest = self.source.text[after : self.line_end(after)].strip()
+        return not self._begins_line(node) or rest.startswith(";")
+
+    def is_alone(self, node: ast.stmt) -> bool:
+        """Whether nothing else stands on the lines of a simple statement, not even a comment."""
+        after = self.source.span(node)[1]
+        return (
+            self._begins_line(node) and not self.source.text[after : self.line_end(after)].strip()
+        )
+
     def line_end(self, offset: int) -> int:
         """The end of the line that an offset stands on."""
         end = self.source.text.find("\n", offset)
@@ -119,8 +141,12 @@ class Cutter:
 
     def _line(self, node: ast.stmt) -> Cut:
         parent = self.scopes.parents[node]
-        block = next(b for n in _BLOCKS if node in (b := getattr(parent, n, None) or ()))
-        first = last = block.index(node)
+        if node not in self._positions:
+            for name in _BLOCKS:
+                block = getattr(parent, name, None) or []
+                self._positions.update({other: (block, n) for n, other in enumerate(block)})
+        block, first = self._positions[node]
+        last = first
         while first and not self._begins_line(block[first]):
             first -= 1
         if isinstance(block[first], _COMPOUND) or not self._begins_line(block[first]):
@@ -128,7 +154,8 @@ class Cutter:
         while last + 1 < len(block) and not self._begins_line(block[last + 1]):
             last += 1
         start, end = self.source.span(block[first])[0], self.source.span(block[last])[1]
-        return Cut(start, end, self._under(self._indentation(start)), "\n")
+        nodes = tuple(block[first : last + 1])
+        return Cut(start, end, self._under(self._indentation(start)), "\n", nodes)
 
     def _around(self, parent: ast.AST) -> Cut:
         while not isinstance(parent, ast.stmt):
@@ -148,13 +175,13 @@ class Cutter:
         ):
             line -= 1
         end = self.line_end(self.source.line_starts[line - 1])
-        return Cut(start, end, before, f"\n{self._indentation(first)}pass\n")
+        return Cut(start, end, before, f"\n{self._indentation(first)}pass\n", (node,), True)
 
     def _whole(self, node: ast.stmt) -> Cut:
         start, end = self.start(node), self.source.span(node)[1]
         if not self._begins_line(node) or self.source.text.startswith("elif", start):
             return self._around(self.scopes.parents[node])
-        return Cut(start, end, self._under(self._indentation(start)), "\n")
+        return Cut(start, end, self._under(self._indentation(start)), "\n", (node,))
 
     def _indentation(self, offset: int) -> str:
         row = self.source.text[self.source.text.rfind("\n", 0, offset) + 1 : offset]
@@ -314,19 +341,23 @@ class _Placer(_Reader):
 
 
 def print_changes(
-    edits: NodeEdits, source: Source, scopes: Scopes, watched: Iterable[ast.AST] = ()
+    edits: NodeEdits, source: Source, scopes: Scopes, watched: Iterable[ast.expr] = ()
 ) -> Printed:
     """The new text of every piece with changes; raises Unprintable."""
-    return _Printer(edits, source, scopes, set(watched)).print()
+    return _Printer(edits, source, scopes, watched).print()
 
 
 class _Printer:
     def __init__(
-        self, edits: NodeEdits, source: Source, scopes: Scopes, watched: set[ast.AST]
+        self, edits: NodeEdits, source: Source, scopes: Scopes, watched: Iterable[ast.expr]
     ) -> None:
-        self.source, self.scopes, self.watched = source, scopes, watched
+        self.source, self.scopes = source, scopes
+        self.watched = sorted(
+            (source.span(n)[0], i, n) for i, n in enumerate(dict.fromkeys(watched))
+        )
         self.cutter = Cutter(source, scopes)
         self.changes = edits.changed()
+        self.replacements = edits.replacements
         self.lines: dict[ast.AST, Sequence[Change]] = dict(edits.lines.items())
         self.rows = edits.rows
         self.additions: list[Replacement] = []
@@ -334,29 +365,34 @@ class _Printer:
         for function, text in edits.endings:
             self._ending(function, text)
         for added in edits.added:
-            indent = self.source.indentation(self.source.line_of(self.cutter.start(added.node)))
-            self._add(added.node, "\n" * added.blank + f"\n{indent}{added.text}")
+            self._add(added.node, added.text, added.blank, added.before)
 
     def print(self) -> Printed:
-        replacements: list[Replacement] = []
-        for cut, nodes in self._pieces():
-            replacements.append(self._piece(cut, nodes))
-        return Printed((*replacements, *self._removed(), *self.additions), self.places)
+        pieces = [self._piece(cut, nodes) for cut, nodes in self._pieces()]
+        return Printed((*pieces, *self._rows(), *self.additions), self.places)
 
-    def _add(self, node: ast.stmt, text: str) -> None:
+    # ---- what needs no libcst ------------------------------------------------------------
+
+    def _add(self, node: ast.stmt, text: str, blank: int, before: bool) -> None:
+        start = self.cutter.start(node)
+        indent = self.source.indentation(self.source.line_of(start))
+        lines = text.replace("\n", f"\n{indent}")
+        if before:
+            self.additions.append(Replacement(start, start, f"{lines}\n{indent}"))
+            return
         at = self.cutter.line_end(self.source.span(node)[1])
-        self.additions.append(Replacement(at, at, text))
+        self.additions.append(Replacement(at, at, "\n" * blank + f"\n{indent}{lines}"))
 
     def _ending(self, function: ast.FunctionDef, text: str) -> None:
         if self.cutter.owns_lines(function):
-            last = function.body[-1]
-            indent = self.source.indentation(function.body[0].lineno)
-            self._add(last, f"\n{indent}{text}")
+            at = self.cutter.line_end(self.source.span(function.body[-1])[1])
+            first = self.cutter.start(function.body[0])
+            indent = self.source.indentation(self.source.line_of(first))
+            self.additions.append(Replacement(at, at, f"\n{indent}{text}"))
         else:
             self.changes.setdefault(function, []).append(ending_with(text))
 
-    def _removed(self) -> Iterator[Replacement]:
-        """Statements whose lines are replaced as they are."""
+    def _rows(self) -> Iterator[Replacement]:
         for node, text in self.rows.items():
             start, end = self.source.span(node)
             if not text:
@@ -365,13 +401,15 @@ class _Printer:
             indent = self.source.indentation(node.lineno)
             yield Replacement(start, end, text.replace("\n", f"\n{indent}"))
 
+    # ---- pieces --------------------------------------------------------------------------
+
     def _pieces(self) -> list[tuple[Cut, list[ast.AST]]]:
         """What to cut out, and the changed nodes in each piece; a piece inside of another is a part of it."""
         by_cut: dict[Cut, list[ast.AST]] = {}
         for node in dict.fromkeys([*self.changes, *self.lines]):
             by_cut.setdefault(self.cutter.cut(node), []).append(node)
-        found: list[tuple[Cut, list[ast.AST]]] = []
         gone = [self.source.span(node) for node in self.rows]
+        found: list[tuple[Cut, list[ast.AST]]] = []
         for cut in sorted(by_cut, key=lambda c: (c.start, -c.end)):
             if any(start <= cut.start and cut.end <= end for start, end in gone):
                 continue
@@ -382,60 +420,125 @@ class _Printer:
         return found
 
     def _piece(self, cut: Cut, nodes: list[ast.AST]) -> Replacement:
-        text = cut.before + self.source.text[cut.start : cut.end] + cut.after
+        first = bisect_left(self.watched, (cut.start,))
+        last = bisect_left(self.watched, (cut.end,))
+        watched = [node for _, _, node in self.watched[first:last]]
+        try:
+            return self._changed(cut, nodes, watched, [], [])
+        except Unprintable:
+            plain = [n for n in nodes if self._is_plain(n)]
+            others = [n for n in nodes if n not in plain]
+            holes = self._holes(cut, others)
+            texts = [
+                Replacement(*self.source.span(n), self.replacements[n])  # type: ignore[arg-type]
+                for n in plain
+            ]
+            return self._changed(cut, others, watched, holes, arranged(texts))
+
+    def _is_plain(self, node: ast.AST) -> bool:
+        """Whether a node has a place, where another text is put and nothing else changes."""
+        if node not in self.replacements or len(self.changes[node]) > 1:
+            return False
+        if not isinstance(node, ast.expr) or isinstance(node, _NO_NAMES):
+            return False
+        try:
+            read = ast.parse(f"({self.source.segment(node)}\n)", mode="eval").body
+        except SyntaxError:  # before 3.12, the places of what is in an f-string may be wrong
+            return False
+        return ast.dump(read) == ast.dump(node)
+
+    def _changed(
+        self,
+        cut: Cut,
+        nodes: list[ast.AST],
+        watched: Sequence[ast.expr],
+        holes: Sequence[Replacement],
+        texts: Sequence[Replacement],
+    ) -> Replacement:
+        """A piece with its changes made; `holes` stand for parts in which no more than `texts` change."""
+        moves = Moves(holes)
         shift = len(cut.before) - cut.start
-        watched = [
-            n
-            for n in self.watched
-            if isinstance(n, ast.expr)
-            and cut.start <= (s := self.source.span(n))[0]
-            and s[1] <= cut.end
-        ]
         wanted: dict[tuple[int, int], list[ast.AST]] = {}
         for node in dict.fromkeys([*nodes, *watched]):
             start, end = self.source.span(node)  # type: ignore[arg-type]
-            key = (start + shift, -1 if isinstance(node, _COMPOUND) else end + shift)
+            key = (
+                moves.start(start) + shift,
+                -1 if isinstance(node, _COMPOUND) else moves.end(end) + shift,
+            )
             wanted.setdefault(key, []).append(node)
-        module, reader = _read(text, wanted, nodes[0])
+        text = replaced_in(self.source.text, holes, cut.start, cut.end)
+        module, reader = _read(cut.before + text + cut.after, wanted, cut.nodes[0])
         changes: dict[int, list[Change]] = {}
         for node in nodes:
             if node not in reader.nodes:
-                raise Unprintable(node, "libcst has no such node")
+                raise Unprintable(node)
             if node in self.changes:
                 changes[id(reader.nodes[node])] = list(self.changes[node])
             if node in self.lines:
                 changes.setdefault(id(reader.lines[node]), []).extend(self.lines[node])
-                reader.path.add(id(reader.lines[node]))
         changer = _Changer(changes, reader.path)
         new: Any = module.visit(changer)
-        return self._printed(cut, new, watched, reader, changer, nodes[0])
-
-    def _printed(
-        self,
-        cut: Cut,
-        new: cst.Module,
-        watched: Sequence[ast.AST],
-        reader: _Reader,
-        changer: _Changer,
-        node: ast.AST,
-    ) -> Replacement:
         became = {n: changer.became[id(reader.nodes[n])] for n in watched if n in reader.nodes}
         state = _Placer(new, set(map(id, became.values())))
         new._codegen(state)
         code = "".join(state.tokens)
         if not (code.startswith(cut.before) and code.endswith(cut.after)):
-            raise Unprintable(node, "it does not come out as a piece")
+            raise Unprintable(cut.nodes[0])
         text = code[len(cut.before) : len(code) - len(cut.after)]
-        replacement = Replacement(cut.start, cut.end, text)
-        for place, changed in became.items():
+        filled = [
+            Replacement(m.start(), m.end(), self._filling(h, texts))
+            for h in holes
+            for m in re.finditer(rf"\b{h.text}\b", text)
+        ]
+        filled.sort(key=lambda r: r.start)
+        back = Moves(filled)
+        result = Replacement(cut.start, cut.end, replaced_in(text, filled, 0, len(text)))
+        for node, changed in became.items():
             if id(changed) in state.spans:
-                start, end = state.spans[id(changed)]
-                self.places[place] = (
-                    replacement,
-                    start - len(cut.before),
-                    end - len(cut.before),
-                )
-        return replacement
+                start, end = (at - len(cut.before) for at in state.spans[id(changed)])
+                self.places[node] = (result, back.start(start), back.end(end))
+        return result
+
+    def _filling(self, hole: Replacement, texts: Sequence[Replacement]) -> str:
+        inside = [t for t in texts if hole.start <= t.start and t.end <= hole.end]
+        return replaced_in(self.source.text, inside, hole.start, hole.end)
+
+    def _holes(self, cut: Cut, nodes: list[ast.AST]) -> list[Replacement]:
+        """Names in the place of expressions that hold no change, however they are written."""
+        touched: set[ast.AST] = set()
+        for node in nodes:
+            inner: ast.AST | None = node
+            while inner is not None and inner not in touched:
+                touched.add(inner)
+                inner = self.scopes.parents.get(inner)
+        spans = sorted(self._untouched(cut, touched))
+        name = "_hole"
+        while name in self.source.text:
+            name += "_"
+        return [Replacement(start, end, f"{name}{n}_") for n, (start, end) in enumerate(spans)]
+
+    def _untouched(self, cut: Cut, touched: set[ast.AST]) -> Iterator[tuple[int, int]]:
+        pending: list[ast.AST] = [*cut.nodes]
+        while pending:
+            node = pending.pop()
+            if isinstance(node, ast.JoinedStr):  # before 3.12 nothing in it has a place
+                continue
+            for name, value in ast.iter_fields(node):
+                if cut.head and node in cut.nodes and name in _BLOCKS:
+                    continue
+                for child in value if isinstance(value, list) else [value]:
+                    if not isinstance(child, ast.AST) or isinstance(child, _UNNAMED):
+                        continue
+                    start, end = self.source.span(child) if isinstance(child, ast.expr) else (0, 0)
+                    if isinstance(node, ast.AnnAssign) and not node.simple and name == "target":
+                        # libcst has no parentheses there
+                        start = self.source.span(node)[0]
+                        annotation = self.source.span(node.annotation)[0]
+                        end = self.source.text.rindex(":", start, annotation)
+                    if end and child not in touched and not isinstance(child, _NO_NAMES):
+                        yield start, end
+                    else:
+                        pending.append(child)
 
 
 def _read(
@@ -446,7 +549,7 @@ def _read(
         reader = _Reader(module, wanted)
         module._codegen(reader)
     except Exception:  # its message may be as deep as the tree: it is not looked at
-        raise Unprintable(node, "libcst cannot read it") from None
+        raise Unprintable(node) from None
     if "".join(reader.tokens) != text:
-        raise Unprintable(node, "libcst does not print it as it is written")
+        raise Unprintable(node)
     return module, reader

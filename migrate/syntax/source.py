@@ -11,17 +11,15 @@ import ast
 import codecs
 import contextlib
 import io
-import itertools
 import re
 import sys
 import threading
 import tokenize
 import warnings
-from bisect import bisect_left, bisect_right
+from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import NamedTuple
 
 from migrate.syntax.foreign import what_else
 
@@ -37,13 +35,8 @@ _STRING = "|".join(
         r"""'[^'\\\n]*(?:\\.[^'\\\n]*)*'""",
     )
 )
-_MARK_OR_STRING = re.compile(rf"(\#[^\n]*|[()\[\]{{}}])|{_STRING}", re.DOTALL)
-_TOKEN = re.compile(
-    rf"\#[^\n]*|[rRbBuUfF]{{0,2}}(?:{_STRING})|[\w\x80-\U0010ffff]+|:=|[^\s\\]", re.DOTALL
-)
+_COMMENT_OR_STRING = re.compile(rf"(\#[^\n]*)|{_STRING}", re.DOTALL)
 _FORMATTED = re.compile(r"[fFtT][rR]?[\"']|[rR][fFtT][\"']")
-_OPENING, _CLOSING = frozenset("([{"), frozenset(")]}")
-_MARKS = _OPENING | _CLOSING | {"#"}
 
 
 class SourceError(Exception):
@@ -71,14 +64,6 @@ class Replacement:
     start: int
     end: int
     text: str
-
-
-class Token(NamedTuple):
-    """A comment, a string, a name or an operator, by its offsets."""
-
-    text: str
-    start: int
-    end: int
 
 
 @dataclass(frozen=True)
@@ -136,76 +121,24 @@ class Source:
         return row[: len(row) - len(row.lstrip(" \t\f"))]
 
     @cached_property
-    def brackets(self) -> dict[int, int]:
-        """Offset of every opening bracket -> offset of the one that closes it."""
-        stack: list[int] = []
-        pairs: dict[int, int] = {}
-        for start, text in self._marks:
-            if text in _OPENING:
-                stack.append(start)
-            elif text in _CLOSING and stack:
-                pairs[stack.pop()] = start
-        return pairs
-
-    @cached_property
     def comments(self) -> list[tuple[int, str]]:
         """(offset, text) of every comment."""
-        return [(start, text) for start, text in self._marks if text.startswith("#")]
+        if sys.version_info >= (3, 12) and _FORMATTED.search(self.text) is not None:
+            # strings may stand inside of strings, which no regular expression tells apart
+            return list(self._comments_by_tokens())
+        return [(m.start(), m[1]) for m in _COMMENT_OR_STRING.finditer(self.text) if m[1]]
 
-    @cached_property
-    def _marks(self) -> list[tuple[int, str]]:
-        """(offset, text) of every comment and bracket."""
-        if self._strings_nest:
-            return [(t.start, t.text) for t in self._tokens if t.text[:1] in _MARKS]
-        return [(m.start(), m[1]) for m in _MARK_OR_STRING.finditer(self.text) if m[1]]
-
-    def find_operator(self, operator: str, start: int, end: int) -> int:
-        """Offset of the first such operator or keyword between two offsets, of which `start` is no part of a token."""
-        for token in self._tokens_from(start):
-            if token.start >= end:
-                break
-            if token.text == operator:
-                return token.start
-        raise ValueError(f"no {operator!r} between {start} and {end}")
-
-    def next_token(self, offset: int) -> Token:
-        """The first token at or after an offset that is neither a comment nor a line end."""
-        for token in self._tokens_from(offset):
-            if not token.text.startswith("#"):
-                return token
-        return Token("", len(self.text), len(self.text))
-
-    def _tokens_from(self, offset: int) -> Iterator[Token]:
-        if self._strings_nest:
-            at = bisect_left(self._tokens, offset, key=lambda token: token.start)
-            yield from itertools.islice(self._tokens, at, None)
-        else:
-            for match in _TOKEN.finditer(self.text, offset):
-                yield Token(match[0], match.start(), match.end())
-
-    @cached_property
-    def _strings_nest(self) -> bool:
-        """Whether there may be strings inside of strings, which no regular expression tells apart."""
-        return sys.version_info >= (3, 12) and _FORMATTED.search(self.text) is not None
-
-    @cached_property
-    def _tokens(self) -> list[Token]:
-        """What `tokenize` finds, without line ends and indentation."""
-        found = []
+    def _comments_by_tokens(self) -> Iterator[tuple[int, str]]:
         try:
             for item in tokenize.generate_tokens(io.StringIO(self.text).readline):
-                if item.string.strip():
-                    (line, column), (end_line, end_column) = item.start, item.end
-                    start = self.line_starts[line - 1] + column
-                    found.append(
-                        Token(item.string, start, self.line_starts[end_line - 1] + end_column)
-                    )
+                if item.type == tokenize.COMMENT:
+                    line, column = item.start
+                    yield self.line_starts[line - 1] + column, item.string
         except (SyntaxError, tokenize.TokenError) as error:
             reason = f"the tokenize module of this Python cannot read it: {error}"
             raise SourceError(
                 reason, "write the lines there in a plainer way", getattr(error, "lineno", None)
             ) from None
-        return found
 
     def spliced(self, replacements: Sequence[Replacement]) -> bytes:
         """The file's bytes with those ranges replaced; ranges must be sorted and apart.

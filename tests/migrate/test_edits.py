@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from migrate.syntax.edits import Moves, Overlap, arranged
+from migrate.syntax.edits import Moves, Overlap, arranged, replaced_in
 from migrate.syntax.source import Replacement
 
 TEXT = "0123456789"
@@ -14,11 +14,7 @@ TEXT = "0123456789"
 
 def applied(replacements: list[Replacement]) -> str:
     """The text with arranged replacements made."""
-    pieces, at = [], 0
-    for item in arranged(replacements):
-        pieces += [TEXT[at : item.start], item.text]
-        at = item.end
-    return "".join([*pieces, TEXT[at:]])
+    return replaced_in(TEXT, arranged(replacements), 0, len(TEXT))
 
 
 @pytest.mark.parametrize(
@@ -86,3 +82,11 @@ def test_against_a_naive_model(items: list[tuple[int, int, str]], random: object
 def test_what_is_put_at_an_end_is_a_part_of_it() -> None:
     moves = Moves(arranged([Replacement(2, 2, "ab"), Replacement(4, 4, "c")]))
     assert (moves.start(2), moves.end(4)) == (2, 7)
+
+
+def test_an_offset_inside_is_at_an_end_of_the_new_text() -> None:
+    moves = Moves(
+        arranged([Replacement(0, 1, "xyz"), Replacement(2, 6, "ab"), Replacement(8, 8, "c")])
+    )
+    assert (moves.start(4), moves.end(4)) == (4, 6)
+    assert (moves.start(2), moves.end(6)) == (4, 6)

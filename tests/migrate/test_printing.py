@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Callable
 
 import pytest
 
-from migrate.syntax.changes import prepended, renamed, statement
+from migrate.syntax.changes import prepended, renamed, restated
 from migrate.syntax.edits import Overlap, arranged
 from migrate.syntax.node_edits import NodeEdits
 from migrate.syntax.printing import Unprintable, print_changes
@@ -188,7 +189,7 @@ def test_a_snapshot_is_something_to_go_back_to() -> None:
     saved = edits.snapshot()
     edits.replace(named(source, "y"), "b")
     edits.wrap(named(source, "x"), "c[{}]")
-    edits.change(source.tree.body[0], statement("pass"))
+    edits.change(source.tree.body[0], restated("pass"))
     edits.restore(saved)
     edits.wrap(named(source, "y"), "d({})")  # and the saved one does not grow with it
     edits.restore(saved)
@@ -222,29 +223,45 @@ def test_places_are_where_nodes_come_out() -> None:
     assert piece.text[start:end] == "g(d, c)"
 
 
+LONG = " + x" * 600
+
+
 @pytest.mark.parametrize(
     "text",
     [
         pytest.param("(x): int = b\n", id="a target in parentheses"),
-        pytest.param("b" + " + x" * 600 + "\n", id="a long sum"),
-        pytest.param("b" + ".x()" * 400 + "\n", id="many calls"),
-        pytest.param(
-            "class A:\n  @x\n\x0c  def f(self, y=b):\n    pass\n", id="form feed in a head"
-        ),
+        pytest.param("( x ) : (int) = f(b)\n", id="a target and an annotation in parentheses"),
+        pytest.param(f"return_(b, x{LONG})\n", id="beside a long sum"),
+        pytest.param(f"b{LONG}\n", id="in a long sum"),
+        pytest.param("y = b" + ".x()" * 400 + "\n", id="before many calls"),
+        pytest.param(f"def f(y=b, *, z=x{LONG}): pass\n", id="beside a long default"),
+        pytest.param(f"@x{LONG}\ndef f(y=b):\n    pass\n", id="below a long decorator"),
+        pytest.param(f"for b in x{LONG}: pass\n", id="a loop on one line"),
+        pytest.param(f"g(_hole_0_, b, x{LONG}, y[1:(x{LONG}), x], *b2)\n", id="names like ours"),
     ],
 )
-def test_what_is_not_printed_back_is_known_before(text: str) -> None:
-    source = read_source(text.encode())
+def test_what_does_not_change_may_be_what_libcst_cannot_read(text: str) -> None:
+    assert printed(text, to("b", "c")) == re.sub(r"\bb\b", "c", text)
+
+
+def test_a_call_around_what_libcst_cannot_read() -> None:
+    text = f"a = (\n  b{LONG}\n)\n"
+    result = printed(text, lambda e, s: e.wrap(named(s, f"b{LONG}", ast.BinOp), "new({})"))
+    assert result == f"a = new((\n  b{LONG}\n))\n"
+
+
+def test_what_is_not_printed_back_is_known_before() -> None:
+    source = read_source(b"class A:\n  @x\n\x0c  def f(self, y=b):\n    pass\n")
     edits = NodeEdits()
     edits.replace(named(source, "b"), "c")
-    with pytest.raises(Unprintable):
+    with pytest.raises(Unprintable, match="line 3 "):
         print_changes(edits, source, analyse_scopes(source.tree))
 
 
 def test_a_node_that_libcst_does_not_have_is_known_before() -> None:
     source = read_source(b"x[a, b]\n")
     edits = NodeEdits()
-    edits.replace(named(source, "a, b", ast.Tuple), "c")
+    edits.wrap(named(source, "a, b", ast.Tuple), "c({})")
     with pytest.raises(Unprintable):
         print_changes(edits, source, analyse_scopes(source.tree))
 

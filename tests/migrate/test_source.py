@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from migrate.syntax.source import Replacement, SourceError, Token, read_source
+from migrate.syntax.source import Replacement, SourceError, read_source
 
 ENDS = ["\n", "\r\n", "\r"]
 
@@ -137,12 +137,6 @@ def test_what_python_refuses_is_a_source_error(data: bytes, part: str, line: int
         assert caught.value.line == line
 
 
-def test_brackets_in_strings_and_comments_do_not_count() -> None:
-    source = read_source(b"f('(', [1, {2: ')'}])  # )\n")
-    pairs = {source.text[a] + source.text[b]: (a, b) for a, b in source.brackets.items()}
-    assert pairs == {"()": (1, 20), "[]": (7, 19), "{}": (11, 18)}
-
-
 def test_comments_with_their_places() -> None:
     source = read_source("é = 1  # one\n'# no'\n# two\n".encode())
     assert [(source.text[at : at + len(text)], text) for at, text in source.comments] == [
@@ -164,16 +158,6 @@ def test_indentation(text: str, line: int, indent: str) -> None:
     assert read_source(text.encode()).indentation(line) == indent
 
 
-def test_operators_and_next_tokens_are_found_as_tokens() -> None:
-    source = read_source(b"x = 'in' in y  # in\nz\n")
-    assert source.find_operator("in", 0, len(source.text)) == 9
-    with pytest.raises(ValueError, match="no 'is'"):
-        source.find_operator("is", 0, len(source.text))
-    assert source.next_token(12) == Token("y", 12, 13)
-    assert source.next_token(13).text == "z"  # neither the comment nor the line end counts
-    assert source.next_token(21) == Token("", 22, 22)
-
-
 @pytest.mark.parametrize(
     "text",
     [
@@ -187,15 +171,11 @@ def test_operators_and_next_tokens_are_found_as_tokens() -> None:
         pytest.param("é = (ª := 1), {℘: 1.5e-3}  # ü\n", id="letters"),
     ],
 )
-def test_comments_and_brackets_are_those_of_tokenize(text: str) -> None:
+def test_comments_are_those_of_tokenize(text: str) -> None:
     source = read_source(text.encode())
     tokens = [
         (source.offset(t.start[0], 0) + t.start[1], t.string)
         for t in tokenize.generate_tokens(io.StringIO(text).readline)
-        if t.type in (tokenize.COMMENT, tokenize.OP)
+        if t.type == tokenize.COMMENT
     ]
-    assert source.comments == [t for t in tokens if t[1].startswith("#")]
-    assert sorted(source.brackets) == [at for at, text in tokens if text in ("(", "[", "{")]
-    assert sorted(source.brackets.values()) == [
-        at for at, text in tokens if text in (")", "]", "}")
-    ]
+    assert source.comments == tokens

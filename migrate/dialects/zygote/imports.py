@@ -4,12 +4,21 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import cached_property
 
 from migrate.dialects.zygote.module import ModuleView
 from migrate.rules.legacy_names import LegacyImport
+from migrate.syntax.changes import (
+    commented,
+    followed_by,
+    restated,
+    without_last_semicolon,
+    without_names,
+    without_statement,
+)
 from migrate.syntax.node_edits import NodeEdits
+from migrate.syntax.printing import Cutter, Printed
 from migrate.syntax.scopes import Scope, Variable
 from migrate.syntax.source import Replacement
 from migrate.write.names import NameChooser
@@ -25,14 +34,15 @@ class ImportRewriter:
         self,
         view: ModuleView,
         names: NameChooser,
+        edits: NodeEdits,
         consumed: set[ast.AST],
         kept: set[Variable],
     ) -> None:
         self.view = view
         self.scopes = view.scopes
         self.names = names
-        self.printed: Sequence[Replacement] = ()
-        self.replacements: list[Replacement] = []
+        self.edits = edits
+        self.cutter = Cutter(view.source, view.scopes)
         self.consumed = consumed
         self.kept = kept  # legacy names that the new text goes on using
         self.gone: set[ast.AST] = set()  # statements of which nothing is left
@@ -42,30 +52,30 @@ class ImportRewriter:
     def rewrite(
         self,
         wanted_at: Iterable[ast.AST],
-        removed_aliases: set[ast.AST],
-        printed: Sequence[Replacement],
-    ) -> list[Replacement]:
+        printed: Callable[[], Printed],
+    ) -> None:
         """Remove what is unused, add what is wanted.
 
-        `wanted_at` are nodes whose rules use target names, `printed` is the new text of all the rest.
+        `wanted_at` are nodes whose rules use target names, `printed` gives the new text of all the rest.
         """
-        self.printed = printed
+        removed_aliases = self._drop_aliases()
         doomed = self._unused_imports(removed_aliases)
         needed = {t: n for t, n in self.names.local.items() if t not in self.names.present}
         sites = self._sites(wanted_at) if needed else []
         by_statement: dict[ImportStatement, list[LegacyImport]] = {}
         for item in doomed:
             by_statement.setdefault(item.statement, []).append(item)
-        for statement in {*by_statement, *(s for s in sites if s is not None)}:
-            aliases = [i.alias for i in by_statement.get(statement, [])]
-            wanted = self._used_at(statement, sites, needed) if statement in sites else {}
-            self._replace(statement, aliases, wanted)
+        used: dict[ImportStatement | None, dict[str, str]] = {}
+        if len(sites) != 1:  # of several imports each brings its own
+            new = printed().replacements if sites else ()
+            used |= {site: self._used_at(site, sites, needed, new) for site in sites}
+        else:
+            used[sites[0]] = needed
+        for node in dict.fromkeys([*by_statement, *(s for s in sites if s is not None)]):
+            aliases = [i.alias for i in by_statement.get(node, [])]
+            self._replace(node, aliases, used.get(node, {}))
         if None in sites:
-            self._insert_at_top(self._used_at(None, sites, needed))
-        return self.replacements
-
-    def _splice(self, start: int, end: int, text: str) -> None:
-        self.replacements.append(Replacement(start, end, text))
+            self._insert_at_top(used[None])
 
     # ---- what is unused ------------------------------------------------------------------
 
@@ -76,7 +86,7 @@ class ImportRewriter:
             if isinstance(u.ctx, (ast.Load, ast.Del)) and u not in self.consumed
         ]
 
-    def drop_aliases(self, edits: NodeEdits) -> set[ast.AST]:
+    def _drop_aliases(self) -> set[ast.AST]:
         """Remove `_rule = zr.adjoint` where only rules used it."""
         exported = self.view.exported
         dropped: set[ast.AST] = set()
@@ -96,28 +106,14 @@ class ImportRewriter:
                 if not isinstance(statement.value, (ast.Name, ast.Attribute)):
                     continue
                 block = _block_of(statement, self.scopes.parents[statement])
-                if block is None or len(block) < 2 or not self._alone_on_line(statement):
+                if block is None or len(block) < 2 or not self.cutter.is_alone(statement):
                     continue
                 dropped.add(statement)
                 self.dropped.add(statement)
                 self.consumed.update(ast.walk(statement))
-                edits.replace_line(statement, "")
+                self.edits.replace_line(statement, "")
                 changed = True
         return dropped
-
-    def _alone_on_line(self, statement: ast.stmt) -> bool:
-        source = self.view.source
-        start, end = source.span(statement)
-        first = source.line_starts[statement.lineno - 1]
-        stop = source.text.find("\n", end)
-        rest = source.text[end : stop if stop >= 0 else len(source.text)]
-        return source.text[first:start].strip() == "" and rest.strip() == ""
-
-    def _remove_line(self, statement: ast.stmt) -> None:
-        source = self.view.source
-        first = source.line_starts[statement.lineno - 1]
-        stop = source.text.find("\n", source.span(statement)[1])
-        self._splice(first, stop + 1 if stop >= 0 else len(source.text), "")
 
     def _unused_imports(self, dropped: set[ast.AST]) -> list[LegacyImport]:
         exported = self.view.exported
@@ -230,165 +226,100 @@ class ImportRewriter:
         site: ImportStatement | None,
         sites: list[ImportStatement | None],
         needed: dict[str, str],
+        new: Sequence[Replacement],
     ) -> dict[str, str]:
-        """The names that the new text around one import uses; of several imports each brings its own."""
-        if len(sites) == 1:
-            return needed
-        source = self.view.source
-        local = [
-            source.span(scope.node)
+        """The names that the new text around one import uses."""
+        functions = {
+            s: scope.node
             for s in sites
             if s is not None
             for scope in [self.scopes.around[s]]
             if isinstance(scope.node, (ast.FunctionDef, ast.AsyncFunctionDef))
-        ]
-        scope = None if site is None else self.scopes.around[site].node
-        if isinstance(scope, (ast.FunctionDef, ast.AsyncFunctionDef)):
-            inside = [source.span(scope)]
-            pieces = [p for p in self.printed if _lies_in(p, inside)]
+        }
+        if site in functions:
+            spans = [self.view.source.span(functions[site])]
+            pieces = [p for p in new if _lies_in(p, spans)]
         else:
-            pieces = [p for p in self.printed if not _lies_in(p, local)]
+            spans = [self.view.source.span(f) for f in functions.values()]
+            pieces = [p for p in new if not _lies_in(p, spans)]
         text = "\n".join(p.text for p in pieces)
         return {t: n for t, n in needed.items() if re.search(rf"\b{re.escape(n)}\b", text)}
 
-    def _import_text(self, needed: dict[str, str], indent: str, column: int) -> str:
+    def _import_text(self, needed: dict[str, str], width: int | None) -> str:
         shown = sorted(t if t == n else f"{t} as {n}" for t, n in needed.items())
         line = f"from {self.names.runtime} import {', '.join(shown)}"
-        if column + len(line) <= _WIDTH:
+        if width is None or len(line) <= width:
             return line
-        inside = "".join(f"{indent}    {name},\n" for name in shown)
-        return f"from {self.names.runtime} import (\n{inside}{indent})"
+        inside = "".join(f"    {name},\n" for name in shown)
+        return f"from {self.names.runtime} import (\n{inside})"
 
     def _replace(
-        self, statement: ImportStatement, aliases: list[ast.alias], needed: dict[str, str]
+        self, node: ImportStatement, aliases: list[ast.alias], needed: dict[str, str]
     ) -> None:
         source = self.view.source
-        start, end = source.span(statement)
-        indent = source.indentation(statement.lineno)
-        new = self._import_text(needed, indent, len(indent)) if needed else ""
-        first = source.line_starts[statement.lineno - 1]
-        shares = (
-            source.text[first:start].strip() != "" or source.text[end : end + 2].lstrip()[:1] == ";"
-        )
-        if shares and "\n" in new:
-            new = f"from {self.names.runtime} import {', '.join(t if t == n else f'{t} as {n}' for t, n in sorted(needed.items()))}"
-        if len(aliases) == len(statement.names):
-            self._replace_whole(statement, new, indent, shares)
+        shares = self.cutter.shares_line(node)
+        indent = source.indentation(node.lineno)
+        width = None if shares else _WIDTH - len(indent)
+        new = self._import_text(needed, width) if needed else ""
+        if len(aliases) == len(node.names):
+            self._replace_whole(node, new, shares)
             return
-        kept = [a for a in statement.names if a not in aliases]
         if aliases:
-            self._drop_names(statement, aliases, kept)
-        if new:
-            if shares:
-                self._splice(end, end, f"; {new}")
-            if not shares and isinstance(self.scopes.parents[statement], ast.Try):
-                self._splice(start, start, f"{new}\n{indent}")  # the legacy module may be missing
-            elif not shares:
-                stop = source.text.find("\n", end)
-                stop = len(source.text) if stop < 0 else stop
-                self._splice(stop, stop, f"\n{indent}{new}")
+            gone = frozenset(n for n, alias in enumerate(node.names) if alias in aliases)
+            self.edits.change(node, without_names(gone))
+        if new and shares:
+            self.edits.change(node, followed_by(new))
+        elif new and isinstance(self.scopes.parents[node], ast.Try):
+            self.edits.add_before(node, new)  # the legacy module may be missing
+        elif new:
+            self.edits.add_after(node, new)
 
-    def _replace_whole(
-        self, statement: ImportStatement, new: str, indent: str, shares: bool
-    ) -> None:
-        source = self.view.source
-        start, end = source.span(statement)
-        comments = [text for at, text in source.comments if start <= at < end]
-        if new:
-            above = "".join(f"{c}\n{indent}" for c in comments)
-            self._splice(start, end, above + new)
+    def _replace_whole(self, node: ImportStatement, new: str, shares: bool) -> None:
+        """Another import in place of one, or nothing; the comments inside of it stay above."""
+        start, end = self.view.source.span(node)
+        comments = [text for at, text in self.view.source.comments if start <= at < end]
+        block = _block_of(node, self.scopes.parents[node])
+        others = [s for s in block or [] if s is not node and s not in self.gone]
+        alone = self.cutter.is_alone(node)
+        if new or not others or not (alone or (shares and not comments)):
+            self.edits.change(node, restated(new or "pass"))
+            if comments and shares:
+                self.edits.change_line(node, commented(comments))
+            elif comments:
+                self.edits.add_before(node, "\n".join(comments))
             return
-        block = _block_of(statement, self.scopes.parents[statement])
-        others = [s for s in block or [] if s is not statement and s not in self.gone]
-        if others and not comments and shares and self._remove_from_line(start, end):
-            self.gone.add(statement)
+        if comments:
+            self.edits.replace_line(node, "\n".join(comments))
             return
-        if comments or not others or not self._alone_on_line(statement):
-            above = "".join(f"{c}\n{indent}" for c in comments)
-            if others and comments and self._alone_on_line(statement):
-                self._splice(start, end, f"\n{indent}".join(comments))
-            else:
-                self._splice(start, end, above + "pass")
-            return
-        self.gone.add(statement)
-        self._remove_line(statement)
-
-    def _remove_from_line(self, start: int, end: int) -> bool:
-        """Take a statement out of a line that it shares with others."""
-        text = self.view.source.text
-        after = end
-        while text[after : after + 1] in (" ", "\t"):
-            after += 1
-        if text[after : after + 1] == ";":
-            after += 1
-            while text[after : after + 1] in (" ", "\t"):
-                after += 1
-            self._splice(start, after, "")
-            return True
-        before = start
-        while text[before - 1] in " \t":
-            before -= 1
-        if text[before - 1] == ";":
-            self._splice(before - 1, end, "")
-            return True
-        return False
-
-    def _drop_names(
-        self, statement: ImportStatement, aliases: list[ast.alias], kept: list[ast.alias]
-    ) -> None:
-        """Take some names out of an import; comments stay, also those beside a name that goes."""
-        source = self.view.source
-        first, last = source.span(statement.names[0])[0], source.span(statement.names[-1])[1]
-        parenthesised = source.segment(statement).rstrip().endswith(")")
-        if "\n" not in source.text[first:last] or not parenthesised:
-            self._splice(first, last, ", ".join(source.segment(a) for a in kept))
-            return
-        for alias in aliases:
-            start, end = source.span(alias)
-            comma = source.next_token(end)
-            stop = comma.end if comma.text == "," else end
-            line = source.line_starts[alias.lineno - 1]
-            line_end = source.text.index("\n", stop)
-            if source.text[line:start].strip() == "" and source.text[stop:line_end].strip() == "":
-                self._splice(line, line_end + 1, "")
-                continue
-            if any(end <= at < stop for at, _ in source.comments):
-                self._splice(start, end, "")
-                self._splice(comma.start, comma.end, "")
-                continue
-            while source.text[stop] in " \t":
-                stop += 1
-            self._splice(start, stop, "")
+        self.gone.add(node)
+        if alone:
+            self.edits.replace_line(node, "")
+        else:
+            self.edits.change(node, without_statement)
+            self.edits.change_line(node, without_last_semicolon)
 
     def _insert_at_top(self, needed: dict[str, str]) -> None:
         """After the docstring and the `__future__` imports."""
-        source = self.view.source
-        body = source.tree.body
+        body = self.view.source.tree.body
         after: ast.stmt | None = None
-        for number, statement in enumerate(body):
+        for number, node in enumerate(body):
             docstring = (
                 number == 0
-                and isinstance(statement, ast.Expr)
-                and isinstance(statement.value, ast.Constant)
-                and isinstance(statement.value.value, str)
+                and isinstance(node, ast.Expr)
+                and isinstance(node.value, ast.Constant)
+                and isinstance(node.value.value, str)
             )
-            future = isinstance(statement, ast.ImportFrom) and statement.module == "__future__"
+            future = isinstance(node, ast.ImportFrom) and node.module == "__future__"
             if not (docstring or future):
                 break
-            after = statement
-        new = self._import_text(needed, "", 0)
-        if after is None:
-            if body:
-                first = source.line_starts[body[0].lineno - 1]
-                decorators = getattr(body[0], "decorator_list", [])
-                if decorators:
-                    first = source.line_starts[decorators[0].lineno - 1]
-                self.top = first
-                self._splice(first, first, new + "\n")
-            return
-        stop = source.text.find("\n", source.span(after)[1])
-        self.top = len(source.text) if stop < 0 else stop
-        self._splice(self.top, self.top, "\n" + new)
+            after = node
+        new = self._import_text(needed, _WIDTH)
+        if after is not None:
+            self.top = self.cutter.line_end(self.view.source.span(after)[1])
+            self.edits.add_after(after, new)
+        elif body:
+            self.top = self.cutter.start(body[0])
+            self.edits.add_before(body[0], new)
 
 
 def _block_of(statement: ast.stmt, parent: ast.AST) -> list[ast.stmt] | None:

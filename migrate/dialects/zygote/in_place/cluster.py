@@ -40,7 +40,7 @@ from migrate.dialects.zygote.in_place.visible_errors import VisibleErrors
 from migrate.dialects.zygote.in_place.zero_tests import ZeroTests
 from migrate.dialects.zygote.module import ModuleView
 from migrate.dialects.zygote.verdicts import Refused, RuleNote, Undecided
-from migrate.syntax.changes import first_argument, last_argument, statement
+from migrate.syntax.changes import first_argument, last_argument, restated
 from migrate.syntax.edits import Overlap
 from migrate.syntax.node_edits import NodeEdits
 from migrate.syntax.scopes import FunctionNode, Variable, positional_parameters
@@ -500,7 +500,7 @@ class Cluster:
                     assert isinstance(node, ast.expr)
                     self.edits.replace(node, text)
                 case "return":
-                    self.edits.change(node, statement(f"return {text}"))
+                    self.edits.change(node, restated(f"return {text}"))
                 case "fall":
                     self.append_return(node, text)
                 case kind:

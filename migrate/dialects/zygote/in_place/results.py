@@ -18,7 +18,7 @@ from migrate.dialects.zygote.in_place.primals import NO, Arguments, Primal
 from migrate.dialects.zygote.in_place.tangents import TangentRewriter
 from migrate.dialects.zygote.in_place.visible_errors import summands
 from migrate.dialects.zygote.verdicts import Undecided
-from migrate.syntax.changes import prepended, statement
+from migrate.syntax.changes import prepended, restated
 from migrate.syntax.forms import constant_index, falls_through
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ class ResultRewriter:
         for node in self.view.nodes_of(function):
             if isinstance(node, ast.Return) and node.value is None:
                 zeros = self._zeros(pullback, node)
-                self.edits.change(node, statement(f"return {zeros}"))
+                self.edits.change(node, restated(f"return {zeros}"))
         if isinstance(function, ast.FunctionDef) and falls_through(function.body):
             self.cluster.append_return(function, self._zeros(pullback, function.body[-1]))
 

@@ -20,14 +20,19 @@ from migrate.scan import may_hold_rules
 
 
 def convert_source(
-    source: bytes, path: str, options: Options, module_source: ModuleSource | None = None
+    source: bytes,
+    path: str,
+    options: Options,
+    module_source: ModuleSource | None = None,
+    scanned: bool = False,
 ) -> Outcome:
     """Convert the legacy rules in a file's bytes.
 
     `path` is only for the report. `module_source` finds the text of a module that the file imports, for legacy names
-    that are re-exported; without it those are not seen. Never raises: what goes wrong is a FileFailed.
+    that are re-exported; without it those are not seen. `scanned` says that the caller
+    has seen that it may hold rules. Never raises: what goes wrong is a FileFailed.
     """
-    if not may_hold_rules(source, signs_for(options)):
+    if not (scanned or may_hold_rules(source, signs_for(options))):
         return FileUnchanged(path)
     # the rest of the tool, only where needed
     from migrate.conversion.whole_file import GateFailure, rewrite_file

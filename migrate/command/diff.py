@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
+from difflib import SequenceMatcher
 
 from migrate.command.git import root_of
 
@@ -53,14 +54,18 @@ def _escaped(byte: int) -> bytes:
 def hunks(before: bytes, after: bytes) -> Iterator[Hunk]:
     """The changed regions with three lines of context. Only `\\n` ends a line, as for git."""
     old, new = _lines(before), _lines(after)
-    for group in _grouped(_opcodes(old, new)):
-        yield _hunk(group, old, new)
+    matcher, skipped = _compared(old, new)
+    for group in matcher.get_grouped_opcodes(CONTEXT):
+        yield _hunk([_shifted(code, skipped) for code in group], old, new)
 
 
 def blocks(before: bytes, after: bytes) -> list[tuple[int, int, int]]:
     """The stretches of equal lines, as (line in old, line in new, size), 0-based."""
-    codes = _opcodes(_lines(before), _lines(after))
-    return [(a, c, b - a) for tag, a, b, c, _ in codes if tag == "equal"]
+    old, new = _lines(before), _lines(after)
+    matcher, skipped = _compared(old, new)
+    found = [(a + skipped, b + skipped, size) for a, b, size in matcher.get_matching_blocks()]
+    end_old, end_new, _ = found[-1]
+    return [(0, 0, skipped), *found[:-1], (end_old, end_new, len(old) - end_old)]
 
 
 @dataclass(frozen=True)
@@ -75,25 +80,25 @@ class Change:
 def changes(before: bytes, after: bytes) -> list[Change]:
     """What to replace in the old file to get the new one."""
     old, new = _lines(before), _lines(after)
-    return [
-        Change(a, b, b"".join(new[c:d])) for tag, a, b, c, d in _opcodes(old, new) if tag != "equal"
-    ]
+    matcher, skipped = _compared(old, new)
+    codes = (_shifted(code, skipped) for code in matcher.get_opcodes())
+    return [Change(a, b, b"".join(new[c:d])) for tag, a, b, c, d in codes if tag != "equal"]
 
 
-def _opcodes(old: list[bytes], new: list[bytes]) -> list[Code]:
-    """Those of difflib, which is only given what stands between the first and the last difference."""
-    from difflib import SequenceMatcher
+def _compared(old: list[bytes], new: list[bytes]) -> tuple[SequenceMatcher[bytes], int]:
+    """What stands from the first to the last difference, with its context, and where that begins.
 
+    difflib needs long for a large file of which little has changed.
+    """
     start = _common(old, new)
-    tail = _common(old[start:][::-1], new[start:][::-1])
-    matcher = SequenceMatcher(None, old[start : len(old) - tail], new[start : len(new) - tail])
-    codes: list[Code] = [("equal", 0, start, 0, start)]
-    codes += [
-        (tag, a + start, b + start, c + start, d + start)
-        for tag, a, b, c, d in matcher.get_opcodes()
-    ]
-    codes.append(("equal", len(old) - tail, len(old), len(new) - tail, len(new)))
-    return codes
+    tail = max(_common(old[start:][::-1], new[start:][::-1]) - CONTEXT, 0)
+    start = max(start - CONTEXT, 0)
+    return SequenceMatcher(None, old[start : len(old) - tail], new[start : len(new) - tail]), start
+
+
+def _shifted(code: Code, by: int) -> Code:
+    tag, a, b, c, d = code
+    return tag, a + by, b + by, c + by, d + by
 
 
 def _lines(data: bytes) -> list[bytes]:
@@ -109,31 +114,6 @@ def _common(one: list[bytes], other: list[bytes]) -> int:
             break
         count += 1
     return count
-
-
-def _grouped(codes: list[Code]) -> Iterator[list[Code]]:
-    """Changes with their context; an equal stretch of more than twice the context parts two groups."""
-    group: list[Code] = []
-    for tag, a, b, c, d in codes:
-        if tag != "equal":
-            group.append((tag, a, b, c, d))
-            continue
-        if not any(code[0] != "equal" for code in group):
-            size = min(CONTEXT, b - a)
-            group = [(tag, b - size, b, d - size, d)]
-        elif b - a > 2 * CONTEXT:
-            yield [*group, (tag, a, a + CONTEXT, c, c + CONTEXT)]
-            group = [(tag, b - CONTEXT, b, d - CONTEXT, d)]
-        else:
-            group.append((tag, a, b, c, d))
-    if any(code[0] != "equal" for code in group):
-        *rest, (tag, a, b, c, d) = group
-        if tag == "equal":
-            size = min(CONTEXT, b - a)
-            rest.append((tag, a, a + size, c, c + size))
-            yield rest
-        else:
-            yield group
 
 
 def _hunk(group: list[Code], old: list[bytes], new: list[bytes]) -> Hunk:

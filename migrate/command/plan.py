@@ -55,7 +55,7 @@ def _convert(job: Job, memory: Memory) -> Outcome:
 
         outcome = convert_notebook(job.source, job.path, job.options, modules, convert_source)
     else:
-        outcome = convert_source(job.source, job.path, job.options, modules)
+        outcome = convert_source(job.source, job.path, job.options, modules, True)
     if isinstance(outcome, FileUnchanged) and outcome.left:
         outcome = replace(outcome, before=job.source)
     return selected(outcome, job.options.select, job.options.ignore, job.source)

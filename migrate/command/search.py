@@ -22,13 +22,16 @@ if TYPE_CHECKING:
     from migrate.model import Options, Outcome
     from migrate.options import Settings
 
+_KEPT = 64 << 20  # bytes of files that may hold rules
+
 
 class Candidate(NamedTuple):
-    """A file that may hold rules; its bytes are read again when its turn comes, so that memory stays small."""
+    """A file that may hold rules."""
 
     path: str
     size: int
     config: Config
+    source: bytes | None  # not kept where memory would not stay small: it is read again
 
 
 class Search:
@@ -54,6 +57,7 @@ class Search:
             request.given.get("exclude", ()),
             explain=request.verbose,
         )
+        kept = 0
         for batch in discovery.find(request.paths, listed_paths(request)):
             for skipped in batch.skipped:
                 self.skip(skipped)
@@ -75,7 +79,9 @@ class Search:
                     if reason := batch.named and discovery.forced_out(path):
                         self.skip(Skipped(path, reason))
                     else:
-                        yield Candidate(path, len(source), batch.config)
+                        kept += len(source)
+                        source_kept = source if kept <= _KEPT else None
+                        yield Candidate(path, len(source), batch.config, source_kept)
                 elif request.verbose:
                     from migrate.model import FileUnchanged
 
@@ -101,9 +107,10 @@ class Search:
         return self._reexports[languages]
 
     def jobs(self, candidates: list[Candidate]) -> Iterator[Job]:
-        for path, _, config in candidates:
+        for path, _, config, source in candidates:
             try:
-                yield job_for(path, read_bytes(path), config, self.request)
+                source = read_bytes(path) if source is None else source
+                yield job_for(path, source, config, self.request)
             except OSError as error:
                 self.tell(why_unreadable(path, error))
 

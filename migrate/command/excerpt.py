@@ -21,17 +21,15 @@ class Excerpts:
 
     def before(self, rule: RuleConverted | RuleLeft) -> str:
         """The rule as it is; nothing where that is not known."""
-        if self.notebook:
-            return rule.before if isinstance(rule, RuleConverted) else ""
-        return _cut(self._old, rule.line, rule.end_line)
+        lines = [] if self.notebook else self._old[rule.line - 1 : rule.end_line]
+        return "\n".join(lines) or getattr(rule, "before", "")
 
     def after(self, rule: RuleConverted, text: str | None = None) -> str:
         """What becomes of it: `text`, if the user has made that of it."""
         if text is not None and text != rule.after:
             return self.indentation(rule) + text
-        if self.notebook:
-            return rule.after
-        return _cut(self._new, rule.new_line, rule.new_end_line)
+        lines = [] if self.notebook else self._new[rule.new_line - 1 : rule.new_end_line]
+        return "\n".join(lines) or rule.after
 
     def indentation(self, rule: RuleConverted) -> str:
         """What stands before the new text, if that is nothing but white space."""
@@ -78,7 +76,3 @@ def _lines(data: bytes) -> list[str]:
     except SyntaxError:
         encoding = "utf-8"
     return _LINE_END.split(data.decode(encoding, "replace"))
-
-
-def _cut(lines: list[str], first: int, last: int) -> str:
-    return "\n".join(lines[first - 1 : last])

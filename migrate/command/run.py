@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, TextIO
 from migrate.command.errors import Stop
 from migrate.command.progress import Progress
 from migrate.command.terminal import Stream, safe
-from migrate.reports import Report, new_report
+from migrate.reports import new_report
 from migrate.reports.tally import Tally, counted
 
 if TYPE_CHECKING:
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from migrate.command.request import Request
     from migrate.command.state import OwnChanges
     from migrate.model import FileConverted, FileFailed, Options, Outcome
+    from migrate.reports.report import Report
 
 OK, FOUND, FAILED, INTERRUPTED = 0, 1, 2, 130
 

@@ -10,7 +10,7 @@ from migrate.reports.text import TextReport
 if TYPE_CHECKING:
     from migrate.command.terminal import Stream
     from migrate.model import FileConverted
-    from migrate.reports import Report
+    from migrate.reports.report import Report
 
 
 def show_diff(outcome: FileConverted, out: Stream, report: Report) -> None:

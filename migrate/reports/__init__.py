@@ -1,25 +1,13 @@
-"""What a run tells about each file, and one module for each way to print it."""
+"""What a run tells about each file: one module for each way to print it; here one is chosen."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from migrate.command.discover import Skipped
     from migrate.command.request import Request
     from migrate.command.terminal import Stream
-    from migrate.model import Outcome
-    from migrate.reports.tally import Tally
-
-
-class Report(Protocol):
-    """Told each outcome once it is final, each file that was passed over, and at the end the counts."""
-
-    def add(self, outcome: Outcome) -> None: ...
-
-    def skip(self, skipped: Skipped) -> None: ...
-
-    def finish(self, tally: Tally) -> None: ...
+    from migrate.reports.report import Report
 
 
 def new_report(request: Request, stream: Stream, err: Stream) -> Report:

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from migrate.command.request import Request
     from migrate.command.terminal import Stream
     from migrate.model import Outcome
-    from migrate.reports import Report
+    from migrate.reports.report import Report
     from migrate.reports.tally import Tally
 
 

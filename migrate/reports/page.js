@@ -24,13 +24,14 @@ function update() {
 }
 
 function filter() {
-  const [file, code, text] = ["file", "code", "text"].map((name) => byId(name).value);
+  const [kind, file, code, text] = ["kind", "file", "code", "text"].map((name) => byId(name).value);
   const word = text.trim().toLowerCase();
   let shown = 0;
   for (const section of document.querySelectorAll("section")) {
     let some = false;
     for (const article of section.querySelectorAll("article")) {
       const fits =
+        (!kind || article.className === kind) &&
         (!file || section.dataset.file === file) &&
         (!code || article.dataset.codes.split(" ").includes(code)) &&
         (!word || section.dataset.file.toLowerCase().includes(word) || words.get(article).includes(word));

@@ -5,14 +5,15 @@ from __future__ import annotations
 import os
 import re
 import shlex
-from collections import Counter
 from collections.abc import Iterator
 from difflib import SequenceMatcher
 from html import escape
 from itertools import zip_longest
+from string import Template
 
 from migrate import __version__
 from migrate.codes import CODES
+from migrate.command.excerpt import Excerpts
 from migrate.command.request import Request
 from migrate.command.terminal import safe
 from migrate.command.why import why
@@ -24,41 +25,31 @@ _TOKENS = re.compile(r"\w+|\s+|[^\w\s]")
 
 
 def page(outcomes: list[Outcome], request: Request) -> str:
-    """The whole document."""
+    """The whole document: page.html, filled in."""
     tally = Tally()
     for outcome in outcomes:
         tally.add(outcome)
     files = [outcome for outcome in outcomes if _says_something(outcome)]
-    body = "\n".join(
-        (
-            _header(tally),
-            _filters(files, tally.codes),
-            *(_file(outcome) for outcome in files),
-            '<p id="none" hidden>Nothing fits these filters.</p>',
-            _command(request),
+    prefix, suffix = _command(request)
+    return (
+        Template(_asset("page.html")).substitute(
+            title=f"rrule-migrate: {counted(tally.converted, 'rule')} to look through",
+            version=escape(__version__),
+            style=_asset("page.css"),
+            script=_asset("page.js"),
+            numbers=_numbers(tally),
+            kinds=_kinds(tally, files),
+            paths="".join(_choice(safe(outcome.path), safe(outcome.path)) for outcome in files),
+            codes="".join(
+                _choice(code, f"{code} {CODES[code].title if code in CODES else ''} ({count})")
+                for code, count in sorted(tally.codes.items())
+            ),
+            files="\n".join(_file(outcome) for outcome in files),
+            prefix=prefix,
+            suffix=suffix,
         )
+        + "\n"
     )
-    return f"""<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta http-equiv="Content-Security-Policy"
-  content="default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src data:">
-<link rel="icon" href="data:,">
-<title>rrule-migrate: {counted(tally.converted, "rule")} to look through</title>
-<style>
-{_asset("page.css")}
-</style>
-</head>
-<body>
-{body}
-<script>
-{_asset("page.js")}
-</script>
-</body>
-</html>
-"""
 
 
 def _asset(name: str) -> str:
@@ -70,34 +61,29 @@ def _says_something(outcome: Outcome) -> bool:
     return isinstance(outcome, (FileConverted, FileFailed)) or bool(outcome.left or outcome.notes)
 
 
-def _header(tally: Tally) -> str:
+def _numbers(tally: Tally) -> str:
     numbers = {
         "rules to convert": tally.converted,
         "files to change": tally.changed,
         "rules left": tally.left,
         "files failed": tally.failed,
     }
-    items = "".join(
+    return "".join(
         f"<div><dt>{name}</dt><dd>{number}</dd></div>" for name, number in numbers.items()
     )
-    return f"""<header>
-<h1>rrule-migrate <small>{escape(__version__)}</small></h1>
-<dl class="summary">{items}</dl>
-</header>"""
 
 
-def _filters(files: list[Outcome], codes: Counter[str]) -> str:
-    paths = "".join(_choice(safe(outcome.path), safe(outcome.path)) for outcome in files)
-    titles = "".join(
-        _choice(code, f"{code} {CODES[code].title if code in CODES else ''} ({count})")
-        for code, count in sorted(codes.items())
+def _kinds(tally: Tally, files: list[Outcome]) -> str:
+    """What can be shown alone: the words of the articles' classes."""
+    notes = sum(bool(getattr(outcome, "notes", ())) for outcome in files)
+    kinds = (
+        ("rule", "rules to convert", tally.converted),
+        ("left", "rules left", tally.left),
+        ("failed", "files that failed", tally.failed),
+        ("notes", "notes on files", notes),
     )
-    return f"""<form id="filters" aria-label="Filters">
-<label>File <select id="file"><option value="">all files</option>{paths}</select></label>
-<label>Code <select id="code"><option value="">all codes</option>{titles}</select></label>
-<label>Text <input id="text" type="search" placeholder="a name, a word"></label>
-<span class="keys">Keys: <kbd>j</kbd> <kbd>k</kbd> next, previous; <kbd>x</kbd> choose</span>
-</form>"""
+    choices = (_choice(kind, f"{name} ({number})") for kind, name, number in kinds if number)
+    return "".join((_choice("", "everything"), *choices))
 
 
 def _choice(value: str, text: str) -> str:
@@ -115,9 +101,10 @@ def _file(outcome: Outcome) -> str:
             _article(outcome.code, "failed", f"<p>{escape(safe(text))} {_code(outcome.code)}</p>")
         )
     else:
-        rules = [(rule.line, _left(rule)) for rule in outcome.left]
+        excerpts = Excerpts(outcome)
+        rules = [(rule.line, _left(rule, excerpts)) for rule in outcome.left]
         if isinstance(outcome, FileConverted):
-            rules += [(rule.line, _converted(rule, name)) for rule in outcome.converted]
+            rules += [(rule.line, _converted(rule, name, excerpts)) for rule in outcome.converted]
         parts += [text for _, text in sorted(rules, key=lambda rule: rule[0])]
         if outcome.notes:
             codes = " ".join(note.code for note in outcome.notes)
@@ -129,10 +116,10 @@ def _article(codes: str, kind: str, inner: str) -> str:
     return f'<article class="{kind}" data-codes="{escape(codes)}" tabindex="-1">{inner}</article>'
 
 
-def _converted(rule: RuleConverted, path: str) -> str:
+def _converted(rule: RuleConverted, path: str, excerpts: Excerpts) -> str:
     codes = " ".join(note.code for note in rule.notes)
-    title = _title(rule)
-    before, after = _marked(rule.before, rule.after)
+    title = _title(rule, excerpts)
+    before, after = _marked(excerpts.before(rule), excerpts.after(rule))
     return _article(
         codes,
         "rule",
@@ -144,17 +131,21 @@ def _converted(rule: RuleConverted, path: str) -> str:
     )
 
 
-def _title(rule: RuleConverted | RuleLeft) -> str:
+def _title(rule: RuleConverted | RuleLeft, excerpts: Excerpts) -> str:
     target = f"for <code>{escape(safe(rule.target))}</code>, "
     if rule.id.startswith("call-"):
         target = ""
-    return f"{escape(safe(rule.name))} <span>{target}line {rule.line}</span>"
+    around = excerpts.around(rule)
+    place = f"{escape(around)}, " if around else ""
+    return f"{escape(safe(rule.name))} <span>{target}{place}line {rule.line}</span>"
 
 
-def _left(rule: RuleLeft) -> str:
-    title = _title(rule)
+def _left(rule: RuleLeft, excerpts: Excerpts) -> str:
+    title = _title(rule, excerpts)
     text = f"<p>Left as it is: {escape(safe(rule.reason))} {_code(rule.code)}</p>"
-    return _article(rule.code, "left", f"<h3>{title}</h3>{text}{_explained(rule.code)}")
+    source = excerpts.before(rule)
+    code = f'<pre tabindex="0"><code>{escape(source)}</code></pre>' if source else ""
+    return _article(rule.code, "left", f"<h3>{title}</h3>{text}{code}{_explained(rule.code)}")
 
 
 def _notes(notes: tuple[Note, ...]) -> str:
@@ -220,8 +211,8 @@ def _pieces(mine: list[str], theirs: list[str], mark: str) -> Iterator[str]:
             yield text if tag == "equal" else f"<{mark}>{text}</{mark}>"
 
 
-def _command(request: Request) -> str:
-    """The box with the command line; page.js puts the chosen rules into it."""
+def _command(request: Request) -> tuple[str, str]:
+    """The command line before and after the ids of the chosen rules, which page.js puts in."""
     start = ["rrule-migrate"]
     if request.plan:
         start += ["--apply", request.plan]
@@ -230,12 +221,4 @@ def _command(request: Request) -> str:
         start += request.words()
         paths = request.paths
     prefix = escape(" ".join(shlex.quote(safe(word)) for word in start))
-    suffix = escape(" ".join(shlex.quote(safe(path)) for path in paths))
-    return f"""<footer>
-<div><strong id="count" role="status"></strong>
-<button type="button" id="all">Choose all shown</button>
-<button type="button" id="nothing">Choose none shown</button></div>
-<label for="command">Command that converts the chosen rules</label>
-<div class="line"><input id="command" readonly data-prefix="{prefix}" data-suffix="{suffix}">
-<button type="button" id="copy">Copy</button></div>
-</footer>"""
+    return prefix, escape(" ".join(shlex.quote(safe(path)) for path in paths))

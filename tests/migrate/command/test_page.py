@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import textwrap
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -136,6 +137,32 @@ def test_filters(opened: Browser) -> None:
     opened.type("#text", " of what is nowhere")
     assert opened.run(SHOWN) == []
     assert opened.run("return !document.getElementById('none').hidden")
+
+
+@browser_wanted
+def test_what_is_left_can_be_shown_alone(opened: Browser) -> None:
+    opened.type("#kind", "rules left")
+    assert opened.run(SHOWN) == ["fill"]
+    opened.open(opened.run("return location.href"))
+    opened.type("#kind", "rules to")
+    assert opened.run(SHOWN) == ["sin", "cos", "tan"]
+    kinds = "return [...document.querySelectorAll('#kind option')].map((one) => one.textContent)"
+    assert opened.run(kinds) == ["everything", "rules to convert (3)", "rules left (1)"]
+
+
+def test_what_is_left_is_shown_with_its_source(folder: Path, command: Command) -> None:
+    """Also in a file in which nothing is converted; a method with its indentation and its class."""
+    left = MIXED[MIXED.index(b"def fill") :]
+    (folder / "a.py").write_bytes(MIXED)
+    (folder / "b.py").write_bytes(
+        b"from zygote_rules import adjoint\n\n\nclass Tank:\n"
+        + textwrap.indent(left.decode(), "    ").encode()
+    )
+    command("--report", "page.html", ".")
+    text = (folder / "page.html").read_text()
+    assert "<code>@adjoint(mutating=True)\ndef fill(x):\n    def back(dy):" in text
+    assert "<code>    @adjoint(mutating=True)\n    def fill(x):" in text
+    assert "in class Tank, line" in text
 
 
 @browser_wanted

@@ -210,7 +210,7 @@ def test_the_tape_knows_no_area_of_the_rule_library() -> None:
 #: What `convert_source` is made of, lowest first: values in, values out.
 CORE = [
     *("defaults", "options", "model", "codes", "scan"),
-    *("syntax", "write", "rules", "dialects", "conversion", "convert"),
+    *("syntax", "rules", "write", "dialects", "conversion", "convert"),
 ]
 
 

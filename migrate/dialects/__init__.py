@@ -14,7 +14,10 @@ from typing import TYPE_CHECKING, Protocol, cast
 from migrate.scan import Signs
 
 if TYPE_CHECKING:
+    from migrate.model import ModuleSource
     from migrate.options import Options
+    from migrate.rules.module import Module
+    from migrate.rules.reading import Reading
 
 
 class Dialect(Protocol):
@@ -28,6 +31,11 @@ class Dialect(Protocol):
     handed_on: bytes
     #: Whether files in this language are converted where the user does not say which ones are.
     by_default: bool
+
+    def read(
+        self, module: Module, options: Options, module_source: ModuleSource | None
+    ) -> Reading | None:
+        """The rules of a file; None where it does not speak the language."""
 
 
 @lru_cache(maxsize=1)

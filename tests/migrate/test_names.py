@@ -6,7 +6,7 @@ import ast
 
 import pytest
 
-from migrate.write.names import NameChooser, reads
+from migrate.rules.names import NameChooser, reads
 from tests.support.converting import scopes_of
 
 

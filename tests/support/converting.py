@@ -6,7 +6,7 @@ import ast
 import textwrap
 
 from migrate.convert import convert_source
-from migrate.dialects.zygote.find import Found, find
+from migrate.dialects.zygote.find import Candidates, find
 from migrate.dialects.zygote.language import language
 from migrate.dialects.zygote.module import ModuleView
 from migrate.model import (
@@ -61,7 +61,7 @@ def names_of(
     return find_legacy_names(tree, scopes, language(more), modules)
 
 
-def view_of(text: str) -> tuple[ModuleView, Found]:
+def view_of(text: str) -> tuple[ModuleView, Candidates]:
     """A module as the analysis sees it, and what it found to convert."""
     source = source_of(text)
     scopes = analyse_scopes(source.tree)

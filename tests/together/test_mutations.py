@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from migrate.conversion import whole_file
+from migrate.conversion import attempts
 from migrate.convert import convert_source
 from migrate.dialects.zygote.in_place import (
     calls,
@@ -56,7 +56,7 @@ def rewording(change: Callable[[str], str]) -> Patch:
             pieces = print_changes(*args).replacements
             return printing.Printed(tuple(replace(p, text=change(p.text)) for p in pieces), {})
 
-        monkeypatch.setattr(whole_file, "print_changes", changed)
+        monkeypatch.setattr(attempts, "print_changes", changed)
 
     return patch
 
@@ -231,11 +231,6 @@ MUTATIONS = [
         "rules take no config",
         ("pullback_from_ad",),
         without("config: RuleConfig[HasReverseMode], "),
-    ),
-    Mutation(
-        "only the rule that calls the AD takes a config",
-        ("overload_with_pullback",),
-        deciding(whole_file._File, "_configured", set()),
     ),
     Mutation("accum is not add", ("accum_many",), in_place(r"^add$", "max")),
     Mutation(

@@ -65,7 +65,7 @@ class NoGrad:
 
 
 @dataclass
-class Found:
+class Candidates:
     """Everything to convert in a module."""
 
     rules: list[Rule] = field(default_factory=list)
@@ -76,9 +76,9 @@ class Found:
     )  # functions in the legacy language, registered by the runtime
 
 
-def find(view: ModuleView) -> Found:
+def find(view: ModuleView) -> Candidates:
     """The candidates of a module, in the order of the text."""
-    found = Found()
+    found = Candidates()
     by_function: dict[ast.AST, Rule] = {}
     kinds = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Call)
     candidates = [n for n in view.scopes.around if isinstance(n, kinds)]
@@ -98,7 +98,7 @@ def find(view: ModuleView) -> Found:
 
 
 def _decorated(
-    node: DefNode, view: ModuleView, found: Found, by_function: dict[ast.AST, Rule]
+    node: DefNode, view: ModuleView, found: Candidates, by_function: dict[ast.AST, Rule]
 ) -> None:
     for decorator in node.decorator_list:
         head = decorator.func if isinstance(decorator, ast.Call) else decorator
@@ -113,12 +113,12 @@ def _decorated(
             _rule(node, found, by_function).registrations.append(registration)
 
 
-def _mark_target(registration: Registration, found: Found) -> None:
+def _mark_target(registration: Registration, found: Candidates) -> None:
     if registration.getter and registration.target is not None:
         found.handled.add(registration.target)
 
 
-def _rule(node: FunctionNode, found: Found, by_function: dict[ast.AST, Rule]) -> Rule:
+def _rule(node: FunctionNode, found: Candidates, by_function: dict[ast.AST, Rule]) -> Rule:
     if node not in by_function:
         by_function[node] = Rule(node)
         found.rules.append(by_function[node])
@@ -188,7 +188,9 @@ def _from_call(
     return Registration(form, whole, target, mutating, bool(functor_or_not), getter, problem)
 
 
-def _call(node: ast.Call, view: ModuleView, found: Found, by_function: dict[ast.AST, Rule]) -> None:
+def _call(
+    node: ast.Call, view: ModuleView, found: Candidates, by_function: dict[ast.AST, Rule]
+) -> None:
     if view.legacy.meaning(node.func) == "nograd":
         if node.func in found.handled:
             return

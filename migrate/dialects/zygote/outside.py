@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Collection, Iterator, Set
 from dataclasses import dataclass, field
+from functools import cached_property
 
-from migrate.dialects.zygote.find import NoGrad
+from migrate.dialects.zygote.find import Candidates, NoGrad, Rule
 from migrate.dialects.zygote.in_place.legacy_calls import rewrite_getter_call, rewrite_ignore
 from migrate.dialects.zygote.module import ModuleView
-from migrate.dialects.zygote.verdicts import RuleNote
+from migrate.rules.names import NameChooser
+from migrate.rules.plans import Found, Left, Plan, RuleNote, identified
+from migrate.rules.work import Work
 from migrate.syntax.changes import commented, over_each, several
 from migrate.syntax.node_edits import NodeEdits
-from migrate.write.names import NameChooser
 
 _KEPT = {
     "pullback": "the user's own call into an AD stays on the legacy import",
@@ -137,3 +140,133 @@ class OutsideRewriter:
             return
         self.consumed.update(ast.walk(node))
         self.converted.append((call, meaning))
+
+
+class Calls:
+    """The legacy calls of a file that are no rules, and the functions that stay in the language."""
+
+    def __init__(self, view: ModuleView, candidates: Candidates) -> None:
+        self.view, self.candidates = view, candidates
+        self.scopes = view.scopes
+
+    def take_over_hook(self, work: Work, rewritten: Collection[Rule]) -> None:
+        """`hook` has the same name in both languages: where no legacy code goes on using it, only its import changes."""
+        uses = [n for n, meaning in self.view.legacy.uses() if meaning == "hook"]
+        names = [n for n in uses if isinstance(n, ast.Name) and n.id == "hook"]
+        if not names or work.options.only is not None:
+            return
+        kept = self._legacy_functions(rewritten)
+        for node in names:
+            parent = self.scopes.parents.get(node)
+            called = isinstance(parent, ast.Call) and parent.func is node
+            if not called or self.scopes.inside_any(node, kept):
+                return
+        if all(isinstance(b, ast.alias) for b in self.scopes.of(names[0]).bindings):
+            work.names.take_over("hook")
+
+    def rewrite(
+        self, work: Work, rules: Collection[Rule], rewritten: Set[ast.AST], consumed: set[ast.AST]
+    ) -> Iterator[tuple[Found, Plan | Left]]:
+        """`nograd` and the legacy calls in code that is no rule.
+
+        `rules` are rewritten, as are the functions `rewritten`; `consumed` are uses that are gone, and those that go are added.
+        """
+        edits = NodeEdits()
+        outside = OutsideRewriter(self.view, work.names, edits, consumed, work.file_notes)
+        kept = self._legacy_functions(rules)
+        converted: list[ast.expr] = []
+        for item in self.candidates.nograds:
+            if not work.is_chosen(self.found[item.node].id):
+                continue
+            if self._comment_skips(item.node):
+                reason = "`# rrule-migrate: skip` stands beside it"
+                yield self.found[item.node], Left("RM205", reason)
+                continue
+            problem = outside.nograd(item)
+            if problem is not None:
+                yield self.found[item.node], Left("RM209", problem)
+            else:
+                converted.append(item.node)
+        for node, meaning in self._uses():
+            if node in self.candidates.handled or node in consumed:
+                continue
+            if self.scopes.inside_any(node, {*kept, *rewritten}):
+                continue
+            if work.is_chosen(self.found[self._call_of(node)].id):
+                outside.use(node, meaning)
+        converted += [call for call, _ in outside.converted]
+        for call in converted:
+            yield self.found[call], Plan((edits,))
+
+    def _uses(self) -> list[tuple[ast.expr, str]]:
+        return sorted(self.view.legacy.uses(), key=lambda u: (u[0].lineno, u[0].col_offset))
+
+    def _legacy_functions(self, rewritten: Collection[Rule]) -> set[ast.AST]:
+        """Functions that stay in the legacy language: rules that are left or bridged, and what they call."""
+        kept: set[ast.AST] = set(self.candidates.bridged)
+        primals = {primal for rule in self.candidates.rules for primal in self._primals(rule)}
+        for rule in self.candidates.rules:
+            if rule.function is not None and rule not in rewritten:
+                kept.add(rule.function)
+        pending = list(kept)
+        while pending:
+            function = pending.pop()
+            for node in ast.walk(function):
+                if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load):
+                    definition = self.view.definitions.get(self.scopes.of(node))
+                    if definition is None or definition in primals:
+                        continue
+                    if definition not in kept:
+                        kept.add(definition)
+                        pending.append(definition)
+        return kept
+
+    def _primals(self, rule: Rule) -> list[ast.AST]:
+        """The functions that bare rules are for: primal code, not helpers."""
+        function = rule.function
+        if not isinstance(function, (ast.FunctionDef, ast.AsyncFunctionDef)):
+            return []
+        return self.scopes.variable(function.name, self.scopes.around[function]).bindings
+
+    def _comment_skips(self, node: ast.expr) -> bool:
+        lines = range(node.lineno, (node.end_lineno or node.lineno) + 1)
+        return not self.view.skipped_lines.isdisjoint(lines)
+
+    # ---- what is shown -------------------------------------------------------------------
+
+    @cached_property
+    def found(self) -> dict[ast.expr, Found]:
+        """Every use of a legacy name, so that an id does not depend on which of them are converted."""
+        calls = list(dict.fromkeys(self._call_of(node) for node, _ in self._uses()))
+        shown = {call: self._shown(call) for call in calls}
+        ids = identified(((call, "\0".join(shown[call])) for call in calls), "call-")
+        return {
+            call: Found(ids[call], *shown[call], call, self._span(call), (call,), call)
+            for call in calls
+        }
+
+    def _call_of(self, node: ast.expr) -> ast.expr:
+        """The call of a legacy function; the name itself, where it is not called."""
+        parent = self.scopes.parents.get(node)
+        return parent if isinstance(parent, ast.Call) and parent.func is node else node
+
+    def _shown(self, call: ast.expr) -> tuple[str, str]:
+        """What a call, or a decorator, is called in reports, and what it is for."""
+        text = " ".join(self.view.source.segment(call).split())
+        above = self.scopes.parents.get(call)
+        if isinstance(above, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            if call in above.decorator_list:
+                return f"@{text} above {above.name}", above.name
+        return text, ", ".join(self.view.text(a) for a in getattr(call, "args", ())) or text
+
+    def _span(self, call: ast.expr) -> tuple[int, int]:
+        """The call; of a decorator, all from its line to that of the `def`, which says what is decorated."""
+        source = self.view.source
+        start, end = source.span(call)
+        above = self.scopes.parents.get(call)
+        if isinstance(above, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            if call in above.decorator_list:
+                start = source.text.rfind("@", 0, start)
+                end = source.text.find("\n", source.line_starts[above.lineno - 1])
+                end = len(source.text) if end < 0 else end
+        return start, end

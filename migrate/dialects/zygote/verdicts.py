@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import ast
-from dataclasses import dataclass
-
 from migrate.dialects.zygote.find import Rule
+from migrate.rules.plans import RuleNote as RuleNote
 
 
 class Undecided(Exception):
@@ -29,12 +27,3 @@ class Refused(Exception):
         self.code = code
         self.reason = reason
         self.rule = rule
-
-
-@dataclass(frozen=True)
-class RuleNote:
-    """A note on some node of a rule."""
-
-    code: str
-    message: str
-    node: ast.AST

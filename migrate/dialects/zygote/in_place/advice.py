@@ -8,10 +8,10 @@ from collections.abc import Iterator
 from migrate.dialects.zygote.find import Rule
 from migrate.dialects.zygote.module import ModuleView
 from migrate.dialects.zygote.verdicts import RuleNote
+from migrate.rules.names import NameChooser
 from migrate.syntax.annotations import last_part
 from migrate.syntax.changes import as_function
 from migrate.syntax.node_edits import NodeEdits
-from migrate.write.names import NameChooser
 
 _COSTLY = frozenset(
     """dot matmul einsum tensordot outer kron inv solve pinv svd eigh eig qr cholesky convolve correlate fft ifft lstsq det

@@ -40,11 +40,11 @@ from migrate.dialects.zygote.in_place.visible_errors import VisibleErrors
 from migrate.dialects.zygote.in_place.zero_tests import ZeroTests
 from migrate.dialects.zygote.module import ModuleView
 from migrate.dialects.zygote.verdicts import Refused, RuleNote, Undecided
+from migrate.rules.names import NameChooser, reads
 from migrate.syntax.changes import first_argument, last_argument, restated
 from migrate.syntax.edits import Overlap
 from migrate.syntax.node_edits import NodeEdits
 from migrate.syntax.scopes import FunctionNode, Variable, positional_parameters
-from migrate.write.names import NameChooser, reads
 
 _MAX_RESTARTS = 12
 

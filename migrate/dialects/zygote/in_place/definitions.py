@@ -17,6 +17,7 @@ from migrate.dialects.zygote.find import (
 from migrate.dialects.zygote.in_place.primals import context_parameter, default_of
 from migrate.dialects.zygote.module import ModuleView
 from migrate.dialects.zygote.verdicts import Refused, RuleNote, Undecided
+from migrate.rules.names import NameChooser, reads
 from migrate.syntax.changes import (
     renamed,
     with_decorator,
@@ -26,7 +27,6 @@ from migrate.syntax.changes import (
 )
 from migrate.syntax.node_edits import NodeEdits
 from migrate.syntax.scopes import DefNode, FunctionNode, all_parameters, same_scope_nodes
-from migrate.write.names import NameChooser, reads
 
 _TRANSPARENT_DECORATORS = frozenset(
     {("functools", "lru_cache"), ("functools", "cache"), ("typing", "no_type_check")}

@@ -6,9 +6,9 @@ import ast
 from collections.abc import Callable
 
 from migrate.dialects.zygote.module import ModuleView
+from migrate.rules.names import NameChooser
 from migrate.syntax.changes import by
 from migrate.syntax.node_edits import NodeEdits
-from migrate.write.names import NameChooser
 
 
 def rewrite_ignore(node: ast.Call, view: ModuleView, names: NameChooser, edits: NodeEdits) -> bool:

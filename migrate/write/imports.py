@@ -1,14 +1,14 @@
-"""The import block: legacy names that nothing uses any more go, target names come in their place."""
+"""The import block: imports that nothing needs any more go, those of the runtime come in their place."""
 
 from __future__ import annotations
 
 import ast
 import re
 from collections.abc import Callable, Iterable, Sequence
-from functools import cached_property
 
-from migrate.dialects.zygote.module import ModuleView
-from migrate.rules.legacy_names import LegacyImport
+from migrate.rules.module import Module
+from migrate.rules.names import NameChooser
+from migrate.rules.plans import Leaving
 from migrate.syntax.changes import (
     commented,
     followed_by,
@@ -19,34 +19,26 @@ from migrate.syntax.changes import (
 )
 from migrate.syntax.node_edits import NodeEdits
 from migrate.syntax.printing import Cutter, Printed
-from migrate.syntax.scopes import Scope, Variable
+from migrate.syntax.scopes import Scope
 from migrate.syntax.source import Replacement
-from migrate.write.names import NameChooser
 
 _WIDTH = 88
 ImportStatement = ast.Import | ast.ImportFrom
 
 
-class ImportRewriter:
+class ImportWriter:
     """Rewrites the imports of one module, after everything else is known."""
 
     def __init__(
-        self,
-        view: ModuleView,
-        names: NameChooser,
-        edits: NodeEdits,
-        consumed: set[ast.AST],
-        kept: set[Variable],
+        self, module: Module, names: NameChooser, edits: NodeEdits, leaving: Leaving
     ) -> None:
-        self.view = view
-        self.scopes = view.scopes
+        self.module = module
+        self.scopes = module.scopes
         self.names = names
         self.edits = edits
-        self.cutter = Cutter(view.source, view.scopes)
-        self.consumed = consumed
-        self.kept = kept  # legacy names that the new text goes on using
-        self.gone: set[ast.AST] = set()  # statements of which nothing is left
-        self.dropped: set[ast.AST] = set()  # assignments that went with their import
+        self.cutter = Cutter(module.source, module.scopes)
+        self.leaving = leaving
+        self.gone: set[ast.AST] = set(leaving.dropped)  # statements of which nothing is left
         self.top: int | None = None  # where an import was put that stands beside no other
 
     def rewrite(
@@ -58,13 +50,11 @@ class ImportRewriter:
 
         `wanted_at` are nodes whose rules use target names, `printed` gives the new text of all the rest.
         """
-        removed_aliases = self._drop_aliases()
-        doomed = self._unused_imports(removed_aliases)
         needed = {t: n for t, n in self.names.local.items() if t not in self.names.present}
         sites = self._sites(wanted_at) if needed else []
-        by_statement: dict[ImportStatement, list[LegacyImport]] = {}
-        for item in doomed:
-            by_statement.setdefault(item.statement, []).append(item)
+        by_statement: dict[ImportStatement, list[ast.alias]] = {}
+        for statement, alias in self.leaving.aliases:
+            by_statement.setdefault(statement, []).append(alias)
         used: dict[ImportStatement | None, dict[str, str]] = {}
         if len(sites) != 1:  # of several imports each brings its own
             new = printed().replacements if sites else ()
@@ -72,115 +62,16 @@ class ImportRewriter:
         else:
             used[sites[0]] = needed
         for node in dict.fromkeys([*by_statement, *(s for s in sites if s is not None)]):
-            aliases = [i.alias for i in by_statement.get(node, [])]
-            self._replace(node, aliases, used.get(node, {}))
+            self._replace(node, by_statement.get(node, []), used.get(node, {}))
         if None in sites:
             self._insert_at_top(used[None])
-
-    # ---- what is unused ------------------------------------------------------------------
-
-    def _uses(self, variable: Variable) -> list[ast.Name]:
-        return [
-            u
-            for u in self.scopes.uses.get(variable, [])
-            if isinstance(u.ctx, (ast.Load, ast.Del)) and u not in self.consumed
-        ]
-
-    def _drop_aliases(self) -> set[ast.AST]:
-        """Remove `_rule = zr.adjoint` where only rules used it."""
-        exported = self.view.exported
-        dropped: set[ast.AST] = set()
-        changed = True
-        while changed:
-            changed = False
-            for variable, statement in self.view.legacy.aliases.items():
-                if statement in dropped or not isinstance(statement, ast.Assign):
-                    continue
-                if len(statement.targets) != 1 or not isinstance(statement.targets[0], ast.Name):
-                    continue
-                if variable.name in exported or self._uses(variable):
-                    continue
-                was_used = any(u in self.consumed for u in self.scopes.uses.get(variable, []))
-                if not was_used or len(variable.bindings) != 1:
-                    continue
-                if not isinstance(statement.value, (ast.Name, ast.Attribute)):
-                    continue
-                block = _block_of(statement, self.scopes.parents[statement])
-                if block is None or len(block) < 2 or not self.cutter.is_alone(statement):
-                    continue
-                dropped.add(statement)
-                self.dropped.add(statement)
-                self.consumed.update(ast.walk(statement))
-                self.edits.replace_line(statement, "")
-                changed = True
-        return dropped
-
-    def _unused_imports(self, dropped: set[ast.AST]) -> list[LegacyImport]:
-        exported = self.view.exported
-        doomed = []
-        star_gone = self._star_is_unused()
-        for item in self.view.legacy.imports:
-            if not item.own:
-                continue
-            bound = item.alias.asname or item.alias.name.partition(".")[0]
-            variable = self.scopes.variable(bound, self.scopes.around[item.statement])
-            if bound in exported or self._uses(variable) or variable in self.kept:
-                continue
-            if any(isinstance(b, ast.Global) for b in variable.bindings):
-                continue
-            if bound in self._executed:
-                continue
-            as_rule = any(b in self.view.rule_functions for b in variable.bindings)
-            if not as_rule and not any(
-                u in self.consumed for u in self.scopes.uses.get(variable, [])
-            ):
-                continue  # it was never used here: perhaps somebody imports it from here
-            rules = (
-                self.view.rule_functions
-            )  # `@adjoint def literal_getproperty` has another name now
-            others = [b for b in variable.bindings if b is not item.alias and b not in rules]
-            if not all(isinstance(b, ast.alias) or self._is_fallback(b) for b in others):
-                continue
-            doomed.append(item)
-        star = self.view.legacy.star
-        if star_gone and star is not None:
-            doomed.append(LegacyImport(star, star.names[0], None))
-        return doomed
-
-    @cached_property
-    def _executed(self) -> set[str]:
-        """The words of text that the file may execute: where it executes any, of all its strings that look like code."""
-        called = any(v.scope is None and v.name in ("exec", "eval") for v in self.scopes.uses)
-        nodes = self.scopes.around if called else ()
-        texts = [n.value for n in nodes if isinstance(n, ast.Constant) and isinstance(n.value, str)]
-        return {word for t in texts if "def " in t or "(" in t for word in re.findall(r"\w+", t)}
-
-    def _is_fallback(self, binding: ast.AST) -> bool:
-        """`except ImportError: adjoint = None`, which nothing reads any more."""
-        return any(
-            isinstance(a, (ast.ExceptHandler, ast.If)) for a in self.scopes.ancestors(binding)
-        )
-
-    def _star_is_unused(self) -> bool:
-        star = self.view.legacy.star
-        if star is None:
-            return False
-        by_rules = self.view.legacy.star_rules
-        if by_rules & self.kept:
-            return False
-        loose = [n for n, _ in self.view.legacy.uses() if isinstance(n, ast.Name)]
-        ours = [n for n in loose if (v := self.scopes.of(n)).scope is None or v in by_rules]
-        return bool(ours) and all(n in self.consumed for n in ours)
 
     # ---- where the new names go ----------------------------------------------------------
 
     def _sites(self, wanted_at: Iterable[ast.AST]) -> list[ImportStatement | None]:
         """The legacy import statements beside which the runtime must be imported; None: at the top."""
         found: list[ImportStatement | None] = []
-        statements = [i.statement for i in self.view.legacy.imports]
-        if self.view.legacy.star is not None:
-            statements.append(self.view.legacy.star)
-        usable = [s for s in statements if not self._type_checking_only(s)]
+        usable = [s for s in self.leaving.statements if not self._type_checking_only(s)]
         usable.sort(key=lambda s: (s.lineno, s.col_offset))
         at_module = [s for s in usable if self.scopes.around[s].kind == "module"]
         nodes = list(wanted_at)
@@ -237,10 +128,10 @@ class ImportRewriter:
             if isinstance(scope.node, (ast.FunctionDef, ast.AsyncFunctionDef))
         }
         if site in functions:
-            spans = [self.view.source.span(functions[site])]
+            spans = [self.module.source.span(functions[site])]
             pieces = [p for p in new if _lies_in(p, spans)]
         else:
-            spans = [self.view.source.span(f) for f in functions.values()]
+            spans = [self.module.source.span(f) for f in functions.values()]
             pieces = [p for p in new if not _lies_in(p, spans)]
         text = "\n".join(p.text for p in pieces)
         return {t: n for t, n in needed.items() if re.search(rf"\b{re.escape(n)}\b", text)}
@@ -256,7 +147,7 @@ class ImportRewriter:
     def _replace(
         self, node: ImportStatement, aliases: list[ast.alias], needed: dict[str, str]
     ) -> None:
-        source = self.view.source
+        source = self.module.source
         shares = self.cutter.shares_line(node)
         indent = source.indentation(node.lineno)
         width = None if shares else _WIDTH - len(indent)
@@ -276,8 +167,8 @@ class ImportRewriter:
 
     def _replace_whole(self, node: ImportStatement, new: str, shares: bool) -> None:
         """Another import in place of one, or nothing; the comments inside of it stay above."""
-        start, end = self.view.source.span(node)
-        comments = [text for at, text in self.view.source.comments if start <= at < end]
+        start, end = self.module.source.span(node)
+        comments = [text for at, text in self.module.source.comments if start <= at < end]
         block = _block_of(node, self.scopes.parents[node])
         others = [s for s in block or [] if s is not node and s not in self.gone]
         alone = self.cutter.is_alone(node)
@@ -300,7 +191,7 @@ class ImportRewriter:
 
     def _insert_at_top(self, needed: dict[str, str]) -> None:
         """After the docstring and the `__future__` imports."""
-        body = self.view.source.tree.body
+        body = self.module.source.tree.body
         after: ast.stmt | None = None
         for number, node in enumerate(body):
             docstring = (
@@ -315,7 +206,7 @@ class ImportRewriter:
             after = node
         new = self._import_text(needed, _WIDTH)
         if after is not None:
-            self.top = self.cutter.line_end(self.view.source.span(after)[1])
+            self.top = self.cutter.line_end(self.module.source.span(after)[1])
             self.edits.add_after(after, new)
         elif body:
             self.top = self.cutter.start(body[0])

@@ -1,0 +1,255 @@
+"""Rules in HIPS autograd: `wrap(f)` is `f` for autograd, by the rule of `f`; and autograd's functions as rules.
+
+Autograd pairs complex cotangents without conjugation (as JAX does), so what crosses is conjugated, both ways.
+"""
+
+from __future__ import annotations
+
+import functools
+import types
+from collections.abc import Callable, Sequence
+from typing import Any
+
+try:
+    import autograd as ag
+    from autograd.builtins import tuple as boxed_tuple
+    from autograd.core import defjvp_argnums
+    from autograd.extend import defvjp_argnums, primitive
+    from autograd.tracer import getval, isbox
+except ImportError as error:
+    raise ImportError(
+        "rules_runtime.hosts.autograd needs HIPS autograd: pip install 'rules-runtime[autograd]'"
+    ) from error
+
+from ..callees import name_of
+from ..config import HasReverseMode, RuleConfig
+from ..registry import rrule
+from .calls import (
+    Call,
+    Evaluation,
+    PullbackCall,
+    PushforwardCall,
+    RuleCall,
+    by_position,
+    conjugate,
+    fitted,
+    written_out,
+)
+from .leaves import (
+    hides_values,
+    is_number,
+    is_traced,
+    put_together,
+    take_apart,
+    tangents_of_arguments,
+    tangents_of_leaves,
+)
+from .modules import WrappedModule
+
+
+class AutogradConfig(RuleConfig[HasReverseMode]):
+    """The config of HIPS autograd: a rule that is addressed to it is for autograd alone."""
+
+    def rrule_via_ad(self, f: Any, *args: Any, **kwargs: Any) -> Any:
+        """By a rule, else by autograd, else (where `f` speaks only numpy) by the tape."""
+        found = rrule.apply(self, f, args, kwargs)
+        if found is None:
+            found = by_autograd(f, args, kwargs)
+        return super().rrule_via_ad(f, *args, **kwargs) if found is None else found
+
+
+config = AutogradConfig()
+
+
+def by_autograd(f: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """`(y, pullback)` by autograd, `None` where `f` does not take what autograd traces."""
+    leaves: list[Any] = []
+    structure = take_apart((f, *args), is_number, leaves)
+    if any(map(is_traced, leaves)):
+        return None
+    results: list[Any] = []
+
+    def on_leaves(values: Any) -> Any:
+        parts: list[Any] = []
+        own, *rest = put_together(structure, iter(list(values)))
+        y = own(*rest, **kwargs)
+        results.append(take_apart(y, _is_value, parts, _opened))
+        return boxed_tuple(parts)
+
+    try:
+        vjp, ys = ag.make_vjp(on_leaves)(tuple(leaves))
+    except TypeError:  # of functions that want numbers, such as `math.sin`
+        return None
+    result = results[0]
+    if hides_values(result):
+        return None
+
+    def pullback(dy: Any) -> Any:
+        gs: list[Any] = []
+        tangents_of_leaves(result, dy, lambda _: True, gs)
+        if any(map(is_traced, gs)):  # a derivative of this pullback is asked for
+            return RuleConfig.rrule_via_ad(config, f, *args, **kwargs)[1](dy)
+        dx = vjp(tuple([conjugate(g) for g in written_out(gs, ys)]))
+        found = [fitted(conjugate(d), x) for d, x in zip(dx, leaves, strict=True)]
+        return tangents_of_arguments(structure, found)
+
+    return put_together(result, iter(ys)), pullback
+
+
+def _opened(x: Any) -> Any:
+    """What autograd boxes whole, with its parts in boxes."""
+    if not isbox(x):
+        return x
+    kind = type(getval(x))
+    if issubclass(kind, dict):
+        return {key: x[key] for key in x}
+    if issubclass(kind, (tuple, list)):
+        return kind([x[k] for k in range(len(x))])
+    return x
+
+
+def _is_value(x: Any) -> bool:
+    return isbox(x) or is_number(x)
+
+
+class _Job:
+    """One call on its way through autograd: what was computed is kept beside the call, for the way back."""
+
+    __slots__ = ("call", "evaluation")
+
+    def __init__(self, call: Call) -> None:
+        self.call = call
+        self.evaluation: Evaluation | None = None
+
+
+def _run(job: _Job, *leaves: Any) -> Any:
+    job.evaluation = evaluation = job.call.run(leaves)
+    ys = evaluation.ys
+    return ys[0] if len(ys) == 1 else ys
+
+
+_call = primitive(_run)
+
+
+def _leaves_of(g: Any, count: int) -> list[Any]:
+    return [g] if count == 1 else [g[k] for k in range(count)]
+
+
+def _derived(call: Call, values: Sequence[Any], count: int) -> tuple[Any, ...]:
+    ds = _call(_Job(call), *values)
+    return (ds,) if count == 1 else tuple([ds[k] for k in range(count)])
+
+
+def _vjpmaker(
+    argnums: tuple[int, ...], ans: Any, args: tuple[Any, ...], kwargs: Any
+) -> Callable[[Any], tuple[Any, ...]]:
+    job, leaves = args[0], args[1:]
+    evaluation = job.evaluation
+    wanted = tuple([k - 1 for k in argnums])
+    count = len(evaluation.ys)
+
+    def vjp(g: Any) -> tuple[Any, ...]:
+        gs = _leaves_of(g, count)
+        if any(map(isbox, leaves)) or any(map(isbox, gs)):
+            call = PullbackCall(job.call, len(leaves), wanted, conjugated=True)
+            return _derived(call, (*leaves, *gs), len(wanted))
+        ds = evaluation.back([conjugate(g) for g in gs], wanted)
+        return tuple([conjugate(d) for d in written_out(ds, [leaves[k] for k in wanted])])
+
+    return vjp
+
+
+def _jvpmaker(
+    argnums: tuple[int, ...], vs: Sequence[Any], ans: Any, args: tuple[Any, ...], kwargs: Any
+) -> Any:
+    job, leaves = args[0], args[1:]
+    count = len(job.evaluation.ys)
+    call = PushforwardCall(job.call, len(leaves), tuple([k - 1 for k in argnums]))
+    dys = _derived(call, (*leaves, *vs), count)
+    return dys[0] if count == 1 else boxed_tuple(dys)
+
+
+defvjp_argnums(_call, _vjpmaker)
+defjvp_argnums(_call, _jvpmaker)
+
+
+def wrap(f: Any) -> Any:
+    """`f` for autograd: its derivatives, forwards and backwards and of any order, are those of the rule of `f`.
+
+    The rule is looked up when the function is called. Arguments may be structures; what autograd does not differentiate
+    reaches the rule as it is. Raises `NoRuleError` where `f` has no rule for the call.
+
+    >>> import autograd, numpy as np
+    >>> autograd.grad(wrap(np.sinc))(0.5)
+    np.float64(-1.2732395447351628)
+    """
+
+    @functools.wraps(f, updated=())
+    def wrapped(*args: Any, **kwargs: Any) -> Any:
+        args, kwargs = by_position(f, args, kwargs, isbox)
+        leaves: list[Any] = []
+        job = _Job(RuleCall(config, take_apart((f, *args), isbox, leaves, _opened), kwargs))
+        ys = _call(job, *leaves)
+        evaluation = job.evaluation
+        assert evaluation is not None
+        return put_together(evaluation.structure, iter(_leaves_of(ys, len(evaluation.ys))))
+
+    return wrapped
+
+
+def wrap_module(module: types.ModuleType) -> WrappedModule:
+    """A library for autograd: `wrap_module(m).f` is `wrap(m.f)` where `m.f` has a rule, else `m.f`; submodules too.
+
+    >>> import numpy as np
+    >>> wrap_module(np).sinc.__name__, wrap_module(np).pi == np.pi
+    ('sinc', True)
+    """
+    return WrappedModule(module, wrap)
+
+
+def vjps_from_rrule(f: Any) -> Callable[..., Any]:
+    """For `defvjp_argnums(f, vjps_from_rrule(f))`, where `f` is autograd's own primitive: it differentiates by the rule of `f`."""
+
+    def vjpmaker(
+        argnums: tuple[int, ...], ans: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> Callable[[Any], tuple[Any, ...]]:
+        wrapped = wrap(f)
+        return lambda g: _whole_vjp(wrapped, argnums, args, kwargs, g)
+
+    return vjpmaker
+
+
+def _whole_vjp(
+    wrapped: Any, argnums: tuple[int, ...], args: tuple[Any, ...], kwargs: dict[str, Any], g: Any
+) -> tuple[Any, ...]:
+    def of_some(values: Any) -> Any:
+        given = list(args)
+        for k, n in enumerate(argnums):
+            given[n] = values[k]
+        return wrapped(*given, **kwargs)
+
+    vjp, _ = ag.make_vjp(of_some)(tuple([args[n] for n in argnums]))
+    return tuple(vjp(g))
+
+
+def rule_from_autograd(f: Any) -> Any:
+    """A function of autograd as one of numpy that has a rule: the tape, and every other host, differentiate it by autograd.
+
+    >>> import autograd.numpy as anp, numpy as np
+    >>> from rules_runtime import gradient
+    >>> gradient(rule_from_autograd(lambda x: anp.sum(anp.sin(x))), np.array([0.0]))
+    (array([1.]),)
+    """
+
+    @functools.wraps(f, updated=())
+    def function(*args: Any, **kwargs: Any) -> Any:
+        return f(*args, **kwargs)
+
+    @rrule.register(function)
+    def rrule_function(_: Any, *args: Any, **kwargs: Any) -> Any:
+        found = by_autograd(f, args, kwargs)
+        if found is None:
+            raise TypeError(f"autograd cannot differentiate {name_of(f)} here")
+        return found
+
+    return function

@@ -1,0 +1,254 @@
+"""A rule's call as a function of leaves, with the functions that its derivatives are: what every host bridges.
+
+`RuleCall` is the call itself. Its pullback is a function of leaves and cotangents, `PullbackCall`; a pullback is linear, so its
+own pullback is the way forwards, `PushforwardCall`. Each is a `Call`, so that a host which can bridge one bridges all, to
+any order; and none of them is made before a host asks for that order.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import numpy as np
+
+from ..callees import name_of
+from ..config import RuleConfig
+from ..errors import RuleError
+from ..projection import ProjectTo
+from ..registry import rrule
+from ..tangents import AbstractZero, NotImplementedTangent, Tangent
+from ..tape import TapeConfig, trace_pullback
+from ..tape.record import gather
+from ..thunks import unthunk
+from .leaves import (
+    LEAF,
+    Structure,
+    is_number,
+    is_traced,
+    put_together,
+    take_apart,
+    tangent,
+    tangents_of_leaves,
+)
+
+#: From cotangents of the results (`None` is zero) to gradients of the leaves in `wanted` (`None` is zero).
+Back = Callable[[Sequence[Any], Sequence[int]], list[Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """What a call gave: the leaves of its result, what they are leaves of, and the way back."""
+
+    ys: tuple[Any, ...]
+    structure: Structure
+    back: Back
+
+
+class Call(Protocol):
+    """A function of leaves."""
+
+    def run(self, leaves: Sequence[Any]) -> Evaluation:
+        """Compute with numpy arrays and numbers, or with what the tape traces."""
+
+
+class NoRuleError(RuleError):
+    """A function was given to a host, but has no rule for this call."""
+
+
+@dataclass(frozen=True, eq=False)
+class RuleCall:
+    """`f(*args, **kwargs)` by the rule that `config` finds; `structure` is that of `(f, *args)`."""
+
+    config: RuleConfig[Any]
+    structure: Structure
+    kwargs: dict[str, Any] = field(default_factory=dict)
+
+    def run(self, leaves: Sequence[Any]) -> Evaluation:
+        """Call the rule. Raises `NoRuleError` where there is none."""
+        f, *args = put_together(self.structure, iter(leaves))
+        found = rrule.apply(self.config, f, tuple(args), self.kwargs)
+        if found is None:
+            kinds = ", ".join(type(x).__name__ for x in args)
+            raise NoRuleError(
+                f"{name_of(f)} has no rrule for ({kinds}) that {type(self.config).__name__} may use: register one "
+                f"(@rrule.register), or use a function of the host's own in its place"
+            )
+        y, pullback = found
+        if is_number(y):
+            ys, result = (y,), LEAF
+        else:
+            parts: list[Any] = []
+            result = take_apart(y, is_number, parts)
+            ys = tuple(parts)
+
+        def back(gs: Sequence[Any], wanted: Sequence[int]) -> list[Any]:
+            if all(g is None for g in gs):
+                return [None] * len(wanted)
+            # numbers reach rules as numbers, whatever the host has for them
+            gs = [g[()] if type(g) is np.ndarray and not g.ndim else g for g in gs]
+            dy = gs[0] if result is LEAF else tangent(result, iter(gs))
+            dx: list[Any] = []
+            own = pullback(dy)
+            typed = self.structure.parts or {}
+            for (_, part), own_part in zip(typed.items(), own, strict=True):
+                first = len(dx)
+                tangents_of_leaves(part, own_part, lambda k, first=first: k in wanted, dx)  # type: ignore[misc]
+            return [fitted(dx[k], leaves[k]) for k in wanted]
+
+        return Evaluation(ys, result, back)
+
+
+def fitted(dx: Any, x: Any) -> Any:
+    """A tangent of the leaf `x` in the space of `x`; `None` for zero. Raises where the rule declares that it does not know."""
+    if dx is None:
+        return None
+    dx = unthunk(dx)
+    if isinstance(dx, AbstractZero):
+        return None
+    if type(dx) is np.ndarray and dx.dtype.kind == "O":
+        dx = gather(dx)  # `np.array` of what the tape traces
+    if isinstance(dx, NotImplementedTangent):
+        return dx + 1.0  # says so
+    if is_traced(x):
+        return np.real(dx) if np.iscomplexobj(dx) and not np.iscomplexobj(x) else dx
+    if type(dx) is np.ndarray is type(x) and dx.dtype == x.dtype and dx.shape == x.shape:
+        return dx
+    return ProjectTo(x)(dx)
+
+
+def written_out(ds: Sequence[Any], xs: Sequence[Any]) -> tuple[Any, ...]:
+    """Gradients with zeros for `None`."""
+    return tuple([zero_like(x) if d is None else d for d, x in zip(ds, xs, strict=True)])
+
+
+def zero_like(x: Any) -> Any:
+    """The zero of a leaf's tangent space."""
+    if is_traced(x):
+        return x * 0.0
+    x = np.asarray(x)
+    return np.zeros(x.shape, x.dtype if x.dtype.kind in "fc" else float)[()]
+
+
+@dataclass(frozen=True, eq=False)
+class PullbackCall:
+    """The pullback of `call`, as a function of its `count` leaves and of cotangents of its results.
+
+    It gives the gradients of the leaves in `wanted`. With `conjugated` it is in the convention of hosts that pair complex
+    cotangents without conjugation.
+    """
+
+    call: Call
+    count: int
+    wanted: tuple[int, ...]
+    conjugated: bool
+
+    def pull(self, *values: Any) -> tuple[Any, ...]:
+        """The gradients, zeros written out."""
+        leaves, gs = values[: self.count], values[self.count :]
+        if self.conjugated:
+            gs = tuple([conjugate(g) for g in gs])
+        ds = written_out(
+            self.call.run(leaves).back(gs, self.wanted), [leaves[k] for k in self.wanted]
+        )
+        return tuple([conjugate(d) for d in ds]) if self.conjugated else ds
+
+    def run(self, leaves: Sequence[Any]) -> Evaluation:
+        """The gradients, and by the tape their own pullback."""
+        return traced(self.pull, leaves)
+
+
+@dataclass(frozen=True, eq=False)
+class PushforwardCall:
+    """The pushforward of `call`, as a function of its `count` leaves and of tangents of those in `moved`."""
+
+    call: Call
+    count: int
+    moved: tuple[int, ...]
+
+    def push(self, *values: Any) -> tuple[Any, ...]:
+        """The tangents of the results: the transpose of the pullback, which is linear."""
+        leaves, vs = values[: self.count], values[self.count :]
+        evaluation = self.call.run(leaves)
+
+        def pull(*gs: Any) -> tuple[Any, ...]:
+            ds = evaluation.back(gs, self.moved)
+            return written_out(ds, [leaves[k] for k in self.moved])
+
+        # somewhere that is not zero: rules may ask whether a cotangent is
+        random = np.random.default_rng(0)
+        at = [_like(random, y) for y in evaluation.ys]
+        _, back = trace_pullback(_tape, pull, tuple(at), {})
+        dys = back(Tangent[tuple](*vs))[1:]  # type: ignore[type-arg]
+        return written_out([fitted(dy, g) for dy, g in zip(dys, at, strict=True)], at)
+
+    def run(self, leaves: Sequence[Any]) -> Evaluation:
+        """The tangents of the results, and by the tape their pullback."""
+        return traced(self.push, leaves)
+
+
+_tape = TapeConfig()
+
+
+def _like(random: np.random.Generator, y: Any) -> Any:
+    while is_traced(y):
+        y = y.__traced_value__()
+    y = np.asarray(y)
+    g = random.uniform(0.5, 1.5, y.shape)
+    if y.dtype.kind == "c":
+        g = g + 1j * random.uniform(0.5, 1.5, y.shape)
+    return np.asarray(g, y.dtype if y.dtype.kind in "fc" else float)[()]
+
+
+def traced(f: Callable[..., tuple[Any, ...]], leaves: Sequence[Any]) -> Evaluation:
+    """`f(*leaves)`, whose pullback is the tape's, made when it is first asked for."""
+    values = tuple(leaves)
+    ys = f(*values)
+    made: list[Any] = []
+
+    def back(gs: Sequence[Any], wanted: Sequence[int]) -> list[Any]:
+        if not made:
+            # a function of its own: the tape would look for numbers in what a method is bound to
+            made.append(trace_pullback(_tape, lambda *xs: f(*xs), values, {})[1])
+        dy: Any = Tangent[tuple](*written_out(gs, ys))  # type: ignore[type-arg]
+        dx = made[0](dy)
+        return [fitted(dx[1 + k], values[k]) for k in wanted]
+
+    structure = Structure(len(ys), ys, dict.fromkeys(range(len(ys)), LEAF))
+    return Evaluation(ys, structure, back)
+
+
+def conjugate(x: Any) -> Any:
+    """The complex conjugate; `x` itself where it is real, which costs nothing."""
+    if x is None:
+        return None
+    return np.conj(x) if np.iscomplexobj(x) else x
+
+
+def by_position(
+    f: Any, args: tuple[Any, ...], kwargs: dict[str, Any], is_leaf: Callable[[Any], bool]
+) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """Arguments with the host's values in positions, where rules have entries for them.
+
+    Raises `RuleError` where a keyword-only argument holds one: no rule gives a tangent for it.
+    """
+    held: list[Any] = []
+    take_apart(kwargs, is_leaf, held)
+    if not held:
+        return args, kwargs
+    try:
+        bound = inspect.signature(f).bind(*args, **kwargs)
+    except (TypeError, ValueError):
+        pass
+    else:
+        args, kwargs = bound.args, bound.kwargs
+        held.clear()
+        take_apart(kwargs, is_leaf, held)
+        if not held:
+            return args, kwargs
+    raise RuleError(
+        f"{name_of(f)}: a differentiable argument is passed by a keyword ({', '.join(kwargs)}), for which rules have no "
+        "tangents: pass it by position, or as a plain numpy array if it is a constant"
+    )

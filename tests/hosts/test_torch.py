@@ -1,0 +1,196 @@
+"""Rules in PyTorch."""
+
+from __future__ import annotations
+
+import threading
+from typing import Any
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch", reason="PyTorch is not installed")
+
+from torch.autograd import gradcheck, gradgradcheck  # noqa: E402
+from torch.func import grad, hessian, jacfwd, jacrev, jvp, vjp, vmap  # noqa: E402
+
+from rules_runtime import NoTangent, RuleConfig, gradient, rrule_via_ad  # noqa: E402
+from rules_runtime.config import HasReverseMode  # noqa: E402
+from rules_runtime.errors import RuleError  # noqa: E402
+from rules_runtime.hosts import torch as host  # noqa: E402
+from tests.hosts.conftest import affine  # noqa: E402
+
+
+def tensor(*shape: int, dtype: Any = torch.float64) -> Any:
+    made = torch.Generator().manual_seed(sum(shape))
+    return torch.randn(*shape, dtype=dtype, generator=made).requires_grad_()
+
+
+@pytest.mark.parametrize("f", [np.sinc, np.tanh, np.cumsum], ids=lambda f: f.__name__)
+@pytest.mark.parametrize("dtype", [torch.float64, torch.complex128], ids=str)
+def test_checks_of_pytorch(f: Any, dtype: Any) -> None:
+    x = tensor(3, 4, dtype=dtype)
+    wrapped = host.wrap(f)
+    assert gradcheck(wrapped, (x,))
+    assert gradcheck(wrapped, (x,), check_forward_ad=True)
+    assert gradgradcheck(wrapped, (x,))
+
+
+def test_several_arguments_and_batches() -> None:
+    a, b = tensor(3, 4), tensor(4, 2)
+    wrapped = host.wrap(np.matmul)
+    assert gradcheck(wrapped, (a, b))
+    assert gradgradcheck(wrapped, (a, b))
+    many = torch.stack([a, 2 * a]).detach()
+    torch.testing.assert_close(vmap(wrapped, (0, None))(many, b.detach()), many @ b.detach())
+
+
+def test_functional_transforms() -> None:
+    wrapped = host.wrap(np.sinc)
+    x = tensor(4).detach()
+    for transform in (jacrev, jacfwd):
+        torch.testing.assert_close(transform(wrapped)(x), transform(torch.sinc)(x))
+
+    def loss(f: Any) -> Any:
+        return lambda x: f(x).sum()
+
+    for transform in (grad, hessian, lambda f: vmap(grad(f))):
+        at = x if transform is not vmap else torch.stack([x, x])
+        got, want = loss(wrapped), loss(torch.sinc)
+        if transform in (grad, hessian):
+            torch.testing.assert_close(transform(got)(at), transform(want)(at))
+    rows = torch.stack([x, 2 * x])
+    torch.testing.assert_close(vmap(grad(loss(wrapped)))(rows), vmap(grad(loss(torch.sinc)))(rows))
+    _, pull = vjp(wrapped, x)
+    torch.testing.assert_close(pull(x), vjp(torch.sinc, x)[1](x))
+    torch.testing.assert_close(jvp(wrapped, (x,), (x,)), jvp(torch.sinc, (x,), (x,)))
+
+
+def test_structures_and_thunks(ran: list[str]) -> None:
+    wrapped = host.wrap(affine)
+    x = tensor(5)
+    p = {
+        "w": torch.tensor(2.0, dtype=torch.float64),
+        "b": torch.tensor(1.0, dtype=torch.float64, requires_grad=True),
+    }
+    first, second = wrapped(p, x)
+    ((first**2).sum() + second.sin().sum()).backward()
+    got = x.grad.clone(), p["b"].grad.clone()
+    assert ran == []  # the weight needs no gradient
+    x.grad = p["b"].grad = None
+    first, second = affine(p, x)
+    ((first**2).sum() + second.sin().sum()).backward()
+    torch.testing.assert_close(got, (x.grad, p["b"].grad))
+
+
+def test_memory_is_shared_unless_that_would_be_seen(registered: Any) -> None:
+    kept: list[Any] = []
+
+    def double(x: Any) -> Any:
+        kept.append(x)
+        return x
+
+    registered(double, lambda _, x: (double(x), lambda dy: (NoTangent(), dy)))
+    x = torch.ones(3, dtype=torch.float64)
+    y = host.wrap(double)(x)
+    assert np.shares_memory(kept[0], x.numpy())
+    y += 1
+    assert x[0] == 1.0
+
+    def flipped(x: Any) -> Any:
+        return x[::-1]
+
+    registered(flipped, lambda _, x: (x[::-1], lambda dy: (NoTangent(), dy[::-1])))
+    assert gradcheck(host.wrap(flipped), (tensor(3),))
+
+
+def test_a_change_in_place_is_noticed() -> None:
+    a = tensor(3)
+    b = a * 1
+    c = host.wrap(np.exp)(b)
+    b.add_(1)
+    with pytest.raises(RuntimeError, match="modified by an inplace operation"):
+        c.sum().backward()
+
+
+def test_views_of_other_kinds() -> None:
+    z = tensor(3, dtype=torch.complex128)
+    torch.testing.assert_close(host.wrap(np.exp)(z.conj()), torch.exp(z.conj()))
+    torch.testing.assert_close(host.wrap(np.exp)(torch.conj(z).imag), torch.exp(torch.conj(z).imag))
+    x = torch.randn(4, dtype=torch.float32, requires_grad=True)
+    y = host.wrap(np.exp)(x)
+    assert y.dtype is torch.float32
+    y.sum().backward()
+    assert x.grad.dtype is torch.float32
+
+
+def test_what_numpy_cannot_hold_says_so() -> None:
+    with pytest.raises(RuleError, match="bfloat16"):
+        host.wrap(np.exp)(torch.ones(2, dtype=torch.bfloat16))
+    with pytest.raises(RuleError, match="to_dense"):
+        host.wrap(np.exp)(torch.eye(2).to_sparse())
+    with pytest.raises(RuleError, match="CPU"):
+        host.wrap(np.exp)(torch.ones(2, device="meta"))
+
+
+def test_a_rule_that_calls_back_is_given_pytorch(registered: Any) -> None:
+    def apply(f: Any, x: Any) -> Any:
+        return f(x)
+
+    seen: list[Any] = []
+
+    def rule(config: RuleConfig[HasReverseMode], _: Any, f: Any, x: Any) -> Any:
+        seen.append(type(config))
+        y, back = rrule_via_ad(config, f, x)
+        return y, lambda dy: (NoTangent(), *back(dy))
+
+    registered(apply, rule)
+    wrapped = host.wrap(apply)
+    for inner in (torch.sin, np.sin, lambda x: np.array([np.sin(v) for v in x])):
+        assert gradcheck(lambda x, f=inner: wrapped(f, x), (tensor(3),))
+    assert gradgradcheck(lambda x: wrapped(np.sin, x), (tensor(3),))
+    assert seen[0] is host.TorchConfig
+
+
+def test_threads() -> None:
+    wrapped = host.wrap(np.tanh)
+    x = tensor(50)
+    want = torch.autograd.grad(torch.tanh(x).sum(), x)[0]
+    wrong: list[Any] = []
+
+    def work() -> None:
+        for _ in range(20):
+            got = torch.autograd.grad(wrapped(x).sum(), x)[0]
+            if not torch.allclose(got, want):
+                wrong.append(got)
+
+    threads = [threading.Thread(target=work) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not wrong
+
+
+def test_a_function_of_pytorch_as_a_rule() -> None:
+    f = host.rule_from_torch(lambda p, x: torch.sin(p["w"] * x).sum())
+    x = np.array([0.3, -1.2])
+    dp, dx = gradient(f, {"w": 2.0}, x)
+    np.testing.assert_allclose(dp["w"], np.sum(x * np.cos(2.0 * x)))
+    np.testing.assert_allclose(dx, 2.0 * np.cos(2.0 * x))
+    assert gradient(lambda x: f({"w": 1.0}, x) * 2.0, x)[0].shape == x.shape
+
+
+def test_results_that_are_no_numbers(registered: Any) -> None:
+    def split(x: Any) -> Any:
+        return np.argmax(x), x.max(), "name"
+
+    def rule(_: Any, x: Any) -> Any:
+        k = int(np.argmax(x))
+        return split(x), lambda dy: (NoTangent(), dy[1] * (np.arange(len(x)) == k))
+
+    registered(split, rule)
+    k, y, name = host.wrap(split)(tensor(4))
+    assert not k.requires_grad
+    assert y.requires_grad
+    assert name == "name"
+    y.backward()

@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from ..kernels.scatter import astype
+from .blanks import NAMES, blank
 from .intercept import intercept
 from .protocols import FAST_FUNCTIONS
 from .record import apply, gather
@@ -228,18 +229,24 @@ _MAKERS: dict[str, tuple[Callable[..., Any], int]] = {
     "full_like": (_full_like, 1),
     "fromiter": (_from_iterator, 9),
 }
-_originals = {name: getattr(np, name) for name in _MAKERS}
+_originals = {name: getattr(np, name) for name in {*_MAKERS, *NAMES}}
 
 
-def _constructor(function: Any, make: Callable[..., Any], which: int) -> Constructor:
+def _constructor(name: str, function: Any) -> Constructor:
+    make, which = _MAKERS.get(name, (None, 0))
+
     def call(*args: Any, **kwargs: Any) -> Any:
-        if OPEN and (len(args) <= which or holds_traced(args[which])):
+        if OPEN and make is not None and (len(args) <= which or holds_traced(args[which])):
             y = make(*args, **kwargs)
             if y is not NotImplemented:
                 return y
         return function(*args, **kwargs)
 
-    made = Constructor(call)
+    def call_for_blank(*args: Any, **kwargs: Any) -> Any:
+        y = call(*args, **kwargs)
+        return blank(y, sys._getframe(1)) if OPEN and type(y) is ndarray else y
+
+    made = Constructor(call_for_blank if name in NAMES else call)
     made.function = function
     made.__module__, made.__doc__ = "numpy", function.__doc__
     return made
@@ -247,7 +254,7 @@ def _constructor(function: Any, make: Callable[..., Any], which: int) -> Constru
 
 def install() -> None:
     """Bind the names that modules have for numpy's constructors to ones that know of traced values."""
-    made = {id(f): _constructor(f, *_MAKERS[name]) for name, f in _originals.items()}
+    made = {id(f): _constructor(name, f) for name, f in _originals.items()}
     for name, module in list(sys.modules.items()):
         names = getattr(module, "__dict__", None)
         if names is None or (name.startswith("numpy.") or name == __name__):

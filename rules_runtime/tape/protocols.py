@@ -14,10 +14,11 @@ from ..kernels.elementwise import OVERWRITING, UNARY
 from ..kernels.large import IN_PLACE, LARGE_UNARY
 from ..kernels.memory import RESULT, unary
 from . import fast, operators, shortcuts
+from .blanks import begin
 from .record import OVERRIDDEN, apply, name_of, out_error
 from .structures import inner_tape
 from .sweep import KEPT, OVERWRITE, takes_fill
-from .tracer import Tracer, place_of, primal, record, tracer
+from .tracer import Blank, Tracer, place_of, primal, record, tracer
 
 ndarray = np.ndarray
 float64 = np.float64
@@ -114,6 +115,9 @@ def large_unary(self: Tracer, ufunc: Any, x: Any, saves: int) -> Tracer:
 def _ufunc_method(self: Tracer, ufunc: Any, method: str, inputs: Any, kwargs: Any) -> Any:
     out = kwargs.pop("out", None)
     if out is not None and any(o is not None for o in out):
+        for x in out:
+            if type(x) is Blank:
+                begin(x, inputs)
         if method == "__call__" and len(out) == 1 and type(out[0]) is Tracer:
             return operators.rebind(out[0], apply(ufunc, inputs, kwargs))
         raise out_error(ufunc)

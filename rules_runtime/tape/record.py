@@ -35,6 +35,7 @@ from .structures import (
     leaves,
     leaves_of,
     numbered,
+    plain,
     rebuild,
     spread,
     tangent_at,
@@ -43,7 +44,7 @@ from .structures import (
     untraced,
 )
 from .sweep import FORM, INTO, PART
-from .tracer import Tape, Tracer, place_of, primal, record, tracer
+from .tracer import Blank, Tape, Tracer, place_of, primal, record, tracer
 
 ndarray = np.ndarray
 
@@ -197,6 +198,8 @@ def apply(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str,
         tape = _tape_of_plain(args, type(function) is not np.ufunc)
         if tape is not None and (not kwargs or _are_options(form, kwargs)):
             return record_form(tape, form, args, kwargs)
+    if any(type(x) is Blank for x in args):
+        return function(*map(plain, args), **kwargs)
     if type(function) is np.ufunc:
         if any(map(_is_foreign, args)):
             return NotImplemented
@@ -631,10 +634,15 @@ def try_rule(tape: Tape, function: Any, args: tuple[Any, ...], kwargs: dict[str,
         formula = getattr(getattr(rule, "function", None), "formula", None)
         if formula is not None:
             return formula(*(args if type(function) is MethodType else args[1:]), **kwargs)
-    found = rrule.apply(tape.config, callee, tuple(values), kwargs)
+    quiet = inner_tape(values) is None
+    tape.in_rules += quiet
+    try:
+        found = rrule.apply(tape.config, callee, tuple(values), kwargs)
+    finally:
+        tape.in_rules -= quiet
     if found is None:
         return NotImplemented
-    y, pullback = found
+    y, pullback = plain(found[0]), found[1]
     if getattr(pullback.handover.rule, "is_non_differentiable", False):
         return y
     place_and_fit = functools.partial(_place_and_fit, tape)
@@ -662,7 +670,7 @@ def _shown(x: Any, tape: Tape) -> Any:
     """What a rule sees of an argument: its values, of which it may write into none (see `readonly.py` for plain arrays)."""
     if type(x) is Tracer:
         return _as_view(x.value) if x.tape is tape else _as_view(x)
-    if type(x) in (list, tuple, dict):
+    if type(x) in (list, tuple, dict, Blank):
         return untraced(x, tape)
     return (
         rebuild(

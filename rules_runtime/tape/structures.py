@@ -27,7 +27,7 @@ from ..tangents import (
     tangent_type,
 )
 from ..thunks import Thunk, unthunk
-from .tracer import Tape, Tracer, primal
+from .tracer import Blank, Tape, Tracer, primal
 
 ndarray = np.ndarray
 _numbers = (float, complex, np.float64)
@@ -334,11 +334,22 @@ def inner_tape(x: Any, best: Tape | None = None, seen: set[int] | None = None) -
 
 def untraced(x: Any, tape: Tape) -> Any:
     """`x` with the values of this tape's tracers in their places."""
-    if type(x) is Tracer:
-        return x.value if x.tape is tape else x
-    return rebuild(
-        x, lambda leaf: leaf.value if type(leaf) is Tracer and leaf.tape is tape else leaf
-    )
+    return _untraced(x, tape) if type(x) is Tracer else rebuild(x, lambda x: _untraced(x, tape))
+
+
+def _untraced(x: Any, tape: Tape) -> Any:
+    return x.value if type(x) is Blank or (type(x) is Tracer and x.tape is tape) else x
+
+
+def plain(x: Any) -> Any:
+    """`x` with plain arrays in the place of blank ones."""
+    if type(x) is Blank:
+        return x.value
+    return rebuild(x, _value) if type(x) in (list, tuple, dict) else x
+
+
+def _value(x: Any) -> Any:
+    return x.value if type(x) is Blank else x
 
 
 def tangent_at(tangent: Any, path: Path) -> Any:

@@ -28,6 +28,7 @@ from .structures import (
     check_array,
     is_leaf,
     parts,
+    plain,
     rebuild,
     spread,
     tangent_of,
@@ -35,7 +36,7 @@ from .structures import (
     untraced,
 )
 from .sweep import _merge, sweep
-from .tracer import Tape, Tracer, primal, tracer
+from .tracer import OPEN, Tape, Tracer, primal, tracer
 
 ndarray = np.ndarray
 float64 = np.float64
@@ -62,6 +63,8 @@ class Trace:
         """`refuse(args)` is called where there is nothing to differentiate by, before `f` is."""
         make = watching.get()
         self.tape = tape = Tape(config) if make is None else make(config)
+        if len(OPEN) > 1:
+            args = plain(args)
         self.f, self.args = f, args
         if "scipy" in modules and rrule._waiting is not None:
             rrule._waiting()  # its functions are plain Python: a rule must be there before they are called
@@ -215,7 +218,7 @@ def _structured(x: Any, places: Tree, grads: list[Any], shared: set[int], writte
 
 def seed(dy: Any, value: Any) -> Any:
     """The cotangent of a leaf of the result, with its shape and dtype checked; None for a zero."""
-    dy = unthunk(dy)
+    dy = plain(unthunk(dy))
     if isinstance(dy, AbstractZero) or dy is None:
         return None
     if isinstance(dy, NotImplementedTangent):

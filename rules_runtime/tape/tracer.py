@@ -13,6 +13,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Callable, Iterator
+from threading import get_ident
 from typing import TYPE_CHECKING, Any, NoReturn
 from weakref import ref
 
@@ -39,12 +40,14 @@ class FinishedTrace(RuntimeError):
 class Tape(list[Any]):
     """Entries of one trace, with the config whose rules it uses."""
 
-    __slots__ = ("config", "level", "swept")
+    __slots__ = ("config", "in_rules", "level", "swept", "thread")
 
     sweep: Callable[..., None]  # set by trace.py
 
     def __init__(self, config: Any) -> None:
         self.config = config
+        self.thread = get_ident()
+        self.in_rules = 0  # how many rules are at work, that see nothing traced
         self.level = level = next(_levels)
         OPEN[level] = self
 
@@ -85,18 +88,28 @@ class _ClosedTape(Tape):
             )
 
 
-class Tracer:
-    """A value under differentiation. It behaves as its primal value does and records what is done with it."""
+class _Placed:
+    """What a `Tracer` has, and what may become one."""
 
     __slots__ = ("__weakref__", "base", "index", "tape", "value", "views")
-
-    __array_priority__ = 1000.0  # CuPy leaves operations to what has more than its arrays
 
     value: Any
     tape: Tape
     index: int
     base: Any
     views: list[Any]
+
+    @property  # type: ignore[misc]
+    def __class__(self) -> Any:  # isinstance(x, np.ndarray) is True in a traced function too
+        return self.value.__class__
+
+
+class Tracer(_Placed):
+    """A value under differentiation. It behaves as its primal value does and records what is done with it."""
+
+    __slots__ = ()
+
+    __array_priority__ = 1000.0  # CuPy leaves operations to what has more than its arrays
 
     if TYPE_CHECKING:  # attached by operators.py, methods.py and inplace.py
 
@@ -110,10 +123,6 @@ class Tracer:
         return self.value
 
     # -- what it looks like: all of this is the primal's ---------------------------------
-
-    @property  # type: ignore[misc]
-    def __class__(self) -> Any:  # isinstance(x, np.ndarray) is True in a traced function too
-        return self.value.__class__
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -265,6 +274,12 @@ class Tracer:
         raise TypeError(
             "a traced value cannot be pickled; take the plain value with ignore_derivatives(x)"
         )
+
+
+class Blank(_Placed):
+    """An array that traced code has made to fill in; it may become a `Tracer`, see `blanks.py`."""
+
+    __slots__ = ()
 
 
 def primal(x: Any) -> Any:

@@ -35,8 +35,9 @@ def test_what_loses_the_derivative_is_an_error(f: Any) -> None:
 
 
 def test_writing_into_plain_arrays_is_an_error() -> None:
+    out = np.zeros(2)
+
     def f(x: Any) -> Any:
-        out = np.zeros(2)
         out[0] = x[0]
         return np.sum(out)
 

@@ -45,8 +45,9 @@ def test_the_value_and_the_gradient(name):
 
 
 def test_a_plain_array_cannot_take_a_traced_value():
+    y = np.zeros(3)
+
     def f(v):
-        y = np.zeros(3)
         np.put(y, [1], v)
         return np.sum(y)
 

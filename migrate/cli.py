@@ -1,4 +1,5 @@
-"""The command line of rrule-migrate, made from the declared options; says which do not go together."""
+"""The command line of rrule-migrate, made from the declared options;
+says which do not go together."""
 
 from __future__ import annotations
 
@@ -63,7 +64,8 @@ _TYPES: dict[str, Any] = {
 
 
 def _parameters() -> Iterator[click.Parameter]:
-    """The options as they are declared. One that a settings file may set is None where it is not said."""
+    """The options as they are declared. One that a settings file may
+    set is None where it is not said."""
     yield click.Argument(["paths"], metavar="PATH...", nargs=-1, type=_ANY_PATH)
     for holder in (Settings, Request):
         for name, kind, default, option in declared(holder):
@@ -105,8 +107,8 @@ def _parameter(name: str, kind: str, default: Any, said: Any, option: Declared) 
 def main(context: click.Context, /, **options: Any) -> None:
     """Rewrite legacy @adjoint rules into explicit rrule functions.
 
-    PATH is a file, a folder (its .py, .pyi and .ipynb files), or - to read standard input and write the
-    result to standard output.
+    PATH is a file, a folder (its .py, .pyi and .ipynb files), or - to read standard input and write
+    the result to standard output.
     """
     try:
         code = _run(context, options)
@@ -121,7 +123,8 @@ def _run(context: click.Context, options: dict[str, Any]) -> int:
     from migrate.command.run import FAILED, run
     from migrate.command.terminal import standard
 
-    # A Ctrl-C that comes when everything is done must not turn the exit code into that of a killed program.
+    # A Ctrl-C that comes when everything is done must not turn the exit
+    # code into that of a killed program.
     atexit.register(signal.signal, signal.SIGINT, signal.SIG_IGN)
     given = {name: options.pop(name) for name, _, _, one in declared(Settings) if one.group}
     given = {name: value for name, value in given.items() if value not in (None, ())}
@@ -219,7 +222,8 @@ def _refuse_nonsense(context: click.Context, request: Request) -> None:
 
 
 def _refuse_what_would_do_nothing(context: click.Context, request: Request) -> None:
-    """An option without the one that it belongs to is most often a slip, and the run would write files."""
+    """An option without the one that it belongs to is most often a slip,
+    and the run would write files."""
     if request.fresh and not request.interactive:
         raise click.UsageError("--fresh belongs to --interactive.", context)
     if request.cases and not request.verify:

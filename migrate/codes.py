@@ -1,6 +1,7 @@
 """Every message code: what it says in a line, why, an example, and its place in the guide.
 
-RM1xx: converted, and worth a look. RM2xx: left as it was. RM4xx: advice. RM9xx: the file could not be done.
+RM1xx: converted, and worth a look. RM2xx: left as it was. RM4xx: advice. RM9xx:
+the file could not be done.
 """
 
 from __future__ import annotations

@@ -1,6 +1,8 @@
-"""The heart: the bytes of a file in, one outcome out. Pure; nothing that it converts is imported or run.
+"""The heart: the bytes of a file in, one outcome out. Pure;
+nothing that it converts is imported or run.
 
-`source` and `scopes` read the file, `find` lists what there is to convert, `rewrite.cluster` turns the bodies of rules into edits, `definitions`,
+`source` and `scopes` read the file, `find` lists what there is to convert, `rewrite.cluster` turns
+the bodies of rules into edits, `definitions`,
 `outside` and `imports` do what stands around them, `gate` has the last word.
 """
 
@@ -28,9 +30,9 @@ def convert_source(
 ) -> Outcome:
     """Convert the legacy rules in a file's bytes.
 
-    `path` is only for the report. `module_source` finds the text of a module that the file imports, for legacy names
-    that are re-exported; without it those are not seen. `scanned` says that the caller
-    has seen that it may hold rules. Never raises: what goes wrong is a FileFailed.
+    `path` is only for the report. `module_source` finds the text of a module that the file imports,
+    for legacy names that are re-exported; without it those are not seen. `scanned` says that the
+    caller has seen that it may hold rules. Never raises: what goes wrong is a FileFailed.
     """
     if not (scanned or may_hold_rules(source, signs_for(options))):
         return FileUnchanged(path)
@@ -64,7 +66,8 @@ def convert_source(
 
 
 def _never_ran(source: bytes, path: str) -> FileFailed | None:
-    """A file that parses and yet does not compile, such as one with a `return` outside a function."""
+    """A file that parses and yet does not compile,
+    such as one with a `return` outside a function."""
     try:
         compile(source, path, "exec", ast.PyCF_ALLOW_TOP_LEVEL_AWAIT, dont_inherit=True)
     except (SyntaxError, ValueError) as error:

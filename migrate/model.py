@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 
 from migrate.options import Options as Options
 
-#: Given (level, dotted name) of an import in the file, the source of that module, or None where it cannot be found.
+#: Given (level, dotted name) of an import in the file, the source of that module,
+#: or None where it cannot be found.
 ModuleSource = Callable[[int, str], bytes | None]
 
 
@@ -82,7 +83,8 @@ class FileConverted:
 
 @dataclass(frozen=True)
 class FileFailed:
-    """The file is left as it is because something is wrong with it (or, for RM9xx, with this tool)."""
+    """The file is left as it is because something is wrong with it (or, for RM9xx,
+    with this tool)."""
 
     path: str
     code: str

@@ -1,8 +1,9 @@
-"""Every option is declared once, by a field: its flag, its key in a settings file, its kind, its help.
+"""Every option is declared once, by a field:
+its flag, its key in a settings file, its kind, its help.
 
-`Options` is what a conversion is told, `Settings` all that a settings file may say, and `Request` in
-command/request.py what only a command line says. The command line, the settings file, the jobs that
-workers get and the command on a report's page are made from these declarations.
+`Options` is what a conversion is told, `Settings` all that a settings file may say, and `Request`
+in command/request.py what only a command line says. The command line, the settings file, the jobs
+that workers get and the command on a report's page are made from these declarations.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """Tests the bytes of a file for the signs of a legacy language; imports nothing but `re`.
 
-This goes over every byte of every file, so it decides how long a run over a large tree takes. Python
-finds a single byte ten times faster than a word: a word with a rare letter is looked for by that letter.
+This goes over every byte of every file, so it decides how long a run over a large tree takes.
+Python finds a single byte ten times faster than a word:
+a word with a rare letter is looked for by that letter.
 """
 
 from __future__ import annotations
@@ -14,7 +15,8 @@ _RARE = b"jz"  # each is one byte in a thousand of Python source
 
 
 class Signs(NamedTuple):
-    """What a file with rules of one language has: a module's name and a word, or a name handed on."""
+    """What a file with rules of one language has:
+    a module's name and a word, or a name handed on."""
 
     words: tuple[bytes, ...]
     modules: tuple[bytes, ...]  # as much of each name as every file has that imports it
@@ -22,7 +24,8 @@ class Signs(NamedTuple):
 
 
 def may_hold_rules(source: bytes, languages: tuple[Signs, ...]) -> bool:
-    """Whether the bytes may hold something to convert: a module of a language is named, or a name of it imported."""
+    """Whether the bytes may hold something to convert:
+    a module of a language is named, or a name of it imported."""
     for signs in languages:
         if names_a_module(source, signs.modules):
             if any(word in source for word in signs.words):
@@ -70,7 +73,8 @@ def _looks_of(
 def _names(
     modules: tuple[bytes, ...],
 ) -> tuple[tuple[tuple[bytes, bytes, int], ...], tuple[bytes, ...]]:
-    """What to look for, by a rare letter or whole; of two names of which one is a part of the other, the part."""
+    """What to look for, by a rare letter or whole;
+    of two names of which one is a part of the other, the part."""
     kept = [n for n in sorted(set(modules)) if not any(o != n and o in n for o in modules)]
     found = [_by_letter(name) for name in kept]
     return (

@@ -1,1 +1,2 @@
-"""The command around the converter: what it is asked, which files it reads, how it writes them, what it tells."""
+"""The command around the converter: what it is asked, which files it reads,
+how it writes them, what it tells."""

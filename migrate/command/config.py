@@ -1,4 +1,5 @@
-"""Reads `[tool.rrule-migrate]` of the nearest pyproject.toml (or rrule-migrate.toml) for each folder."""
+"""Reads `[tool.rrule-migrate]` of the nearest pyproject.toml (or
+rrule-migrate.toml) for each folder."""
 
 from __future__ import annotations
 
@@ -19,7 +20,8 @@ _NAMED = re.compile(rb"(?i)r?rule[-_. ]?mig")  # the table, or what may be meant
 
 
 class ConfigError(Stop):
-    """A settings file that cannot be obeyed; the message names the file, the trouble and the remedy."""
+    """A settings file that cannot be obeyed;
+    the message names the file, the trouble and the remedy."""
 
 
 @dataclass(frozen=True)
@@ -32,7 +34,8 @@ class Config:
 
 
 class Finder:
-    """Finds the settings of folders and keeps them; one per run. `line` is what the command line says."""
+    """Finds the settings of folders and keeps them; one per run.
+    `line` is what the command line says."""
 
     def __init__(self, explicit: str | None = None, line: Mapping[str, Any] | None = None) -> None:
         self._line = line or {}
@@ -42,7 +45,8 @@ class Finder:
             self._explicit = self._read_explicit(explicit)
 
     def nearest(self, folder: str) -> Config:
-        """For an absolute folder: its own settings, else its parent's, up to the root of its repository."""
+        """For an absolute folder: its own settings, else its parent's,
+        up to the root of its repository."""
         if self._explicit is not None:
             return self._explicit
         known = self._known.get(folder)

@@ -15,7 +15,8 @@ Code = tuple[str, int, int, int, int]  # difflib's: tag, old start and end, new 
 
 @dataclass(frozen=True)
 class Hunk:
-    """`lines` begin with ` `, `-`, `+` or a backslash and keep their line ends; 1-based, in the old file."""
+    """`lines` begin with ` `, `-`, `+` or a backslash and keep their line ends;
+    1-based, in the old file."""
 
     line: int
     end_line: int
@@ -23,7 +24,8 @@ class Hunk:
 
 
 def name_in_diff(path: str) -> str:
-    """The path from the root of its repository, or from the current folder, or from the root of the disk."""
+    """The path from the root of its repository, or from the current folder,
+    or from the root of the disk."""
     real = os.path.realpath(path)
     root = root_of(os.path.dirname(real))
     if root is None:

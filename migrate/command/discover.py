@@ -1,8 +1,9 @@
 """Turns the paths that a user names into files to look at; whatever is passed over has its reason.
 
-A path that is named is looked at whatever it is called; a folder is walked for .py, .pyi and .ipynb files.
-The walk does not enter hidden folders, virtual environments and installed packages, obeys .gitignore and
-`exclude`, does not follow a link to a folder, and follows a link to a file only within the folder named.
+A path that is named is looked at whatever it is called; a folder is walked for .py, .pyi and .ipynb
+files. The walk does not enter hidden folders, virtual environments and installed packages, obeys
+.gitignore and `exclude`, does not follow a link to a folder,
+and follows a link to a file only within the folder named.
 """
 
 from __future__ import annotations
@@ -44,7 +45,8 @@ class Batch:
 
 
 class Discovery:
-    """One run's search. `exclude` holds patterns of the command line, relative to the current folder."""
+    """One run's search. `exclude` holds patterns of the command line,
+    relative to the current folder."""
 
     def __init__(
         self,
@@ -58,7 +60,8 @@ class Discovery:
         self._seen: set[str] = set()
 
     def find(self, named: Iterable[str], listed: Iterable[str] = ()) -> Iterator[Batch]:
-        """`listed` paths come from a list made by a program: other kinds of files among them are no mistake."""
+        """`listed` paths come from a list made by a program:
+        other kinds of files among them are no mistake."""
         for path in named:
             yield from self._one(path, listed=False)
         for path in listed:
@@ -93,7 +96,8 @@ class Discovery:
     def forced_out(self, path: str) -> str | None:
         """Why a file that is named is left out all the same: exclusions that are forced.
 
-        Asked for files that may hold rules only, because the patterns cost more than to read a file.
+        Asked for files that may hold rules only,
+        because the patterns cost more than to read a file.
         """
         folder, name = _real_place(path)
         config = self.finder.nearest(folder)
@@ -209,7 +213,8 @@ class Discovery:
         return batch
 
     def _ignores(self, config: Config, folder: str) -> Ignores | None:
-        """The patterns that hold where a walk begins; pathspec is not imported where there are none."""
+        """The patterns that hold where a walk begins;
+        pathspec is not imported where there are none."""
         above: list[tuple[str, str]] = []
         if config.settings.gitignore:
             from migrate.command.git import ignore_files_above

@@ -1,4 +1,5 @@
-"""Finds the executor that --executor names: a Dask cluster, or whatever a function of the user's returns."""
+"""Finds the executor that --executor names:
+a Dask cluster, or whatever a function of the user's returns."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""What can be wrong with a file before or after its conversion: one function per fault, each a `FileFailed`."""
+"""What can be wrong with a file before or after its conversion:
+one function per fault, each a `FileFailed`."""
 
 from __future__ import annotations
 

@@ -26,7 +26,8 @@ def read(path: str) -> bytes | FileFailed:
 
 
 def read_bytes(path: str) -> bytes:
-    """Like `read`, but raises `OSError`; `IsADirectoryError` stands for everything that is no regular file."""
+    """Like `read`, but raises `OSError`;
+    `IsADirectoryError` stands for everything that is no regular file."""
     descriptor = os.open(path, _READ_FLAGS)
     try:
         status = os.fstat(descriptor)

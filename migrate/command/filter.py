@@ -1,4 +1,5 @@
-"""Plans what comes on standard input, under the name that it is given; see `Run` for what happens then."""
+"""Plans what comes on standard input, under the name that it is given;
+see `Run` for what happens then."""
 
 from __future__ import annotations
 

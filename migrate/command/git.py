@@ -1,4 +1,5 @@
-"""What git knows: where a file's repository begins, what it ignores, and whether a file has uncommitted changes."""
+"""What git knows: where a file's repository begins, what it ignores,
+and whether a file has uncommitted changes."""
 
 from __future__ import annotations
 
@@ -19,7 +20,8 @@ _SET_BY_HOOKS = {
 
 @lru_cache(maxsize=4096)
 def root_of(folder: str) -> str | None:
-    """The nearest folder at or above `folder` (absolute, resolved) that holds `.git`; in a worktree that is a file."""
+    """The nearest folder at or above `folder` (absolute, resolved) that holds `.git`;
+    in a worktree that is a file."""
     if os.path.lexists(os.path.join(folder, ".git")):
         return folder
     parent = os.path.dirname(folder)
@@ -27,8 +29,9 @@ def root_of(folder: str) -> str | None:
 
 
 def ignore_files_above(folder: str) -> list[tuple[str, str]]:
-    """The files with ignore patterns, as (folder, name), outermost first, that hold for `folder` (absolute,
-    resolved) and stand above it in its repository; its own .gitignore is not among them."""
+    """The files with ignore patterns, as (folder, name), outermost first, that hold for `folder`
+    (absolute, resolved) and stand above it in its repository;
+    its own .gitignore is not among them."""
     root = root_of(folder)
     if root is None:
         return []
@@ -60,7 +63,8 @@ def _line(path: str) -> str:
 
 
 def _users_excludes(root: str) -> str:
-    """core.excludesFile; git is only asked for it where some settings may hold it, for that costs more than a file."""
+    """core.excludesFile; git is only asked for it where some settings may hold it,
+    for that costs more than a file."""
     home = os.path.expanduser("~")
     own = os.environ.get("XDG_CONFIG_HOME") or os.path.join(home, ".config")
     settings = [
@@ -122,7 +126,8 @@ class Unknown:
 
 @dataclass
 class Worktrees:
-    """The uncommitted changes of each repository, asked for at most once and before anything is written in it."""
+    """The uncommitted changes of each repository,
+    asked for at most once and before anything is written in it."""
 
     _changed: dict[str, frozenset[bytes] | Unknown] = field(default_factory=dict)
 

@@ -1,4 +1,5 @@
-"""Which files the patterns of .gitignore files and of `exclude` leave out; the only module that imports pathspec."""
+"""Which files the patterns of .gitignore files and of `exclude` leave out;
+the only module that imports pathspec."""
 
 from __future__ import annotations
 
@@ -22,7 +23,8 @@ class Patterns:
     reason: str
 
     def verdict(self, path: str) -> bool | None:
-        """True: left out; False: taken in again by a `!` line; None: not mentioned. A folder's path ends in /."""
+        """True: left out; False: taken in again by a `!` line; None: not mentioned.
+        A folder's path ends in /."""
         base = self.folder if self.folder.endswith("/") else self.folder + "/"
         if not path.startswith(base):
             return None
@@ -47,7 +49,8 @@ class Ignores:
     ) -> Ignores:
         """What holds where a walk of `folder` begins; `files` are the ignore files above it.
 
-        A folder that is named is walked although the patterns above it leave it out, unless that is forced.
+        A folder that is named is walked although the patterns above it leave it out,
+        unless that is forced.
         """
         excludes = (_patterns(os.getcwd(), exclude, "excluded by --exclude"),) if exclude else ()
         gitignores = tuple(found for file in files if (found := _gitignore(*file)))

@@ -1,4 +1,5 @@
-"""Moves the line numbers of messages from the old file to the new one, once the file is rewritten."""
+"""Moves the line numbers of messages from the old file to the new one,
+once the file is rewritten."""
 
 from __future__ import annotations
 
@@ -35,7 +36,8 @@ def after_rewriting(outcome: FileConverted) -> FileConverted:
 
 
 def line_map(before: bytes, after: bytes) -> Callable[[int], int]:
-    """From a 1-based line of `before` to the line of `after` that it became, or that stands in its place."""
+    """From a 1-based line of `before` to the line of `after` that it became,
+    or that stands in its place."""
     equal = [(old, new, size) for old, new, size in blocks(before, after)]
     starts = [old for old, _, _ in equal]
 

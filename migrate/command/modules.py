@@ -1,4 +1,5 @@
-"""Finds the source of a module that a file imports, by looking at the files around it; runs nothing."""
+"""Finds the source of a module that a file imports, by looking at the files around it;
+runs nothing."""
 
 from __future__ import annotations
 
@@ -87,9 +88,11 @@ def dotted_name(path: str, level: int, name: str) -> str:
 
 
 def _roots(folder: str) -> list[str]:
-    """Where an absolute import may begin: the folders from the file's own up to its repository's root.
+    """Where an absolute import may begin:
+    the folders from the file's own up to its repository's root.
 
-    The folder above the outermost package comes first, as on the import path of that package's users.
+    The folder above the outermost package comes first,
+    as on the import path of that package's users.
     """
     top = folder
     while os.path.exists(os.path.join(top, "__init__.py")) and os.path.dirname(top) != top:

@@ -1,8 +1,8 @@
 """Converts the code cells of a notebook (.ipynb) and leaves every other byte of the file as it is.
 
-The code cells are laid end to end as one module, with a comment between each two, so that an import in one cell
-counts in the next; after the conversion the module is cut at the comments again. Lines that only IPython
-understands (`%magic`, `!command`, `name?`) stand in that module as placeholders.
+The code cells are laid end to end as one module, with a comment between each two, so that an import
+in one cell counts in the next; after the conversion the module is cut at the comments again. Lines
+that only IPython understands (`%magic`, `!command`, `name?`) stand in that module as placeholders.
 
 Line numbers in the outcome are those of the notebook's file.
 """
@@ -176,7 +176,8 @@ def _after_blanks(text: str, at: int) -> int:
 
 
 def _members(text: str, at: int) -> Iterator[tuple[str, int, int]]:
-    """Key, start and end of value, of the object that begins at `at`; the text is known to be JSON."""
+    """Key, start and end of value, of the object that begins at `at`;
+    the text is known to be JSON."""
     at = _after_blanks(text, at + 1)
     while text[at] != "}":
         key, at = _DECODER.raw_decode(text, at)

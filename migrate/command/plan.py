@@ -1,7 +1,8 @@
-"""Plans one file: bytes and options in, one outcome out; nothing is written, and no exception gets past.
+"""Plans one file: bytes and options in, one outcome out;
+nothing is written, and no exception gets past.
 
-`plan_file` is a plain function over a picklable `Job`, so that any `concurrent.futures.Executor` can run it:
-the job carries the file's bytes, the worker needs no access to the file.
+`plan_file` is a plain function over a picklable `Job`, so that any `concurrent.futures.Executor`
+can run it: the job carries the file's bytes, the worker needs no access to the file.
 """
 
 from __future__ import annotations
@@ -15,7 +16,8 @@ from migrate.model import FileFailed, FileUnchanged, Options, Outcome
 
 @dataclass(frozen=True)
 class Job:
-    """One file to plan. `path` is only a name here, for messages and for finding the modules around it."""
+    """One file to plan. `path` is only a name here,
+    for messages and for finding the modules around it."""
 
     path: str
     source: bytes

@@ -1,4 +1,5 @@
-"""Plans many files, in this process or in several, and gives the outcomes in the order of the files."""
+"""Plans many files, in this process or in several,
+and gives the outcomes in the order of the files."""
 
 from __future__ import annotations
 
@@ -35,7 +36,8 @@ def cores() -> int:
 
 
 def plan_all(jobs: Iterable[Job], size: int, count: int, workers: int | None) -> Iterator[Outcome]:
-    """`size` and `count` are those of all jobs; `workers` that the user chose are taken at their word."""
+    """`size` and `count` are those of all jobs;
+    `workers` that the user chose are taken at their word."""
     number = min(workers or cores(), count)
     if number == 1 or (workers is None and size < WORTHWHILE):
         memory = Memory()
@@ -46,7 +48,8 @@ def plan_all(jobs: Iterable[Job], size: int, count: int, workers: int | None) ->
 
 
 def plan_over(executor: Executor, jobs: Iterable[Job], ahead: int = 64) -> Iterator[Outcome]:
-    """On any executor; at most `ahead` chunks are under way, so that memory does not grow with the number of files."""
+    """On any executor; at most `ahead` chunks are under way,
+    so that memory does not grow with the number of files."""
     running: Running = deque()
     try:
         for chunk in _chunks(jobs):
@@ -142,7 +145,8 @@ def _start(number: int) -> ProcessPoolExecutor:
 
 
 def _begin() -> None:
-    """In a worker: an interrupt is the parent's business, and no worker outlives a parent that is killed."""
+    """In a worker: an interrupt is the parent's business,
+    and no worker outlives a parent that is killed."""
     from multiprocessing import parent_process
     from threading import Thread
 

@@ -1,4 +1,5 @@
-"""How far a long run has come, on the last line of a terminal; moves on while one file takes long."""
+"""How far a long run has come, on the last line of a terminal;
+moves on while one file takes long."""
 
 from __future__ import annotations
 

@@ -1,7 +1,8 @@
-"""Whether a file that names no legacy module can have a legacy name through the modules that it imports from.
+"""Whether a file that names no legacy module can have a legacy name
+through the modules that it imports from.
 
-Many files import something called `adjoint` that is no legacy rule (sympy's, say). To follow their imports by
-text costs a few reads; to convert them would cost a parse each.
+Many files import something called `adjoint` that is no legacy rule (sympy's, say). To follow their
+imports by text costs a few reads; to convert them would cost a parse each.
 """
 
 from __future__ import annotations
@@ -25,7 +26,8 @@ class Reexports:
         self._known: dict[str, bool | list[tuple[str, bytes]]] = {}
 
     def lead_to_legacy(self, path: str, source: bytes) -> bool:
-        """Whether the file, or a module that it imports a handed-on name or everything from, names a legacy module."""
+        """Whether the file, or a module that it imports a handed-on name or everything from,
+        names a legacy module."""
         pending = [(path, source)]
         seen = {path}
         while pending:

@@ -1,4 +1,5 @@
-"""What a user asks for on the command line, as one value; the other options are in migrate/options.py."""
+"""What a user asks for on the command line, as one value;
+the other options are in migrate/options.py."""
 
 from __future__ import annotations
 

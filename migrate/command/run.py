@@ -1,11 +1,11 @@
 """One run of the command: search, plan, then show or write, and report; returns the exit code.
 
-Everything is planned before anything is written: a file that is being planned may look at the modules around
-it, which must still be the old ones.
+Everything is planned before anything is written: a file that is being planned may look at the
+modules around it, which must still be the old ones.
 
-Start-up is counted in milliseconds, of which each dataclass takes one: here and in the modules imported at
-the top, values are dataclasses and what merely keeps state is a plain class. What a run over plain files
-does not need is imported where it is used.
+Start-up is counted in milliseconds, of which each dataclass takes one: here and in the modules
+imported at the top, values are dataclasses and what merely keeps state is a plain class. What a run
+over plain files does not need is imported where it is used.
 """
 
 from __future__ import annotations
@@ -61,7 +61,8 @@ def opened(option: str, path: str) -> Iterator[TextIO]:
 
 
 class Run:
-    """`out` and `err` are the two standard streams; `report` is told each outcome once it is final."""
+    """`out` and `err` are the two standard streams;
+    `report` is told each outcome once it is final."""
 
     def __init__(self, request: Request, out: Stream, err: Stream, report: Report) -> None:
         self.request = request
@@ -160,7 +161,8 @@ class Run:
             self._look(outcomes)
 
     def _with_every_id(self, outcomes: Iterator[Outcome]) -> Iterator[Outcome]:
-        """The same outcomes; that --only names a rule that there is not is found out before anything is written."""
+        """The same outcomes; that --only names a rule that there
+        is not is found out before anything is written."""
         from migrate.model import FileConverted, FileFailed
 
         missing = set(self.request.only)
@@ -271,7 +273,8 @@ class Run:
         self.decided = session.decided
 
     def _committed(self, outcomes: Iterator[Outcome]) -> Iterator[Outcome]:
-        """The same outcomes, all planned; what could not be written is said before the first question."""
+        """The same outcomes, all planned;
+        what could not be written is said before the first question."""
         from migrate.model import FileConverted
 
         for outcome in list(outcomes):
@@ -282,7 +285,8 @@ class Run:
                 yield outcome
 
     def _refused(self, outcome: FileConverted) -> FileFailed | None:
-        """Why git's word forbids to rewrite the file: changes that are not committed and not our own."""
+        """Why git's word forbids to rewrite the file:
+        changes that are not committed and not our own."""
         from migrate.command import faults, git
 
         match self.worktrees.state_of(outcome.path):

@@ -1,7 +1,8 @@
-"""A plan as a file: every file's hash, its rules before and after, and which of them are to be applied.
+"""A plan as a file: every file's hash, its rules before and after,
+and which of them are to be applied.
 
-A plan holds no bytes to write. To carry it out, each file is converted again with the chosen rules, and is
-refused unless it still has the hash, and each rule still comes out as it was reviewed.
+A plan holds no bytes to write. To carry it out, each file is converted again with the chosen rules,
+and is refused unless it still has the hash, and each rule still comes out as it was reviewed.
 """
 
 from __future__ import annotations
@@ -96,7 +97,8 @@ def loaded(path: str) -> list[PlannedFile]:
 
 
 def _at_hand(file: PlannedFile, folder: str) -> PlannedFile:
-    """The file as it is reached from here: by the path that was planned, or from that plan's folder.
+    """The file as it is reached from here:
+    by the path that was planned, or from that plan's folder.
 
     The one that still holds what was planned is meant; a copy of the tree elsewhere may be.
     """
@@ -113,8 +115,8 @@ def _at_hand(file: PlannedFile, folder: str) -> PlannedFile:
 def choose(
     planned_files: list[PlannedFile], paths: tuple[str, ...], only: tuple[str, ...]
 ) -> Iterator[PlannedFile]:
-    """The files at or under the paths, with the rules whose ids are given; without paths all files, without
-    ids all rules that are to be applied."""
+    """The files at or under the paths, with the rules whose ids are given; without paths all files,
+    without ids all rules that are to be applied."""
     wanted = [os.path.realpath(path) for path in paths]
     for file in planned_files:
         real = os.path.realpath(file.path)

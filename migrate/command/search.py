@@ -1,4 +1,5 @@
-"""Finds the files that may hold legacy rules: discovers, reads, and tests the bytes; imports no parser."""
+"""Finds the files that may hold legacy rules: discovers, reads, and tests the bytes;
+imports no parser."""
 
 from __future__ import annotations
 
@@ -120,7 +121,8 @@ class Search:
 
 
 def listed_paths(request: Request) -> list[str]:
-    """The paths in the file of --files-from, one a line, or parted by null bytes where there are any."""
+    """The paths in the file of --files-from, one a line,
+    or parted by null bytes where there are any."""
     if request.files_from is None:
         return []
     if request.files_from == "-":

@@ -1,4 +1,5 @@
-"""Drops from an outcome the messages that the user did not ask for, by code prefix or by a comment in the file."""
+"""Drops from an outcome the messages that the user did not ask for,
+by code prefix or by a comment in the file."""
 
 from __future__ import annotations
 
@@ -21,7 +22,8 @@ def check_codes(prefixes: tuple[str, ...], where: str) -> None:
 
 
 def wanted(code: str, select: tuple[str, ...], ignore: tuple[str, ...]) -> bool:
-    """The longest prefix that fits decides; what is selected by none is wanted if nothing is selected at all."""
+    """The longest prefix that fits decides;
+    what is selected by none is wanted if nothing is selected at all."""
     chosen = max(
         (len(prefix) for prefix in select if code.startswith(prefix)), default=-1 if select else 0
     )

@@ -1,4 +1,5 @@
-"""Shows one file's diff: the patch alone on standard output, each hunk's notes after it on standard error."""
+"""Shows one file's diff: the patch alone on standard output,
+each hunk's notes after it on standard error."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""Keeps planned outcomes until all files are planned: in memory while they are few, then in an unnamed file."""
+"""Keeps planned outcomes until all files are planned:
+in memory while they are few, then in an unnamed file."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""Where words and colours go: streams that survive a closed pipe, names that cannot harm a terminal."""
+"""Where words and colours go: streams that survive a closed pipe,
+names that cannot harm a terminal."""
 
 from __future__ import annotations
 
@@ -21,7 +22,8 @@ _STYLES = {
 
 
 def wants_colour(stream: TextIO, choice: str = "auto") -> bool:
-    """`choice` is auto, always or never; auto asks for a terminal that is neither dumb nor told NO_COLOR."""
+    """`choice` is auto, always or never;
+    auto asks for a terminal that is neither dumb nor told NO_COLOR."""
     if choice != "auto":
         return choice == "always"
     if os.environ.get("NO_COLOR") or os.environ.get("TERM", "") == "dumb":
@@ -30,7 +32,8 @@ def wants_colour(stream: TextIO, choice: str = "auto") -> bool:
 
 
 def safe(text: str) -> str:
-    """The text with control characters and undecodable bytes spelled out, so that it stays on its line."""
+    """The text with control characters and undecodable bytes spelled out,
+    so that it stays on its line."""
     if text.isprintable():
         return text
     return "".join(
@@ -52,7 +55,8 @@ def wrapped(text: str, columns: int, indent: str = "    ") -> list[str]:
 
 
 class Stream:
-    """Standard output or error. Once its reader has gone away, or its disk is full, what is printed to it is dropped."""
+    """Standard output or error. Once its reader has gone away, or its disk is full,
+    what is printed to it is dropped."""
 
     def __init__(self, file: TextIO, colour: bool) -> None:
         self.file = file
@@ -76,7 +80,8 @@ class Stream:
         return f"\x1b[{_STYLES[style]}m{text}\x1b[0m" if self.colour else text
 
     def status(self, text: str) -> None:
-        """Show a passing line at the bottom of the terminal, instead of the one before; nothing if empty."""
+        """Show a passing line at the bottom of the terminal, instead of the one before;
+        nothing if empty."""
         if text != self._status:
             columns = os.get_terminal_size(self.file.fileno()).columns
             self._status = text

@@ -26,7 +26,8 @@ class Unknown(NamedTuple):
 def unknown_modules(
     path: str, source: bytes, settings: Settings, reexports: Reexports
 ) -> list[Unknown]:
-    """The modules from which a file takes `adjoint` or `nograd`, as it uses them, and that are not legacy."""
+    """The modules from which a file takes `adjoint` or `nograd`, as it uses them,
+    and that are not legacy."""
     try:
         tree = ast.parse(source)
     except (SyntaxError, ValueError, RecursionError, MemoryError):

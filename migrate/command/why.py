@@ -1,4 +1,5 @@
-"""Says why a converted rule came out as it did: the passages of the migration guide that its changes follow."""
+"""Says why a converted rule came out as it did:
+the passages of the migration guide that its changes follow."""
 
 from __future__ import annotations
 

@@ -1,9 +1,9 @@
 """Writes one file, which then holds either the old bytes or the new ones, never a mixture.
 
-A file is replaced by `rename`, which is the only way to swap its content in one step. What `rename` would
-lose is put back first: mode, owner, extended attributes; a symbolic link is resolved, so the link stays.
-Under Linux the new content is written to a file without a name (`O_TMPFILE`), which is named only at the
-moment before the rename: a run that is killed leaves nothing behind.
+A file is replaced by `rename`, which is the only way to swap its content in one step. What `rename`
+would lose is put back first: mode, owner, extended attributes; a symbolic link is resolved, so the
+link stays. Under Linux the new content is written to a file without a name (`O_TMPFILE`), which is
+named only at the moment before the rename: a run that is killed leaves nothing behind.
 """
 
 from __future__ import annotations
@@ -32,7 +32,8 @@ class Written:
 
 
 def write(path: str, before: bytes, after: bytes) -> Written | FileFailed:
-    """Put `after` in the place of `before`, unless the file no longer holds `before` or must not be written."""
+    """Put `after` in the place of `before`,
+    unless the file no longer holds `before` or must not be written."""
     from migrate.command import faults
 
     target = os.path.realpath(path)
@@ -74,11 +75,11 @@ def _owner_can_be_kept(status: os.stat_result) -> bool:
 
 
 def _overwrite(target: str, before: bytes, after: bytes) -> None:
-    """Write into the file itself: a rename would part a hard-linked file from its other names, and would make
-    this user the owner of a file that is a colleague's.
+    """Write into the file itself: a rename would part a hard-linked file from its other names, and
+    would make this user the owner of a file that is a colleague's.
 
-    There is no atomic way to do that. What can fail is done first (room for a longer file), the bytes go
-    in one call with signals held back, and an error puts the old bytes back.
+    There is no atomic way to do that. What can fail is done first (room for a longer file), the
+    bytes go in one call with signals held back, and an error puts the old bytes back.
     """
     descriptor = os.open(
         target, os.O_RDWR | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
@@ -102,7 +103,8 @@ def _overwrite(target: str, before: bytes, after: bytes) -> None:
 
 def _replace(target: str, status: os.stat_result, after: bytes) -> None:
     folder = os.path.dirname(target)
-    # Short, so that it fits wherever the file's own name does; random, so that two runs do not meet.
+    # Short, so that it fits wherever the file's own name does;
+    # random, so that two runs do not meet.
     name = os.path.join(folder, f".rrule-migrate-{os.urandom(8).hex()}")
     descriptor, named = _new_file(folder, name)
     try:
@@ -138,7 +140,8 @@ def _new_file(folder: str, name: str) -> tuple[int, bool]:
 
 
 def _give_name(descriptor: int, name: str) -> None:
-    # A folder descriptor is what makes Python call linkat(AT_SYMLINK_FOLLOW), which names the file itself.
+    # A folder descriptor is what makes Python call linkat(AT_SYMLINK_FOLLOW),
+    # which names the file itself.
     folder = os.open(os.path.dirname(name) or ".", os.O_RDONLY | os.O_CLOEXEC)
     try:
         os.link(

@@ -11,7 +11,8 @@ if TYPE_CHECKING:
 
 
 def new_report(request: Request, stream: Stream, err: Stream) -> Report:
-    """The report that the request asks for, on `stream`; errors are told on `err` whatever the format."""
+    """The report that the request asks for, on `stream`;
+    errors are told on `err` whatever the format."""
     if request.format == "text":
         from migrate.reports.text import TextReport
 

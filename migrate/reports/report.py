@@ -11,7 +11,8 @@ if TYPE_CHECKING:
 
 
 class Report(Protocol):
-    """Told each outcome once it is final, each file that was passed over, and at the end the counts."""
+    """Told each outcome once it is final, each file that was passed over,
+    and at the end the counts."""
 
     def add(self, outcome: Outcome) -> None: ...
 

@@ -1,7 +1,9 @@
-"""The report as SARIF 2.1.0, for code scanning: results with fixes, paths from the root, fingerprints, help.
+"""The report as SARIF 2.1.0, for code scanning:
+results with fixes, paths from the root, fingerprints, help.
 
-A file's fix is whole: it stands at the file's first rule and converts all of them, because the import lines
-that one rule needs depend on which others are converted. After a rewrite only what is left is reported.
+A file's fix is whole: it stands at the file's first rule and converts all of them, because the
+import lines that one rule needs depend on which others are converted.
+After a rewrite only what is left is reported.
 """
 
 from __future__ import annotations
@@ -116,7 +118,8 @@ class SarifReport:
 
 
 def _fingerprint(code: str, location: dict[str, Any], about: str) -> str:
-    """The same for the same message on the same rule, wherever in its file that rule has moved to."""
+    """The same for the same message on the same rule,
+    wherever in its file that rule has moved to."""
     from hashlib import sha256
 
     uri = location["physicalLocation"]["artifactLocation"]["uri"]

@@ -1,4 +1,5 @@
-"""Keeps the answers of a review, by the hash of the rule, so that a review that is broken off can go on."""
+"""Keeps the answers of a review, by the hash of the rule,
+so that a review that is broken off can go on."""
 
 from __future__ import annotations
 
@@ -13,7 +14,8 @@ from migrate.model import RuleConverted
 
 @dataclass(frozen=True)
 class Accepted:
-    """The rule is to be converted; `text` is what the user made of the new rule, if that is another."""
+    """The rule is to be converted; `text` is what the user made of the new rule,
+    if that is another."""
 
     text: str | None = None
 
@@ -53,7 +55,8 @@ class Answers:
                 Accepted(entry["text"]) if entry["accepted"] else Rejected()
             )
         except (ValueError, KeyError, TypeError):
-            pass  # a line that was being written when the machine stopped: the question is asked again
+            # a line that was being written when the machine stopped: the question is asked again
+            pass
 
     def __contains__(self, key: str) -> bool:
         return key in self._given

@@ -1,7 +1,7 @@
 """Asks about each planned conversion and passes on what was accepted.
 
-Nothing is written to the files here: the outcomes that come out hold the accepted rules alone, and go to the
-same writer as those of any other run. So everything is asked before anything is written.
+Nothing is written to the files here: the outcomes that come out hold the accepted rules alone, and
+go to the same writer as those of any other run. So everything is asked before anything is written.
 """
 
 from __future__ import annotations

@@ -1,4 +1,5 @@
-"""One rule before and after: side by side where the terminal is wide enough, else one above the other."""
+"""One rule before and after: side by side where the terminal is wide enough,
+else one above the other."""
 
 from __future__ import annotations
 

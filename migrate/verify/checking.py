@@ -1,7 +1,8 @@
-"""Has one converted file run beside its old self, each variant in a process of its own with a time limit.
+"""Has one converted file run beside its old self,
+each variant in a process of its own with a time limit.
 
-Two processes, because rules for one target in one process would replace each other. This program imports
-nothing of the user's and nothing of the runtime: the processes run the text of probe.py.
+Two processes, because rules for one target in one process would replace each other. This program
+imports nothing of the user's and nothing of the runtime: the processes run the text of probe.py.
 """
 
 from __future__ import annotations
@@ -28,7 +29,8 @@ _PROBE = os.path.join(os.path.dirname(__file__), "probe.py")
 
 @dataclass(frozen=True)
 class Verified:
-    """The rule gave the same value and gradients in so many cases; `remark` is what test_rrule had to say."""
+    """The rule gave the same value and gradients in so many cases;
+    `remark` is what test_rrule had to say."""
 
     path: str
     rule: RuleConverted

@@ -1,10 +1,10 @@
 """Runs one variant of one module, old or new, and writes down what its rules give.
 
-migrate/verify/checking.py runs it in a process of its own: python - TASK ANSWERS < this file. Nothing
-imports it, and it imports nothing of this package: the module to verify may have any name. The run of
-the old variant also writes down the inputs; that of the new one reads both and compares. Each answer
-is a line of JSON that is on the disk before the next case begins, so that a time limit loses one case
-only.
+migrate/verify/checking.py runs it in a process of its own: python - TASK ANSWERS < this file.
+Nothing imports it, and it imports nothing of this package: the module to verify may have any name.
+The run of the old variant also writes down the inputs; that of the new one reads both and compares.
+Each answer is a line of JSON that is on the disk before the next case begins,
+so that a time limit loses one case only.
 """
 
 from __future__ import annotations
@@ -153,7 +153,8 @@ def short(value: object) -> str:
 
 
 def cotangent(y: Any, rng: np.random.Generator) -> Any:
-    """A random cotangent of a result, in the legacy language; None if nothing is to differentiate."""
+    """A random cotangent of a result, in the legacy language;
+    None if nothing is to differentiate."""
     if isinstance(y, (bool, np.bool_, int, np.integer, str, bytes)) or y is None:
         return None
     if isinstance(y, (complex, np.complexfloating)):
@@ -202,7 +203,8 @@ def is_call(rule: Rule) -> bool:
 
 
 def place_calls() -> None:
-    """A call has run where the function around it has; where there is none, importing has run it."""
+    """A call has run where the function around it has;
+    where there is none, importing has run it."""
     tree = ast.parse(task["source"])
     for rule in filter(is_call, task["rules"]):
         around = [
@@ -427,7 +429,8 @@ def untried(rule: Rule, why: str) -> list[list[Input]]:
 
 
 # A kind is a word (number, integer, truth, complex, text, vector, array, matrix, or any, which is
-# decided later), or (what to call, the kinds of its arguments by name); None for what cannot be made.
+# decided later), or (what to call, the kinds of its arguments by name);
+# None for what cannot be made.
 
 
 def kind_of(annotation: ast.expr | None, module: types.ModuleType) -> Kind:

@@ -40,13 +40,14 @@ class Excerpts:
         return start if found and not start.strip() else ""
 
     def around(self, rule: RuleConverted | RuleLeft) -> str:
-        """`in class Lens`; nothing where the rule stands in no class."""
-        names = [
+        """`Lens.Inner`, if the rule stands in that class; else nothing."""
+        if self.notebook:
+            return ""
+        return ".".join(
             node.name
             for node in self._classes
             if node.lineno < rule.line <= (node.end_lineno or node.lineno)
-        ]
-        return f"in class {'.'.join(names)}" if names else ""
+        )
 
     @cached_property
     def _old(self) -> list[str]:

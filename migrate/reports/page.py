@@ -136,7 +136,7 @@ def _title(rule: RuleConverted | RuleLeft, excerpts: Excerpts) -> str:
     if rule.id.startswith("call-"):
         target = ""
     around = excerpts.around(rule)
-    place = f"{escape(around)}, " if around else ""
+    place = f"in class {escape(around)}, " if around else ""
     return f"{escape(safe(rule.name))} <span>{target}{place}line {rule.line}</span>"
 
 

@@ -176,7 +176,8 @@ class Session:
     def _show(self, outcome: FileConverted, rule: RuleConverted, text: str, position: str) -> None:
         columns = shutil.get_terminal_size().columns
         excerpts = self._excerpts(outcome)
-        title = " ".join(filter(None, (rule.title, excerpts.around(rule))))
+        around = excerpts.around(rule)
+        title = f"{rule.title} in class {around}" if around else rule.title
         place = f"{safe(outcome.path)}:{rule.line}: {safe(title)} ({position})"
         self.out.line()
         for line in wrapped(place, columns):

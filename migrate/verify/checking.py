@@ -21,6 +21,7 @@ from typing import Any
 
 from migrate.command import faults
 from migrate.command.errors import Stop
+from migrate.command.excerpt import Excerpts
 from migrate.command.modules import module_name
 from migrate.model import FileConverted, FileFailed, RuleConverted, RuleLeft
 
@@ -159,7 +160,7 @@ def _answers(
         "search": [search, os.getcwd()],
         "cases": cases and os.path.realpath(cases),
         "results": os.path.join(folder, "results"),
-        "rules": [_rule(rule, variant) for rule in outcome.converted],
+        "rules": [_rule(rule, variant, Excerpts(outcome)) for rule in outcome.converted],
     }
     task_file = os.path.join(folder, f"{variant}.task")
     answers_file = os.path.join(folder, f"{variant}.answers")
@@ -200,12 +201,13 @@ def _last_line(path: str) -> str:
     return lines[-1].strip() if lines else "it said nothing"
 
 
-def _rule(rule: RuleConverted, variant: str) -> dict[str, Any]:
+def _rule(rule: RuleConverted, variant: str, excerpts: Excerpts) -> dict[str, Any]:
     old = variant == "old"
     return {
         "id": rule.id,
         "target": rule.target,
-        "before": rule.before,
+        "before": excerpts.before(rule),
+        "around": excerpts.around(rule),
         "line": rule.line if old else rule.new_line,
         "end_line": rule.end_line if old else rule.new_end_line,
     }

@@ -218,9 +218,9 @@ def place_calls() -> None:
             decorators = getattr(inner, "decorator_list", ())
             rule["line"] = min([inner.lineno, *(one.lineno for one in decorators)])
             rule["end_line"] = inner.lineno
-            rule["around"] = getattr(inner, "name", "a lambda")
+            rule["within"] = getattr(inner, "name", "a lambda")
             if inner in tree.body:  # it can be tried like a rule
-                rule["target"], rule["before"] = rule["around"], ast.unparse(inner)
+                rule["target"], rule["before"] = rule["within"], ast.unparse(inner)
                 rule["reached"] = True
         else:
             rule["line"] = 0
@@ -340,7 +340,12 @@ def cases_module() -> types.ModuleType:
 def callee_of(module: types.ModuleType, rule: Rule, attribute: str) -> Any:
     """What to call: the rule's target, or what reads the attribute in the variant's language."""
     if not attribute:
-        return eval(rule["target"], dict(module.__dict__))
+        try:
+            return eval(rule["target"], dict(module.__dict__))
+        except NameError:
+            if not rule["around"]:
+                raise
+            return eval(f"{rule['around']}.{rule['target']}", dict(module.__dict__))
     if task["variant"] == "new":
         return lambda x: getattr(x, attribute)
     legacy = runtime("legacy")
@@ -363,7 +368,7 @@ Input = tuple[str, str, tuple[Any, ...]]
 def generated(module: types.ModuleType, rule: Rule) -> list[list[Input]]:
     """Groups of inputs for one rule that no case has reached, from its parameters' annotations."""
     if is_call(rule) and "reached" not in rule:
-        return untried(rule, f"it is a call in {rule['around']}, which no case runs")
+        return untried(rule, f"it is a call in {rule['within']}, which no case runs")
     getter = rule["target"] == "getattr"  # of both languages
     if not getter:
         try:
@@ -611,7 +616,7 @@ def old_variant(module: types.ModuleType) -> None:
         kept.append((value, gradients, ran))
     made: Made = {}
     for rule in task["rules"]:
-        if is_call(rule) and "around" not in rule:
+        if is_call(rule) and "within" not in rule:
             say(kind="imported", rules=[rule["id"]])
         elif rule["id"] not in reached:
             try_generated(module, rule, made)

@@ -296,6 +296,17 @@ def test_a_case_may_reach_a_rule_through_its_caller(folder: Path, command: Comma
     assert "verified  rules.py:8 double  1 case\n1 rule verified, 0 different" in done.text
 
 
+def test_methods_are_tried_too(folder: Path, command: Command) -> None:
+    """The target stands in the class, the rule's parameters below an indentation."""
+    (folder / "rules.py").write_text(
+        "from dataclasses import dataclass\nfrom zygote_rules import adjoint\n\n@dataclass\nclass A:\n"
+        "    k: float\n    def area(self, x): return self.k * x\n\n    @adjoint\n"
+        "    def area(self: 'A', x: float):\n        return self.k * x, lambda d: ({'k': d * x}, d * self.k)\n"
+    )
+    done = command("--verify", "--check", "rules.py")
+    assert "verified  rules.py:9 area  5 cases\n" in done.text, done.text
+
+
 def test_calls_run_with_the_function_around_them(folder: Path, command: Command) -> None:
     (folder / "rules.py").write_text(
         "from zygote_rules import accum, dropgrad\n"

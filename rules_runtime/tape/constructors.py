@@ -154,6 +154,15 @@ def _is_copied(copy: Any) -> bool:
     return copy is True or getattr(copy, "name", "") == "ALWAYS"
 
 
+def _is_reordered(x: Any, options: dict[str, Any]) -> bool:
+    """Whether an array has to be copied for the memory to be in the order that is asked for."""
+    flag = _CONTIGUOUS.get(options.get("order"))
+    return flag is not None and type(primal(x)) is ndarray and not primal(x).flags[flag]
+
+
+_CONTIGUOUS: dict[Any, str] = {"C": "C_CONTIGUOUS", "F": "F_CONTIGUOUS"}
+
+
 # -- one function for each of numpy's, with its parameters; NotImplemented leaves the call to that ---------------------
 
 
@@ -165,7 +174,7 @@ def _array(
     x = traced_array(object)
     if x is NotImplemented:
         return x
-    y = _typed(x, dtype, x is object and _is_copied(copy))
+    y = _typed(x, dtype, x is object and (_is_copied(copy) or _is_reordered(x, options)))
     if y is NotImplemented or np.ndim(y) >= ndmin:
         return y
     return np.reshape(y, (1,) * (ndmin - np.ndim(y)) + np.shape(y))
@@ -174,22 +183,28 @@ def _array(
 def _asarray(
     a: Any, dtype: Any = None, order: Any = None, *, copy: Any = None, **options: Any
 ) -> Any:
-    return _array(a, dtype, copy=copy)
+    return _array(a, dtype, copy=copy, order=order)
 
 
-def _at_least_1d(a: Any, dtype: Any = None, **options: Any) -> Any:
-    return _array(a, dtype, copy=False, ndmin=1)
+def _contiguous(a: Any, dtype: Any = None, **options: Any) -> Any:
+    return _array(a, dtype, copy=False, ndmin=1, order="C")
+
+
+def _fortran(a: Any, dtype: Any = None, **options: Any) -> Any:
+    return _array(a, dtype, copy=False, ndmin=1, order="F")
 
 
 def _checked(a: Any, dtype: Any = None, order: Any = None) -> Any:
-    y = _array(a, dtype, copy=False)
+    y = _array(a, dtype, copy=False, order=order)
     if y is not NotImplemented and not np.all(np.isfinite(y)):
         raise ValueError("array must not contain infs or NaNs")
     return y
 
 
 def _required(a: Any, dtype: Any = None, requirements: Any = None, **options: Any) -> Any:
-    return _array(a, dtype, copy=False)
+    value = primal(a)
+    met = type(value) is not ndarray or _originals["require"](value, None, requirements) is value
+    return _array(a, dtype, copy=None if met else True)
 
 
 def _full(shape: Any, fill_value: Any, dtype: Any = None, *args: Any, **options: Any) -> Any:
@@ -221,8 +236,8 @@ _MAKERS: dict[str, tuple[Callable[..., Any], int]] = {
     "array": (_array, 0),
     "asarray": (_asarray, 0),
     "asanyarray": (_asarray, 0),
-    "ascontiguousarray": (_at_least_1d, 0),
-    "asfortranarray": (_at_least_1d, 0),
+    "ascontiguousarray": (_contiguous, 0),
+    "asfortranarray": (_fortran, 0),
     "asarray_chkfinite": (_checked, 0),
     "require": (_required, 0),
     "full": (_full, 1),

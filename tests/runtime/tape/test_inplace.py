@@ -396,3 +396,26 @@ def test_an_argument_is_never_written_to() -> None:
     assert gradient(f, x)[0].tolist() == [8.0, 16.0, 24.0]
     assert x.tolist() == [1.0, 2.0, 3.0]
     assert gradient(f, np.array([1.0, 2.0, 3.0]))[0].tolist() == [8.0, 16.0, 24.0]
+
+
+@pytest.mark.parametrize(
+    "ordered",
+    [
+        np.ascontiguousarray,
+        np.asfortranarray,
+        lambda a: np.asarray(a, order="C"),
+        lambda a: np.array(a, order="F", copy=None),
+        lambda a: np.require(a, requirements="C"),
+        lambda a: np.require(a, requirements=["OWNDATA"]),
+        np.asarray,
+    ],
+)
+@pytest.mark.parametrize("view", [lambda y: y[:, 1:3], lambda y: y[1:], lambda y: y])
+def test_what_brings_memory_in_order_is_a_copy_where_numpys_is(view: Any, ordered: Any) -> None:
+    def f(x: Any) -> Any:
+        y = x * 1.0
+        b = ordered(view(y))
+        y += 1.0
+        return np.sum(b**3)
+
+    np.testing.assert_allclose(gradient(f, X)[0], numeric_gradient(f, X)[0], atol=1e-6)

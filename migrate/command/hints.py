@@ -7,7 +7,7 @@ megabytes only, and imports in the few files that have a decorator of the legacy
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from migrate.command.terminal import safe
 from migrate.dialects import modules_of, names
@@ -22,28 +22,50 @@ if TYPE_CHECKING:
     from migrate.command.unknown_modules import Unknown
     from migrate.options import Settings
 
-#: Other languages, by what their rules cannot do without, and the dialect that would read them.
+
+class Language(NamedTuple):
+    """Another language, and what its rules cannot do without."""
+
+    name: str
+    word: str
+    dialect: str  # that would read it
+    part: bytes  # what a file has in which the sign is worth looking for
+    sign: re.Pattern[bytes]
+
+
+#: In this order: JAX's rules have a method `defvjp`.
 OTHERS = (
-    ("HIPS autograd", "defvjp", "autograd", re.compile(rb"\bdefvjp\w*\(")),
-    ("JAX", "custom_vjp", "jax", re.compile(rb"(?m)^[ \t]*@.*\bcustom_[jv][jv]p\b|\bcustom_vjp\(")),
-    (
+    Language(
+        "JAX",
+        "custom_vjp",
+        "jax",
+        b"custom_",
+        re.compile(rb"(?m)^[ \t]*@.*\bcustom_[jv][jv]p\b|\bcustom_vjp\("),
+    ),
+    Language("HIPS autograd", "defvjp", "autograd", b"defvjp", re.compile(rb"\bdefvjp\w*\(")),
+    Language(
         "PyTorch",
         "autograd.Function",
         "torch",
-        re.compile(rb"(?m)^[ \t]*class .*\bautograd\.Function\b"),
+        b"autograd",
+        re.compile(
+            rb"(?m)^[ \t]*class .*\bautograd\.Function\b"
+            rb"|^[ \t]*from torch\.autograd(?:\.function)? import\b.*\bFunction\b"
+        ),
     ),
 )
 NOT_JULIA = "rrule-migrate reads the Python spelling of @adjoint rules, not Julia"
-_BUDGET = 16 << 20  # bytes in which they are looked for
+_BUDGET = 8 << 20  # bytes in which they are looked for
 #: A use as a decorator, as `adjoint(f)(rule)`, or as a statement.
 _USE = re.compile(
     rb"(?m)^[ \t]*@[\w.]*\b(?:adjoint|nograd)\b|\badjoint\([^()\n]*\)\(|^[ \t]*[\w.]*\bnograd\("
-    rb"|\badjoint[ \t]+as\b"
+    rb"|\badjoint[ \t]+as\b|\b(?:dropgrad|literal_get\w+)\("
 )
 _JULIA = re.compile(rb"(?m)^[ \t]*@adjoint!?[ \t]+(?:function\b|[\w.]+\()")
 _FROM = re.compile(rb"from\s+([\w.]+)\s+import\s+(\([^)]*|(?:[^\n(\\]|\\\r?\n)*)")
-_TAKES = re.compile(rb"\b(?:adjoint|nograd)\b|\*")
-_OF_A_MODULE = re.compile(rb"\.(?:adjoint|nograd)\b")
+_RARER = (b"nograd", b"dropgrad")
+_TAKES = re.compile(rb"\b(?:adjoint|nograd|dropgrad|literal_get\w+)\b|\*")
+_OF_A_MODULE = re.compile(rb"\.(?:adjoint|nograd|dropgrad|literal_get\w+)\b")
 
 
 class Hints:
@@ -73,15 +95,20 @@ class Hints:
 
     def may_name(self, source: bytes) -> bool:
         """Whether a file that has none of the rarer words is worth showing to `file`."""
-        return self._budget > 0 and b"nograd" in source
+        if self._budget <= 0 or b"grad" not in source:
+            return False
+        return any(word in source for word in _RARER)
 
     def other(self, path: str, source: bytes) -> None:
         """A file without rules."""
         if self._budget > 0:
             self._budget -= len(source)
-            for language, word, _, sign in OTHERS:
-                if word.encode() in source and sign.search(source):
-                    self.others.setdefault(language, []).append(path)
+            if b"grad" not in source and b"vjp" not in source:
+                return
+            for language in OTHERS:
+                if language.part in source and language.sign.search(source):
+                    self.others.setdefault(language.name, []).append(path)
+                    break
 
     def skipped(self, skipped: Skipped) -> None:
         if skipped.reason.startswith(("excluded by", "ignored by")):
@@ -104,7 +131,7 @@ class Hints:
             yield f"--legacy-module {module}: no file here takes a legacy name from it{self._close(module)}"
         if found:
             return
-        for language, word, dialect, _ in OTHERS:
+        for language, word, dialect, *_ in OTHERS:
             if files := self.others.get(language):
                 more = f" (and {counted(len(files) - 1, 'more file')})" if files[1:] else ""
                 what = "a language that is not read yet"

@@ -11,7 +11,10 @@ from migrate.command.reexports import Reexports
 from migrate.dialects import modules_of
 from migrate.options import Settings
 
-_WORDS = frozenset({"adjoint", "nograd"})
+#: Words that say too little when they are merely called.
+_APPLIED = frozenset({"adjoint", "nograd"})
+_CALLED = frozenset({"dropgrad", "literal_getproperty", "literal_getfield"})
+_WORDS = _APPLIED | _CALLED
 
 
 class Unknown(NamedTuple):
@@ -33,6 +36,12 @@ def unknown_modules(
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return []
     used = {name for node in ast.walk(tree) for name in _used_in(node)}
+    used |= {  # `adjoint = compat.adjoint`
+        ast.unparse(node.value)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Assign) and isinstance(node.value, ast.Attribute)
+        if any(isinstance(target, ast.Name) and target.id in used for target in node.targets)
+    }
     if not used:
         return []
     found: dict[tuple[int, str], tuple[int, list[str]]] = {}
@@ -53,12 +62,16 @@ def unknown_modules(
 
 
 def _used_in(node: ast.AST) -> Iterator[str]:
-    """What is applied as `@name`, `@name(...)`, `name(...)(...)` or the statement `name(...)`."""
+    """What is applied as `@name`, `@name(...)`, `name(...)(...)` or the statement `name(...)`;
+    some names also by any call."""
     applied: list[ast.expr] = list(getattr(node, "decorator_list", ()))
     if isinstance(node, ast.Expr) and isinstance(node.value, ast.Call):
         applied.append(node.value)
     if isinstance(node, ast.Call) and isinstance(node.func, ast.Call):
         applied.append(node.func)
+    if isinstance(node, ast.Call):
+        last = getattr(node.func, "attr", getattr(node.func, "id", ""))
+        applied += [node.func] if last in _CALLED else []
     for one in applied:
         name = one.func if isinstance(one, ast.Call) else one
         if isinstance(name, ast.Name | ast.Attribute):

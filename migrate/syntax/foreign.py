@@ -12,6 +12,7 @@ _PYTHON_2 = re.compile(
       | raise\s+[\w.]+\s*,
       | except\s+(?:[\w.]+|\(.*\))\s*,\s*\w+\s*:
     )
+    | \b(?:lambda|def\s+\w+\()\s*\([\w\s,]*,[\w\s,]*\)
     | <> | `[^`]+` | \b0[0-7]+\b | \b\d+[lL]\b | \b[uU][rR]["']
     """,
     re.VERBOSE,

@@ -16,7 +16,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from migrate.command import faults
@@ -79,7 +79,11 @@ class CaseFailed:
 def checked(
     outcome: FileConverted, cases: str | None, seconds: float
 ) -> list[Verdict | CaseFailed] | FileFailed:
-    """A verdict for each converted rule of the file; for the calls that importing it runs, none."""
+    """A verdict for each converted rule of the file; for declarations and calls that importing it
+    runs, none."""
+    outcome = replace(
+        outcome, converted=tuple(rule for rule in outcome.converted if not _declares(rule))
+    )
     if outcome.path.endswith(".ipynb"):
         return [NotTried(outcome.path, rule, "it is in a notebook") for rule in outcome.converted]
     with tempfile.TemporaryDirectory(prefix="rrule-migrate-") as folder:
@@ -103,6 +107,11 @@ def checked(
             if rule.id not in imported
         ),
     ]
+
+
+def _declares(rule: RuleConverted) -> bool:
+    """What says that a function has no derivative: there is nothing to run beside it."""
+    return rule.id.startswith("call-") and "non_differentiable" in rule.after
 
 
 def _verdict(

@@ -299,7 +299,7 @@ def function_of(module: types.ModuleType) -> Callable[[], Any]:
 def entries(function: Callable[[], Any], where: str) -> Iterator[Case]:
     try:
         given = list(function())
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise BadCases(f"{where}: cases() fails: {first_line(error)}") from None
     for number, case in enumerate(given, 1):
         if trouble := wrong_with(case):
@@ -332,7 +332,7 @@ def cases_module() -> types.ModuleType:
     module = importlib.util.module_from_spec(spec)
     try:
         spec.loader.exec_module(module)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise BadCases(f"{task['cases']}: cannot be imported: {first_line(error)}") from None
     return module
 
@@ -697,6 +697,9 @@ def tested(f: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, An
     try:
         if runtime("registry").rrule(f, *args, **kwargs) is None:
             return ""
+    except Exception:  # such as that of a callable that cannot have rules
+        return ""
+    try:
         runtime("testing").test_rrule(f, *args, fkwargs=kwargs)
     except Exception as error:
         problems = getattr(error, "problems", None)  # of a RuleTestFailure

@@ -28,6 +28,16 @@ OWN = RULE.replace(b"zygote_rules", b"mylab.ad")
             "adjoint",
             "mylab.ad",
         ),
+        (
+            "import mylab.ad as ad\nadjoint = ad.adjoint\n@adjoint\ndef f(x): ...\n",
+            "adjoint",
+            "mylab.ad",
+        ),
+        (
+            "from mylab.ad import dropgrad\ndef f(x): return 2 * dropgrad(x)\n",
+            "dropgrad",
+            "mylab.ad",
+        ),
         ("from sympy import adjoint\nx = adjoint(y)\n", "", ""),
         ("from .math import conj\n@property\ndef adjoint(x): ...\n", "", ""),
         ("def adjoint(f): ...\n@adjoint\ndef f(x): ...\n", "", ""),
@@ -114,6 +124,8 @@ def test_exclusions_that_leave_nothing(folder: Path, command: Command) -> None:
         ("@jax.custom_vjp\ndef f(x): ...\n", "JAX (custom_vjp)"),
         ("@partial(jax.custom_vjp, nondiff_argnums=0)\ndef f(x): ...\n", "JAX (custom_vjp)"),
         ("f = jax.custom_vjp(g)\n", "JAX (custom_vjp)"),
+        ("f = jax.custom_vjp(g)\nf.defvjp(h, k)\n", "JAX (custom_vjp)"),
+        ("from torch.autograd import Function\n", "PyTorch (autograd.Function)"),
         ("class F(torch.autograd.Function):\n    pass\n", "PyTorch (autograd.Function)"),
     ],
 )
@@ -122,6 +134,7 @@ def test_rules_of_another_language(folder: Path, command: Command, text: str, wo
     (folder / "b.py").write_text(text)
     done = command(".")
     assert f"hint: a.py (and 1 more file) has rules of {words}, a language that is not" in done.err
+    assert done.err.count("hint") == 1
     (folder / "c.py").write_bytes(RULE)
     assert "hint" not in command("--check", ".").err
 
@@ -153,6 +166,8 @@ def test_julia(folder: Path, command: Command) -> None:
         "if a <> b: pass",
         "y = `x`",
         "name = ur'x'",
+        "def f((a, b), c): pass",
+        "key = lambda (a, b): a",
     ],
 )
 def test_python_2(folder: Path, command: Command, line: str) -> None:

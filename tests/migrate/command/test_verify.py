@@ -311,12 +311,14 @@ def test_calls_run_with_the_function_around_them(folder: Path, command: Command)
     (folder / "rules.py").write_text(
         "from zygote_rules import accum, dropgrad\n"
         "def total(a: float, b: float):\n    return accum(a, b)\n"
+        "from zygote_rules import nograd\ndef setup():\n    nograd(total)\n"
         "class A:\n    def free(self, a):\n        return dropgrad(a) * a\n"
         "def cases():\n    return [('method', A().free, (2.0,))]\n"
     )
     done = command("--verify", "--check", "rules.py")
     assert "verified  rules.py:3 accum(a, b)  5 cases" in done.text, done.text
-    assert "verified  rules.py:6 dropgrad(a)  1 case\n" in done.text
+    assert "verified  rules.py:9 dropgrad(a)  1 case\n" in done.text
+    assert "2 rules verified, 0 different, 0 not tried." in done.text
 
 
 def test_a_legacy_rule_that_was_wrong_is_remarked_on(folder: Path, command: Command) -> None:

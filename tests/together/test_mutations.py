@@ -20,9 +20,9 @@ from migrate.conversion import attempts
 from migrate.convert import convert_source
 from migrate.dialects.zygote.in_place import (
     calls,
-    cluster,
     definitions,
     results,
+    rewriting,
     visible_errors,
     zero_tests,
 )
@@ -186,7 +186,7 @@ MUTATIONS = [
     Mutation(
         "a variable None is kept",
         ("none_entries", "closures_nonlocal"),
-        deciding(cluster.Cluster, "_write_zeros", None),
+        deciding(rewriting, "_write_zeros", None),
     ),
     Mutation(
         "None for all entries is kept",

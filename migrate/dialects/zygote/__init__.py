@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from migrate.dialects.zygote.signs import handed_on as handed_on
+from migrate.dialects.zygote.signs import modules as modules
+from migrate.dialects.zygote.signs import words as words
+
 if TYPE_CHECKING:
     from migrate.dialects.zygote.reading import Rules
     from migrate.model import ModuleSource
     from migrate.options import Options
     from migrate.rules.module import Module
 
-words = (b"adjoint", b"nograd", b"literal_get", b"dropgrad", b"accum", b"ignore", b"hook")
-modules = ("zygote_rules", "zygote", "rules_runtime.legacy")
-handed_on = b"adjoint"
 by_default = True
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from migrate.dialects.zygote import handed_on, modules
+from migrate.dialects.zygote.signs import handed_on, modules
 from migrate.rules.legacy_names import Language
 
 NAMES = frozenset(

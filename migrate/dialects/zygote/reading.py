@@ -6,8 +6,8 @@ import ast
 from collections.abc import Iterable
 
 from migrate.dialects.zygote.find import Candidates, Rule, find, is_skipped, target_text
-from migrate.dialects.zygote.in_place.cluster import Cluster
 from migrate.dialects.zygote.in_place.definitions import DefinitionRewriter
+from migrate.dialects.zygote.in_place.rewriting import refuse_visible_errors
 from migrate.dialects.zygote.language import language
 from migrate.dialects.zygote.module import ModuleView
 from migrate.dialects.zygote.outside import Calls
@@ -134,7 +134,7 @@ class Rules(Reading):
         """A rule that cannot be rewritten is bridged, if its text does not show that it can only fail."""
         try:
             if rule.function is not None:
-                Cluster(self.view, [rule], self._names()).refuse_visible_errors()
+                refuse_visible_errors(self.view, rule, self._names())
         except Refused as refused:
             return Left(refused.code, refused.reason)
         return Bridged(reason)

@@ -7,8 +7,9 @@ from collections.abc import Sequence
 
 from migrate.dialects.zygote.find import Rule
 from migrate.dialects.zygote.in_place.advice import advise, name_pullback
-from migrate.dialects.zygote.in_place.cluster import Cluster, ClusterResult
+from migrate.dialects.zygote.in_place.cluster import Cluster
 from migrate.dialects.zygote.in_place.definitions import DefinitionRewriter
+from migrate.dialects.zygote.in_place.rewriting import rewritten
 from migrate.dialects.zygote.module import ModuleView
 from migrate.dialects.zygote.outside import Calls
 from migrate.dialects.zygote.ownership import clusters, owned_helpers
@@ -31,7 +32,7 @@ class Together:
         self.rewritten: set[ast.AST] = set()  # functions that are in the new language
         self.failed: dict[Rule, Undecided | Refused] = {}
         self.definitions = DefinitionRewriter(view, work.names, NodeEdits())
-        self.clusters: dict[Rule, tuple[Cluster, ClusterResult]] = {}
+        self.clusters: dict[Rule, Cluster] = {}
         self._notes: dict[Rule, list[RuleNote]] = {}
         calls.take_over_hook(work, rules)
         users = owned_helpers(view, rules)
@@ -40,15 +41,14 @@ class Together:
             self._rewrite(members)
 
     def _rewrite(self, members: list[Rule]) -> None:
-        cluster = Cluster(self.view, members, self.work.names)
         try:
-            result = cluster.rewrite()
+            cluster = rewritten(self.view, members, self.work.names)
             for rule in members:
-                self.definitions.check_decorators(rule, rule in result.wants_config)
+                self.definitions.check_decorators(rule, rule in cluster.result.wants_config)
         except (Undecided, Refused) as verdict:
             self._blame(verdict, members)
             return
-        self.clusters |= dict.fromkeys(members, (cluster, result))
+        self.clusters |= dict.fromkeys(members, cluster)
 
     def _blame(self, verdict: Undecided | Refused, members: list[Rule]) -> None:
         """Find the rules of a cluster that fail on their own; all of them, where none does."""
@@ -61,7 +61,7 @@ class Together:
         for rule in members:
             names = NameChooser(self.view.scopes, self.work.options.runtime)
             try:
-                Cluster(self.view, [rule], names).rewrite()
+                rewritten(self.view, [rule], names)
             except (Undecided, Refused) as own:
                 found[rule] = own
         self.failed |= found or dict.fromkeys(members, verdict)
@@ -79,19 +79,20 @@ class Together:
             notes = [RuleNote("RM103", bridged, rule.node), *self.definitions.notes]
             edits: tuple[NodeEdits, ...] = (self.definitions.edits,)
         else:
-            cluster, result = self.clusters[rule]
-            self._merge(cluster, result, rule)
-            self._define(cluster, result, rule)
+            cluster = self.clusters[rule]
+            self._merge(cluster, rule)
+            self._define(cluster, rule)
             notes = [*self._notes.get(rule, ()), *self._advice(cluster, rule)]
             notes += self.definitions.notes
-            edits = (result.edits, self.definitions.edits)
+            edits = (cluster.edits, self.definitions.edits)
         self.consumed |= self.definitions.consumed
         return Plan(edits, tuple(notes), tuple(self.view.owned))
 
-    def _merge(self, cluster: Cluster, result: ClusterResult, rule: Rule) -> None:
+    def _merge(self, cluster: Cluster, rule: Rule) -> None:
         """What concerns a whole cluster, with the first of its rules."""
         if rule is not cluster.rules[0]:
             return
+        result = cluster.result
         self.consumed |= result.consumed
         self.kept |= result.kept
         self.rewritten.update(result.functions)
@@ -105,8 +106,8 @@ class Together:
             lead = f"{cluster.config_names[helper]}: {kind}"
             self.definitions.edits.change(helper, with_parameters([lead]))
 
-    def _define(self, cluster: Cluster, result: ClusterResult, rule: Rule) -> None:
-        configured = rule in result.wants_config
+    def _define(self, cluster: Cluster, rule: Rule) -> None:
+        configured = rule in cluster.result.wants_config
         assert rule.function is not None
         self.definitions.check_decorators(rule, configured)
         self.definitions.rewrite(rule, configured, cluster.config_names.get(rule.function, ""))

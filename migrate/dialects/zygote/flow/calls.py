@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import ast
-from typing import TYPE_CHECKING
 
+from migrate.dialects.zygote.flow.store import Store
 from migrate.dialects.zygote.flow.values import (
     ARRAY,
     COTANGENT_ARRAY,
@@ -31,14 +31,11 @@ from migrate.syntax.numeric import (
 )
 from migrate.syntax.scopes import FunctionNode, all_parameters, positional_parameters
 
-if TYPE_CHECKING:
-    from migrate.dialects.zygote.flow.flow import Flow
-
 
 class Calls:
     """Runs the calls of a flow."""
 
-    def __init__(self, flow: Flow) -> None:
+    def __init__(self, flow: Store) -> None:
         self.flow = flow
 
     def call(self, node: ast.Call) -> Atoms:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-from typing import TYPE_CHECKING
 
 from migrate.dialects.zygote.flow.flow import METHODS_OF_TANGENTS
 from migrate.dialects.zygote.flow.values import (
@@ -18,10 +17,13 @@ from migrate.dialects.zygote.flow.values import (
     Held,
     Nothing,
 )
+from migrate.dialects.zygote.in_place.cluster import Cluster
 from migrate.dialects.zygote.in_place.escapes import Escapes
 from migrate.dialects.zygote.in_place.getters import GetterNames
 from migrate.dialects.zygote.in_place.legacy_calls import rewrite_getter_call, rewrite_ignore
 from migrate.dialects.zygote.in_place.primals import Primal
+from migrate.dialects.zygote.in_place.results import ResultRewriter
+from migrate.dialects.zygote.in_place.tangents import TangentRewriter
 from migrate.dialects.zygote.verdicts import Undecided
 from migrate.syntax.annotations import last_part
 from migrate.syntax.changes import first_argument, last_argument, prepended
@@ -29,9 +31,6 @@ from migrate.syntax.forms import constant_index, iterated_alone
 from migrate.syntax.node_edits import NodeEdits
 from migrate.syntax.numeric import ARRAY_METHODS, SCALAR_BUILTINS
 from migrate.syntax.scopes import FunctionNode, Variable
-
-if TYPE_CHECKING:
-    from migrate.dialects.zygote.in_place.cluster import Cluster
 
 #: Builtins that hand their arguments' elements on, or only look at them.
 _TRANSPARENT = frozenset(
@@ -50,12 +49,15 @@ _TRANSPARENT_MODULES = frozenset(
 class CallRewriter:
     """Rewrites the calls of a cluster."""
 
-    def __init__(self, cluster: Cluster) -> None:
+    def __init__(
+        self, cluster: Cluster, tangents: TangentRewriter, results: ResultRewriter
+    ) -> None:
         self.cluster = cluster
+        self.results = results
         self.flow = cluster.flow
         self.view = cluster.view
         self.names = cluster.names
-        self.tangents = cluster.tangents
+        self.tangents = tangents
         self.getters = GetterNames(cluster)
         self.escapes = Escapes(cluster)
         self.edits: NodeEdits = cluster.edits
@@ -203,7 +205,7 @@ class CallRewriter:
 
     def _pullback_call(self, node: ast.Call, called: Atoms, handed: list[Function]) -> None:
         """A pullback of the rule that the rule itself calls: its result has the callee's tangent first now."""
-        if node in self.cluster.results.handled_calls:
+        if node in self.results.handled_calls:
             return
         if len(handed) != len(called):
             raise Undecided("its pullback calls functions of different kinds")
@@ -213,7 +215,7 @@ class CallRewriter:
     def _back_call(self, node: ast.Call, kinds: set[str]) -> None:
         if len(kinds) != 1:
             raise Undecided("different kinds of pullbacks of the AD meet")
-        if kinds == {"args"} and node not in self.cluster.results.handled_calls:
+        if kinds == {"args"} and node not in self.results.handled_calls:
             self._drop_first(node)
 
     def _drop_first(self, node: ast.Call) -> None:
@@ -324,7 +326,7 @@ class CallRewriter:
     def _gradient_result(self, node: ast.Call) -> None:
         """`gradient(f, x)[0]` -> `rrule_via_ad(config, f, x)[1](1.0)[1]`."""
         self.edits.wrap(node, "{}[1](1.0)", inside=True)
-        if node in self.cluster.results.handled_calls:
+        if node in self.results.handled_calls:
             return
         self._drop_first(node)
 

@@ -1,19 +1,14 @@
-"""Rewrites the rules of one cluster: rules that share helper functions, and those helpers.
-
-Runs the data flow, then walks the functions once for the *sinks* (what is returned as a tangent, given to a `back`, summed up) and once for
-everything that reads a tangent (tests for None, `isinstance`, calls). What cannot be decided is bridged at run time by `from_legacy`,
-`to_legacy` or `entries_from_legacy`; what cannot even be bridged raises `Undecided`, and the caller falls back to
-`from_legacy_rule`. A rule whose text shows that it could only fail raises `Refused`.
-"""
+"""A cluster: rules that share helper functions, with those helpers; what is known of it, and what its rewriters record."""
 
 from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from migrate.dialects.zygote.find import Rule
-from migrate.dialects.zygote.flow.flow import Flow, TooComplex
+from migrate.dialects.zygote.flow.flow import Flow
 from migrate.dialects.zygote.flow.kinds import kinds_of
 from migrate.dialects.zygote.flow.structures import Structures, pairs_of
 from migrate.dialects.zygote.flow.values import (
@@ -28,25 +23,13 @@ from migrate.dialects.zygote.flow.values import (
     Held,
     Nothing,
 )
-from migrate.dialects.zygote.in_place.calls import CallRewriter
-from migrate.dialects.zygote.in_place.copies import Copies
-from migrate.dialects.zygote.in_place.every_key import EveryKey
-from migrate.dialects.zygote.in_place.joins import Joins
 from migrate.dialects.zygote.in_place.primals import ZERO, Arguments, Primal, arguments_of
-from migrate.dialects.zygote.in_place.results import ResultRewriter
-from migrate.dialects.zygote.in_place.rule_returns import RuleReturns
-from migrate.dialects.zygote.in_place.tangents import TangentRewriter
-from migrate.dialects.zygote.in_place.visible_errors import VisibleErrors
-from migrate.dialects.zygote.in_place.zero_tests import ZeroTests
 from migrate.dialects.zygote.module import ModuleView
-from migrate.dialects.zygote.verdicts import Refused, RuleNote, Undecided
+from migrate.dialects.zygote.verdicts import RuleNote, Undecided
 from migrate.rules.names import NameChooser, reads
-from migrate.syntax.changes import first_argument, last_argument, restated
-from migrate.syntax.edits import Overlap
+from migrate.syntax.changes import first_argument
 from migrate.syntax.node_edits import NodeEdits
 from migrate.syntax.scopes import FunctionNode, Variable, positional_parameters
-
-_MAX_RESTARTS = 12
 
 
 @dataclass
@@ -75,113 +58,32 @@ class Pullback:
 
 
 class Cluster:
-    """One attempt to rewrite a set of rules together."""
+    """What is known of rules that are rewritten together, and what their rewriters record; one for each attempt."""
 
     def __init__(
         self,
         view: ModuleView,
         rules: list[Rule],
         names: NameChooser,
+        opaque: frozenset[ast.AST] = frozenset(),
+        rewriting: bool = True,
     ) -> None:
         self.view = view
         self.rules = rules
         self.names = names
         self.arguments = {rule: arguments_of(rule, view) for rule in rules}
-        self.opaque: frozenset[ast.AST] = frozenset()
-        self._structures: Structures | None = None
-
-    def rewrite(self) -> ClusterResult:
-        """The edits; restarts with more functions left alone where one that must stay would have to change."""
-        before = dict(self.names.local)
-        for _ in range(_MAX_RESTARTS):
-            try:
-                return self._attempt()
-            except _MustStay as stay:
-                self.opaque |= {stay.function}
-                self.names.local = dict(before)
-            except Overlap as overlap:
-                raise Undecided(f"two changes meet: {overlap}") from None
-            except TooComplex:
-                raise Undecided("the data flow is too complex to follow") from None
-            except RecursionError:
-                raise Undecided("it is nested too deeply") from None
-        raise Undecided("its helper functions cannot be told apart from others")
-
-    def refuse_visible_errors(self) -> None:
-        """Raise Refused where the text of a rule that will not be rewritten shows that it can only fail.
-
-        The answer is the same whatever has become of other rules that use the same functions.
-        """
-        (rule,) = self.rules
-        if rule not in self.view.failing:
-            self.view.failing[rule] = self._visible_error()
-        error = self.view.failing[rule]
-        if error is not None:
-            raise error
-
-    def _visible_error(self) -> Refused | None:
-        try:
-            self._run_flow(rewriting=False)
-            VisibleErrors(self).check()
-        except (Undecided, TooComplex, RecursionError):
-            pass
-        except Refused as refused:
-            return refused
-        return None
-
-    # ---- one attempt ---------------------------------------------------------------------
-
-    def _attempt(self) -> ClusterResult:
         self.result = ClusterResult(NodeEdits())
         self.edits = self.result.edits
         self.marked: dict[Nothing, str] = {}
         self.config_names: dict[ast.AST, str] = {}
-        self._run_flow()
-        VisibleErrors(self).check()
-        if len(self.rules) == 1 and not self.flow.withheld:
-            self.view.failing[self.rules[0]] = None  # a second look would see the same
-        if not self.opaque and not all(map(self.view.editable, self.flow.live)):
-            for rule in self.rules:  # of functions that must stay less was seen than there is
-                Cluster(self.view, [rule], self.names).refuse_visible_errors()
-        self.tangents = TangentRewriter(self)
-        self.results = ResultRewriter(self, self.tangents)
-        returns = RuleReturns(self, self.tangents)
-        for rule in self.rules:
-            returns.rule_results(rule)
-        for pullback in self.pullbacks.values():
-            self._check_pullback(pullback)
-            self.results.pullback_results(pullback)
-        calls = CallRewriter(self)
-        nodes = list(self._nodes())
-        for function, node in nodes:
-            if isinstance(node, ast.Call):
-                calls.find_sinks(function, node)
-        self._mark_joined()
-        tests = ZeroTests(self)
-        copies = Copies(self)
-        joins = Joins(self)
-        every_key = EveryKey(self)
-        for function, node in nodes:
-            with_edits = self.edits if self.view.editable(function) else NodeEdits()
-            calls.edits = tests.edits = copies.edits = with_edits
-            calls.rewrite(function, node)
-            tests.rewrite(function, node)
-            copies.rewrite(node)
-            joins.check(node)
-            every_key.check(node)
-            if with_edits and with_edits is not self.edits:
-                raise _MustStay(function)
-        self._write_zeros()
-        self._find_edited_helpers()
-        return self.result
-
-    def _run_flow(self, rewriting: bool = True) -> None:
-        self.flow = Flow(self.view, self.opaque, rewriting)
         self.pullbacks: dict[FunctionNode, Pullback] = {}
-        for rule in self.rules:
+        self.flow = Flow(view, opaque, rewriting)
+        for rule in rules:
             self._seed(rule)
         self.flow.seeds.append(self._find_pullbacks)
         self.flow.run()
+
+    # ---- one attempt ---------------------------------------------------------------------
 
     def _seed(self, rule: Rule) -> None:
         function = rule.function
@@ -268,24 +170,6 @@ class Cluster:
                 known.arguments = known.arguments.merged(self.arguments[rule])
             known.local = known.local and local
 
-    def _check_pullback(self, pullback: Pullback) -> None:
-        function = pullback.function
-        rule = pullback.rules[0]
-        if not self.view.editable(function):
-            raise Undecided("its pullback is a function that other code uses too", rule)
-        if isinstance(function, ast.FunctionDef) and function.decorator_list:
-            raise Undecided("its pullback is decorated", rule)
-        if function in {r.function for r in self.rules}:
-            raise Undecided("a rule is its own pullback", rule)
-
-    def _nodes(self) -> Iterator[tuple[FunctionNode, ast.AST]]:
-        """Every node of every function that was run, with the function that it stands in."""
-        for function in list(self.flow.live):
-            for node in self.view.nodes_of(function):
-                if isinstance(node, ast.ClassDef) and self.view.editable(function):
-                    raise Undecided("it defines a class")
-                yield function, node
-
     # ---- shared by the rewriters ---------------------------------------------------------
 
     def rule_around(self, node: ast.AST) -> Rule | None:
@@ -333,13 +217,12 @@ class Cluster:
                     return self.value_kinds(pullback.rules)
         return None
 
-    @property
+    @cached_property
     def structures(self) -> Structures:
         """The structures that tangents have, as far as that is seen."""
-        if self._structures is None:
-            self._structures = Structures(self.view, self.rules)
-            self._structures.run()
-        return self._structures
+        structures = Structures(self.view, self.rules)
+        structures.run()
+        return structures
 
     def primal_of(self, node: ast.expr) -> str:
         """`, y` for `to_legacy(dy, y)`: with it the dict of an object has all of its fields."""
@@ -465,48 +348,6 @@ class Cluster:
             raise Undecided("code outside of it calls back into the AD")
         return found
 
-    def _mark_joined(self) -> None:
-        """A variable that holds a tangent at one time and None at another holds a zero then."""
-        changed = True
-        while changed:
-            changed = False
-            for variable, atoms in self.flow.variables.items():
-                if variable.scope is None or not self.is_zero_like(atoms):
-                    continue
-                for atom in atoms:
-                    if isinstance(atom, Nothing) and atom not in self.marked:
-                        self.marked[atom] = ZERO
-                        changed = True
-            for site in self.flow.sites.values():
-                groups = [site.rest, *(site.exact or ()), *site.by_key.values()]
-                joined = site.elements() if not site.exact else None
-                for atoms in groups if joined is None else [joined]:
-                    if not self.is_zero_like(atoms):
-                        continue
-                    for atom in atoms:
-                        if isinstance(atom, Nothing) and atom not in self.marked:
-                            self.marked[atom] = ZERO
-                            changed = True
-
-    def _write_zeros(self) -> None:
-        for nothing, zero in self.marked.items():
-            function = self.function_around(nothing.node)
-            if function is not None and not self.view.editable(function):
-                raise _MustStay(function)
-            text = f"{self.names.use(zero)}()"
-            node = nothing.node
-            match nothing.implied:
-                case "":
-                    assert isinstance(node, ast.expr)
-                    self.edits.replace(node, text)
-                case "return":
-                    self.edits.change(node, restated(f"return {text}"))
-                case "fall":
-                    self.append_return(node, text)
-                case kind:
-                    name = "fillvalue" if kind == "zip" else None
-                    self.edits.change(node, last_argument(text, name))
-
     def function_around(self, node: ast.AST) -> FunctionNode | None:
         if isinstance(node, (ast.FunctionDef, ast.Lambda)):
             return node
@@ -521,16 +362,3 @@ class Cluster:
         if not isinstance(function, ast.FunctionDef):
             raise Undecided("a lambda cannot fall off its end")
         self.edits.end_with(function, f"return {text}")
-
-    def _find_edited_helpers(self) -> None:
-        for function in self.flow.live:
-            if function in self.view.owned:
-                self.result.functions.append(function)
-
-
-class _MustStay(Exception):
-    """A function that other code uses would have to change."""
-
-    def __init__(self, function: FunctionNode) -> None:
-        super().__init__()
-        self.function = function

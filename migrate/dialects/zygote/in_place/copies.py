@@ -7,16 +7,13 @@ a plain dict made of it does not. So such a dict is read with a default, and whe
 from __future__ import annotations
 
 import ast
-from typing import TYPE_CHECKING
 
 from migrate.dialects.zygote.flow.values import PLAIN, UNKNOWN, Held
+from migrate.dialects.zygote.in_place.cluster import Cluster
 from migrate.dialects.zygote.verdicts import Undecided
 from migrate.syntax.changes import last_argument, read_with
 from migrate.syntax.forms import is_none, iterated_alone
 from migrate.syntax.node_edits import NodeEdits
-
-if TYPE_CHECKING:
-    from migrate.dialects.zygote.in_place.cluster import Cluster
 
 _EVERY_KEY = "it counts on a tangent to have every key"
 

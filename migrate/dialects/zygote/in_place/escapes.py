@@ -7,7 +7,6 @@ called *unseen* the rule has to be bridged as a whole. The same holds for tangen
 from __future__ import annotations
 
 import ast
-from typing import TYPE_CHECKING
 
 from migrate.dialects.zygote.flow.values import (
     Atoms,
@@ -17,10 +16,8 @@ from migrate.dialects.zygote.flow.values import (
     Held,
     Nothing,
 )
+from migrate.dialects.zygote.in_place.cluster import Cluster
 from migrate.dialects.zygote.verdicts import Undecided
-
-if TYPE_CHECKING:
-    from migrate.dialects.zygote.in_place.cluster import Cluster
 
 #: Builtins whose result the analysis follows element by element, or that keep nothing of what they are given.
 _FOLLOWED = frozenset(

@@ -7,17 +7,14 @@ What comes to nothing for a zero is the same in both languages; all else is brid
 from __future__ import annotations
 
 import ast
-from typing import TYPE_CHECKING
 
 from migrate.dialects.zygote.flow.flow import leaves_nones_out
 from migrate.dialects.zygote.flow.values import ARRAY, COTANGENT_ARRAY, TANGENT, Function, Held
 from migrate.dialects.zygote.flow.vanishing import Vanishing
+from migrate.dialects.zygote.in_place.cluster import Cluster
 from migrate.dialects.zygote.verdicts import Undecided
 from migrate.syntax.forms import is_none
 from migrate.syntax.scopes import positional_parameters
-
-if TYPE_CHECKING:
-    from migrate.dialects.zygote.in_place.cluster import Cluster
 
 _REASON = "it counts on a tangent to have every key"
 _VIEWS = frozenset({"items", "values", "keys"})

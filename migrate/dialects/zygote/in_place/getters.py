@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import ast
 from functools import cached_property
-from typing import TYPE_CHECKING
 
+from migrate.dialects.zygote.in_place.cluster import Cluster
 from migrate.dialects.zygote.verdicts import Undecided
 from migrate.syntax.node_edits import NodeEdits
 from migrate.syntax.scopes import Variable
-
-if TYPE_CHECKING:
-    from migrate.dialects.zygote.in_place.cluster import Cluster
 
 _GETTERS = ("literal_getproperty", "literal_getfield")
 

@@ -8,13 +8,10 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from migrate.dialects.zygote.flow.values import ARRAY, COTANGENT_ARRAY, TANGENT, Held
+from migrate.dialects.zygote.in_place.cluster import Cluster
 from migrate.dialects.zygote.verdicts import Undecided
-
-if TYPE_CHECKING:
-    from migrate.dialects.zygote.in_place.cluster import Cluster
 
 _TANGENTS = {TANGENT, COTANGENT_ARRAY}
 _JOINING = frozenset("add iadd concat iconcat mul imul".split())

@@ -6,19 +6,37 @@ The structures have no name of their own and nothing reads the list, so each is 
 from __future__ import annotations
 
 import ast
-from typing import TYPE_CHECKING
+from typing import Protocol
 
+from migrate.dialects.zygote.flow.flow import Flow
 from migrate.dialects.zygote.flow.values import Held, Site
 from migrate.dialects.zygote.in_place.primals import Primal
+from migrate.dialects.zygote.module import ModuleView
 
-if TYPE_CHECKING:
-    from migrate.dialects.zygote.in_place.tangents import TangentRewriter
+
+class Entries(Protocol):
+    """Converts one tangent at a time, as TangentRewriter does."""
+
+    view: ModuleView
+    flow: Flow
+
+    def entry(self, node: ast.expr, primal: Primal) -> None:
+        """Convert what stands for a primal's tangent."""
+
+    def element(self, primal: Primal) -> Primal:
+        """An element of a primal, of which nothing is known."""
+
+    def element_of(self, source: ast.expr, target: ast.expr, primal: Primal) -> Primal:
+        """The element of a primal that a loop is at."""
+
+    def comprehended(self, node: ast.ListComp | ast.GeneratorExp, primal: Primal) -> Primal:
+        """The element of a primal that a comprehension is at."""
 
 
 class KeptLists:
     """Converts the elements of such lists; one for a cluster."""
 
-    def __init__(self, tangents: TangentRewriter) -> None:
+    def __init__(self, tangents: Entries) -> None:
         self.tangents = tangents
         self.view = tangents.view
         self.flow = tangents.flow

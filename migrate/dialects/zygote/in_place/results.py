@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-from typing import TYPE_CHECKING
 
 from migrate.dialects.zygote.flow.values import (
     TANGENT,
@@ -14,15 +13,13 @@ from migrate.dialects.zygote.flow.values import (
     Nothing,
     Site,
 )
+from migrate.dialects.zygote.in_place.cluster import Cluster, Pullback
 from migrate.dialects.zygote.in_place.primals import NO, Arguments, Primal
 from migrate.dialects.zygote.in_place.tangents import TangentRewriter
 from migrate.dialects.zygote.in_place.visible_errors import summands
 from migrate.dialects.zygote.verdicts import Undecided
 from migrate.syntax.changes import prepended, restated
 from migrate.syntax.forms import constant_index, falls_through
-
-if TYPE_CHECKING:
-    from migrate.dialects.zygote.in_place.cluster import Cluster, Pullback
 
 
 class ResultRewriter:

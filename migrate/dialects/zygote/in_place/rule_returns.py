@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-from typing import TYPE_CHECKING
 
 from migrate.dialects.zygote.find import Rule
 from migrate.dialects.zygote.flow.values import (
@@ -13,13 +12,11 @@ from migrate.dialects.zygote.flow.values import (
     Held,
     Nothing,
 )
+from migrate.dialects.zygote.in_place.cluster import Cluster
 from migrate.dialects.zygote.in_place.primals import NO
 from migrate.dialects.zygote.in_place.tangents import TangentRewriter
 from migrate.dialects.zygote.verdicts import Undecided
 from migrate.syntax.changes import handed_on
-
-if TYPE_CHECKING:
-    from migrate.dialects.zygote.in_place.cluster import Cluster
 
 
 class RuleReturns:

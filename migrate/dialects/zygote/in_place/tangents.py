@@ -9,7 +9,6 @@ import ast
 from collections.abc import Sequence
 from dataclasses import replace
 from itertools import pairwise
-from typing import TYPE_CHECKING
 
 from migrate.dialects.zygote.flow.values import (
     ARRAY,
@@ -25,16 +24,13 @@ from migrate.dialects.zygote.flow.values import (
     Nothing,
     Site,
 )
+from migrate.dialects.zygote.in_place.cluster import Cluster
 from migrate.dialects.zygote.in_place.kept_lists import KeptLists
 from migrate.dialects.zygote.in_place.primals import Arguments, Primal
 from migrate.dialects.zygote.verdicts import NoArgument, Undecided
 from migrate.syntax.changes import as_call, as_keywords, by, parenthesised, without_arguments
 from migrate.syntax.forms import is_none
 from migrate.syntax.node_edits import NodeEdits
-
-if TYPE_CHECKING:
-    from migrate.dialects.zygote.in_place.cluster import Cluster
-
 
 _DISPLAYS = {"tuple": "()", "list": "[]", "dict": "{}"}
 _READY = {ARRAY, TANGENT, COTANGENT_ARRAY}

@@ -7,14 +7,11 @@ second run, which finds them converted, would answer otherwise.
 from __future__ import annotations
 
 import ast
-from typing import TYPE_CHECKING
 
 from migrate.dialects.zygote.find import Rule
 from migrate.dialects.zygote.flow.values import ARRAY, COTANGENT_ARRAY, Held
+from migrate.dialects.zygote.in_place.cluster import Cluster, Pullback
 from migrate.dialects.zygote.verdicts import Refused
-
-if TYPE_CHECKING:
-    from migrate.dialects.zygote.in_place.cluster import Cluster, Pullback
 
 
 class VisibleErrors:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from migrate.dialects.zygote.flow.values import (
     COTANGENT_ARRAY,
@@ -15,15 +15,13 @@ from migrate.dialects.zygote.flow.values import (
     Held,
     Nothing,
 )
+from migrate.dialects.zygote.in_place.cluster import Cluster
 from migrate.dialects.zygote.in_place.escapes import Escapes
 from migrate.dialects.zygote.verdicts import Undecided
 from migrate.syntax.changes import filled_by
 from migrate.syntax.forms import is_none
 from migrate.syntax.node_edits import NodeEdits
 from migrate.syntax.scopes import FunctionNode
-
-if TYPE_CHECKING:
-    from migrate.dialects.zygote.in_place.cluster import Cluster
 
 _STRUCTURES = frozenset({"dict", "tuple", "list"})
 _MAPPINGS = frozenset({"Mapping", "MutableMapping", "Sequence", "MutableSequence", "Iterable"})

@@ -14,7 +14,8 @@ from migrate.rules.plans import Bridged, Found, Leaving, Left, Plan
 from migrate.rules.reading import Reading
 from migrate.rules.work import Work
 from migrate.syntax.edits import Overlap, arranged
-from migrate.syntax.printing import Cutter, Printed, Unprintable, print_changes
+from migrate.syntax.pieces import Cutter
+from migrate.syntax.printing import Printed, Unprintable, print_changes
 from migrate.syntax.silence import silence_in, skip_marker
 from migrate.syntax.source import Replacement, Source
 from migrate.write.gate import GateError, check
@@ -37,6 +38,8 @@ class Conversion:
         self.readings = readings
         self.verdicts: dict[Found, Bridged | Left] = {}  # of the rules that are not rewritten
         self.unchosen: set[Found] = set()
+        self.calls: dict[Found, None] = {}  # that were found outside of rules
+        self.trial: frozenset[str] | None = None  # the ids of what is converted on trial
         self.reporter = Reporter(module.source)
         self.new: Source | None = None  # the result, parsed
 
@@ -52,19 +55,26 @@ class Conversion:
                 self.verdicts[found] = Left("RM205", "")
             elif (verdict := reading.settled(found)) is not None:
                 self.verdicts[found] = verdict
-        for _ in range(2 * len(self.readers) + 2):
+        return self._settled()
+
+    def _settled(self) -> FileConverted | FileUnchanged:
+        """Attempts until one holds; after every other one something is settled for less."""
+        while True:
+            work: Work | None = None
             try:
                 work = self._attempt()
                 if work is not None:
                     return self._finish(work)
             except Unprintable as problem:
-                self._settle_unprintable(problem)
+                assert work is not None
+                self._settle(self._concerned(work, problem.nodes), str(problem))
             except Overlap as overlap:
-                raise GateFailure(f"two changes meet: {overlap}") from None
-        raise GateFailure("the rules of the file could not be told apart")
+                self._settle_failure(GateFailure(f"two changes meet: {overlap}"))
+            except GateFailure as failure:
+                self._settle_failure(failure)
 
     def _is_chosen(self, id: str) -> bool:
-        return self.options.only is None or id in self.options.only
+        return all(ids is None or id in ids for ids in (self.options.only, self.trial))
 
     # ---- one attempt ---------------------------------------------------------------------
 
@@ -79,19 +89,77 @@ class Conversion:
             if isinstance(plan, Plan):
                 work.take(found, plan)
             else:
-                self.verdicts[found] = plan
+                self._change(found, plan)
                 again = True
         return None if again else work
 
-    def _settle_unprintable(self, problem: Unprintable) -> None:
-        """Settle for less with the rule that libcst cannot print."""
-        at = self.source.span(problem.node)[0]  # type: ignore[arg-type]
-        for found, reading in self.readers.items():
-            start, end = found.span
-            if start <= at < end and not isinstance(self.verdicts.get(found), Left):
-                self.verdicts[found] = reading.settle(found, str(problem))
-                return
-        raise GateFailure(str(problem)) from None
+    def _change(self, found: Found, verdict: Bridged | Left) -> None:
+        """Have less become of a rule or a call than before, so that there is an end to it."""
+        before = self.verdicts.get(found)
+        if isinstance(before, Left) or (before is not None and isinstance(verdict, Bridged)):
+            raise GateFailure("the rules of the file could not be told apart")
+        self.verdicts[found] = verdict
+
+    # ---- what fails ----------------------------------------------------------------------
+
+    def _concerned(self, work: Work, nodes: Sequence[ast.AST]) -> list[Found]:
+        """The rules or calls in which nodes stand that cannot be printed, or else those that change them."""
+        starts = {self.source.span(n)[0] for n in nodes if isinstance(n, (ast.stmt, ast.expr))}
+        around = []
+        for found in work.done:
+            spans = [found.span, *map(self.source.span, found.sites)]
+            if any(start <= at < end for start, end in spans for at in starts):
+                around.append(found)
+        return around or [found for found in work.done if work.changes(found, nodes)]
+
+    def _settle(self, concerned: Sequence[Found], reason: str) -> None:
+        """Settle for less with rules or calls."""
+        if not concerned:
+            raise GateFailure(reason)
+        for found in concerned:
+            if found in self.readers:
+                bridged = found in self.verdicts
+                self._change(found, self.readers[found].settle(found, reason, bridged))
+            else:
+                self._change(found, Left("RM206", reason))
+
+    def _settle_failure(self, failure: GateFailure) -> None:
+        """Settle for less with what does not pass the last gate by itself."""
+        if self.trial is not None:
+            raise failure
+        candidates = [
+            found
+            for found in (*self.readers, *self.calls)
+            if not isinstance(self.verdicts.get(found), Left)
+        ]
+        if not candidates:
+            raise failure
+        reason = f"its conversion does not pass the last check: {failure}"
+        self._settle(self._guilty(candidates), reason)
+
+    def _guilty(self, candidates: Sequence[Found]) -> Sequence[Found]:
+        """Which of several fail by themselves, where all of them together do; all, if none does."""
+        if len(candidates) == 1:
+            return candidates
+        middle = len(candidates) // 2
+        halves = (candidates[:middle], candidates[middle:])
+        found = [one for half in halves if self._fails(half) for one in self._guilty(half)]
+        return found or candidates
+
+    def _fails(self, candidates: Sequence[Found]) -> bool:
+        """Whether a file in which nothing else is converted does not pass the last gate."""
+        saved = dict(self.verdicts)
+        self.trial = frozenset(found.id for found in candidates)
+        for found in self.readers:
+            if found not in candidates:
+                self.verdicts[found] = Left("RM205", "")
+        try:
+            self._settled()
+        except GateFailure:
+            return True
+        finally:
+            self.trial, self.verdicts = None, saved
+        return False
 
     # ---- the end -------------------------------------------------------------------------
 
@@ -105,6 +173,7 @@ class Conversion:
         rules = bool(work.done)
         for reading in self.readings:
             for found, plan in reading.outside(work):
+                self.calls[found] = None
                 if isinstance(plan, Plan):
                     work.take(found, plan)
                 else:

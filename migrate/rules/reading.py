@@ -24,8 +24,8 @@ class Reading:
         """
         raise NotImplementedError
 
-    def settle(self, found: Found, reason: str) -> Bridged | Left:
-        """What becomes of a rule whose plan cannot be printed."""
+    def settle(self, found: Found, reason: str, bridged: bool) -> Bridged | Left:
+        """What becomes of a rule whose plan, for a bridge or not, does not come out well."""
         return Left("RM206", reason)
 
     def outside(self, work: Work) -> Iterable[tuple[Found, Plan | Left]]:

@@ -11,7 +11,7 @@ from migrate.rules.legacy_names import LegacyImport, LegacyNames
 from migrate.rules.module import Module
 from migrate.rules.plans import Leaving
 from migrate.syntax.node_edits import NodeEdits
-from migrate.syntax.printing import Cutter
+from migrate.syntax.pieces import Cutter
 from migrate.syntax.scopes import Variable
 
 

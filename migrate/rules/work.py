@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections import defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 from migrate.options import Options
 from migrate.rules.names import NameChooser
@@ -32,6 +32,7 @@ class Work:
         self.file_notes: list[RuleNote] = []
         self.helpers: dict[ast.AST, None] = {}
         self._merged: list[NodeEdits] = []
+        self._plans: dict[Found, Plan] = {}
 
     def take(self, found: Found, plan: Plan) -> None:
         """Make a plan part of the file."""
@@ -42,3 +43,8 @@ class Work:
         self.notes[found] += plan.notes
         self.helpers |= dict.fromkeys(plan.helpers)
         self.done.append(found)
+        self._plans[found] = plan
+
+    def changes(self, found: Found, nodes: Iterable[ast.AST]) -> bool:
+        """Whether the plan for a rule or a call changes one of these nodes."""
+        return any(edits.touches(node) for edits in self._plans[found].edits for node in nodes)

@@ -102,6 +102,12 @@ class NodeEdits:
         self.added += other.added
         self.endings += other.endings
 
+    def touches(self, node: ast.AST) -> bool:
+        """Whether a node changes itself, or the line that it stands on."""
+        ending = any(node is function for function, _ in self.endings)
+        parts = (self.replacements, self.changes, self.lines)
+        return ending or any(node in part for part in parts)
+
     def of(self, node: ast.AST) -> list[Change]:
         """The changes of a node, in the order in which they apply."""
         first = [replaced(self.replacements[node])] if node in self.replacements else []

@@ -18,7 +18,8 @@ from migrate.syntax.changes import (
     without_statement,
 )
 from migrate.syntax.node_edits import NodeEdits
-from migrate.syntax.printing import Cutter, Printed
+from migrate.syntax.pieces import Cutter
+from migrate.syntax.printing import Printed
 from migrate.syntax.scopes import Scope
 from migrate.syntax.source import Replacement
 

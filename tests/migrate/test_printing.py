@@ -237,11 +237,25 @@ LONG = " + x" * 600
         pytest.param(f"def f(y=b, *, z=x{LONG}): pass\n", id="beside a long default"),
         pytest.param(f"@x{LONG}\ndef f(y=b):\n    pass\n", id="below a long decorator"),
         pytest.param(f"for b in x{LONG}: pass\n", id="a loop on one line"),
+        pytest.param(
+            "class A:\n  \x0c  @x\n\x0c  def f(self, y=b):\n    \x0c    pass\n",
+            id="form feeds in a head",
+        ),
+        pytest.param("if 1: x; b\n\x0c\x0cif b: x; y\n", id="form feeds before lines"),
+        pytest.param(
+            "try:\n  x\n\x0c  z\nexcept b:\n  y\n  \x0c  if z:\n      z\n",
+            id="form feeds in a block",
+        ),
         pytest.param(f"g(_hole_0_, b, x{LONG}, y[1:(x{LONG}), x], *b2)\n", id="names like ours"),
     ],
 )
 def test_what_does_not_change_may_be_what_libcst_cannot_read(text: str) -> None:
-    assert printed(text, to("b", "c")) == re.sub(r"\bb\b", "c", text)
+    def edit(edits: NodeEdits, source: Source) -> None:
+        for node in ast.walk(source.tree):
+            if isinstance(node, ast.Name) and node.id == "b":
+                edits.replace(node, "c")
+
+    assert printed(text, edit) == re.sub(r"\bb\b", "c", text)
 
 
 def test_a_call_around_what_libcst_cannot_read() -> None:
@@ -251,10 +265,10 @@ def test_a_call_around_what_libcst_cannot_read() -> None:
 
 
 def test_what_is_not_printed_back_is_known_before() -> None:
-    source = read_source(b"class A:\n  @x\n\x0c  def f(self, y=b):\n    pass\n")
+    source = read_source(f"a\nb{LONG}\n".encode())
     edits = NodeEdits()
-    edits.replace(named(source, "b"), "c")
-    with pytest.raises(Unprintable, match="line 3 "):
+    edits.wrap(named(source, "b"), "c({})")
+    with pytest.raises(Unprintable, match="line 2 "):
         print_changes(edits, source, analyse_scopes(source.tree))
 
 

@@ -182,7 +182,8 @@ class Calls:
                 reason = "`# rrule-migrate: skip` stands beside it"
                 yield self.found[item.node], Left("RM205", reason)
                 continue
-            problem = outside.nograd(item)
+            kept_for = work.verdicts.get(self.found[item.node])
+            problem = outside.nograd(item) if kept_for is None else kept_for.reason
             if problem is not None:
                 yield self.found[item.node], Left("RM209", problem)
             else:
@@ -192,7 +193,11 @@ class Calls:
                 continue
             if self.scopes.inside_any(node, {*kept, *rewritten}):
                 continue
-            if work.is_chosen(self.found[self._call_of(node)].id):
+            found = self.found[self._call_of(node)]
+            if found in work.verdicts:
+                text = f"`{meaning}` stays on the legacy import: {work.verdicts[found].reason}"
+                work.file_notes.append(RuleNote("RM108", text, node))
+            elif work.is_chosen(found.id):
                 outside.use(node, meaning)
         converted += [call for call, _ in outside.converted]
         for call in converted:

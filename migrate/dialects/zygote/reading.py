@@ -158,9 +158,8 @@ class Rules(Reading):
         except Undecided as undecided:
             return self.less(rule, undecided.reason, verdict is not None)
 
-    def settle(self, found: Found, reason: str) -> Bridged | Left:
-        """What becomes of a rule whose plan cannot be printed."""
-        bridged = self._together is not None and found in self._together.work.verdicts
+    def settle(self, found: Found, reason: str, bridged: bool) -> Bridged | Left:
+        """What becomes of a rule whose plan does not come out well."""
         return self.less(self.of[found], reason, bridged)
 
     def less(self, rule: Rule, reason: str, was_bridged: bool) -> Bridged | Left:

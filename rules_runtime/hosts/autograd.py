@@ -15,6 +15,7 @@ try:
     from autograd.builtins import tuple as boxed_tuple
     from autograd.core import defjvp_argnums
     from autograd.extend import defvjp_argnums, primitive
+    from autograd.numpy.numpy_boxes import ArrayBox
     from autograd.tracer import getval, isbox
 except ImportError as error:
     raise ImportError(
@@ -29,13 +30,13 @@ from .calls import (
     Evaluation,
     PullbackCall,
     PushforwardCall,
-    RuleCall,
-    by_position,
+    call_of,
     conjugate,
     fitted,
     written_out,
 )
 from .leaves import (
+    LEAF,
     hides_values,
     is_number,
     is_traced,
@@ -186,12 +187,14 @@ def wrap(f: Any) -> Any:
 
     @functools.wraps(f, updated=())
     def wrapped(*args: Any, **kwargs: Any) -> Any:
-        args, kwargs = by_position(f, args, kwargs, isbox)
-        leaves: list[Any] = []
-        job = _Job(RuleCall(config, take_apart((f, *args), isbox, leaves, _opened), kwargs))
+        containers = not all(type(x) is ArrayBox for x in args)
+        call, leaves = call_of(config, f, args, kwargs, isbox, _opened if containers else None)
+        job = _Job(call)
         ys = _call(job, *leaves)
         evaluation = job.evaluation
         assert evaluation is not None
+        if evaluation.structure is LEAF:
+            return ys
         return put_together(evaluation.structure, iter(_leaves_of(ys, len(evaluation.ys))))
 
     return wrapped

@@ -8,8 +8,9 @@ any order; and none of them is made before a host asks for that order.
 from __future__ import annotations
 
 import inspect
+import types
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
@@ -58,18 +59,26 @@ class NoRuleError(RuleError):
     """A function was given to a host, but has no rule for this call."""
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, slots=True)
 class RuleCall:
-    """`f(*args, **kwargs)` by the rule that `config` finds; `structure` is that of `(f, *args)`."""
+    """`f(*args, **kwargs)` by the rule that `config` finds; `structure` is that of `(f, *args)`.
+
+    Where `structure` is `None` the leaves are the arguments: most calls are of arrays, and need not be taken apart.
+    """
 
     config: RuleConfig[Any]
-    structure: Structure
-    kwargs: dict[str, Any] = field(default_factory=dict)
+    f: Any
+    structure: Structure | None
+    kwargs: dict[str, Any]
 
     def run(self, leaves: Sequence[Any]) -> Evaluation:
         """Call the rule. Raises `NoRuleError` where there is none."""
-        f, *args = put_together(self.structure, iter(leaves))
-        found = rrule.apply(self.config, f, tuple(args), self.kwargs)
+        f, structure = self.f, self.structure
+        args = tuple(leaves)
+        if structure is not None:
+            f, *rest = put_together(structure, iter(leaves))
+            args = tuple(rest)
+        found = rrule.apply(self.config, f, args, self.kwargs)
         if found is None:
             kinds = ", ".join(type(x).__name__ for x in args)
             raise NoRuleError(
@@ -77,7 +86,7 @@ class RuleCall:
                 f"(@rrule.register), or use a function of the host's own in its place"
             )
         y, pullback = found
-        if is_number(y):
+        if (type(y) is np.ndarray and y.dtype.kind != "O") or is_number(y):
             ys, result = (y,), LEAF
         else:
             parts: list[Any] = []
@@ -89,22 +98,44 @@ class RuleCall:
                 return [None] * len(wanted)
             # numbers reach rules as numbers, whatever the host has for them
             gs = [g[()] if type(g) is np.ndarray and not g.ndim else g for g in gs]
-            dy = gs[0] if result is LEAF else tangent(result, iter(gs))
+            own = pullback(gs[0] if result is LEAF else tangent(result, iter(gs)))
+            if structure is None:
+                return [fitted(own[1 + k], leaves[k]) for k in wanted]
             dx: list[Any] = []
-            own = pullback(dy)
-            typed = self.structure.parts or {}
-            for (_, part), own_part in zip(typed.items(), own, strict=True):
-                first = len(dx)
-                tangents_of_leaves(part, own_part, lambda k, first=first: k in wanted, dx)  # type: ignore[misc]
+            for part, own_part in zip((structure.parts or {}).values(), own, strict=True):
+                tangents_of_leaves(part, own_part, wanted.__contains__, dx)
             return [fitted(dx[k], leaves[k]) for k in wanted]
 
         return Evaluation(ys, result, back)
+
+
+def call_of(
+    config: RuleConfig[Any],
+    f: Any,
+    args: tuple[Any, ...],
+    kwargs: dict[str, Any],
+    is_leaf: Callable[[Any], bool],
+    opened: Callable[[Any], Any] | None = None,
+) -> tuple[RuleCall, Sequence[Any]]:
+    """A host's call of `f`, and the leaves that the host differentiates."""
+    if kwargs:
+        args, kwargs = by_position(f, args, kwargs, is_leaf)
+    if type(f) in _plain and opened is None and all(map(is_leaf, args)):
+        return RuleCall(config, f, None, kwargs), args
+    leaves: list[Any] = []
+    structure = take_apart((f, *args), is_leaf, leaves, opened)
+    return RuleCall(config, f, structure, kwargs), leaves
+
+
+_plain = (types.FunctionType, types.BuiltinFunctionType, np.ufunc, type(np.sum))
 
 
 def fitted(dx: Any, x: Any) -> Any:
     """A tangent of the leaf `x` in the space of `x`; `None` for zero. Raises where the rule declares that it does not know."""
     if dx is None:
         return None
+    if type(dx) is np.ndarray is type(x) and dx.dtype == x.dtype and dx.shape == x.shape:
+        return dx
     dx = unthunk(dx)
     if isinstance(dx, AbstractZero):
         return None
@@ -115,7 +146,7 @@ def fitted(dx: Any, x: Any) -> Any:
     if is_traced(x):
         return np.real(dx) if np.iscomplexobj(dx) and not np.iscomplexobj(x) else dx
     if type(dx) is np.ndarray is type(x) and dx.dtype == x.dtype and dx.shape == x.shape:
-        return dx
+        return dx  # of a thunk
     return ProjectTo(x)(dx)
 
 
@@ -222,8 +253,8 @@ def traced(f: Callable[..., tuple[Any, ...]], leaves: Sequence[Any]) -> Evaluati
 
 def conjugate(x: Any) -> Any:
     """The complex conjugate; `x` itself where it is real, which costs nothing."""
-    if x is None:
-        return None
+    if x is None or (type(x) is np.ndarray and x.dtype.kind == "f"):
+        return x
     return np.conj(x) if np.iscomplexobj(x) else x
 
 

@@ -33,8 +33,7 @@ from .calls import (
     Evaluation,
     PullbackCall,
     PushforwardCall,
-    RuleCall,
-    by_position,
+    call_of,
     conjugate,
     fitted,
     written_out,
@@ -324,9 +323,8 @@ def wrap(f: Any, *, result_shape: Any = None) -> Any:
 
     @functools.wraps(f, updated=())
     def wrapped(*args: Any, **kwargs: Any) -> Any:
-        args, kwargs = by_position(f, args, kwargs, is_jax)
-        leaves: list[Any] = []
-        job = _Job(RuleCall(config, take_apart((f, *args), is_jax, leaves), kwargs))
+        call, leaves = call_of(config, f, args, kwargs, is_jax)
+        job = _Job(call)
         if result_shape is not None:
             named: list[Any] = []
             job.structure = take_apart(

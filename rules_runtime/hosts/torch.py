@@ -29,12 +29,12 @@ from .calls import (
     Evaluation,
     PullbackCall,
     PushforwardCall,
-    RuleCall,
-    by_position,
+    call_of,
     fitted,
     written_out,
 )
 from .leaves import (
+    LEAF,
     hides_values,
     is_number,
     is_traced,
@@ -200,13 +200,14 @@ def wrap(f: Any) -> Any:
 
     @functools.wraps(f, updated=())
     def wrapped(*args: Any, **kwargs: Any) -> Any:
-        args, kwargs = by_position(f, args, kwargs, is_tensor)
-        leaves: list[Any] = []
-        job = _Job(RuleCall(config, take_apart((f, *args), is_tensor, leaves), kwargs))
+        call, leaves = call_of(config, f, args, kwargs, is_tensor)
+        job = _Job(call)
         ys = _Call.apply(job, *leaves)
         evaluation = job.evaluation
         assert evaluation is not None
-        return put_together(evaluation.structure, iter(ys))
+        return (
+            ys[0] if evaluation.structure is LEAF else put_together(evaluation.structure, iter(ys))
+        )
 
     return torch.compiler.disable(wrapped)
 

@@ -17,7 +17,7 @@ from rules_runtime.rules.python_functions import python_function
 from rules_runtime.tangents import AbstractZero, NoTangent, Tangent, ZeroTangent
 
 derivative(
-    np.bincount, None, lambda g, y, x, weights=None, minlength=0: g[np.asarray(x)], needs="0"
+    np.bincount, None, lambda g, y, x, weights=None, minlength=0: g[np.asarray(x) + 0], needs="0"
 )
 
 _BINS, _RANGE, _DENSITY, _WEIGHTS = range(4)

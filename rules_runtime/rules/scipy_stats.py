@@ -270,8 +270,15 @@ declare(
     "sf",
     lambda k, mu, loc=0: _from_zero(k - loc, lambda j: sp.pdtrc(j, mu), 1.0),
 )
-declare(st.binom, "logpmf", _binom_logpmf)
-declare(st.binom, "pmf", lambda *args, **kwargs: np.exp(_binom_logpmf(*args, **kwargs)))
+
+
+def _bernoulli_logpmf(k: Any, p: Any, loc: Any = 0) -> Any:
+    return _binom_logpmf(k, 1, p, loc)
+
+
+for _distribution, _logpmf in ((st.binom, _binom_logpmf), (st.bernoulli, _bernoulli_logpmf)):
+    declare(_distribution, "logpmf", _logpmf)
+    declare(_distribution, "pmf", lambda *a, f=_logpmf, **kwargs: np.exp(f(*a, **kwargs)))
 
 
 # -- several variables ---------------------------------------------------------------------------------------------

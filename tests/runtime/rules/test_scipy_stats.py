@@ -152,3 +152,13 @@ def test_second_order():
 def test_outside_of_the_support():
     (dx,) = gradient(lambda x: np.sum(st.expon.cdf(x)), np.array([-1.0, 1.0]))
     assert dx == pytest.approx([0.0, np.exp(-1.0)])
+
+
+def test_bernoulli_is_not_the_binomial_that_it_is_made_of():
+    for k in (0, 1, 2):
+        assert_like_differences(lambda p, k=k: st.bernoulli.pmf(k, p) + st.bernoulli(p).pmf(k))
+    assert gradient(lambda p: st.bernoulli.logpmf(1, p=p), 0.4)[0] == pytest.approx(2.5)
+
+
+def assert_like_differences(f, x=0.4, h=1e-6):
+    assert gradient(f, x)[0] == pytest.approx((f(x + h) - f(x - h)) / (2 * h), abs=1e-8)

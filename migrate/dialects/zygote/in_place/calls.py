@@ -29,7 +29,7 @@ from migrate.syntax.annotations import last_part
 from migrate.syntax.changes import first_argument, last_argument, prepended
 from migrate.syntax.forms import constant_index, iterated_alone
 from migrate.syntax.node_edits import NodeEdits
-from migrate.syntax.numeric import ARRAY_METHODS, SCALAR_BUILTINS
+from migrate.syntax.numeric import ARRAY_ATTRIBUTES, ARRAY_METHODS, SCALAR_BUILTINS
 from migrate.syntax.scopes import FunctionNode, Variable
 
 #: Builtins that hand their arguments' elements on, or only look at them.
@@ -351,8 +351,12 @@ class CallRewriter:
         return context.id
 
     def _method_as_value(self, node: ast.Name | ast.Attribute) -> None:
-        """`map(dy.get, names)`."""
-        if not isinstance(node, ast.Attribute) or node.attr not in METHODS_OF_TANGENTS:
+        """`map(dy.get, names)`, `dy.__class__`."""
+        if not isinstance(node, ast.Attribute):
+            return
+        if node.attr == "__class__" and self.flow.atoms(node.value) & {TANGENT, COTANGENT_ARRAY}:
+            self.in_legacy(node.value)
+        if node.attr not in METHODS_OF_TANGENTS:
             return
         parent = self.view.scopes.parents.get(node)
         if isinstance(parent, ast.Call) and parent.func is node:
@@ -456,6 +460,9 @@ class CallRewriter:
                     if TANGENT in self.flow.atoms(argument):
                         self.in_legacy(argument, not self._is_loose(node))
                 return True
+            if func.id == "hasattr" and node.args:
+                self._has_attribute(node)
+                return True
             return func.id in _TRANSPARENT
         if isinstance(func, ast.Attribute):
             base = self.flow.atoms(func.value)
@@ -478,6 +485,19 @@ class CallRewriter:
         if isinstance(parent, ast.Call) and getattr(parent.func, "id", "") == "issubclass":
             return True
         return any(isinstance(a, (ast.Raise, ast.Assert)) for a in self.view.scopes.ancestors(node))
+
+    def _has_attribute(self, node: ast.Call) -> None:
+        """`hasattr(d, "append")`; a `Tangent` has the methods of a dict, and no attribute of an array."""
+        atoms = self.flow.atoms(node.args[0])
+        match node.args[1:]:
+            case [ast.Constant(value=name)] if name in ARRAY_ATTRIBUTES | ARRAY_METHODS:
+                return
+            case [ast.Constant(value=name)] if name in _TANGENT_METHODS:
+                shapes = self.cluster.structures.found_at(node.args[0])
+                if all(isinstance(a, Held) and a.site.kind in ("dict", "named") for a in shapes):
+                    return
+        if TANGENT in atoms:
+            self.in_legacy(node.args[0], False)
 
     def _mapped(self, function: ast.expr) -> None:
         """`map(back, dys)`: each result has the callee's tangent first now."""

@@ -18,13 +18,14 @@ from migrate.dialects.zygote.flow.values import (
 from migrate.dialects.zygote.in_place.cluster import Cluster
 from migrate.dialects.zygote.in_place.escapes import Escapes
 from migrate.dialects.zygote.verdicts import Undecided
+from migrate.syntax.annotations import last_part
 from migrate.syntax.changes import filled_by
 from migrate.syntax.forms import is_none
 from migrate.syntax.node_edits import NodeEdits
 from migrate.syntax.scopes import FunctionNode
 
 _STRUCTURES = frozenset({"dict", "tuple", "list"})
-_MAPPINGS = frozenset({"Mapping", "MutableMapping", "Sequence", "MutableSequence", "Iterable"})
+_NO_STRUCTURES = frozenset("float int complex bool str bytes set frozenset object".split())
 
 
 class ZeroTests:
@@ -204,30 +205,21 @@ class ZeroTests:
         if self.view.scopes.variable("isinstance", self.view.scopes.around[node]).scope is not None:
             return
         members = classes.elts if isinstance(classes, ast.Tuple) else [classes]
-        names = [m.id if isinstance(m, ast.Name) else None for m in members]
-        shown = ast.unparse(classes)
-        if "None" in shown:
+        structural = [m.id for m in members if isinstance(m, ast.Name) and self._is_structure(m)]
+        others = [m for m in members if not (isinstance(m, ast.Name) and self._is_structure(m))]
+        if not all(map(self._holds_no_tangents, others)):
             self._in_legacy(value)
             return
-        structural = [n for n in names if n in _STRUCTURES]
         if not structural:
-            if (
-                any(word in shown for word in _MAPPINGS)
-                or isinstance(classes, ast.BinOp)
-                or (isinstance(classes, ast.Name) and self._is_collection_alias(classes))
-            ):
-                self._in_legacy(value)
             return
         if not self._tells_tangents(value, set(structural)) or self._other_tests(
             node, value, set(structural)
         ):
             self._in_legacy(value)
             return
-        others = [
-            self.view.text(m) for m, n in zip(members, names, strict=True) if n not in _STRUCTURES
-        ]
         tangent = self.names.use("Tangent")
-        text = f"({', '.join([tangent, *others])})" if others else tangent
+        kept = [self.view.text(m) for m in others]
+        text = f"({', '.join([tangent, *kept])})" if kept else tangent
         self.edits.replace(classes, text)
 
     def _tells_tangents(self, value: ast.expr, wanted: set[str]) -> bool:
@@ -237,12 +229,23 @@ class ZeroTests:
         kinds = self.cluster.cotangent_kinds(value)
         return kinds is not None and kinds & _STRUCTURES <= wanted
 
-    def _is_collection_alias(self, node: ast.Name) -> bool:
+    def _is_structure(self, node: ast.Name) -> bool:
+        return node.id in _STRUCTURES and self.view.is_builtin(node.id, node)
+
+    def _holds_no_tangents(self, node: ast.expr) -> bool:
+        """Whether a class is seen to be one that a tuple, a list, a dict or None is no instance of."""
+        imported = self.view.imported_name(node)
+        if imported is not None:
+            return self.view.is_numeric(imported[0]) or imported[0] == "numbers"
+        if not isinstance(node, ast.Name):
+            return False
+        if self.view.is_builtin(node.id, node):
+            return node.id in _NO_STRUCTURES
         bindings = self.view.scopes.of(node).bindings
-        return any(
-            isinstance(self.view.scopes.parents.get(b), ast.Assign)
-            and any(word in ast.unparse(self.view.scopes.parents[b]) for word in _STRUCTURES)
-            for b in bindings
+        return len(bindings) == 1 and (
+            isinstance(bindings[0], ast.ClassDef)
+            and not bindings[0].keywords
+            and not any(last_part(b) in ("Protocol", "ABC") for b in bindings[0].bases)
         )
 
     def _other_tests(self, node: ast.Call, value: ast.expr, kinds: set[str]) -> bool:

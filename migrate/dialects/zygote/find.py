@@ -6,10 +6,11 @@ import ast
 from dataclasses import dataclass, field
 
 from migrate.dialects.zygote.module import ModuleView
-from migrate.rules.targets import is_functor
+from migrate.rules.targets import is_functor, possible_values
 from migrate.syntax.annotations import last_part
 from migrate.syntax.scopes import DefNode, FunctionNode, Variable
 
+_DEPTH = 8
 GETTERS = frozenset({"literal_getproperty", "literal_getfield"})
 
 
@@ -24,6 +25,7 @@ class Registration:
     functor: bool
     getter: bool  # the target is literal_getproperty or literal_getfield
     problem: str = ""  # why this form cannot be converted
+    doubt: str = ""  # why it is only bridged
 
 
 @dataclass(eq=False)
@@ -130,7 +132,8 @@ def _registration(decorator: ast.expr, node: DefNode, view: ModuleView) -> Regis
         functor = node.name == "__call__" and _in_class(node, view)
         getter = _is_getter(node, view)
         problem = _rebound(node, view)
-        return Registration("bare", decorator, None, False, functor, getter, problem)
+        doubt = _doubt_of_class(view.scopes.around[node].node, view) if functor else ""
+        return Registration("bare", decorator, None, False, functor, getter, problem, doubt)
     return _from_call(decorator, decorator, "target", node, view)
 
 
@@ -178,14 +181,60 @@ def _from_call(
         getter = isinstance(node, ast.FunctionDef) and _is_getter(node, view)
         if isinstance(node, ast.FunctionDef):
             problem = problem or _rebound(node, view)
-        return Registration("bare", whole, None, mutating, functor, getter, problem)
+        doubt = _doubt_of_class(view.scopes.around[node].node, view) if functor and node else ""
+        return Registration("bare", whole, None, mutating, functor, getter, problem, doubt)
     functor_or_not = is_functor(target, view)
     if functor_or_not is None:
         problem = problem or "the target is sometimes the call of an instance and sometimes not"
     if isinstance(target, ast.Name):
         problem = problem or _rebound(target, view)
     getter = view.legacy.meaning(target) in GETTERS
-    return Registration(form, whole, target, mutating, bool(functor_or_not), getter, problem)
+    functor = bool(functor_or_not)
+    doubt = _doubt_of_target(target, view) if functor else ""
+    return Registration(form, whole, target, mutating, functor, getter, problem, doubt)
+
+
+def _doubt_of_target(target: ast.expr, view: ModuleView) -> str:
+    """Why `Cls.__call__` may be another function than a `def __call__` of a class of this module."""
+    for value in possible_values(target, view):
+        if isinstance(value, ast.Name):
+            doubt = _doubt_of_class(view.scopes.around[value].node, view)
+        else:
+            owner = (
+                value.value
+                if isinstance(value, ast.Attribute)
+                else getattr(value, "args", [None])[0]
+            )
+            bindings = view.scopes.of(owner).bindings if isinstance(owner, ast.Name) else []
+            doubt = "".join(_doubt_of_class(b, view) for b in bindings[:1])
+        if doubt:
+            return doubt
+    return ""
+
+
+def _doubt_of_class(owner: ast.AST, view: ModuleView, depth: int = 0) -> str:
+    if not isinstance(owner, ast.ClassDef) or depth > _DEPTH:
+        return ""
+    doubt = f"`{owner.name}.__call__` is a function of another name, or decorated"
+    for attribute in view.attributes.get("__call__", ()):
+        if isinstance(attribute.ctx, ast.Store) and ast.unparse(attribute.value) == owner.name:
+            return doubt
+    scope = view.scopes.own[owner]
+    given = [b for b in scope.bindings.get("__call__", []) if not _is_rule(b, view)]
+    if given:
+        plain = isinstance(given[-1], ast.FunctionDef) and not given[-1].decorator_list
+        return "" if plain else doubt
+    for base in owner.bases:
+        bindings = view.scopes.of(base).bindings if isinstance(base, ast.Name) else []
+        doubt = "".join(_doubt_of_class(b, view, depth + 1) for b in bindings[:1])
+        if doubt:
+            return doubt
+    return ""
+
+
+def _is_rule(node: ast.AST, view: ModuleView) -> bool:
+    heads = [d.func if isinstance(d, ast.Call) else d for d in getattr(node, "decorator_list", [])]
+    return any(view.legacy.meaning(head) == "adjoint" for head in heads)
 
 
 def _call(

@@ -26,7 +26,18 @@ from migrate.syntax.changes import (
     without_decorators,
 )
 from migrate.syntax.node_edits import NodeEdits
+<<<<<<< HEAD
 from migrate.syntax.scopes import DefNode, FunctionNode, all_parameters, same_scope_nodes
+=======
+from migrate.syntax.scopes import (
+    DefNode,
+    FunctionNode,
+    all_parameters,
+    positional_parameters,
+    same_scope_nodes,
+)
+from migrate.write.names import NameChooser, reads
+>>>>>>> 91be88d (Zero-argument super() is spelled out in rules of class bodies; a rule that calls itself is bridged)
 
 _TRANSPARENT_DECORATORS = frozenset(
     {("functools", "lru_cache"), ("functools", "cache"), ("typing", "no_type_check")}
@@ -55,6 +66,7 @@ class DefinitionRewriter:
         if is_bare_target(function, self.view):
             return True
         uses = [*uses_elsewhere(function, self.view), *attribute_uses(function, self.view)]
+        uses += self._own_uses(function)
         registered = {
             argument
             for registration in rule.registrations
@@ -62,6 +74,13 @@ class DefinitionRewriter:
             for argument in registration.node.args
         }
         return any(use not in registered and not self._only_looked_at(use) for use in uses)
+
+    def is_called_by_itself(self, rule: Rule) -> bool:
+        """Whether its own body may call a rule by its name."""
+        function = rule.function
+        if not isinstance(function, (ast.FunctionDef, ast.AsyncFunctionDef)):
+            return False
+        return not all(map(self._only_looked_at, self._own_uses(function)))
 
     def _only_looked_at(self, use: ast.expr) -> bool:
         """`rule.__name__`, `rule is None`, `del rule`: uses that do not call a rule, now or later."""
@@ -133,14 +152,17 @@ class DefinitionRewriter:
         variable = self.view.scopes.variable(function.name, scope)
         if any(isinstance(u.ctx, ast.Del) for u in self.view.scopes.uses.get(variable, [])):
             return True
-        own = [
-            u
-            for u in self.view.scopes.uses.get(variable, [])
-            if self.view.scopes.inside(u, function)
-        ]
-        return bool(uses_elsewhere(function, self.view)) or any(
-            isinstance(u.ctx, ast.Load) for u in own
-        )
+        return bool(uses_elsewhere(function, self.view)) or bool(self._own_uses(function))
+
+    def _own_uses(self, function: DefNode) -> list[ast.expr]:
+        """Where a rule reads its own name: a rule with a target is called by it."""
+        scope = self.view.scopes.around[function]
+        variable = self.view.scopes.variable(function.name, scope)
+        named = self.view.scopes.uses.get(variable, [])
+        found: list[ast.expr] = [u for u in named if isinstance(u.ctx, ast.Load)]
+        if scope.kind == "class":
+            found += self.view.attributes.get(function.name, ())
+        return [u for u in found if self.view.scopes.inside(u, function)]
 
     def check_decorators(self, rule: Rule, wants_config: bool) -> None:
         """Raise Undecided where a decorator below `adjoint` may depend on the rule's parameters."""
@@ -214,10 +236,24 @@ class DefinitionRewriter:
         lead = [config] if config else []
         if not rule.functor:
             lead.append(self._callee_name(function))
+        if lead:
+            self._spell_out_super(function, rule)
         self._parameters(function, lead, rule)
         name = self._rename(rule, function)
         self._registrations(rule, function)
         return name
+
+    def _spell_out_super(self, function: DefNode, rule: Rule) -> None:
+        """`super()` takes the first parameter, which is the config or the callee now."""
+        positional = positional_parameters(function.args)
+        for node in self.view.nodes_of(function):
+            match node:
+                case ast.Call(func=ast.Name(id="super"), args=[], keywords=[]):
+                    if not self.view.is_builtin("super", node):
+                        continue
+                    if not positional:
+                        raise Undecided("it calls `super()` and takes no first parameter", rule)
+                    self.edits.replace(node, f"super(__class__, {positional[0].arg})")
 
     def _check_positions(self, rule: Rule) -> None:
         function = rule.function

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from dataclasses import dataclass
+from functools import partial
 
 from migrate.syntax.scopes import FunctionNode, Scope, Scopes, Variable
 from migrate.syntax.source import quiet_parser
@@ -142,6 +143,24 @@ class Annotations:
                     found |= self._assigned(statement, found)
         return found
 
+    def always_has(self, node: ast.ClassDef, name: str, depth: int = 0) -> bool:
+        """Whether every instance is seen to have a field: it is declared, or `__init__` assigns it come what may."""
+        if depth > 8:
+            return False
+        bases = [self.class_of(self.read(b, self.scopes.around[node])) for b in node.bases]
+        if any(b is not None and self.always_has(b, name, depth + 1) for b in bases):
+            return True
+        heads = [last_part(_head(d)) for d in (*node.decorator_list, *node.bases)]
+        declared = "dataclass" in heads or "NamedTuple" in heads
+        for statement in node.body:
+            match statement:
+                case ast.AnnAssign(target=ast.Name(id=field)) if declared and field == name:
+                    return True
+                case ast.FunctionDef(name="__init__", body=body):
+                    if any(map(partial(_assigns, name), body)):
+                        return True
+        return False
+
     def _assigned(
         self, method: ast.FunctionDef, known: dict[str, ast.expr | None]
     ) -> dict[str, ast.expr | None]:
@@ -272,6 +291,18 @@ class Annotations:
                 if definition.name in named and not self._has_no_fields(node):
                     return False
         return True
+
+
+def _assigns(name: str, statement: ast.stmt) -> bool:
+    """Whether a statement without conditions assigns `self.name`."""
+    if not isinstance(statement, (ast.Assign, ast.AnnAssign)):
+        return False
+    targets = statement.targets if isinstance(statement, ast.Assign) else [statement.target]
+    return any(
+        isinstance(n, ast.Attribute) and isinstance(n.ctx, ast.Store) and n.attr == name
+        for target in targets
+        for n in ast.walk(target)
+    )
 
 
 def last_part(node: ast.expr) -> str | None:

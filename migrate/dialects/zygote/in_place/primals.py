@@ -29,6 +29,7 @@ class Primal:
     variable: Variable | None = None  # that the text starts with
     annotation: Annotation | None = None
     zero: str = ZERO
+    there: bool = True  # or it may be missing: a field or a key that not every primal has
     owner: ast.ClassDef | None = (
         None  # the class of a method's instance, where no annotation says it
     )
@@ -40,7 +41,9 @@ class Primal:
             found = (view.annotations.fields(self.owner) or {}).get(name)
             if found is not None:
                 annotation = view.annotations.read(found, view.scopes.around[self.owner])
-            return Primal(self._attribute(name), self.variable, annotation)
+            there = view.annotations.always_has(self.owner, name)
+            return Primal(self._attribute(name), self.variable, annotation, there=there)
+        there = False
         container = None  # whether the whole is a dict; None where that is not known
         if self.annotation is not None:
             definition = view.annotations.class_of(self.annotation)
@@ -48,13 +51,14 @@ class Primal:
                 found = (view.annotations.fields(definition) or {}).get(name)
                 if found is not None:
                     annotation = view.annotations.read(found, view.scopes.around[definition])
+                there = view.annotations.always_has(definition, name)
             head = view.annotations.single_class(self.annotation)
             if head is not None:
                 container = isinstance(head, ast.Name) and head.id == "dict"
         text = None
         if self.text is not None and container is not None:
             text = f"{self.text}[{name!r}]" if container else self._attribute(name)
-        return Primal(text, self.variable, annotation)
+        return Primal(text, self.variable, annotation, there=there and self.there)
 
     def _attribute(self, name: str) -> str | None:
         named = name.isidentifier() and not keyword.iskeyword(name)
@@ -64,7 +68,7 @@ class Primal:
         """The element at a position, None where the position is not known."""
         if self.text is None or index is None:
             return Primal()
-        return Primal(f"{self.text}[{index}]", self.variable)
+        return Primal(f"{self.text}[{index}]", self.variable, there=self.there)
 
 
 @dataclass(frozen=True)

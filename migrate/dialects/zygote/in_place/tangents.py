@@ -402,7 +402,7 @@ class TangentRewriter:
     def _from_legacy(self, node: ast.expr, primal: Primal) -> None:
         """Convert one tangent at run time."""
         atoms = self.flow.atoms(node)
-        text = self.cluster.visible(primal, node)
+        text = self.cluster.visible(primal, node) if primal.there else None
         if text is None:
             if not self._could_be_structure(atoms):
                 text = "None"

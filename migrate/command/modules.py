@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from migrate.command.git import root_of
+from migrate.command.takers import Takers
 
 Found = tuple[str, bytes] | None  # where a module is, and its source
 
@@ -19,6 +20,7 @@ class Memory:
         self.sources: dict[tuple[str, ...], Found] = {}  # by folder and the parts of the name
         self.roots: dict[str, list[str]] = {}  # of absolute imports, by the importing folder
         self.known: dict[Any, Any] = {}  # what the converter has read in them
+        self.takers: dict[str, Takers] = {}  # by the folder of the outermost package
 
 
 @dataclass(frozen=True)
@@ -39,6 +41,20 @@ class NearbyModules:
     def beside(self, path: str) -> NearbyModules:
         """What finds the modules that another file imports."""
         return NearbyModules(path, self.memory)
+
+    def taken(self) -> frozenset[str]:
+        """The names that other files take from this one."""
+        if not os.path.isfile(self.path):
+            return frozenset()
+        folder = os.path.dirname(os.path.realpath(self.path))
+        while os.path.exists(os.path.join(folder, "__init__.py")):
+            folder, below = os.path.dirname(folder), folder
+            if folder == below or not os.path.exists(os.path.join(folder, "__init__.py")):
+                folder = below
+                break
+        if folder not in self.memory.takers:
+            self.memory.takers[folder] = Takers.around(folder)
+        return self.memory.takers[folder].names_of(self.path)
 
     def locate(self, level: int, name: str) -> Found:
         """Where the module is, and its source."""

@@ -283,6 +283,13 @@ _NOTHING = Exports({}, {})
 
 
 @runtime_checkable
+class KnowsTakers(Protocol):
+    """A ModuleSource that can also tell what other files take from the file that it is for."""
+
+    def taken(self) -> frozenset[str]: ...
+
+
+@runtime_checkable
 class Finder(Protocol):
     """A ModuleSource that can also tell where a module is, and find what that one imports."""
 

@@ -67,6 +67,113 @@ class ImportWriter:
         if None in sites:
             self._insert_at_top(used[None])
 
+<<<<<<< HEAD:migrate/write/imports.py
+=======
+    # ---- what is unused ------------------------------------------------------------------
+
+    def _uses(self, variable: Variable) -> list[ast.Name]:
+        return [
+            u
+            for u in self.scopes.uses.get(variable, [])
+            if isinstance(u.ctx, (ast.Load, ast.Del)) and u not in self.consumed
+        ]
+
+    def _drop_aliases(self) -> set[ast.AST]:
+        """Remove `_rule = zr.adjoint` where only rules used it."""
+        exported = self.view.exported
+        dropped: set[ast.AST] = set()
+        changed = True
+        while changed:
+            changed = False
+            for variable, statement in self.view.legacy.aliases.items():
+                if statement in dropped or not isinstance(statement, ast.Assign):
+                    continue
+                if len(statement.targets) != 1 or not isinstance(statement.targets[0], ast.Name):
+                    continue
+                if variable.name in exported or self._uses(variable):
+                    continue
+                was_used = any(u in self.consumed for u in self.scopes.uses.get(variable, []))
+                if not was_used or len(variable.bindings) != 1:
+                    continue
+                if not isinstance(statement.value, (ast.Name, ast.Attribute)):
+                    continue
+                block = _block_of(statement, self.scopes.parents[statement])
+                if block is None or len(block) < 2 or not self.cutter.is_alone(statement):
+                    continue
+                dropped.add(statement)
+                self.dropped.add(statement)
+                self.consumed.update(ast.walk(statement))
+                self.edits.replace_line(statement, "")
+                changed = True
+        return dropped
+
+    def _unused_imports(self, dropped: set[ast.AST]) -> list[LegacyImport]:
+        exported = self.view.exported
+        doomed = []
+        star_gone = self._star_is_unused()
+        for item in self.view.legacy.imports:
+            if not item.own:
+                continue
+            bound = item.alias.asname or item.alias.name.partition(".")[0]
+            variable = self.scopes.variable(bound, self.scopes.around[item.statement])
+            if bound in exported or self._uses(variable) or variable in self.kept:
+                continue
+            if any(isinstance(b, ast.Global) for b in variable.bindings):
+                continue
+            if bound in self._executed or bound in self._asked_by_text:
+                continue
+            as_rule = any(b in self.view.rule_functions for b in variable.bindings)
+            if not as_rule and not any(
+                u in self.consumed for u in self.scopes.uses.get(variable, [])
+            ):
+                continue  # it was never used here: perhaps somebody imports it from here
+            rules = (
+                self.view.rule_functions
+            )  # `@adjoint def literal_getproperty` has another name now
+            others = [b for b in variable.bindings if b is not item.alias and b not in rules]
+            if not all(isinstance(b, ast.alias) or self._is_fallback(b) for b in others):
+                continue
+            doomed.append(item)
+        star = self.view.legacy.star
+        if star_gone and star is not None:
+            doomed.append(LegacyImport(star, star.names[0], None))
+        return doomed
+
+    @cached_property
+    def _executed(self) -> set[str]:
+        """The words of text that the file may execute: where it executes any, of all its strings that look like code."""
+        called = any(v.scope is None and v.name in ("exec", "eval") for v in self.scopes.uses)
+        nodes = self.scopes.around if called else ()
+        texts = [n.value for n in nodes if isinstance(n, ast.Constant) and isinstance(n.value, str)]
+        return {word for t in texts if "def " in t or "(" in t for word in re.findall(r"\w+", t)}
+
+    @cached_property
+    def _asked_by_text(self) -> set[str]:
+        """`globals()["accum"]`: the strings of a file that looks names up by their text."""
+        asking = ("globals", "locals", "vars")
+        if not any(v.scope is None and v.name in asking for v in self.scopes.uses):
+            return set()
+        nodes = [n for n in self.scopes.around if isinstance(n, ast.Constant)]
+        return {n.value for n in nodes if isinstance(n.value, str)}
+
+    def _is_fallback(self, binding: ast.AST) -> bool:
+        """`except ImportError: adjoint = None`, which nothing reads any more."""
+        return any(
+            isinstance(a, (ast.ExceptHandler, ast.If)) for a in self.scopes.ancestors(binding)
+        )
+
+    def _star_is_unused(self) -> bool:
+        star = self.view.legacy.star
+        if star is None:
+            return False
+        by_rules = self.view.legacy.star_rules
+        if by_rules & self.kept:
+            return False
+        loose = [n for n, _ in self.view.legacy.uses() if isinstance(n, ast.Name)]
+        ours = [n for n in loose if (v := self.scopes.of(n)).scope is None or v in by_rules]
+        return bool(ours) and all(n in self.consumed for n in ours)
+
+>>>>>>> 1734859 (Names that other files of a package take from a file stay: legacy imports, helpers, rules that they call):migrate/dialects/zygote/imports.py
     # ---- where the new names go ----------------------------------------------------------
 
     def _sites(self, wanted_at: Iterable[ast.AST]) -> list[ImportStatement | None]:

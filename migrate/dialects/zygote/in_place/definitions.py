@@ -63,7 +63,7 @@ class DefinitionRewriter:
             return False
         if any(r.form == "bare" for r in rule.registrations):
             return False  # its name stays bound to the primal function
-        if is_bare_target(function, self.view):
+        if is_bare_target(function, self.view) or function.name in self.view.taken:
             return True
         uses = [*uses_elsewhere(function, self.view), *attribute_uses(function, self.view)]
         uses += self._own_uses(function)

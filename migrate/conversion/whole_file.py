@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from migrate.conversion.attempts import Conversion, GateFailure
 from migrate.dialects import chosen, load
 from migrate.model import FileConverted, FileUnchanged, ModuleSource, Options
+from migrate.rules.legacy_names import KnowsTakers
 from migrate.rules.module import Module
 from migrate.rules.reading import Reading
 from migrate.syntax.scopes import analyse_scopes
@@ -29,7 +30,10 @@ def _rewrite(
     data: bytes, path: str, options: Options, module_source: ModuleSource | None, source: Source
 ) -> tuple[FileConverted | FileUnchanged, Source | None]:
     """The outcome for a file that is parsed, and its new text parsed."""
-    module = Module(source, analyse_scopes(source.tree))
+    taken: frozenset[str] = frozenset()
+    if isinstance(module_source, KnowsTakers):
+        taken = module_source.taken()
+    module = Module(source, analyse_scopes(source.tree), taken=taken)
     readings = list(_readings(module, options, module_source))
     if not readings:
         return FileUnchanged(path), None

@@ -20,6 +20,7 @@ class Module:
 
     source: Source
     scopes: Scopes
+    taken: frozenset[str] = field(default=frozenset(), kw_only=True)  # by other files
     _nodes: dict[FunctionNode, tuple[ast.AST, ...]] = field(default_factory=dict, init=False)
     _webs: dict[FunctionNode, dict[ast.Name, Variable]] = field(default_factory=dict, init=False)
     _returned: dict[FunctionNode, tuple[ast.expr, ...]] = field(default_factory=dict, init=False)
@@ -86,8 +87,8 @@ class Module:
 
     @cached_property
     def exported(self) -> frozenset[str]:
-        """The strings that are assigned or added to `__all__`, also under `if`, `try` or `with`."""
-        found: set[str] = set()
+        """The strings that are assigned or added to `__all__`, and the names that other files take from here."""
+        found: set[str] = set(self.taken)
         pending: list[ast.AST] = list(self.source.tree.body)
         while pending:
             statement = pending.pop()

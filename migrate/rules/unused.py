@@ -97,7 +97,7 @@ class Unused:
                 continue
             if any(isinstance(b, ast.Global) for b in variable.bindings):
                 continue
-            if bound in self._executed:
+            if bound in self._executed or bound in self._asked_by_text:
                 continue
             as_rule = any(b in self.renamed for b in variable.bindings)
             if not as_rule and not any(
@@ -120,6 +120,15 @@ class Unused:
         nodes = self.scopes.around if called else ()
         texts = [n.value for n in nodes if isinstance(n, ast.Constant) and isinstance(n.value, str)]
         return {word for t in texts if "def " in t or "(" in t for word in re.findall(r"\w+", t)}
+
+    @cached_property
+    def _asked_by_text(self) -> set[str]:
+        """`globals()["accum"]`: the strings of a file that looks names up by their text."""
+        asking = ("globals", "locals", "vars")
+        if not any(v.scope is None and v.name in asking for v in self.scopes.uses):
+            return set()
+        nodes = [n for n in self.scopes.around if isinstance(n, ast.Constant)]
+        return {n.value for n in nodes if isinstance(n.value, str)}
 
     def _is_fallback(self, binding: ast.AST) -> bool:
         """`except ImportError: adjoint = None`, which nothing reads any more."""

@@ -19,16 +19,10 @@ class ModuleView(Module):
 
     legacy: LegacyNames
     rule_functions: frozenset[ast.AST]  # the functions that are legacy rules
-    taken: frozenset[str] = frozenset()  # the names that other files take from here
     owned: set[ast.AST] = field(default_factory=set)  # helpers that only rules use
     #: Rules for which it is known whether their text shows an error, with that error.
     failing: dict[object, Exception | None] = field(default_factory=dict)
     _imported_values: dict[ast.expr, Simple | None] = field(default_factory=dict, init=False)
-
-    @cached_property
-    def exported(self) -> frozenset[str]:
-        """The names in `__all__`, and those that other files take from here."""
-        return super().exported | self.taken
 
     @property
     def own_star(self) -> ast.ImportFrom | None:

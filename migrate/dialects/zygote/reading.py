@@ -36,7 +36,8 @@ def read_rules(
         return None
     candidates = find(ModuleView(source, scopes, legacy, frozenset()))
     functions = frozenset(r.function for r in candidates.rules if r.function is not None)
-    return Rules(ModuleView(source, scopes, legacy, functions), candidates, options.runtime)
+    view = ModuleView(source, scopes, legacy, functions, taken=module.taken)
+    return Rules(view, candidates, options.runtime)
 
 
 class Rules(Reading):
@@ -94,6 +95,9 @@ class Rules(Reading):
         function = rule.function
         if function is None:
             return Bridged("the text of the rule cannot be reached")
+        for registration in rule.registrations:
+            if registration.doubt:
+                return self.bridged(rule, registration.doubt)
         if len({r.functor for r in rule.registrations}) > 1:
             return Left("RM207", "it is a rule both for instances and for functions")
         if len({r.getter for r in rule.registrations}) > 1:
@@ -104,7 +108,9 @@ class Rules(Reading):
             return Left("RM204", "it is a generator")
         definitions = DefinitionRewriter(self.view, self._names(), NodeEdits())
         if definitions.is_called_elsewhere(rule):
-            return self.bridged(rule, f"other code may call `{rule.name}`")
+            own = definitions.is_called_by_itself(rule)
+            caller = "it calls itself" if own else f"other code may call `{rule.name}`"
+            return self.bridged(rule, caller)
         for registration in rule.registrations:
             if registration.form == "call" and self._result_is_used(registration.node):
                 return Left("RM206", "what adjoint(target)(rule) gives is used by other code")

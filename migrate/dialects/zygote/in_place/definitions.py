@@ -26,9 +26,6 @@ from migrate.syntax.changes import (
     without_decorators,
 )
 from migrate.syntax.node_edits import NodeEdits
-<<<<<<< HEAD
-from migrate.syntax.scopes import DefNode, FunctionNode, all_parameters, same_scope_nodes
-=======
 from migrate.syntax.scopes import (
     DefNode,
     FunctionNode,
@@ -36,8 +33,6 @@ from migrate.syntax.scopes import (
     positional_parameters,
     same_scope_nodes,
 )
-from migrate.write.names import NameChooser, reads
->>>>>>> 91be88d (Zero-argument super() is spelled out in rules of class bodies; a rule that calls itself is bridged)
 
 _TRANSPARENT_DECORATORS = frozenset(
     {("functools", "lru_cache"), ("functools", "cache"), ("typing", "no_type_check")}

@@ -313,3 +313,15 @@ def test_every_file_says_first_what_it_is_for() -> None:
         if not ast.get_docstring(tree_of(path))
     ]
     assert not wrong
+
+
+def test_prose_of_design_pages_is_at_most_100_columns_wide() -> None:
+    """That of docstrings and comments is the linter's to check; tables and code are as they are."""
+    wrong = []
+    for path in (*sorted((ROOT / "docs/design").glob("*.md")), ROOT / "docs/command/README.md"):
+        is_code = False
+        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+            is_code ^= line.lstrip().startswith("```")
+            if len(line) > 100 and not is_code and not line.startswith("|"):
+                wrong.append(f"{path.relative_to(ROOT)}:{number}")
+    assert not wrong

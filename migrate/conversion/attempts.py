@@ -223,6 +223,7 @@ class Conversion:
         if imports is not None:
             spans += [self.source.span(s) for s in imports.leaving.statements]
             spans += [self.source.span(s) for s in imports.leaving.assignments]
+            spans += imports.touched
         lines = [self._whole_lines(span) for span in spans]
         if imports is not None and imports.top is not None:
             lines.append((imports.top, imports.top))

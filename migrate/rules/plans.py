@@ -70,6 +70,8 @@ class Leaving:
     #: Assignments (`_rule = zr.adjoint`) that may go with their import, and those that do.
     assignments: tuple[ast.stmt, ...] = ()
     dropped: tuple[ast.stmt, ...] = ()
+    #: Names that only tell whether the package is there: the runtime goes by them now.
+    switches: tuple[tuple[ast.Import | ast.ImportFrom, ast.alias], ...] = ()
 
     @staticmethod
     def together(several: Sequence[Leaving]) -> Leaving:
@@ -79,6 +81,7 @@ class Leaving:
             tuple(one for leaving in several for one in leaving.statements),
             tuple(one for leaving in several for one in leaving.assignments),
             tuple(one for leaving in several for one in leaving.dropped),
+            tuple(one for leaving in several for one in leaving.switches),
         )
 
 

@@ -7,12 +7,14 @@ import re
 from collections.abc import Set
 from functools import cached_property
 
+from migrate.rules.fallbacks import is_switch
 from migrate.rules.legacy_names import LegacyImport, LegacyNames
 from migrate.rules.module import Module
 from migrate.rules.plans import Leaving
+from migrate.syntax.changes import restated
 from migrate.syntax.node_edits import NodeEdits
 from migrate.syntax.pieces import Cutter
-from migrate.syntax.scopes import Variable
+from migrate.syntax.scopes import Scopes, Variable
 
 
 class Unused:
@@ -42,19 +44,39 @@ class Unused:
         statements = [i.statement for i in self.legacy.imports]
         if self.legacy.star is not None:
             statements.append(self.legacy.star)
+        doomed = self._unused()
         return Leaving(
-            tuple((item.statement, item.alias) for item in self._unused()),
+            tuple((item.statement, item.alias) for item in doomed),
             tuple(dict.fromkeys(statements)),
             tuple(dict.fromkeys(self.legacy.aliases.values())),
             tuple(dropped),
+            tuple((item.statement, item.alias) for item in doomed if self._left_by(item.alias)),
         )
 
     def _uses(self, variable: Variable) -> list[ast.Name]:
+        uses = self._all_uses(variable)
+        return [] if self._is_switch(variable, uses) else uses
+
+    def _all_uses(self, variable: Variable) -> list[ast.Name]:
         return [
             u
             for u in self.scopes.uses.get(variable, [])
             if isinstance(u.ctx, (ast.Load, ast.Del)) and u not in self.consumed
         ]
+
+    def _is_switch(self, variable: Variable, uses: list[ast.Name]) -> bool:
+        """Whether a name is only asked for being there, and an `except ImportError` makes it None."""
+        fallback = any(
+            isinstance(a, ast.ExceptHandler)
+            for b in variable.bindings
+            for a in self.scopes.ancestors(b)
+        )
+        return fallback and bool(uses) and all(is_switch(u, self.scopes) for u in uses)
+
+    def _left_by(self, alias: ast.alias) -> list[ast.Name]:
+        """Where an import that goes is still asked for being there."""
+        bound = alias.asname or alias.name.partition(".")[0]
+        return self._all_uses(self.scopes.variable(bound, self.scopes.around[alias]))
 
     def _drop_aliases(self) -> list[ast.stmt]:
         """Remove `_rule = zr.adjoint` where only rules used it."""
@@ -76,11 +98,19 @@ class Unused:
                 if not isinstance(statement.value, (ast.Name, ast.Attribute)):
                     continue
                 block = _block_of(statement, self.scopes.parents[statement])
-                if block is None or len(block) < 2 or not self.cutter.is_alone(statement):
+                alone = block is not None and len(block) == 1 and _is_else(statement, self.scopes)
+                if (
+                    block is None
+                    or not (len(block) > 1 or alone)
+                    or not self.cutter.is_alone(statement)
+                ):
                     continue
                 dropped.append(statement)
                 self.consumed.update(ast.walk(statement))
-                self.edits.replace_line(statement, "")
+                if alone:
+                    self.edits.change(statement, restated("pass"))
+                else:
+                    self.edits.replace_line(statement, "")
                 changed = True
         return dropped
 
@@ -154,3 +184,9 @@ def _block_of(statement: ast.stmt, parent: ast.AST) -> list[ast.stmt] | None:
         if isinstance(block, list) and statement in block:
             return block
     return None
+
+
+def _is_else(statement: ast.stmt, scopes: Scopes) -> bool:
+    """Whether a statement is all that the `else` of a `try` has."""
+    parent = scopes.parents.get(statement)
+    return isinstance(parent, ast.Try) and parent.orelse == [statement]

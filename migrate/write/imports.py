@@ -6,6 +6,7 @@ import ast
 import re
 from collections.abc import Callable, Iterable, Sequence
 
+from migrate.rules.fallbacks import all_guarded, gives_stand_ins, handler_of, stand_ins
 from migrate.rules.module import Module
 from migrate.rules.names import NameChooser
 from migrate.rules.plans import Leaving
@@ -40,6 +41,9 @@ class ImportWriter:
         self.cutter = Cutter(module.source, module.scopes)
         self.leaving = leaving
         self.gone: set[ast.AST] = set(leaving.dropped)  # statements of which nothing is left
+        self.written: dict[ImportStatement | None, str] = {}  # the new imports, by their sites
+        self.wanted_at: list[ast.AST] = []
+        self.touched: list[tuple[int, int]] = []  # beside the import statements
         self.top: int | None = None  # where an import was put that stands beside no other
 
     def rewrite(
@@ -52,6 +56,7 @@ class ImportWriter:
         `wanted_at` are nodes whose rules use target names, `printed` gives the new text of all the rest.
         """
         needed = {t: n for t, n in self.names.local.items() if t not in self.names.present}
+        wanted_at = list(wanted_at)
         sites = self._sites(wanted_at) if needed else []
         by_statement: dict[ImportStatement, list[ast.alias]] = {}
         for statement, alias in self.leaving.aliases:
@@ -62,6 +67,8 @@ class ImportWriter:
             used |= {site: self._used_at(site, sites, needed, new) for site in sites}
         else:
             used[sites[0]] = needed
+        self.wanted_at = list(wanted_at)
+        self.written = {s: self._import_text(n, _WIDTH) for s, n in used.items() if n}
         for node in dict.fromkeys([*by_statement, *(s for s in sites if s is not None)]):
             self._replace(node, by_statement.get(node, []), used.get(node, {}))
         if None in sites:
@@ -153,6 +160,13 @@ class ImportWriter:
         indent = source.indentation(node.lineno)
         width = None if shares else _WIDTH - len(indent)
         new = self._import_text(needed, width) if needed else ""
+        if new:
+            new = self._with_stand_ins(node, len(aliases) == len(node.names), new, needed)
+        for switch in self._switches(node):
+            if new:
+                self.edits.add_after(node, switch)
+            else:
+                new = switch
         if len(aliases) == len(node.names):
             self._replace_whole(node, new, shares)
             return
@@ -166,6 +180,72 @@ class ImportWriter:
         elif new:
             self.edits.add_after(node, new)
 
+    def _switches(self, node: ImportStatement) -> list[str]:
+        """`import rules_runtime as zr` for a `zr` that only tells whether the package is there."""
+        found = []
+        for statement, alias in self.leaving.switches:
+            if statement is node:
+                name = alias.asname or alias.name
+                module = isinstance(node, ast.Import)
+                runtime = self.names.runtime
+                found.append(
+                    f"import {runtime} as {name}"
+                    if module
+                    else f"from {runtime} import rrule as {name}"
+                )
+        return found
+
+    def _with_stand_ins(
+        self, node: ImportStatement, whole: bool, new: str, needed: dict[str, str]
+    ) -> str:
+        """Give the fallback stand-ins for the new names; what is left of the import to be written."""
+        handler = handler_of(node, self.scopes)
+        if handler is None or not gives_stand_ins(handler) or self._is_emptied(handler):
+            return new
+        text = stand_ins(needed)
+        if not text or all_guarded(self.wanted_at, self.scopes):
+            return new
+        last = handler.body[-1]
+        own_lines = handler.body[0].lineno > handler.lineno
+        if whole and own_lines and not self.cutter.shares_line(last):
+            self.edits.add_after(last, text)
+            self.touched.append(self.module.source.span(last))
+            return new
+        inside = "\n".join(f"    {line}" for line in text.splitlines())
+        importing = "\n".join(f"    {line}" for line in new.splitlines())
+        parent = self.scopes.parents[node]
+        assert isinstance(parent, ast.stmt)
+        self.touched.append((self.cutter.start(parent),) * 2)
+        self.edits.add_before(parent, f"try:\n{importing}\nexcept ImportError:\n{inside}")
+        return ""
+
+    def _is_emptied(self, handler: ast.ExceptHandler) -> bool:
+        """Whether a fallback only imports the language from elsewhere, and that import goes."""
+        whole = {
+            statement
+            for statement in self.leaving.statements
+            if sum(s is statement for s, _ in self.leaving.aliases) == len(statement.names)
+        }
+        return all(s in whole or isinstance(s, ast.Pass) for s in handler.body)
+
+    def _instead(self, node: ImportStatement) -> str:
+        """What takes the place of the last statement of a block: the import of its other branch, or an error."""
+        around = self.scopes.parents[node]
+        other = self.scopes.parents.get(around)
+        for site, text in self.written.items():
+            if site is None:
+                continue
+            parent = self.scopes.parents[site]
+            if isinstance(around, ast.ExceptHandler) and parent is other:
+                return "raise"
+            if isinstance(around, ast.If) and around in (parent, *self.scopes.ancestors(site)):
+                return text if "\n" not in text else self._import_text_on_one_line(text)
+        return "pass"
+
+    def _import_text_on_one_line(self, text: str) -> str:
+        head, _, names = text.partition("(")
+        return head + ", ".join(n.strip() for n in names.rstrip(")").split(",") if n.strip())
+
     def _replace_whole(self, node: ImportStatement, new: str, shares: bool) -> None:
         """Another import in place of one, or nothing; the comments inside of it stay above."""
         start, end = self.module.source.span(node)
@@ -174,7 +254,7 @@ class ImportWriter:
         others = [s for s in block or [] if s is not node and s not in self.gone]
         alone = self.cutter.is_alone(node)
         if new or not others or not (alone or (shares and not comments)):
-            self.edits.change(node, restated(new or "pass"))
+            self.edits.change(node, restated(new or self._instead(node)))
             if comments and shares:
                 self.edits.change_line(node, commented(comments))
             elif comments:

@@ -37,9 +37,9 @@ def convert_source(
     if not (scanned or may_hold_rules(source, signs_for(options))):
         return FileUnchanged(path)
     # the rest of the tool, only where needed
-    from migrate.conversion.attempts import GateFailure
     from migrate.conversion.whole_file import rewrite_file
     from migrate.syntax.source import SourceError
+    from migrate.write.gate import GateFailure
 
     try:
         return rewrite_file(source, path, options, module_source)

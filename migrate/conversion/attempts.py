@@ -18,12 +18,8 @@ from migrate.syntax.pieces import Cutter
 from migrate.syntax.printing import Printed, Unprintable, print_changes
 from migrate.syntax.silence import silence_in, skip_marker
 from migrate.syntax.source import Replacement, Source
-from migrate.write.gate import GateError, check
+from migrate.write.gate import GateError, GateFailure, check
 from migrate.write.imports import ImportWriter
-
-
-class GateFailure(Exception):
-    """The result did not pass the last gate."""
 
 
 class Conversion:

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
-from migrate.conversion.attempts import Conversion, GateFailure
 from migrate.dialects import chosen, load
 from migrate.model import FileConverted, FileUnchanged, ModuleSource, Options
 from migrate.rules.legacy_names import KnowsTakers
 from migrate.rules.module import Module
-from migrate.rules.reading import Reading
 from migrate.syntax.scopes import analyse_scopes
 from migrate.syntax.source import Source, read_source
+from migrate.write.gate import GateFailure
+
+if TYPE_CHECKING:
+    from migrate.rules.reading import Reading
 
 
 def rewrite_file(
@@ -37,6 +40,8 @@ def _rewrite(
     readings = list(_readings(module, options, module_source))
     if not readings:
         return FileUnchanged(path), None
+    from migrate.conversion.attempts import Conversion  # and libcst with it, only where needed
+
     conversion = Conversion(data, path, options, module, readings)
     return conversion.outcome(), conversion.new
 

@@ -11,6 +11,10 @@ from collections.abc import Sequence
 from migrate.syntax.source import Replacement, Source, SourceError, quiet_parser, read_source
 
 
+class GateFailure(Exception):
+    """A file cannot be converted, whatever is left out."""
+
+
 class GateError(Exception):
     """The new text breaks a promise; the message says which."""
 

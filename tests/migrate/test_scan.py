@@ -59,12 +59,20 @@ def test_configured_modules() -> None:
     assert may_hold_rules(text, signs((), ("my.pkg.compat",)))
 
 
-def test_a_file_without_candidates_loads_neither_libcst_nor_rich() -> None:
+@pytest.mark.parametrize(
+    "text",
+    [
+        pytest.param(b"import numpy\n", id="no word of it"),
+        pytest.param(b"# zygote_rules has an adjoint\nimport numpy\n", id="words alone"),
+    ],
+)
+def test_a_file_without_candidates_loads_neither_libcst_nor_rich(text: bytes) -> None:
+    assert may_hold_rules(text, signs((), ())) == (b"adjoint" in text)
     code = (
         "import sys\n"
         "from migrate.convert import convert_source\n"
         "from migrate.model import Options\n"
-        "convert_source(b'import numpy\\n', 'x.py', Options())\n"
+        f"convert_source({text!r}, 'x.py', Options())\n"
         "heavy = {'libcst', 'rich', 'click', 'numpy'} & set(sys.modules)\n"
         "assert not heavy, heavy\n"
     )

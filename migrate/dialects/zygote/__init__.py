@@ -19,6 +19,13 @@ by_default = True
 
 def read(module: Module, options: Options, module_source: ModuleSource | None) -> Rules | None:
     """The rules of a file and its other legacy calls."""
-    from migrate.dialects.zygote.reading import read_rules
+    from migrate.dialects.zygote.language import language
+    from migrate.rules.legacy_names import find_legacy_names
 
-    return read_rules(module, options, module_source)
+    spoken = language(options.legacy_modules)
+    legacy = find_legacy_names(module.source.tree, module.scopes, spoken, module_source)
+    if not legacy:
+        return None
+    from migrate.dialects.zygote.reading import read_rules  # and libcst with it
+
+    return read_rules(module, options, legacy)

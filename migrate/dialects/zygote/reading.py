@@ -8,14 +8,12 @@ from collections.abc import Iterable
 from migrate.dialects.zygote.find import Candidates, Rule, find, is_skipped, target_text
 from migrate.dialects.zygote.in_place.definitions import DefinitionRewriter
 from migrate.dialects.zygote.in_place.rewriting import refuse_visible_errors
-from migrate.dialects.zygote.language import language
 from migrate.dialects.zygote.module import ModuleView
 from migrate.dialects.zygote.outside import Calls
 from migrate.dialects.zygote.together import Together
 from migrate.dialects.zygote.verdicts import Refused, Undecided
-from migrate.model import ModuleSource
 from migrate.options import Options
-from migrate.rules.legacy_names import find_legacy_names
+from migrate.rules.legacy_names import LegacyNames
 from migrate.rules.module import Module
 from migrate.rules.names import NameChooser
 from migrate.rules.plans import Bridged, Found, Leaving, Left, Plan, identified
@@ -26,14 +24,9 @@ from migrate.syntax.node_edits import NodeEdits
 from migrate.syntax.scopes import Variable, same_scope_nodes
 
 
-def read_rules(
-    module: Module, options: Options, module_source: ModuleSource | None
-) -> Rules | None:
-    """The rules of a file; None where no name of the language is imported."""
+def read_rules(module: Module, options: Options, legacy: LegacyNames) -> Rules:
+    """The rules of a file in which names of the language are bound."""
     source, scopes = module.source, module.scopes
-    legacy = find_legacy_names(source.tree, scopes, language(options.legacy_modules), module_source)
-    if not legacy:
-        return None
     candidates = find(ModuleView(source, scopes, legacy, frozenset()))
     functions = frozenset(r.function for r in candidates.rules if r.function is not None)
     view = ModuleView(source, scopes, legacy, functions, taken=module.taken)

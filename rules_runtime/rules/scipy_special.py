@@ -224,7 +224,7 @@ def _trigamma(x: Any) -> Any:
     return sp.polygamma(1, x)
 
 
-for _digamma in {sp.psi, sp.digamma}:
+for _digamma in dict.fromkeys((sp.psi, sp.digamma)):  # one function in some versions
     _of_x(_digamma, lambda y, x: _trigamma(x))
 _of_all(
     sp.beta,
@@ -285,7 +285,7 @@ _of_x(sp.i0e, lambda y, x: sp.i1e(x) - np.sign(x) * y)
 _of_x(sp.i1e, lambda y, x: (sp.i0e(x) + sp.ive(2, x)) / 2 - np.sign(x) * y)
 _of_x(sp.k0e, lambda y, x: y - sp.k1e(x))
 _of_x(sp.k1e, lambda y, x: y - (sp.k0e(x) + sp.kve(2, x)) / 2)
-for _bessel in {sp.jv, sp.jn, sp.yv, sp.hankel1, sp.hankel2}:
+for _bessel in dict.fromkeys((sp.jv, sp.jn, sp.yv, sp.hankel1, sp.hankel2)):
     _of_x(_bessel, lambda y, v, x, f=_bessel: (f(v - 1, x) - f(v + 1, x)) / 2, ORDER)
 _of_x(sp.yn, lambda y, n, x: (sp.yv(n - 1, x) - sp.yv(n + 1, x)) / 2, ORDER)
 _of_x(sp.kn, lambda y, n, x: -(sp.kv(n - 1, x) + sp.kv(n + 1, x)) / 2, ORDER)

@@ -14,10 +14,22 @@ from typing import Any
 
 import numpy as np
 
+from .callees import is_call_of_a_class
 from .errors import RuleError
 
 _POSITIONAL = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
 Parameters = Sequence[inspect.Parameter]
+
+
+def is_of_a_call(written: Parameters, target: Any) -> bool:
+    """Whether a rule with these parameters is for calling an instance: the function is the `__call__` of a class, under
+    another name, and the first parameter is not `_`, which would stand for the function."""
+    if type(target) is not types.FunctionType or not written:
+        return False
+    first = written[0]
+    if first.name.startswith("_") or first.kind is not inspect.Parameter.POSITIONAL_OR_KEYWORD:
+        return False
+    return _why_not("", written, written, target) is None and is_call_of_a_class(target)
 
 
 def check_arity(rule: Any, parameters: Parameters, own: Parameters, target: Any) -> None:
@@ -25,25 +37,30 @@ def check_arity(rule: Any, parameters: Parameters, own: Parameters, target: Any)
 
     `parameters` are those of the rule but for its config, `own` those of them that stand for arguments.
     """
-    theirs = _parameters_of(target)
-    if theirs is None:
-        return
-    given = [p for p in theirs if p.kind in _POSITIONAL]
-    taken = [p for p in own if p.kind in _POSITIONAL]
-    names = [p.name for p in given]
-    why = None
-    if _is_callee_forgotten(parameters, own, names):
-        why = "its first parameter is not the callee"
-    elif not _takes(own, given[len(taken) :]):
-        why = f"it takes {_arguments(len(taken))}, and {rule.name} is given more"
-    elif not _takes(theirs, taken[len(given) :]):
-        why = f"it needs {len(taken)} arguments, and {rule.name} takes {len(given)}"
+    why = _why_not(rule.name, parameters, own, target)
     if why is not None:
+        names = [p.name for p in _parameters_of(target) or () if p.kind in _POSITIONAL]
         first = () if len(parameters) == len(own) else ("_",)
         raise RuleError(
             f"{rule} can never apply: {why}. A rule for {rule.name} has the parameters "
             f"({', '.join((*first, *names))}), perhaps after a config: RuleConfig[...]"
         )
+
+
+def _why_not(name: str, parameters: Parameters, own: Parameters, target: Any) -> str | None:
+    """Why a rule with these parameters applies to no call of `target`; None where it may apply."""
+    theirs = _parameters_of(target)
+    if theirs is None:
+        return None
+    given = [p for p in theirs if p.kind in _POSITIONAL]
+    taken = [p for p in own if p.kind in _POSITIONAL]
+    if _is_callee_forgotten(parameters, own, [p.name for p in given]):
+        return "its first parameter is not the callee"
+    if not _takes(own, given[len(taken) :]):
+        return f"it takes {_arguments(len(taken))}, and {name} is given more"
+    if not _takes(theirs, taken[len(given) :]):
+        return f"it needs {len(taken)} arguments, and {name} takes {len(given)}"
+    return None
 
 
 def warn_of_arity(rules: Sequence[Any], n: int) -> None:

@@ -32,7 +32,8 @@ class Call(NamedTuple):
 
 
 class Target(NamedTuple):
-    """What a rule is registered for. `functor`: calling an instance, with the instance as first parameter."""
+    """What a rule is registered for. `functor`: calling an instance, with the instance as first parameter. Of a function
+    with another name than `__call__` the rule says which it is."""
 
     key: Key
     keep: Any
@@ -59,6 +60,8 @@ def call_of(f: Any, args: tuple[Any, ...], known: Container[Key]) -> Call:
         return Call(key, args, False, f)
     if kind is types.GenericAlias:
         return Call(id(f.__origin__), args, False, f)
+    if hasattr(kind, "__asks_first__"):
+        return call_of(f.function, args, known)
     if kind is types.MethodWrapperType:
         return _call_of_builtin_method(f, args, known)
     if kind is staticmethod:
@@ -121,8 +124,33 @@ def target_of(target: Any) -> Target:
         return Target(target, target, False)
     if kind is types.GenericAlias:
         return target_of(target.__origin__)
+    if hasattr(kind, "__asks_first__"):  # stands for a function that is not written in Python
+        return target_of(target.function)
     functor = kind is types.FunctionType and target.__name__ == "__call__"
     return Target(id(target), target, functor)
+
+
+def is_call_of_a_class(f: Any) -> bool:
+    """Whether a function is what calls the instances of some class, whatever its name is.
+
+    >>> class Layer:
+    ...     def forward(self, x): return x
+    ...     __call__ = forward
+    >>> is_call_of_a_class(Layer.forward), is_call_of_a_class(name_of)
+    (True, False)
+    """
+    todo: list[type] = [object]
+    seen: set[type] = set()
+    while todo:
+        cls = todo.pop()
+        if cls.__dict__.get("__call__") is f:
+            return True
+        child: type
+        for child in type.__subclasses__(cls):
+            if child not in seen:
+                seen.add(child)
+                todo.append(child)
+    return False
 
 
 def key_of_function(f: Any) -> Key:

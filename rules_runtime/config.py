@@ -6,6 +6,7 @@ RuleConfig[HasReverseMode]` for every AD that has a reverse mode, `config: MyAD`
 
 from __future__ import annotations
 
+import importlib
 import threading
 from collections.abc import Callable
 from typing import Any, ClassVar, Generic, TypeVar, TypeVarTuple
@@ -85,6 +86,7 @@ class RuleConfig(Generic[*Features]):
                 name = f"RuleConfig[{', '.join(sorted(f.__name__ for f in key))}]"
                 space = {"features": key, "_is_bundle": True, "__module__": __name__}
                 found = _bundles[key] = type(name, (RuleConfig,), space)
+                found.__qualname__ = f"RuleConfig[{', '.join(sorted(map(_spelled, key)))}]"
         return found
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
@@ -117,6 +119,27 @@ class RuleConfig(Generic[*Features]):
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}()"
+
+
+def _spelled(feature: type) -> str:
+    """The name of a feature, without dots: by it a bundle is found again in another process (`__getattr__`)."""
+    if feature.__module__ == __name__:
+        return feature.__name__
+    return f"{feature.__module__}/{feature.__qualname__}".replace(".", ":")
+
+
+def __getattr__(name: str) -> Any:
+    """`RuleConfig[A, B]`, asked for by that name, which is how pickle finds classes."""
+    if not name.startswith("RuleConfig[") or not name.endswith("]"):
+        raise AttributeError(f"module {__name__} has no attribute {name}")
+    features = []
+    for spelled in name[len("RuleConfig[") : -1].split(", "):
+        module, _, path = spelled.replace(":", ".").rpartition("/")
+        found: Any = importlib.import_module(module or __name__)
+        for part in path.split("."):
+            found = getattr(found, part)
+        features.append(found)
+    return RuleConfig.__class_getitem__(tuple(features))
 
 
 def set_default_ad(differentiate: Callable[..., Any]) -> None:

@@ -82,6 +82,7 @@ class LegacyRule:
         self.rule = rule
         self.functor = functor
         self.mutating = mutating
+        self._given = parameters
         own = parameters_of(rule)
         if own is None:
             own = [inspect.Parameter("args", inspect.Parameter.VAR_POSITIONAL)]
@@ -149,8 +150,15 @@ class LegacyRule:
             entries = tuple(from_legacy(entry, x) for entry, x in zip(result, args))
         return entries if self.functor else (NoTangent(), *entries)
 
+    def __reduce__(self) -> Any:  # without the frame, in which names were looked up
+        return _made_again, (self.rule, self.functor, self.mutating, self._given)
+
     def __repr__(self) -> str:
         return f"<legacy rule {self.__qualname__} at {location_of(self.rule)}>"
+
+
+def _made_again(rule: Any, functor: bool, mutating: bool, parameters: Any) -> LegacyRule:
+    return LegacyRule(rule, functor=functor, mutating=mutating, parameters=parameters)
 
 
 def from_legacy_rule(rule: Callable[..., Any], functor: bool = False) -> LegacyRule:

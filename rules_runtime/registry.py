@@ -82,6 +82,13 @@ class Registry:
         self._count = 0
         self._listeners: list[Callable[[Any, Rule], None]] = []
 
+    def __reduce__(self) -> str:
+        if self is not rrule:
+            raise TypeError(
+                "a Registry of one's own cannot be pickled or copied: its rules are kept by identity"
+            )
+        return "rrule"
+
     # -- asking ----------------------------------------------------------------------------------
 
     def __call__(self, /, *call: Any, **kwargs: Any) -> Any:
@@ -294,6 +301,8 @@ class Registry:
                 table = self._tables[target.key] = _Rules(target.keep)
             table.change([*table.rules, rule])
             listeners = list(self._listeners)
+        if self._uses_library and not rule.built_in:
+            carry(target.keep)
         for listener in listeners:
             listener(target.keep, rule)
 
@@ -319,6 +328,34 @@ class Registry:
                 self._library_is_due = True
                 raise
             self._waiting = getattr(library, "import_waiting_areas", None)
+
+
+def carry(target: Any) -> None:
+    """Have a function that pickle cannot find by its name take its rules along, to whichever process it is sent."""
+    target = getattr(target, "__func__", target)
+    if type(target) is types.FunctionType and (
+        target.__module__ == "__main__" or "<" in target.__qualname__
+    ):
+        target.__dict__.setdefault("__rrules__", Carried(target))
+
+
+class Carried:
+    """The rules of a function, as an attribute of it: cloudpickle and dill send those along."""
+
+    def __init__(self, target: Any) -> None:
+        self.target = target
+
+    def __reduce__(self) -> Any:
+        rules = [rule for rule in rrule.rules_for(self.target) if not rule.built_in]
+        return arrived, (self.target, rules)
+
+
+def arrived(target: Any, rules: Iterable[Rule]) -> Carried:
+    """Register the rules of a function that has come from another process, or is the copy of one."""
+    if not rrule.rules_for(target):
+        for rule in rules:
+            rrule._add(target_of(target), rule)
+    return Carried(target)
 
 
 def _form_of(f: Any) -> Form | None:
@@ -367,6 +404,9 @@ class OptOuts:
 
     def __repr__(self) -> str:
         return "<opt-outs of rules>"
+
+    def __reduce__(self) -> Any:
+        return "no_rrule" if self is no_rrule else (OptOuts, (self._registry,))
 
 
 no_rrule = OptOuts(rrule)

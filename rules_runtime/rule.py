@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import inspect
 import types
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from .annotations import Scope, Unresolved
-from .arity import check_arity
+from .arity import check_arity, is_of_a_call
 from .callees import Call, name_of
 from .config import HasReverseMode, RuleConfig
 from .errors import RuleError
@@ -67,6 +67,7 @@ class Rule:
         "function",
         "functor",
         "is_non_differentiable",
+        "keywords",
         "name",
         "needs_config",
         "opt_out",
@@ -105,13 +106,25 @@ class Rule:
             configs = configs_of(parameters[0], self._scope) if parameters else ()
             self.needs_config = bool(configs)
             written = parameters[bool(configs) :]
+            self.functor = functor or is_of_a_call(written, target)
             parameters = self._without_callee(parameters, 1 if configs else 0)
             self.callee_name = written[0].name if len(written) > len(parameters) else "_"
             check_arity(self, written, parameters, target)
         self.takes_config = bool(configs)
+        self.keywords = _keywords(parameters)
         self._parameters = parameters
         self.signature: Signature = Signature((), configs=configs)
         self._read(final=False)
+
+    def __getstate__(self) -> dict[str, Any]:
+        self.settle()
+        left_out = ("_handovers", "_parameters", "_scope")
+        return {name: getattr(self, name) for name in self.__slots__ if name not in left_out}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self._handovers, self._parameters = {}, []
+        for name, value in state.items():
+            setattr(self, name, value)
 
     def _without_callee(
         self, parameters: list[inspect.Parameter], skip: int
@@ -149,6 +162,10 @@ class Rule:
         elif not self.signature.accepts_config(type(config)):
             return False
         return self.signature.matches(args, keywords, loose)
+
+    def takes_keywords(self, names: Iterable[str]) -> bool:
+        """Whether arguments may be passed by these names."""
+        return self.keywords is None or self.keywords.issuperset(names)
 
     def call(self, config: Any, call: Call, kwargs: dict[str, Any]) -> Any:
         """`(y, pullback)` of a call that this rule applies to; `None` where the rule declines.
@@ -204,6 +221,14 @@ class Rule:
 
     def __repr__(self) -> str:
         return f"<rule for {self.name}{self.signature} at {location_of(self.function)}>"
+
+
+def _keywords(parameters: list[inspect.Parameter]) -> frozenset[str] | None:
+    """The names by which a rule takes arguments, None where it takes any."""
+    if any(p.kind is inspect.Parameter.VAR_KEYWORD for p in parameters):
+        return None
+    by_name = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
+    return frozenset(p.name for p in parameters if p.kind in by_name)
 
 
 def is_library(module: str) -> bool:

@@ -3,13 +3,11 @@
 numpy's protocols leave these functions out: they see the numbers in a list one by one, and put them into an array of Python
 objects, with which only some of numpy can compute. So, when the tape is loaded, the names that numpy and other modules
 have for them are bound to objects that ask whether a trace is open and something traced is among what they are given, and
-call numpy's function where it is not. Such an object equals numpy's function, with the same hash, so that tables by
-function (of numba, say) find it.
+call numpy's function where it is not (`names.py`).
 """
 
 from __future__ import annotations
 
-import functools
 import sys
 from collections.abc import Callable
 from typing import Any
@@ -19,6 +17,7 @@ import numpy as np
 from ..kernels.scatter import astype
 from .blanks import NAMES, blank
 from .intercept import intercept
+from .names import Asking, asking, bind
 from .protocols import FAST_FUNCTIONS
 from .record import apply, gather
 from .sweep import FORM
@@ -27,27 +26,6 @@ from .tracer import OPEN, Tracer, primal, record, tracer
 ndarray = np.ndarray
 _new = np.array
 _sequences = (list, tuple)
-
-
-class Constructor(functools.partial[Any]):
-    """A function of numpy that asks for traced values first."""
-
-    function: Any
-
-    def __eq__(self, other: Any) -> bool:
-        return other is self or other is self.function
-
-    def __hash__(self) -> int:
-        return hash(self.function)
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self.__dict__["function"], name)
-
-    def __repr__(self) -> str:
-        return repr(self.function)
-
-    def __reduce__(self) -> str:
-        return str(self.function.__name__)
 
 
 def holds_traced(x: Any) -> bool:
@@ -247,7 +225,7 @@ _MAKERS: dict[str, tuple[Callable[..., Any], int]] = {
 _originals = {name: getattr(np, name) for name in {*_MAKERS, *NAMES}}
 
 
-def _constructor(name: str, function: Any) -> Constructor:
+def _constructor(name: str, function: Any) -> Asking:
     make, which = _MAKERS.get(name, (None, 0))
 
     def call(*args: Any, **kwargs: Any) -> Any:
@@ -261,22 +239,13 @@ def _constructor(name: str, function: Any) -> Constructor:
         y = call(*args, **kwargs)
         return blank(y, sys._getframe(1)) if OPEN and type(y) is ndarray else y
 
-    made = Constructor(call_for_blank if name in NAMES else call)
-    made.function = function
-    made.__module__, made.__doc__ = "numpy", function.__doc__
-    return made
+    return asking(function, call_for_blank if name in NAMES else call)
 
 
 def install() -> None:
     """Bind the names that modules have for numpy's constructors to ones that know of traced values."""
     made = {id(f): _constructor(name, f) for name, f in _originals.items()}
-    for name, module in list(sys.modules.items()):
-        names = getattr(module, "__dict__", None)
-        if names is None or (name.startswith("numpy.") or name == __name__):
-            continue  # numpy's own use of them is none of ours
-        for key, value in list(names.items()):
-            if id(value) in made:
-                names[key] = made[id(value)]
+    bind(made, ("numpy.", __name__))  # numpy's own use of them is none of ours
 
 
 # -- lists of traced numbers in the place of an array: np.mean([a, b]) ---------------------------------------------------

@@ -1,28 +1,35 @@
 """Calls of a user's own functions that have a rule, made inside traced code.
 
-Numpy's functions hand traced arguments over by protocol; a plain Python function does not know about tracing, and its body might
-not survive it (`math.sin`), or the rule might be another derivative on purpose. So the code of a Python function is replaced,
-once, when the first rule is registered for it: the new code asks whether a trace is open and one of the arguments is traced,
-and else calls the code as it was. The function object stays the same, with its defaults, attributes, signature and
-closure, so every reference to it, in every module, is served.
+Numpy's functions hand traced arguments over by protocol; a plain Python function does not know about tracing, and its
+body might not survive it (`math.sin`), or the rule might be another derivative on purpose. So, when the first rule is
+registered for it, a question is put before its body (`prelude.py`): is a trace open, is one of the arguments traced, and
+is there a rule? Else the body runs as it was, in the same frame. The function object stays the same, with its signature,
+defaults, attributes and closure, so every reference to it, in every module, is served, and what is changed of it later is
+changed.
 
-How: the original code object moves to a twin function with the same globals, defaults and closure. The new code is compiled for the
-occasion with the same signature shape `(*args, **kwargs)` and the same free variables (a function's code can only be replaced by one
-with as many), and finds the twin in its constants. `__wrapped__` shows the twin, so `inspect.signature` and `inspect.getsource`
-see the original.
+The question is asked after Python has bound the arguments, and a rule may depend on how many were given by position.
+So it is first asked with all of them by position, but for those at their defaults, then with some by name, then with those
+at their defaults too.
 
 Coroutines and generators are left alone: they return before they have computed.
 """
 
 from __future__ import annotations
 
+import functools
 import inspect
+import sys
+import threading
 import types
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
+from .prelude import end_of_prelude, with_prelude
 from .structures import inner_tape
 from .tracer import OPEN
+
+Dispatch = Callable[[Any, tuple[Any, ...], dict[str, Any]], Any]
+Takes = Callable[[Any, tuple[Any, ...], dict[str, Any]], bool]
 
 _skipped = (
     inspect.CO_GENERATOR
@@ -30,139 +37,200 @@ _skipped = (
     | inspect.CO_ASYNC_GENERATOR
     | inspect.CO_ITERABLE_COROUTINE
 )
-_CALL = "<call that looks for a rule>"
-_built: dict[
-    int, Any
-] = {}  # objects that the rule of a constructor has made and Python has not yet passed to __init__
-_twins: dict[types.FunctionType, types.FunctionType] = {}
+_missing: Any = object()
 
 
-def intercept(function: Any, dispatch: Callable[..., Any]) -> bool:
-    """Have calls of `function` with traced arguments go by `dispatch(function, args, kwargs)`; False where that cannot be.
-
-    `dispatch` returns NotImplemented where no rule applies; then the function itself runs.
-    """
-    if type(function) is not types.FunctionType or function in _twins:
-        return False
-    code = function.__code__
-    if code.co_flags & _skipped:
-        return False
-    twin = types.FunctionType(
-        code, function.__globals__, function.__name__, function.__defaults__, function.__closure__
-    )
-    twin.__kwdefaults__ = function.__kwdefaults__
-    twin.__qualname__ = function.__qualname__
-    twin.__module__ = function.__module__
-    twin.__annotations__ = function.__annotations__
-    twin.__doc__ = function.__doc__
-    _twins[function] = twin
-
-    def call(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        if _built and args and _built.pop(id(args[0]), None) is not None:
-            return None  # the constructor's rule has made the object; this is its __init__
-        if OPEN and (inner_tape(args) is not None or (kwargs and inner_tape(kwargs) is not None)):
-            y = dispatch(function, args, kwargs)
-            if y is not NotImplemented:
-                return y
-        return twin(*args, **kwargs)
-
-    function.__code__ = _trampoline(code, call)
-    if not hasattr(function, "__wrapped__"):
-        function.__wrapped__ = twin  # type: ignore[attr-defined]
-    return True
+class _Answers(threading.local):
+    def __init__(self) -> None:
+        self.given: list[Any] = []
 
 
-def _trampoline(code: types.CodeType, call: Any) -> types.CodeType:
-    """Code of the shape `def f(*args, **kwargs): return call(args, kwargs)` with the free variables of `code`."""
-    free = code.co_freevars
-    if free:
-        names = ", ".join(free)
-        source = (
-            f"def outer({names}):\n def f(*args, **kwargs):\n  if 0: ({names},)\n"
-            f"  return {_PLACE!r}(args, kwargs)\n return f"
-        )
-    else:
-        source = f"def f(*args, **kwargs):\n return {_PLACE!r}(args, kwargs)"
-    module = _compiled(source)
-    made = _inner_code(module, "f")
-    constants = tuple(call if c == _PLACE else c for c in made.co_consts)
-    made = made.replace(
-        co_consts=constants,
-        co_name=code.co_name,
-        co_filename=code.co_filename,
-        co_firstlineno=code.co_firstlineno,
-        co_qualname=code.co_qualname,
-    )
-    _trampolines[id(made)] = made
-    return made
+_answers = _Answers()
 
 
-_trampolines: dict[int, types.CodeType] = {}
+def answer() -> Any:
+    """What the hook that has just said yes has found."""
+    return _answers.given.pop()
 
 
-def is_trampoline(code: types.CodeType) -> bool:
-    """Whether a frame with this code is one that looks for a rule, and no line of the user's."""
-    return id(code) in _trampolines
+class Hook:
+    """What the code of a function with a rule asks. A copy of that code asks the same, and gets no answer where it is not
+    the function's own: other globals, another closure, another process."""
 
+    __slots__ = ("asked", "function")
 
-_PLACE = "the function that is called goes here"
+    def __init__(self, function: Any = None) -> None:
+        self.function = function
+        self.asked: dict[Dispatch, Takes | None] = {}
 
+    def __reduce__(self) -> Any:
+        return Hook, ()
 
-def _compiled(source: str) -> types.CodeType:
-    import warnings
-
-    with warnings.catch_warnings():
-        warnings.simplefilter(
-            "ignore", SyntaxWarning
-        )  # a string is called; its place is filled in afterwards
-        return compile(source, _CALL, "exec")
-
-
-def _inner_code(code: types.CodeType, name: str) -> types.CodeType:
-    for constant in code.co_consts:
-        if isinstance(constant, types.CodeType):
-            return constant if constant.co_name == name else _inner_code(constant, name)
-    raise AssertionError(f"no code of {name}")
-
-
-def intercept_class(cls: type, dispatch: Callable[..., Any]) -> bool:
-    """Have `cls(...)` with traced arguments go by `dispatch(cls, args, kwargs)`; False where that cannot be.
-
-    Python calls `__new__` and then, with the same arguments, `__init__`. The first asks for the rule, and where there was one
-    the second is left out. A subclass is another class, and has no part in it.
-    """
-    kind: Any = cls
-    init, new = kind.__init__, kind.__new__
-    if "__new__" in cls.__dict__ and hasattr(new, "__constructor_hook__"):
-        return False
-    if init is not object.__init__:
-        if type(init) is not types.FunctionType:
+    def __call__(self) -> bool:
+        function = self.function
+        frame = sys._getframe(1)
+        if function is None or not _is_own(function, frame):
             return False
-        if init not in _twins:
-            intercept(init, _no_rule)
-
-    def __new__(kind: type, /, *args: Any, **kwargs: Any) -> Any:
-        if (
-            kind is cls
-            and OPEN
-            and (inner_tape(args) is not None or inner_tape(kwargs) is not None)
-        ):
-            y = dispatch(cls, args, kwargs)
+        shapes: list[Any] = []
+        for dispatch, takes in self.asked.items():
+            if not shapes:
+                shapes = list(_shapes(function, frame))
+            y = dispatch(function, *shapes[0])
+            if y is NotImplemented and takes is not None and len(shapes) > 1:
+                for args, kwargs in shapes[1:]:
+                    if y is NotImplemented and takes(function, args, kwargs):
+                        y = dispatch(function, args, kwargs)
             if y is not NotImplemented:
-                if isinstance(y, cls) and init is not object.__init__:
-                    _built[id(y)] = y
-                return y
-        return new(kind) if new is object.__new__ else new(kind, *args, **kwargs)
-
-    __new__.__constructor_hook__ = True  # type: ignore[attr-defined]
-    if new is not object.__new__:
-        __new__.__wrapped__ = new  # type: ignore[attr-defined]
-    try:
-        cls.__new__ = __new__  # type: ignore[method-assign]
-    except TypeError:  # an extension type
+                _answers.given.append(y)
+                return True
         return False
+
+
+def _is_own(function: Any, frame: types.FrameType) -> bool:
+    if frame.f_globals is not function.__globals__:
+        return False
+    for name, cell in zip(frame.f_code.co_freevars, function.__closure__ or ()):
+        try:
+            held = cell.cell_contents
+        except ValueError:
+            held = _missing
+        if frame.f_locals.get(name, _missing) is not held:
+            return False
     return True
 
 
-def _no_rule(function: Any, args: Any, kwargs: Any) -> Any:
+def _shapes(
+    function: Any, frame: types.FrameType
+) -> Iterator[tuple[tuple[Any, ...], dict[str, Any]]]:
+    """The ways in which the arguments of a call may have been given, the likeliest first."""
+    code, values = frame.f_code, frame.f_locals
+    n, at = code.co_argcount, code.co_argcount + code.co_kwonlyargcount
+    names = code.co_varnames
+    given = [values[name] for name in names[:n]]
+    by_name = function.__kwdefaults__ or {}
+    kwargs = {
+        name: values[name]
+        for name in names[n:at]
+        if values[name] is not by_name.get(name, _missing)
+    }
+    rest = ()
+    if code.co_flags & inspect.CO_VARARGS:
+        rest, at = values[names[at]], at + 1
+    if code.co_flags & inspect.CO_VARKEYWORDS:
+        kwargs.update(values[names[at]])
+    if rest:
+        yield (*given, *rest), kwargs
+        return
+    defaults = function.__defaults__ or ()
+    first = n - len(defaults)
+    count = n
+    while count > max(first, 0) and given[count - 1] is defaults[count - 1 - first]:
+        count -= 1
+    yield tuple(given[:count]), kwargs
+    for k in range(count - 1, code.co_posonlyargcount - 1, -1):
+        if inner_tape(given[k]) is not None:
+            break
+        yield tuple(given[:k]), {**dict(zip(names[k:count], given[k:count])), **kwargs}
+    for k in range(count + 1, n + 1):
+        yield tuple(given[:k]), kwargs
+
+
+def intercept(function: Any, dispatch: Dispatch, takes: Takes | None = None) -> bool:
+    """Have calls of `function` in a trace go by `dispatch(function, args, kwargs)`; False where that cannot be.
+
+    `dispatch` returns NotImplemented where it has no answer; then the function itself runs. Where `takes` is given, and
+    there was no answer, `dispatch` is asked again for each of the other ways to give the arguments which that takes.
+    """
+    if type(function) is not types.FunctionType or function.__code__.co_flags & _skipped:
+        return False
+    hook = hook_of(function.__code__)
+    if hook is None or hook.function is not function:
+        before, hook = hook, Hook(function)
+        function.__code__ = _asking(function.__code__, before, hook)
+    hook.asked.setdefault(dispatch, takes)
+    return True
+
+
+def hook_of(code: types.CodeType) -> Hook | None:
+    """The hook that a code object asks, None where it asks none."""
+    return next((c for c in code.co_consts if type(c) is Hook), None)
+
+
+def _asking(code: types.CodeType, before: Hook | None, hook: Hook) -> types.CodeType:
+    if before is None:
+        code = with_prelude(code, OPEN.__len__, hook, answer)
+    else:  # of another function: this one's code is a copy, or it has come from another process
+        code = code.replace(co_consts=tuple(hook if c is before else c for c in code.co_consts))
+    _ends[id(code)] = code, end_of_prelude(code)
+    return code
+
+
+_ends: dict[int, tuple[types.CodeType, int]] = {}
+
+
+def is_asking(frame: types.FrameType) -> bool:
+    """Whether a frame is that of a function whose body has not begun, and no line of the user's."""
+    found = _ends.get(id(frame.f_code))
+    return found is not None and frame.f_lasti < found[1]
+
+
+# ---- constructors --------------------------------------------------------------------
+
+# objects that the rule of a constructor has made and Python has not yet passed to __init__
+_built: dict[int, Any] = {}
+
+
+def intercept_class(cls: Any, dispatch: Dispatch, takes: Takes | None = None) -> bool:
+    """Have `cls(...)` in a trace go by `dispatch(cls.__new__, (cls, *args), kwargs)`; False where that cannot be.
+
+    Python calls `__new__` and then, with the same arguments, `__init__`. The first asks for the rule, and where there was
+    one the second is left out.
+    """
+    new, init = cls.__new__, cls.__init__
+    if type(init) is not types.FunctionType and init is not object.__init__:
+        return False
+    if type(new) is not types.FunctionType:
+        try:
+            cls.__new__ = staticmethod(_python_new(new, init))
+        except TypeError:  # an extension type
+            return False
+        new = cls.__new__
+    return intercept(new, dispatch, takes)
+
+
+def _python_new(new: Any, init: Any) -> Any:
+    takes_no_more = new is object.__new__ and init is not object.__init__
+
+    def __new__(cls: type, /, *args: Any, **kwargs: Any) -> Any:
+        return new(cls) if takes_no_more else new(cls, *args, **kwargs)
+
+    if type(init) is types.FunctionType:
+        __new__.__wrapped__ = init  # type: ignore[attr-defined]
+    return __new__
+
+
+def built(y: Any, cls: Any) -> Any:
+    """`y`, which a rule has made in the place of `cls(...)`, and which `__init__` is to leave alone."""
+    if isinstance(y, cls):
+        kind: Any = type(y)
+        if kind.__init__ is not cls.__init__ and not hasattr(kind.__init__, "__leaves_alone__"):
+            kind.__init__ = _for_others(kind.__init__)  # it need not take the arguments of cls
+        if kind.__init__ is not cls.__init__ or intercept(cls.__init__, _is_built):
+            _built[id(y)] = y
+    return y
+
+
+def _is_built(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    if _built and args and _built.pop(id(args[0]), None) is not None:
+        return None
     return NotImplemented
+
+
+def _for_others(init: Any) -> Any:
+    @functools.wraps(init)
+    def __init__(self: Any, /, *args: Any, **kwargs: Any) -> None:
+        if _built.pop(id(self), None) is None:
+            init(self, *args, **kwargs)
+
+    __init__.__leaves_alone__ = True  # type: ignore[attr-defined]
+    return __init__

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import inspect
 import types
+import warnings
 from typing import Any
 
 import numpy as np
 
+from ..callees import look_up
 from ..define import ignore_derivatives
 from ..forms import FORMS
 from ..registry import rrule
+from ..rule import Rule
 from . import operators, protocols
-from .intercept import intercept, intercept_class
+from .intercept import built, intercept, intercept_class
+from .names import asking, bind
 from .record import OVERRIDDEN, tape_of, try_rule
-from .structures import rebuild
-from .tracer import primal
+from .structures import inner_tape, rebuild
+from .tracer import OPEN, primal
 
 
 def _dispatch(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
@@ -22,29 +27,94 @@ def _dispatch(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> A
     return NotImplemented if tape is None else try_rule(tape, function, args, kwargs)
 
 
-def _dispatch_class_method(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-    if not args or not isinstance(args[0], type):
+def _takes(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
+    """Whether there is a rule for a call in which these arguments are given by these names."""
+    tape = tape_of(args, kwargs)
+    rule = None if tape is None else rrule.find(tape.config, function, args, kwargs)
+    return rule is not None and rule.takes_keywords(kwargs)
+
+
+def _callee(function: Any, args: tuple[Any, ...]) -> Any:
+    """What is being called through `function`: a class, a class method, or an instance with rules of its own."""
+    first = args[0] if args else None
+    if isinstance(first, type) and function is not first.__new__:
+        return types.MethodType(function, first)
+    return first if id(first) in rrule._tables else None
+
+
+def _dispatch_callee(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    callee = _callee(function, args)
+    if callee is None:
         return NotImplemented
-    return _dispatch(types.MethodType(function, args[0]), args[1:], kwargs)
+    y = _dispatch(callee, args[1:], kwargs)
+    if y is not NotImplemented and isinstance(callee, type):
+        return built(y, callee)
+    return y
+
+
+def _takes_callee(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
+    callee = _callee(function, args)
+    return callee is not None and _takes(callee, args[1:], kwargs)
 
 
 def _plain(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     return rebuild(args[0] if args else kwargs["x"], primal)
 
 
-def override(target: Any, rule: Any = None) -> None:
-    """A rule was registered for `target`."""
+def _bind(target: Any) -> bool:
+    """Have calls of a function that is not written in Python ask for its rules, by the names that modules have for it."""
+
+    def call(*args: Any, **kwargs: Any) -> Any:
+        if OPEN and (inner_tape(args) is not None or (kwargs and inner_tape(kwargs) is not None)):
+            y = _dispatch(target, args, kwargs)
+            if y is not NotImplemented:
+                return y
+        return target(*args, **kwargs)
+
+    if bind({id(target): asking(target, call)}, ("rules_runtime",)):
+        _bound.add(target)
+    return target in _bound
+
+
+_bound: set[Any] = set()
+
+
+def _is_seen(target: Any) -> bool:
+    """See to it that calls of `target` in a trace ask for its rules; False where that cannot be."""
     kind = type(target)
     if target is ignore_derivatives:
-        intercept(target, _plain)
-    elif kind is types.FunctionType:
-        if not hasattr(target, "_implementation"):
-            intercept(target, _dispatch)
-    elif kind is types.MethodType or kind is classmethod:
-        intercept(target.__func__, _dispatch_class_method)
-    elif isinstance(target, type):
-        if target.__flags__ & _HEAP_TYPE:
-            intercept_class(target, _dispatch)
+        return intercept(target, _plain)
+    if kind is types.FunctionType:
+        return hasattr(target, "_implementation") or intercept(target, _dispatch, _takes)
+    if kind is types.MethodType or kind is classmethod:
+        return intercept(target.__func__, _dispatch_callee, _takes_callee)
+    if isinstance(target, type):
+        return intercept_class(target, _dispatch_callee, _takes_callee)
+    if kind is types.BuiltinFunctionType:
+        if isinstance(target.__self__, types.ModuleType):
+            return target is getattr or _bind(target)
+        return isinstance(target.__self__, np.ufunc)
+    return (
+        hasattr(target, "_implementation")
+        or isinstance(target, np.ufunc)
+        or intercept(look_up(kind, "__call__"), _dispatch_callee, _takes_callee)
+    )
+
+
+def _what(target: Any) -> str:
+    return "generator or a coroutine" if inspect.isfunction(target) else type(target).__name__
+
+
+def override(target: Any, rule: Rule) -> None:
+    """A rule was registered for `target`."""
+    if not (rule.built_in and type(target) is types.BuiltinFunctionType) and not _is_seen(target):
+        if not rule.built_in:
+            warnings.warn(
+                f"{rule} is used where {rule.name} is what is differentiated, and not where traced code calls it: it is a "
+                f"{_what(target)}, of which calls cannot be seen. Give the rule to a Python function that calls it",
+                RuntimeWarning,
+                stacklevel=2,
+            )
     try:
         if target not in FORMS and not isinstance(target, np.ufunc):
             return
@@ -56,8 +126,6 @@ def override(target: Any, rule: Any = None) -> None:
     protocols.FAST_FUNCTIONS.pop(target, None)
     operators.go_the_long_way(target)
 
-
-_HEAP_TYPE = 1 << 9
 
 rrule._load_library()
 rrule.on_register(override)

@@ -161,9 +161,13 @@ def by_position(function: Any, args: Any, kwargs: Any) -> tuple[Any, Any]:
     return tuple(positional), rest
 
 
-@functools.lru_cache(maxsize=512)
 def _signature(function: Any) -> inspect.Signature:
-    return inspect.signature(function)
+    if type(function) is FunctionType or isinstance(function, type):  # whose defaults may change
+        return inspect.signature(function)
+    return _unchanging(function)
+
+
+_unchanging = functools.lru_cache(maxsize=512)(inspect.signature)
 
 
 def name_of(function: Any) -> str:
@@ -620,13 +624,15 @@ def has_rule(f: Any) -> bool:
     return call_of(f, (), tables).key in tables
 
 
-def try_rule(tape: Tape, function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-    """Like `apply_rule`, but NotImplemented where there is no rule."""
+def try_rule(
+    tape: Tape, function: Any, args: tuple[Any, ...], kwargs: dict[str, Any], original: Any = None
+) -> Any:
+    """Like `apply_rule`, but NotImplemented where there is no rule. `function` may be a traced copy of `original`."""
     if kwargs and any(inner_tape(v) is not None for v in kwargs.values()):
         kwargs_plain = {k: v for k, v in kwargs.items() if inner_tape(v) is None}
         if len(kwargs_plain) != len(kwargs):
             args, kwargs = by_position(function, args, kwargs)
-    callee = untraced(function, tape)
+    callee = untraced(function, tape) if original is None else original
     values = [_shown(x, tape) for x in args]
     target = function.__func__ if type(function) is MethodType else function
     if type(target) is FunctionType and target in FORMULAS:

@@ -99,7 +99,7 @@ class Trace:
                 refuse(args)
             y = NotImplemented
             if id(f) in _rules if is_function else has_rule(f):
-                y = try_rule(tape, callee, tuple(traced), kwargs)
+                y = try_rule(tape, callee, tuple(traced), kwargs, f if id(f) in _rules else None)
             if y is NotImplemented:
                 y = callee(*traced, **kwargs)
             if type(y) is ndarray and y.dtype.kind == "O" and y.size:

@@ -21,7 +21,7 @@ import numpy as np
 
 from ..pullbacks import Pullback
 from . import operators
-from .intercept import is_trampoline
+from .intercept import is_asking
 from .record import name_of
 from .structures import is_leaf
 from .sweep import SHARED, sweep
@@ -224,7 +224,7 @@ def _recorded(frame: Any) -> tuple[str, str, Any]:
     while frame is not None:
         code, names = frame.f_code, frame.f_locals
         file = code.co_filename
-        if not file.startswith((_PACKAGE, _NUMPY)) and not is_trampoline(code):
+        if not file.startswith((_PACKAGE, _NUMPY)) and not is_asking(frame):
             return operation, f"{os.path.basename(file)}:{frame.f_lineno}", primal(value)
         if value is None:
             t = names.get("t")

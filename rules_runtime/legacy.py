@@ -18,7 +18,6 @@ import inspect
 import sys
 import types
 from collections.abc import Callable
-from contextvars import ContextVar
 from typing import Any
 
 from .annotations import defined_in
@@ -28,6 +27,7 @@ from .config import HasReverseMode, RuleConfig
 from .define import ignore_derivatives, non_differentiable
 from .errors import RuleError
 from .legacy_rules import Context, LegacyRule, active_config
+from .reads import is_being_read
 from .registry import rrule
 from .signatures import parameters_of
 from .structure import zero_of
@@ -131,7 +131,7 @@ def _define(rule: Any, name: str, frame: types.FrameType, mutating: bool) -> Any
             "write @adjoint(target) to say what the rule is for"
         )
     _register(target, rule, mutating, frame)
-    return target
+    return _bound_to(name, frame)  # of a builtin something that asks for the rule, by now
 
 
 def _bound_to(name: str, frame: types.FrameType) -> Any:
@@ -269,18 +269,9 @@ def literal_getfield(x: Any, name: Any) -> Any:
     return _read_field(x, _name_in(name))
 
 
-#: The fields that are being read, by object and name: a rule may end by reading the very field it was asked for.
-_reading: ContextVar[frozenset[tuple[int, str]]] = ContextVar("_reading", default=frozenset())
-
-
 def _read_field(x: Any, name: str) -> Any:
-    key = (id(x), name)
-    if not hasattr(type(x), "__traced_value__") and key not in _reading.get():
-        token = _reading.set(_reading.get() | {key})
-        try:
-            found = rrule(active_config(), getattr, x, name)
-        finally:
-            _reading.reset(token)
+    if not hasattr(type(x), "__traced_value__") and not is_being_read(x, name):
+        found = rrule(active_config(), getattr, x, name)
         if found is not None:
             return found[0]
     return getattr(x, name)

@@ -22,6 +22,7 @@ from .derived import call_form
 from .errors import RuleError
 from .forms import FORMS, Form
 from .patterns import ANYTHING
+from .reads import noting
 from .rule import Rule, is_library
 from .selection import select
 from .signatures import Signature
@@ -293,6 +294,8 @@ class Registry:
                     table.change(r for r in table.rules if r is not rule)
 
     def _add(self, target: Any, rule: Rule) -> None:
+        if target.key is getattr:
+            rule.function = noting(rule.function)
         with self._lock:
             self._count += 1
             rule.order = self._count

@@ -147,6 +147,11 @@ class Rule:
         self._parameters = []
         self._scope.forget()
 
+    @property
+    def is_settled(self) -> bool:
+        """Whether all names in its annotations are known."""
+        return not self._parameters
+
     def settle(self) -> None:
         """Read the annotations whose names were not known when the rule was registered."""
         if self._parameters:

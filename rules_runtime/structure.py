@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import collections
+import contextlib
 import enum
 import functools
 import types
@@ -59,7 +60,7 @@ def fields_of(x: Any) -> dict[str, Any] | None:
     {'func': <built-in function max>, 'args': (1.0,), 'keywords': {}}
     """
     if is_namedtuple(x):
-        return dict(zip(x._fields, x))
+        return dict(zip(type(x)._fields, x))
     if isinstance(x, (*_ATOMS, *_NUMBERS, np.ndarray, tuple, list, set, frozenset, Mapping)):
         return None
     if isinstance(x, functools.partial):
@@ -80,8 +81,11 @@ def attributes_of(x: Any) -> dict[str, Any]:
         slots = cls.__dict__.get("__slots__", ())
         for name in [slots] if isinstance(slots, str) else slots:
             name = _mangled(cls, name)
-            if name not in ("__dict__", "__weakref__") and hasattr(x, name):
-                found[name] = getattr(x, name)
+            if name not in ("__dict__", "__weakref__"):
+                with contextlib.suppress(
+                    AttributeError
+                ):  # as it is, whatever a class makes of reading it
+                    found[name] = object.__getattribute__(x, name)
     found.update(getattr(x, "__dict__", None) or {})
     return found
 
@@ -119,7 +123,7 @@ def parts_of(x: Any) -> Any:
     {0: 1.0, 1: 'a'}
     """
     if is_namedtuple(x):
-        return dict(zip(x._fields, x))
+        return dict(zip(type(x)._fields, x))
     if isinstance(x, (tuple, list, collections.deque)):
         return dict(enumerate(x))
     if isinstance(x, Mapping):

@@ -15,6 +15,7 @@ from ..forms import FORMS
 from ..registry import rrule
 from ..rule import Rule
 from . import operators, protocols
+from .getters import watch
 from .intercept import built, intercept, intercept_class
 from .names import asking, bind
 from .record import OVERRIDDEN, tape_of, try_rule
@@ -92,7 +93,7 @@ def _is_seen(target: Any) -> bool:
         return intercept_class(target, _dispatch_callee, _takes_callee)
     if kind is types.BuiltinFunctionType:
         if isinstance(target.__self__, types.ModuleType):
-            return target is getattr or _bind(target)
+            return _bind(target)
         return isinstance(target.__self__, np.ufunc)
     return (
         hasattr(target, "_implementation")
@@ -107,7 +108,11 @@ def _what(target: Any) -> str:
 
 def override(target: Any, rule: Rule) -> None:
     """A rule was registered for `target`."""
-    if not (rule.built_in and type(target) is types.BuiltinFunctionType) and not _is_seen(target):
+    if target is getattr:
+        seen = watch(rule)
+    else:
+        seen = (rule.built_in and type(target) is types.BuiltinFunctionType) or _is_seen(target)
+    if not seen:
         if not rule.built_in:
             warnings.warn(
                 f"{rule} is used where {rule.name} is what is differentiated, and not where traced code calls it: it is a "

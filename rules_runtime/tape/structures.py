@@ -167,6 +167,10 @@ def rebuild(x: Any, leaf: Callable[[Any], Any], memo: dict[int, Any] | None = No
     return _rebuild_object(x, found, leaf, memo)
 
 
+# told of the class of each object that is copied with traced parts
+copied: Callable[[type], Any] | None = None
+
+
 def _rebuild_object(
     x: Any, found: dict[Any, Any], leaf: Callable[[Any], Any], memo: dict[int, Any]
 ) -> Any:
@@ -179,6 +183,8 @@ def _rebuild_object(
         return x
     if isinstance(x, Mapping) and not isinstance(x, dict):
         return _rebuild_mapping(x, found, leaf, memo)
+    if copied is not None:
+        copied(type(x))
     new = _shallow(x)
     memo[id(x)] = (new, x)
     changed = {}

@@ -18,6 +18,7 @@ from ..kernels.others import is_other, like
 from ..registry import rrule
 from ..tangents import AbstractZero, NotImplementedTangent, ZeroTangent
 from ..thunks import unthunk
+from . import getters
 from .complaints import explained
 from .cotangents import Pieces
 from .other_arrays import tell_dask
@@ -66,6 +67,8 @@ class Trace:
         if len(OPEN) > 1:
             args = plain(args)
         self.f, self.args = f, args
+        if getters.pending:
+            getters.settle()
         if "scipy" in modules and rrule._waiting is not None:
             rrule._waiting()  # its functions are plain Python: a rule must be there before they are called
         if "dask.array" in modules:

@@ -21,6 +21,7 @@ from ..reads import is_being_read
 from ..registry import rrule
 from ..rule import Rule
 from . import structures
+from .names import is_own
 from .record import try_rule
 from .structures import inner_tape
 from .tracer import OPEN, Tracer
@@ -109,9 +110,7 @@ def _ask(x: Any, name: str) -> Any:
 
 def _is_spelled_out(frame: types.FrameType) -> bool:
     """Whether an attribute is read by a call of `getattr`, and by no code of this package."""
-    if str(frame.f_globals.get("__name__", "")).partition(".")[0] == __name__.partition(".")[0]:
-        return False
-    return frame.f_code.co_code[frame.f_lasti] in _CALLS
+    return not is_own(frame) and frame.f_code.co_code[frame.f_lasti] in _CALLS
 
 
 def _watch_arrays() -> None:

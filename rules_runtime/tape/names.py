@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import functools
 import sys
+import types
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -41,6 +42,14 @@ def asking(function: Any, call: Callable[..., Any]) -> Asking:
     made.function = made.__wrapped__ = function  # type: ignore[attr-defined]
     made.__module__, made.__doc__ = function.__module__, function.__doc__
     return made
+
+
+_PACKAGE = __name__.partition(".")[0]
+
+
+def is_own(frame: types.FrameType) -> bool:
+    """Whether a frame is one of this package, which means the plain function when it calls one."""
+    return str(frame.f_globals.get("__name__", "")).partition(".")[0] == _PACKAGE
 
 
 def bind(made: Mapping[int, Asking], skip: tuple[str, ...] = ()) -> bool:

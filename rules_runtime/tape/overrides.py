@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import sys
 import types
 import warnings
 from typing import Any
@@ -17,9 +18,9 @@ from ..rule import Rule
 from . import operators, protocols
 from .getters import watch
 from .intercept import built, intercept, intercept_class
-from .names import asking, bind
+from .names import asking, bind, is_own
 from .record import OVERRIDDEN, tape_of, try_rule
-from .structures import inner_tape, rebuild
+from .structures import rebuild
 from .tracer import OPEN, primal
 
 
@@ -66,7 +67,7 @@ def _bind(target: Any) -> bool:
     """Have calls of a function that is not written in Python ask for its rules, by the names that modules have for it."""
 
     def call(*args: Any, **kwargs: Any) -> Any:
-        if OPEN and (inner_tape(args) is not None or (kwargs and inner_tape(kwargs) is not None)):
+        if OPEN and not is_own(sys._getframe(1)):
             y = _dispatch(target, args, kwargs)
             if y is not NotImplemented:
                 return y

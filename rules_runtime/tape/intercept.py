@@ -57,27 +57,29 @@ class Hook:
     """What the code of a function with a rule asks. A copy of that code asks the same, and gets no answer where it is not
     the function's own: other globals, another closure, another process."""
 
-    __slots__ = ("asked", "function")
+    __slots__ = ("asked", "function", "names")
 
     def __init__(self, function: Any = None) -> None:
         self.function = function
         self.asked: dict[Dispatch, Takes | None] = {}
+        self.names = () if function is None else _parameters(function.__code__)
 
     def __reduce__(self) -> Any:
         return Hook, ()
 
     def __call__(self) -> bool:
-        function = self.function
         frame = sys._getframe(1)
+        values = frame.f_locals
+        if not _built and inner_tape([values[name] for name in self.names]) is None:
+            return False
+        function = self.function
         if function is None or not _is_own(function, frame):
             return False
-        shapes: list[Any] = []
+        first, others = _shapes(function, frame.f_code, values)
         for dispatch, takes in self.asked.items():
-            if not shapes:
-                shapes = list(_shapes(function, frame))
-            y = dispatch(function, *shapes[0])
-            if y is NotImplemented and takes is not None and len(shapes) > 1:
-                for args, kwargs in shapes[1:]:
+            y = dispatch(function, *first)
+            if y is NotImplemented and takes is not None:
+                for args, kwargs in others():
                     if y is NotImplemented and takes(function, args, kwargs):
                         y = dispatch(function, args, kwargs)
             if y is not NotImplemented:
@@ -86,10 +88,18 @@ class Hook:
         return False
 
 
+def _parameters(code: types.CodeType) -> tuple[str, ...]:
+    rest = (inspect.CO_VARARGS, inspect.CO_VARKEYWORDS)
+    n = code.co_argcount + code.co_kwonlyargcount + sum(bool(code.co_flags & f) for f in rest)
+    return code.co_varnames[:n]
+
+
 def _is_own(function: Any, frame: types.FrameType) -> bool:
     if frame.f_globals is not function.__globals__:
         return False
-    for name, cell in zip(frame.f_code.co_freevars, function.__closure__ or ()):
+    if function.__closure__ is None:
+        return True
+    for name, cell in zip(frame.f_code.co_freevars, function.__closure__):
         try:
             held = cell.cell_contents
         except ValueError:
@@ -99,40 +109,44 @@ def _is_own(function: Any, frame: types.FrameType) -> bool:
     return True
 
 
+Shape = tuple[tuple[Any, ...], dict[str, Any]]
+
+
 def _shapes(
-    function: Any, frame: types.FrameType
-) -> Iterator[tuple[tuple[Any, ...], dict[str, Any]]]:
-    """The ways in which the arguments of a call may have been given, the likeliest first."""
-    code, values = frame.f_code, frame.f_locals
+    function: Any, code: types.CodeType, values: Any
+) -> tuple[Shape, Callable[[], Iterator[Shape]]]:
+    """The likeliest of the ways in which the arguments of a call may have been given, and the others."""
     n, at = code.co_argcount, code.co_argcount + code.co_kwonlyargcount
     names = code.co_varnames
     given = [values[name] for name in names[:n]]
-    by_name = function.__kwdefaults__ or {}
-    kwargs = {
-        name: values[name]
-        for name in names[n:at]
-        if values[name] is not by_name.get(name, _missing)
-    }
+    kwargs = {}
+    if at > n:
+        by_name = function.__kwdefaults__ or {}
+        for name in names[n:at]:
+            if values[name] is not by_name.get(name, _missing):
+                kwargs[name] = values[name]
     rest = ()
     if code.co_flags & inspect.CO_VARARGS:
         rest, at = values[names[at]], at + 1
     if code.co_flags & inspect.CO_VARKEYWORDS:
         kwargs.update(values[names[at]])
     if rest:
-        yield (*given, *rest), kwargs
-        return
+        return ((*given, *rest), kwargs), lambda: iter(())
     defaults = function.__defaults__ or ()
     first = n - len(defaults)
     count = n
     while count > max(first, 0) and given[count - 1] is defaults[count - 1 - first]:
         count -= 1
-    yield tuple(given[:count]), kwargs
-    for k in range(count - 1, code.co_posonlyargcount - 1, -1):
-        if inner_tape(given[k]) is not None:
-            break
-        yield tuple(given[:k]), {**dict(zip(names[k:count], given[k:count])), **kwargs}
-    for k in range(count + 1, n + 1):
-        yield tuple(given[:k]), kwargs
+
+    def others() -> Iterator[Shape]:
+        for k in range(count - 1, code.co_posonlyargcount - 1, -1):
+            if inner_tape(given[k]) is not None:
+                break
+            yield tuple(given[:k]), {**dict(zip(names[k:count], given[k:count])), **kwargs}
+        for k in range(count + 1, n + 1):
+            yield tuple(given[:k]), kwargs
+
+    return (tuple(given[:count]), kwargs), others
 
 
 def intercept(function: Any, dispatch: Dispatch, takes: Takes | None = None) -> bool:

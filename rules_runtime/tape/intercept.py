@@ -8,8 +8,8 @@ defaults, attributes and closure, so every reference to it, in every module, is 
 changed.
 
 The question is asked after Python has bound the arguments, and a rule may depend on how many were given by position.
-So it is first asked with all of them by position, but for those at their defaults, then with some by name, then with those
-at their defaults too.
+So it is first asked without those that are at their defaults, and with those after them by name, then with more of them by
+position or by name, then with the defaults too.
 
 Coroutines and generators are left alone: they return before they have computed.
 """
@@ -75,16 +75,15 @@ class Hook:
         function = self.function
         if function is None or not _is_own(function, frame):
             return False
-        first, others = _shapes(function, frame.f_code, values)
         for dispatch, takes in self.asked.items():
-            y = dispatch(function, *first)
-            if y is NotImplemented and takes is not None:
-                for args, kwargs in others():
-                    if y is NotImplemented and takes(function, args, kwargs):
-                        y = dispatch(function, args, kwargs)
-            if y is not NotImplemented:
-                _answers.given.append(y)
-                return True
+            for args, kwargs, is_certain in _shapes(function, frame.f_code, values):
+                if is_certain or takes is None or takes(function, args, kwargs):
+                    y = dispatch(function, args, kwargs)
+                    if y is not NotImplemented:
+                        _answers.given.append(y)
+                        return True
+                if takes is None:
+                    break
         return False
 
 
@@ -109,13 +108,10 @@ def _is_own(function: Any, frame: types.FrameType) -> bool:
     return True
 
 
-Shape = tuple[tuple[Any, ...], dict[str, Any]]
-
-
 def _shapes(
     function: Any, code: types.CodeType, values: Any
-) -> tuple[Shape, Callable[[], Iterator[Shape]]]:
-    """The likeliest of the ways in which the arguments of a call may have been given, and the others."""
+) -> Iterator[tuple[tuple[Any, ...], dict[str, Any], bool]]:
+    """The ways in which the arguments of a call may have been given, the likeliest first, and whether no other is like it."""
     n, at = code.co_argcount, code.co_argcount + code.co_kwonlyargcount
     names = code.co_varnames
     given = [values[name] for name in names[:n]]
@@ -131,22 +127,26 @@ def _shapes(
     if code.co_flags & inspect.CO_VARKEYWORDS:
         kwargs.update(values[names[at]])
     if rest:
-        return ((*given, *rest), kwargs), lambda: iter(())
+        yield (*given, *rest), kwargs, True
+        return
     defaults = function.__defaults__ or ()
     first = n - len(defaults)
-    count = n
-    while count > max(first, 0) and given[count - 1] is defaults[count - 1 - first]:
-        count -= 1
-
-    def others() -> Iterator[Shape]:
-        for k in range(count - 1, code.co_posonlyargcount - 1, -1):
-            if inner_tape(given[k]) is not None:
-                break
-            yield tuple(given[:k]), {**dict(zip(names[k:count], given[k:count])), **kwargs}
-        for k in range(count + 1, n + 1):
-            yield tuple(given[:k]), kwargs
-
-    return (tuple(given[:count]), kwargs), others
+    others = [k for k in range(max(first, 0), n) if given[k] is not defaults[k - first]]
+    count = others[-1] + 1 if others else first
+    # nobody who leaves one out gives a later one by position
+    skipped = next((k for k in range(first, count) if k not in others), count)
+    skipped = max(skipped, min(code.co_posonlyargcount, count))
+    named = {names[k]: given[k] for k in others if k >= skipped}
+    yield tuple(given[:skipped]), {**named, **kwargs}, not named
+    if named:
+        yield tuple(given[:count]), kwargs, False
+    for k in range(skipped - 1, code.co_posonlyargcount - 1, -1):
+        if inner_tape(given[k]) is not None:
+            break
+        yield tuple(given[:k]), {names[k]: given[k], **named, **kwargs}, False
+        named[names[k]] = given[k]
+    for k in range(count + 1, n + 1):
+        yield tuple(given[:k]), kwargs, False
 
 
 def intercept(function: Any, dispatch: Dispatch, takes: Takes | None = None) -> bool:

@@ -163,6 +163,31 @@ def test_how_the_arguments_are_given() -> None:
     assert found(lambda _, x: (1.0, back(7.0))) == [7.0, 7.0, 1.0, 1.0, 1.0, 1.0, 7.0, 1.0]
 
 
+def test_what_stands_after_an_argument_that_is_left_out_was_given_by_name() -> None:
+    seen: list[Any] = []
+
+    def f(x: Any, a: Any = 1, b: Any = 2, c: Any = 3, /, d: Any = 4, e: Any = 5) -> Any:
+        return x * 1.0
+
+    @rrule.register(f)
+    def rule(_: Any, x: Any, *options: Any, **also: Any) -> Any:
+        seen.append((options, also))
+        return f(x, *options, **also), lambda dy: (N, 7.0 * dy, *(N for _ in options))
+
+    gradient(lambda x: f(x), 1.0)
+    gradient(lambda x: f(x, e=6), 1.0)
+    gradient(lambda x: f(x, 9, e=6), 1.0)
+    gradient(lambda x: f(x, 1, 2, 9), 1.0)
+    gradient(lambda x: f(x, 9, 9, 9, 9, 9), 1.0)
+    assert seen == [
+        ((), {}),
+        ((1, 2, 3), {"e": 6}),
+        ((9, 2, 3), {"e": 6}),
+        ((1, 2, 9), {}),
+        ((9, 9, 9, 9, 9), {}),
+    ]
+
+
 def test_the_number_of_arguments_chooses_between_rules() -> None:
     def f(x: Any, y: Any = 1.0) -> Any:
         return x * y

@@ -213,6 +213,8 @@ def location_of(rule: Any) -> str:
     >>> location_of(len)
     '<built-in function len>'
     """
+    if hasattr(type(rule), "__asks_first__"):  # stands for a function that is not written in Python
+        rule = rule.function
     function = inspect.unwrap(getattr(rule, "func", rule))
     code = getattr(getattr(function, "__func__", function), "__code__", None)
     if code is None:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from .accumulate import add, add_inplace
     from .bridge import entries_from_legacy, from_legacy, to_legacy
     from .config import HasForwardMode, HasReverseMode, NoForwardMode, NoReverseMode, RuleConfig
+    from .conjugation import unconjugated
     from .define import hook, ignore_derivatives, non_differentiable, scalar_rule
     from .errors import (
         AmbiguousRuleError,
@@ -39,7 +40,7 @@ if TYPE_CHECKING:
     from .inner_products import dot, norm
     from .kernels.memory import release_memory
     from .legacy_rules import from_legacy_rule
-    from .projection import ProjectTo
+    from .projection import ProjectTo, UnbroadcastTo
     from .registry import no_rrule, rrule
     from .structure import zero_tangent
     from .tangents import AbstractZero, NoTangent, NotImplementedTangent, Tangent, ZeroTangent
@@ -72,6 +73,7 @@ __all__ = [
     "TangentError",
     "TapeConfig",
     "Thunk",
+    "UnbroadcastTo",
     "WrongTangentError",
     "ZeroTangent",
     "__version__",
@@ -99,6 +101,7 @@ __all__ = [
     "tied_subspaces",
     "to_legacy",
     "trace",
+    "unconjugated",
     "unthunk",
     "value_and_gradient",
     "vjp",
@@ -108,6 +111,7 @@ __all__ = [
 _NAMES_OF = {
     "accumulate": "add add_inplace",
     "bridge": "entries_from_legacy from_legacy to_legacy",
+    "conjugation": "unconjugated",
     "config": "HasForwardMode HasReverseMode NoForwardMode NoReverseMode RuleConfig",
     "define": "hook ignore_derivatives non_differentiable scalar_rule",
     "errors": "AmbiguousRuleError ChangedArrayError ConfigError MissingRuleError NotImplementedTangentError "
@@ -115,7 +119,7 @@ _NAMES_OF = {
     "inner_products": "dot norm",
     "kernels.memory": "release_memory",
     "legacy_rules": "from_legacy_rule",
-    "projection": "ProjectTo",
+    "projection": "ProjectTo UnbroadcastTo",
     "registry": "no_rrule rrule",
     "structure": "zero_tangent",
     "tangents": "AbstractZero NoTangent NotImplementedTangent Tangent ZeroTangent",

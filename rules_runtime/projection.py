@@ -14,9 +14,13 @@ from typing import Any
 import numpy as np
 
 from .errors import ProjectionError
+from .kernels.broadcast import unbroadcast
 from .structure import can_be_perturbed, parts_of
 from .tangents import AbstractZero, NoTangent, NotImplementedTangent, Tangent, tangent_type
 from .thunks import Thunk
+
+_PARTED = (tuple, list, Mapping)  # these have parts, and no shape
+_NO_ARRAYS = (AbstractZero, NotImplementedTangent, Tangent, Thunk)
 
 
 class ProjectTo:
@@ -50,6 +54,27 @@ class ProjectTo:
 
     def __repr__(self) -> str:
         return f"<projection to the tangents of a {self._name}>"
+
+
+class UnbroadcastTo(ProjectTo):
+    """`UnbroadcastTo(x)(dx)`: `dx` summed over the axes along which `x` was broadcast, then projected to `x`.
+
+    For rules of functions that broadcast: made in the forward pass it keeps the shape of `x` and not `x`.
+
+    >>> UnbroadcastTo(np.zeros(3))(np.ones((2, 3))), UnbroadcastTo(1.0)(np.ones(2))
+    (array([2., 2., 2.]), 2.0)
+    """
+
+    __slots__ = ("_shape",)
+
+    def __init__(self, x: Any) -> None:
+        super().__init__(x)
+        self._shape = None if isinstance(x, _PARTED) or not can_be_perturbed(x) else np.shape(x)
+
+    def __call__(self, dx: Any) -> Any:
+        if self._shape is not None and not isinstance(dx, _NO_ARRAYS):
+            dx = unbroadcast(dx, self._shape)
+        return super().__call__(dx)
 
 
 _Projection = Callable[[Any], Any]

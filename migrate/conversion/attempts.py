@@ -197,7 +197,8 @@ class Conversion:
         try:
             result = self.source.spliced(replacements)
             allowed = self._allowed(work, imports, left if self.options.mark else ())
-            dropped = Counter("Assign" for _ in imports.leaving.dropped) if imports else None
+            gone = [*work.gone, *(imports.leaving.dropped if imports else ())]
+            dropped = Counter(type(statement).__name__ for statement in gone)
             new = self.new = check(self.source, self.data, result, replacements, allowed, dropped)
         except UnicodeEncodeError as error:
             raise GateFailure(f"the result does not fit the encoding: {error}") from None
@@ -215,10 +216,14 @@ class Conversion:
         pieces = [cutter.cut(site) for found in work.done for site in found.sites]
         spans = [found.span for found in work.done]
         spans += [(piece.start, piece.end) for piece in pieces]
-        spans += [self.source.span(h) for h in work.helpers if isinstance(h, ast.stmt)]
+        for helper in work.helpers:
+            if isinstance(helper, ast.stmt):
+                spans.append((cutter.start(helper), self.source.span(helper)[1]))
         if imports is not None:
-            spans += [self.source.span(s) for s in imports.leaving.statements]
-            spans += [self.source.span(s) for s in imports.leaving.assignments]
+            leaving = imports.leaving
+            spans += [self.source.span(s) for s in leaving.statements]
+            spans += [self.source.span(s) for s, _ in leaving.aliases]
+            spans += [self.source.span(s) for s in leaving.assignments]
             spans += imports.touched
         lines = [self._whole_lines(span) for span in spans]
         if imports is not None and imports.top is not None:

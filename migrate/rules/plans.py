@@ -43,6 +43,7 @@ class Plan:
     edits: tuple[NodeEdits, ...] = ()
     notes: tuple[RuleNote, ...] = ()
     helpers: tuple[ast.AST, ...] = ()  # functions that change with it
+    gone: tuple[ast.stmt, ...] = ()  # statements that are no more
 
 
 @dataclass(frozen=True)
@@ -72,6 +73,7 @@ class Leaving:
     dropped: tuple[ast.stmt, ...] = ()
     #: Names that only tell whether the package is there: the runtime goes by them now.
     switches: tuple[tuple[ast.Import | ast.ImportFrom, ast.alias], ...] = ()
+    width: int = 88  # of a line that imports the runtime; a longer one is broken
 
     @staticmethod
     def together(several: Sequence[Leaving]) -> Leaving:
@@ -82,6 +84,7 @@ class Leaving:
             tuple(one for leaving in several for one in leaving.assignments),
             tuple(one for leaving in several for one in leaving.dropped),
             tuple(one for leaving in several for one in leaving.switches),
+            min(leaving.width for leaving in several),
         )
 
 

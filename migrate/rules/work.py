@@ -31,6 +31,7 @@ class Work:
         self.notes: dict[Found, list[RuleNote]] = defaultdict(list)
         self.file_notes: list[RuleNote] = []
         self.helpers: dict[ast.AST, None] = {}
+        self.gone: list[ast.stmt] = []
         self._merged: list[NodeEdits] = []
         self._plans: dict[Found, Plan] = {}
 
@@ -42,6 +43,7 @@ class Work:
                 self.edits.merge(edits)
         self.notes[found] += plan.notes
         self.helpers |= dict.fromkeys(plan.helpers)
+        self.gone += plan.gone
         self.done.append(found)
         self._plans[found] = plan
 

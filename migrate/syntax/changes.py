@@ -5,6 +5,7 @@ A change takes a node and gives what is to stand in its place. Templates are tex
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Sequence
 from functools import lru_cache
 from typing import Any, TypeAlias
@@ -14,6 +15,7 @@ import libcst as cst
 Change: TypeAlias = Callable[[Any], Any]
 
 _HOLE = "__hole__"
+_PART = re.compile(r"_part_(\d+)_")
 _SPACE = cst.SimpleWhitespace(" ")
 _NOTHING = cst.SimpleWhitespace("")
 _LOOSE = (
@@ -398,6 +400,27 @@ def commented(texts: Iterable[str]) -> Change:
     return change
 
 
+def moved(parts: dict[int, Any], number: int) -> Change:
+    """An expression as it has become by then, put aside for `lines_of`."""
+
+    def change(node: Any) -> Any:
+        parts[number] = node
+        return node
+
+    return change
+
+
+def lines_of(text: str, parts: dict[int, Any]) -> Change:
+    """Other statements in place of a line, in whose text `_part_2_` is what was put aside as 2."""
+
+    def change(line: Any) -> Any:
+        first, *rest = cst.parse_module(text).visit(_FillParts(parts)).body
+        lead = first.with_changes(leading_lines=line.leading_lines)
+        return cst.FlattenSentinel([lead, *rest])
+
+    return change
+
+
 def handed_on(targets: str, returned: str) -> Change:
     """A line with `return e` -> `targets = e`, and `return returned` after it."""
 
@@ -467,6 +490,16 @@ class _Fill(cst.CSTTransformer):
 
     def leave_Name(self, original_node: cst.Name, updated_node: cst.Name) -> cst.BaseExpression:
         return self.node if original_node.value == _HOLE else updated_node
+
+
+class _FillParts(cst.CSTTransformer):
+    def __init__(self, parts: dict[int, Any]) -> None:
+        super().__init__()
+        self.parts = parts
+
+    def leave_Name(self, original_node: cst.Name, updated_node: cst.Name) -> cst.BaseExpression:
+        found = _PART.fullmatch(original_node.value)
+        return updated_node if found is None else self.parts[int(found[1])]
 
 
 def _filled(template: str, node: Any) -> Any:

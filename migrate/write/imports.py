@@ -24,7 +24,6 @@ from migrate.syntax.printing import Printed
 from migrate.syntax.scopes import Scope
 from migrate.syntax.source import Replacement
 
-_WIDTH = 88
 ImportStatement = ast.Import | ast.ImportFrom
 
 
@@ -68,7 +67,7 @@ class ImportWriter:
         else:
             used[sites[0]] = needed
         self.wanted_at = list(wanted_at)
-        self.written = {s: self._import_text(n, _WIDTH) for s, n in used.items() if n}
+        self.written = {s: self._import_text(n, self.leaving.width) for s, n in used.items() if n}
         for node in dict.fromkeys([*by_statement, *(s for s in sites if s is not None)]):
             self._replace(node, by_statement.get(node, []), used.get(node, {}))
         if None in sites:
@@ -158,7 +157,7 @@ class ImportWriter:
         source = self.module.source
         shares = self.cutter.shares_line(node)
         indent = source.indentation(node.lineno)
-        width = None if shares else _WIDTH - len(indent)
+        width = None if shares else self.leaving.width - len(indent)
         new = self._import_text(needed, width) if needed else ""
         if new:
             new = self._with_stand_ins(node, len(aliases) == len(node.names), new, needed)
@@ -285,7 +284,7 @@ class ImportWriter:
             if not (docstring or future):
                 break
             after = node
-        new = self._import_text(needed, _WIDTH)
+        new = self._import_text(needed, self.leaving.width)
         if after is not None:
             self.top = self.cutter.line_end(self.module.source.span(after)[1])
             self.edits.add_after(after, new)

@@ -1,0 +1,124 @@
+"""Rules of autograd's and what they become give the same values and the same gradients."""
+
+from __future__ import annotations
+
+import warnings
+from functools import partial
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import pytest
+
+from migrate.convert import convert_source
+from migrate.model import FileConverted
+from migrate.options import Options
+from rules_runtime import NotImplementedTangent, gradient, rrule, unthunk
+from rules_runtime.testing import test_rrule as check_rrule
+
+autograd = pytest.importorskip("autograd")
+
+SOURCE = """
+import autograd.numpy as np
+from autograd.extend import defvjp, primitive
+from autograd.numpy.numpy_vjps import unbroadcast_f
+
+@primitive
+def logistic(t):
+    return 1.0 / (1.0 + np.exp(-t))
+
+defvjp(logistic, lambda s, x: lambda ds: ds * s * (1.0 - s))
+
+@primitive
+def mix(x, y, n):
+    return x * y ** 2 + n
+
+defvjp(
+    mix,
+    lambda ans, a, b, n: unbroadcast_f(a, lambda g: g * b ** 2),
+    lambda ans, a, b, n: unbroadcast_f(b, lambda g: 2 * g * a * b),
+)
+
+@primitive
+def turned(z, phase):
+    return z * np.exp(1j * phase)
+
+defvjp(
+    turned,
+    lambda ans, z, phase: lambda g: g * np.exp(1j * phase),
+    lambda ans, z, phase: lambda g: np.sum(np.real(g * 1j * ans)),
+)
+"""
+
+
+def module(text: str) -> Any:
+    made = ModuleType("made")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        exec(compile(text, "made", "exec"), made.__dict__)
+    return made
+
+
+def at(f: Any, args: tuple[Any, ...], place: int, x: Any) -> Any:
+    return f(*args[:place], x, *args[place + 1 :])
+
+
+@pytest.fixture(scope="module")
+def both() -> tuple[Any, Any]:
+    outcome = convert_source(SOURCE.encode(), "x.py", Options(dialects=("autograd",)))
+    assert isinstance(outcome, FileConverted)
+    assert not outcome.left
+    assert len(outcome.converted) == 3
+    return module(SOURCE), module(outcome.after.decode())
+
+
+rng = np.random.default_rng(3)
+X, Y, ROW = rng.uniform(0.3, 0.9, (3, 4)), rng.uniform(0.3, 0.9, (3, 4)), rng.uniform(0.3, 0.9, 4)
+Z = rng.normal(size=3) + 1j * rng.normal(size=3)
+
+
+@pytest.mark.parametrize(
+    ("name", "args"),
+    [
+        ("logistic", (0.4,)),
+        ("logistic", (X,)),
+        ("logistic", (Z,)),
+        ("logistic", (np.zeros((0, 2)),)),
+        ("mix", (X, Y, 1.0)),
+        ("mix", (X, ROW, 1.0)),
+        ("mix", (0.5, X[:, :1], 1.0)),
+        ("mix", (Z, 2.0 + 1j, 0.0)),
+        ("turned", (Z, 0.3)),
+    ],
+)
+def test_cotangents_are_those_of_autograd(
+    both: tuple[Any, Any], name: str, args: tuple[Any, ...]
+) -> None:
+    """Autograd pairs complex cotangents without conjugation: in and out they are conjugated."""
+    before, after = (getattr(one, name) for one in both)
+    y, back = rrule(after, *args)
+    np.testing.assert_array_equal(y, before(*args))
+    dy = rng.normal(size=np.shape(y))
+    if np.iscomplexobj(y):
+        dy = dy + 1j * rng.normal(size=np.shape(y))
+    tangents = [unthunk(t) for t in back(dy)[1:]]
+    for place, (x, tangent) in enumerate(zip(args, tangents)):
+        if isinstance(tangent, NotImplementedTangent):
+            continue
+        vjp, _ = autograd.core.make_vjp(partial(at, before, args, place), x)
+        expected = np.conj(vjp(np.conj(dy)))
+        np.testing.assert_allclose(tangent, expected, rtol=1e-12)
+
+
+def test_against_finite_differences(both: tuple[Any, Any]) -> None:
+    after = both[1]
+    check_rrule(after.logistic, X)
+    check_rrule(after.logistic, Z)
+    check_rrule(after.turned, Z, 0.3)
+
+
+def test_what_has_no_maker_is_an_error_only_where_it_is_asked_for(both: tuple[Any, Any]) -> None:
+    after = both[1]
+    assert gradient(lambda x: after.mix(x, 2.0, 1.0), 3.0) == (4.0,)
+    with pytest.raises(Exception, match="mix: no derivative with respect to n"):
+        gradient(lambda n: after.mix(3.0, 2.0, n), 1.0)

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from rules_runtime.forms import constant, derivative
+from rules_runtime.forms import derivative
 from rules_runtime.kernels.others import like
 
 _OTHER: dict[Any, Any] = {
@@ -233,4 +233,12 @@ derivative(np.fft.irfftn, _irfft_axes(None), needs="")
 
 derivative(np.fft.fftshift, lambda g, y, x, axes=None: np.fft.ifftshift(g, axes), needs="")
 derivative(np.fft.ifftshift, lambda g, y, x, axes=None: np.fft.fftshift(g, axes), needs="")
-constant(np.fft.fftfreq, np.fft.rfftfreq)
+
+
+def _frequencies_vjp(g: Any, y: Any, n: int, d: Any = 1.0, device: Any = None) -> Any:
+    """They go by the inverse of the spacing."""
+    return -np.sum(g * y) / d
+
+
+derivative(np.fft.fftfreq, None, _frequencies_vjp)
+derivative(np.fft.rfftfreq, None, _frequencies_vjp)

@@ -55,7 +55,6 @@ constant(
     np.unpackbits,
     np.unravel_index,
     np.ravel_multi_index,
-    np.ix_,
     np.einsum_path,
 )
 for _name in ("bitwise_count", "in1d"):

@@ -99,11 +99,14 @@ def _located(names: list[str], standard: Formula, scaled: bool) -> Formula:
 def continuous(
     distribution: Any, logpdf: Formula, cdf: Formula, sf: Formula | None = None, **logs: Formula
 ) -> None:
-    """Declare a family with location and scale from the formulas of its standard member."""
+    """Declare a family with location and scale from the formulas of its standard member.
+
+    `at_ends`, where given, is the density at 0 and 1, where it may be 0 and have a slope that its logarithm does not know.
+    """
     names = [*_shape_names(distribution), "loc", "scale"]
     upper = sf or (lambda z, *s: 1 - cdf(z, *s))
     declare(distribution, "logpdf", density := _located(names, logpdf, scaled=True))
-    declare(distribution, "pdf", lambda *args, **kwargs: np.exp(density(*args, **kwargs)))
+    declare(distribution, "pdf", _density(names, density, logs.get("at_ends")))
     declare(distribution, "cdf", _located(names, cdf, scaled=False))
     declare(distribution, "sf", _located(names, upper, scaled=False))
     logcdf = logs.get("logcdf") or (lambda z, *s: np.log(cdf(z, *s)))
@@ -114,13 +117,32 @@ def continuous(
 
 def _inside(z: Any, high: float, formula: Formula, outside: float) -> Any:
     """A formula on 0 <= z <= high, a constant elsewhere."""
-    mask = (primal(z) >= 0) & (primal(z) <= high) & (primal(z) < np.inf)
+    plain = primal(z)
+    mask = np.logical_not((plain < 0) | (plain > high) | (plain == np.inf))  # NaN is let in
     return np.where(mask, formula(np.where(mask, z, min(high, 2.0) / 2)), outside)
+
+
+def _density(names: list[str], log_density: Formula, at_ends: Formula | None) -> Formula:
+    if at_ends is None:
+        return lambda *args, **kwargs: np.exp(log_density(*args, **kwargs))
+
+    def formula(x: Any, *args: Any, **kwargs: Any) -> Any:
+        given = {"loc": 0.0, "scale": 1.0} | dict(zip(names, args)) | kwargs
+        shapes = [given[name] for name in names if name not in ("loc", "scale")]
+        loc, scale = given["loc"], given["scale"]
+        z = (x - loc) / scale
+        at = (primal(z) == 0) | (primal(z) == 1)
+        if not np.any(at):
+            return np.exp(log_density(x, *args, **kwargs))
+        inside = np.exp(log_density(np.where(at, loc + 0.5 * scale, x), *args, **kwargs))
+        return np.where(at, at_ends(np.where(at, z, 0.5), *shapes) / scale, inside)
+
+    return formula
 
 
 def _positive(z: Any, formula: Formula, outside: float) -> Any:
     """A formula on 0 < z, a constant elsewhere."""
-    mask = (primal(z) > 0) & (primal(z) < np.inf)
+    mask = np.logical_not((primal(z) <= 0) | (primal(z) == np.inf))
     return np.where(mask, formula(np.where(mask, z, 1.0)), outside)
 
 
@@ -166,6 +188,7 @@ continuous(
     lambda z, a: _inside(z, np.inf, lambda z: sp.xlogy(a - 1, z) - z - sp.gammaln(a), -np.inf),
     lambda z, a: _inside(z, np.inf, lambda z: sp.gammainc(a, z), 0.0),
     lambda z, a: _inside(z, np.inf, lambda z: sp.gammaincc(a, z), 1.0),
+    at_ends=lambda z, a: z ** (a - 1) * np.exp(-z) * sp.rgamma(a),
 )
 continuous(
     st.chi2,
@@ -177,6 +200,7 @@ continuous(
     ),
     lambda z, df: _inside(z, np.inf, lambda z: sp.chdtr(df, z), 0.0),
     lambda z, df: _inside(z, np.inf, lambda z: sp.chdtrc(df, z), 1.0),
+    at_ends=lambda z, df: (z / 2) ** (df / 2 - 1) * np.exp(-z / 2) * sp.rgamma(df / 2) / 2,
 )
 continuous(
     st.beta,
@@ -189,6 +213,7 @@ continuous(
     lambda z, a, b: np.where(
         primal(z) < 0, 1.0, _inside(z, 1.0, lambda z: _upper_beta(a, b, z), 0.0)
     ),
+    at_ends=lambda z, a, b: z ** (a - 1) * (1 - z) ** (b - 1) / sp.beta(a, b),
 )
 continuous(
     st.expon,

@@ -183,6 +183,14 @@ def _meshgrid_vjp(which: int) -> Any:
 
 _MOST_ARRAYS = 16
 derivative(np.broadcast_arrays, *map(_broadcast_arrays_vjp, range(_MOST_ARRAYS)), needs="")
+
+
+def _open_mesh_vjp(which: int) -> Any:
+    """Each result is one argument along an axis of its own."""
+    return lambda g, y, *args: np.reshape(g[which], np.shape(args[which]))
+
+
+derivative(np.ix_, *map(_open_mesh_vjp, range(_MOST_ARRAYS)), needs="")
 derivative(np.meshgrid, *map(_meshgrid_vjp, range(_MOST_ARRAYS)))
 
 if hasattr(np, "unstack"):

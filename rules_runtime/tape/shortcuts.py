@@ -349,7 +349,8 @@ def _about(
     keepdims = keepdims is True
     number = np.sum(np.broadcast_to(where, np.shape(a)), axis=axis, keepdims=keepdims)
     freedom = np.maximum(number - (ddof if correction is None else correction), 0)
-    return np.sum(squares, axis=axis, keepdims=keepdims) / freedom
+    total = np.sum(squares, axis=axis, keepdims=keepdims)
+    return total / np.asarray(freedom, total.dtype)[()]
 
 
 def var_vjp(g: Any, saved: Any) -> Any:

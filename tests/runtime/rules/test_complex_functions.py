@@ -11,7 +11,7 @@ import scipy.special as sp
 
 from rules_runtime import pullback
 from rules_runtime.forms import FORMS, Unknown
-from rules_runtime.tape.record import load_areas
+from rules_runtime.tape.record import load_areas, name_of
 
 load_areas()
 BASE = np.array([0.3, 0.7, 0.45])
@@ -40,7 +40,7 @@ for _name in ("betaincc", "betainccinv"):
 # scipy has no trigamma of complex numbers; a rule that needs it says so
 NO_TRIGAMMA = {sp.gamma, sp.loggamma, sp.rgamma, sp.psi, sp.digamma}
 
-UFUNCS = [f for f in FORMS if isinstance(f, np.ufunc) and f.signature is None]
+UFUNCS = sorted((f for f in FORMS if isinstance(f, np.ufunc) and f.signature is None), key=name_of)
 
 
 def points(f: Any) -> tuple[Any, ...]:
@@ -130,7 +130,7 @@ def check(f: Any, args: tuple[Any, ...], k: int) -> None:
     assert np.allclose(second, differences(lambda x: vjp(of_one, x, w), x, w2, 1e-5), 2e-4, 1e-5)
 
 
-@pytest.mark.parametrize("f", UFUNCS, ids=lambda f: f.__name__)
+@pytest.mark.parametrize("f", UFUNCS, ids=name_of)
 def test_real(f: Any) -> None:
     args = points(f)
     if not any("d" in kinds for kinds in f.types):  # of whole numbers or dates; of complex ones
@@ -143,7 +143,7 @@ def test_real(f: Any) -> None:
             check(f, args, k)
 
 
-@pytest.mark.parametrize("f", UFUNCS, ids=lambda f: f.__name__)
+@pytest.mark.parametrize("f", UFUNCS, ids=name_of)
 def test_complex(f: Any) -> None:
     args = complex_arguments(f)
     if args is None or not any(x.dtype.kind == "c" for x in args):

@@ -219,7 +219,7 @@ def test_the_core_of_the_command_knows_no_edge(path: Path) -> None:
     own = path.relative_to(ROOT / "migrate").with_suffix("").parts[0]
     if own not in CORE:
         return
-    for line, module, _ in imports(path, at_run_time=True):
+    for line, module, _ in imports(path):
         names = module.split(".")
         if names[0] == "migrate" and len(names) > 1:
             assert names[1] in CORE[: CORE.index(own) + 1], f"{path.name}:{line} imports {module}"

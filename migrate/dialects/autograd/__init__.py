@@ -4,20 +4,28 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from migrate.dialects.autograd.signs import handed_on as handed_on
+from migrate.dialects.autograd.signs import modules as modules
+from migrate.dialects.autograd.signs import words as words
+
 if TYPE_CHECKING:
     from migrate.dialects.autograd.reading import Rules
     from migrate.model import ModuleSource
     from migrate.options import Options
     from migrate.rules.module import Module
 
-words = (b"defvjp",)
-modules = ("autograd", "autograd.extend", "autograd.core", "autograd.numpy.numpy_vjps")
-handed_on = b""
 by_default = False
 
 
 def read(module: Module, options: Options, module_source: ModuleSource | None) -> Rules | None:
-    """The rules of a file."""
-    from migrate.dialects.autograd.reading import read_rules
+    """The rules of a file; None where nothing of autograd's is imported."""
+    from migrate.dialects.autograd.language import language
+    from migrate.rules.legacy_names import find_legacy_names
 
-    return read_rules(module, options, module_source)
+    spoken = language(options.legacy_modules)
+    legacy = find_legacy_names(module.source.tree, module.scopes, spoken, module_source)
+    if not legacy:
+        return None
+    from migrate.dialects.autograd.reading import Rules  # and libcst with it
+
+    return Rules(module, legacy)

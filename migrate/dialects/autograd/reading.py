@@ -6,10 +6,9 @@ import ast
 from collections.abc import Iterator
 from dataclasses import replace
 
+from migrate.dialects.autograd.language import REGISTER
 from migrate.dialects.autograd.makers import NotRead, legacy_rule
-from migrate.model import ModuleSource
-from migrate.options import Options
-from migrate.rules.legacy_names import Language, LegacyNames, find_legacy_names
+from migrate.rules.legacy_names import LegacyNames
 from migrate.rules.module import Module
 from migrate.rules.plans import Bridged, Found, Leaving, Left, Plan, identified
 from migrate.rules.reading import Reading
@@ -19,21 +18,8 @@ from migrate.syntax.changes import restated, without_decorators
 from migrate.syntax.node_edits import NodeEdits
 from migrate.write.rule import WIDTH, made_anew
 
-_REGISTER = frozenset({"defvjp", "defvjp_argnum", "defvjp_argnums"})
-_NAMES = _REGISTER | {"primitive", "defjvp", "defjvp_argnum", "defjvp_argnums", "unbroadcast_f"}
-_MODULES = ("autograd", "autograd.extend", "autograd.core", "autograd.numpy.numpy_vjps")
 #: What `autograd.numpy` has and numpy has not.
 _NOT_NUMPYS = frozenset({"make_diagonal", "metadata", "concatenate_args", "numpy_wrapper"})
-
-
-def read_rules(
-    module: Module, options: Options, module_source: ModuleSource | None
-) -> Rules | None:
-    """The rules of a file; None where nothing of autograd's is imported."""
-    language = Language(_NAMES, _MODULES, options.legacy_modules)
-    tree, scopes = module.source.tree, module.scopes
-    legacy = find_legacy_names(tree, scopes, language, module_source)
-    return Rules(module, legacy) if legacy else None
 
 
 class Rules(Reading):
@@ -53,7 +39,7 @@ class Rules(Reading):
 
     def _calls(self) -> Iterator[ast.Call]:
         for node in self.module.scopes.around:
-            if isinstance(node, ast.Call) and self.legacy.meaning(node.func) in _REGISTER:
+            if isinstance(node, ast.Call) and self.legacy.meaning(node.func) in REGISTER:
                 yield node
 
     def _target(self, call: ast.Call) -> str:

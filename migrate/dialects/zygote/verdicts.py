@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from migrate.dialects.zygote.find import Rule
-from migrate.rules.plans import RuleNote as RuleNote
 
 
 class Undecided(Exception):

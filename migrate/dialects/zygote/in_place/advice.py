@@ -7,8 +7,8 @@ from collections.abc import Iterator
 
 from migrate.dialects.zygote.find import Rule
 from migrate.dialects.zygote.module import ModuleView
-from migrate.dialects.zygote.verdicts import RuleNote
 from migrate.rules.names import NameChooser
+from migrate.rules.plans import RuleNote
 from migrate.syntax.annotations import last_part
 from migrate.syntax.changes import as_function
 from migrate.syntax.node_edits import NodeEdits

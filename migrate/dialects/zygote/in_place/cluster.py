@@ -25,8 +25,9 @@ from migrate.dialects.zygote.flow.values import (
 )
 from migrate.dialects.zygote.in_place.primals import ZERO, Arguments, Primal, arguments_of
 from migrate.dialects.zygote.module import ModuleView
-from migrate.dialects.zygote.verdicts import RuleNote, Undecided
+from migrate.dialects.zygote.verdicts import Undecided
 from migrate.rules.names import NameChooser, reads
+from migrate.rules.plans import RuleNote
 from migrate.syntax.changes import first_argument
 from migrate.syntax.node_edits import NodeEdits
 from migrate.syntax.scopes import FunctionNode, Variable, positional_parameters

@@ -16,8 +16,9 @@ from migrate.dialects.zygote.find import (
 )
 from migrate.dialects.zygote.in_place.primals import context_parameter, default_of
 from migrate.dialects.zygote.module import ModuleView
-from migrate.dialects.zygote.verdicts import Refused, RuleNote, Undecided
+from migrate.dialects.zygote.verdicts import Refused, Undecided
 from migrate.rules.names import NameChooser, reads
+from migrate.rules.plans import RuleNote
 from migrate.syntax.changes import (
     renamed,
     with_decorator,

@@ -22,7 +22,15 @@ __version__ = "0.1.0"
 if TYPE_CHECKING:
     from .accumulate import add, add_inplace
     from .bridge import entries_from_legacy, from_legacy, to_legacy
-    from .config import HasForwardMode, HasReverseMode, NoForwardMode, NoReverseMode, RuleConfig
+    from .config import (
+        HasForwardMode,
+        HasForwardsMode,
+        HasReverseMode,
+        NoForwardMode,
+        NoForwardsMode,
+        NoReverseMode,
+        RuleConfig,
+    )
     from .conjugation import unconjugated
     from .define import hook, ignore_derivatives, non_differentiable, scalar_rule
     from .errors import (
@@ -37,6 +45,7 @@ if TYPE_CHECKING:
         TangentError,
         WrongTangentError,
     )
+    from .forward import frule, frule_via_ad, hvp, jvp, no_frule
     from .inner_products import dot, norm
     from .kernels.memory import release_memory
     from .legacy_rules import from_legacy_rule
@@ -56,10 +65,12 @@ __all__ = [
     "ChangedArrayError",
     "ConfigError",
     "HasForwardMode",
+    "HasForwardsMode",
     "HasReverseMode",
     "InplaceableThunk",
     "MissingRuleError",
     "NoForwardMode",
+    "NoForwardsMode",
     "NoReverseMode",
     "NoTangent",
     "NotImplementedTangent",
@@ -84,11 +95,16 @@ __all__ = [
     "entries_from_legacy",
     "from_legacy",
     "from_legacy_rule",
+    "frule",
+    "frule_via_ad",
     "gradient",
     "hessian",
     "hook",
+    "hvp",
     "ignore_derivatives",
     "jacobian",
+    "jvp",
+    "no_frule",
     "no_rrule",
     "non_differentiable",
     "norm",
@@ -111,11 +127,12 @@ __all__ = [
 _NAMES_OF = {
     "accumulate": "add add_inplace",
     "bridge": "entries_from_legacy from_legacy to_legacy",
+    "config": "HasForwardMode HasForwardsMode HasReverseMode NoForwardMode NoForwardsMode NoReverseMode RuleConfig",
     "conjugation": "unconjugated",
-    "config": "HasForwardMode HasReverseMode NoForwardMode NoReverseMode RuleConfig",
     "define": "hook ignore_derivatives non_differentiable scalar_rule",
     "errors": "AmbiguousRuleError ChangedArrayError ConfigError MissingRuleError NotImplementedTangentError "
     "ProjectionError RuleError RulesError TangentError WrongTangentError",
+    "forward": "frule frule_via_ad hvp jvp no_frule",
     "inner_products": "dot norm",
     "kernels.memory": "release_memory",
     "legacy_rules": "from_legacy_rule",

@@ -46,6 +46,10 @@ class NoForwardMode:
     """
 
 
+#: As Julia spells them.
+HasForwardsMode = HasForwardMode
+NoForwardsMode = NoForwardMode
+
 Features = TypeVarTuple("Features")
 
 _bundles: dict[frozenset[type], Any] = {}
@@ -116,6 +120,20 @@ class RuleConfig(Generic[*Features]):
         (2.0, (NoTangent(), -1.0))
         """
         return _via_ad[0](self, f, args, kwargs)
+
+    def frule_via_ad(self, tangents: Any, f: Any, *args: Any, **kwargs: Any) -> Any:
+        """`(y, dy)` of any call: by an frule or an rrule where there is one, else by the built-in tape.
+
+        An AD with a forward mode of its own overrides this. `tangents` has one for `f` and one for each of `args`.
+        Raises `ConfigError` where the AD does not declare `HasForwardMode`.
+
+        >>> y, dy = RuleConfig[HasForwardMode]().frule_via_ad((None, 1.0), lambda x: x * x, 3.0)
+        >>> float(y), float(dy)
+        (9.0, 6.0)
+        """
+        from .forward import differentiate
+
+        return differentiate(self, tangents, f, args, kwargs)
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}()"

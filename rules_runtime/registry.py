@@ -74,6 +74,8 @@ class Registry:
     (2.0, (NoTangent(), -1.0))
     """
 
+    rule_type = Rule
+
     def __init__(self, *, library: bool = False) -> None:
         self._tables: dict[Any, _Rules] = {}
         self._library_is_due = library
@@ -244,7 +246,7 @@ class Registry:
             found = found._replace(functor=True)
 
         def decorate(rule: R) -> R:
-            self._add(found, Rule(rule, target, found.functor, frame))
+            self._add(found, self.rule_type(rule, target, found.functor, frame))
             return rule
 
         return decorate
@@ -269,7 +271,7 @@ class Registry:
         <rule for len...
         """
         found = target_of(target)
-        rule = Rule(function, target, found.functor, frame)
+        rule = self.rule_type(function, target, found.functor, frame)
         if signature is not None:
             rule.signature, rule._parameters = signature, []
         rule.opt_out = opt_out

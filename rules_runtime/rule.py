@@ -25,6 +25,7 @@ from .signatures import (
 from .tangents import NoTangent, ZeroTangent
 
 _LIBRARY = "rules_runtime.rules"
+_POSITIONAL = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
 
 
 class RuleForm:
@@ -57,6 +58,9 @@ class RuleForm:
 
 class Rule:
     """One registered rule: the function, what it matches, and how it is called."""
+
+    #: Whether its function takes tangents, before the callee.
+    takes_tangents = False
 
     __slots__ = (
         "_handovers",
@@ -105,6 +109,10 @@ class Rule:
             parameters, self._scope = _parameters(function), Scope(function, frame)
             configs = configs_of(parameters[0], self._scope) if parameters else ()
             self.needs_config = bool(configs)
+            if self.takes_tangents and any(
+                p.kind in _POSITIONAL for p in parameters[bool(configs) :]
+            ):
+                del parameters[bool(configs)]
             written = parameters[bool(configs) :]
             self.functor = functor or is_of_a_call(written, target)
             parameters = self._without_callee(parameters, 1 if configs else 0)
@@ -129,8 +137,7 @@ class Rule:
     def _without_callee(
         self, parameters: list[inspect.Parameter], skip: int
     ) -> list[inspect.Parameter]:
-        positional = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
-        if len(parameters) > skip and parameters[skip].kind in positional:
+        if len(parameters) > skip and parameters[skip].kind in _POSITIONAL:
             return parameters[skip:] if self.functor else parameters[skip + 1 :]
         if any(p.kind is inspect.Parameter.VAR_POSITIONAL for p in parameters):
             return parameters[skip:]

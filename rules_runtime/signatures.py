@@ -152,7 +152,7 @@ def configs_of(parameter: inspect.Parameter, scope: Scope) -> tuple[type, ...]:
 _CONFIG_NAMES: dict[str, Any] = {
     cls.__name__: cls
     for cls in (RuleConfig, HasReverseMode, NoReverseMode, HasForwardMode, NoForwardMode)
-}
+} | {"HasForwardsMode": HasForwardMode, "NoForwardsMode": NoForwardMode}
 
 
 def _config_by_name(annotation: Any) -> Pattern:

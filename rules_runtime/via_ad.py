@@ -14,7 +14,7 @@ from .structure import zero_of
 from .thunks import unthunk
 
 
-def rrule_via_ad(config: RuleConfig[Any], f: Any, /, *args: Any, **kwargs: Any) -> Any:
+def rrule_via_ad(config: RuleConfig[*tuple[Any, ...]], f: Any, /, *args: Any, **kwargs: Any) -> Any:
     """`(y, pullback)` of any call, by the AD that `config` belongs to; the shape is that of `rrule`.
 
     A rule for a function that calls functions it was given uses this: it takes the config as its first

@@ -24,18 +24,7 @@ except ImportError as error:
 
 from ..callees import name_of
 from ..config import HasReverseMode, RuleConfig
-from ..registry import rrule
-from .calls import (
-    Call,
-    Evaluation,
-    PullbackCall,
-    PushforwardCall,
-    call_of,
-    conjugate,
-    fitted,
-    written_out,
-)
-from .leaves import (
+from ..leaves import (
     LEAF,
     hides_values,
     is_number,
@@ -44,6 +33,16 @@ from .leaves import (
     take_apart,
     tangents_of_arguments,
     tangents_of_leaves,
+)
+from ..registry import rrule
+from ..tape.transpose import fitted, written_out
+from .calls import (
+    Call,
+    Evaluation,
+    PullbackCall,
+    PushforwardCall,
+    call_of,
+    conjugate,
 )
 from .modules import WrappedModule
 

@@ -18,22 +18,19 @@ import numpy as np
 from ..callees import name_of
 from ..config import RuleConfig
 from ..errors import RuleError
-from ..projection import ProjectTo
-from ..registry import rrule
-from ..tangents import AbstractZero, NotImplementedTangent, Tangent
-from ..tape import TapeConfig, trace_pullback
-from ..tape.record import gather
-from ..thunks import unthunk
-from .leaves import (
+from ..leaves import (
     LEAF,
     Structure,
     is_number,
-    is_traced,
     put_together,
     take_apart,
     tangent,
     tangents_of_leaves,
 )
+from ..registry import rrule
+from ..tangents import Tangent
+from ..tape import TapeConfig, trace_pullback
+from ..tape.transpose import fitted, transpose, written_out
 
 #: From cotangents of the results (`None` is zero) to gradients of the leaves in `wanted` (`None` is zero).
 Back = Callable[[Sequence[Any], Sequence[int]], list[Any]]
@@ -130,39 +127,6 @@ def call_of(
 _plain = (types.FunctionType, types.BuiltinFunctionType, np.ufunc, type(np.sum))
 
 
-def fitted(dx: Any, x: Any) -> Any:
-    """A tangent of the leaf `x` in the space of `x`; `None` for zero. Raises where the rule declares that it does not know."""
-    if dx is None:
-        return None
-    if type(dx) is np.ndarray is type(x) and dx.dtype == x.dtype and dx.shape == x.shape:
-        return dx
-    dx = unthunk(dx)
-    if isinstance(dx, AbstractZero):
-        return None
-    if type(dx) is np.ndarray and dx.dtype.kind == "O":
-        dx = gather(dx)  # `np.array` of what the tape traces
-    if isinstance(dx, NotImplementedTangent):
-        return dx + 1.0  # says so
-    if is_traced(x):
-        return np.real(dx) if np.iscomplexobj(dx) and not np.iscomplexobj(x) else dx
-    if type(dx) is np.ndarray is type(x) and dx.dtype == x.dtype and dx.shape == x.shape:
-        return dx  # of a thunk
-    return ProjectTo(x)(dx)
-
-
-def written_out(ds: Sequence[Any], xs: Sequence[Any]) -> tuple[Any, ...]:
-    """Gradients with zeros for `None`."""
-    return tuple([zero_like(x) if d is None else d for d, x in zip(ds, xs, strict=True)])
-
-
-def zero_like(x: Any) -> Any:
-    """The zero of a leaf's tangent space."""
-    if is_traced(x):
-        return x * 0.0
-    x = np.asarray(x)
-    return np.zeros(x.shape, x.dtype if x.dtype.kind in "fc" else float)[()]
-
-
 @dataclass(frozen=True, eq=False)
 class PullbackCall:
     """The pullback of `call`, as a function of its `count` leaves and of cotangents of its results.
@@ -208,12 +172,7 @@ class PushforwardCall:
             ds = evaluation.back(gs, self.moved)
             return written_out(ds, [leaves[k] for k in self.moved])
 
-        # somewhere that is not zero: rules may ask whether a cotangent is
-        random = np.random.default_rng(0)
-        at = [_like(random, y) for y in evaluation.ys]
-        _, back = trace_pullback(_tape, pull, tuple(at), {})
-        dys = back(Tangent[tuple](*vs))[1:]  # type: ignore[type-arg]
-        return written_out([fitted(dy, g) for dy, g in zip(dys, at, strict=True)], at)
+        return transpose(pull, evaluation.ys)(vs)
 
     def run(self, leaves: Sequence[Any]) -> Evaluation:
         """The tangents of the results, and by the tape their pullback."""
@@ -221,16 +180,6 @@ class PushforwardCall:
 
 
 _tape = TapeConfig()
-
-
-def _like(random: np.random.Generator, y: Any) -> Any:
-    while is_traced(y):
-        y = y.__traced_value__()
-    y = np.asarray(y)
-    g = random.uniform(0.5, 1.5, y.shape)
-    if y.dtype.kind == "c":
-        g = g + 1j * random.uniform(0.5, 1.5, y.shape)
-    return np.asarray(g, y.dtype if y.dtype.kind in "fc" else float)[()]
 
 
 def traced(f: Callable[..., tuple[Any, ...]], leaves: Sequence[Any]) -> Evaluation:

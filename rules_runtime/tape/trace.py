@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from ..config import HasReverseMode, RuleConfig
+from ..config import HasForwardMode, HasReverseMode, RuleConfig
 from ..errors import TangentError
 from ..kernels.fill import Fill, Scaled
 from ..kernels.others import is_other, like
@@ -44,8 +44,8 @@ float64 = np.float64
 F8 = np.dtype(float)
 
 
-class TapeConfig(RuleConfig[HasReverseMode]):
-    """The config of the built-in reverse mode: what `pullback` and `gradient` look rules up with."""
+class TapeConfig(RuleConfig[HasReverseMode, HasForwardMode]):
+    """The config of the built-in AD: what `pullback`, `gradient` and `jvp` look rules up with."""
 
 
 class Trace:

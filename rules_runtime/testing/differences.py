@@ -91,6 +91,17 @@ def moved_leaf(
     ]
 
 
+def shifted(leaf: Any, step: Any) -> Any:
+    """`leaf + step`, of the type and precision of `leaf`."""
+    with np.errstate(all="ignore"):
+        moved = leaf + np.asarray(step).astype(np.asarray(leaf).dtype)
+    if isinstance(leaf, np.ndarray):
+        return np.asarray(moved)
+    if isinstance(leaf, (float, complex)) and not isinstance(leaf, np.generic):
+        return moved.item()
+    return moved
+
+
 def _moved(
     f: Callable[[Any], Any],
     leaf: Any,
@@ -101,12 +112,7 @@ def _moved(
     epsilon: float,
 ) -> Moved:
     def along(t: float) -> Vector | None:
-        with np.errstate(all="ignore"):
-            moved = leaf + np.asarray(t * direction).astype(np.asarray(leaf).dtype)
-        if isinstance(leaf, np.ndarray):
-            moved = np.asarray(moved)
-        elif isinstance(leaf, (float, complex)) and not isinstance(leaf, np.generic):
-            moved = moved.item()
+        moved = shifted(leaf, t * direction)
         try:
             with np.errstate(all="ignore"):
                 return flat(f(moved))

@@ -76,10 +76,10 @@ def test_rrule(
 
     >>> test_rrule(np.multiply, 2.0, np.array([1.0, 3.0]))
     """
-    config, f, given = _split(config_f_args)
+    config, f, given = split_call(config_f_args)
     args = tuple([x.value if isinstance(x, Along) else x for x in given])
     chosen = {k: x.tangent for k, x in enumerate(given, 1) if isinstance(x, Along)}
-    check = _RuleCheck(config, f, args, dict(fkwargs or {}), strict, chosen)
+    check = RuleCheck(config, f, args, dict(fkwargs or {}), strict, chosen)
     check.run(output_tangent, rtol, atol)
 
 
@@ -103,7 +103,7 @@ def test_scalar(f: Callable[..., Any], x: Any, **options: Any) -> None:
             test_rrule(f, one, output_tangent=dy, **options)
 
 
-def _split(config_f_args: Sequence[Any]) -> tuple[RuleConfig[Any], Any, tuple[Any, ...]]:
+def split_call(config_f_args: Sequence[Any]) -> tuple[RuleConfig[Any], Any, tuple[Any, ...]]:
     if config_f_args and isinstance(config_f_args[0], RuleConfig):
         config, *call = config_f_args
     else:
@@ -115,7 +115,7 @@ def _split(config_f_args: Sequence[Any]) -> tuple[RuleConfig[Any], Any, tuple[An
     return config, call[0], tuple(call[1:])
 
 
-class _RuleCheck:
+class RuleCheck:
     """One rule at one point. Problems that make the rest pointless are raised at once."""
 
     def __init__(

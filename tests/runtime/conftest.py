@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
+import rules_runtime.tape  # its modules register rules when they are loaded, which no test is to take out  # noqa: F401
 from rules_runtime.registry import rrule
 
 

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from rules_runtime import gradient, pullback
-from rules_runtime.hosts.leaves import (
+from rules_runtime.leaves import (
     is_number,
     put_together,
     take_apart,

@@ -15,9 +15,9 @@ from typing import Any
 
 import numpy as np
 
-from ..structure import is_namedtuple, parts_of
-from ..tangents import AbstractZero, NoTangent, Tangent, ZeroTangent
-from ..thunks import Thunk
+from .structure import is_namedtuple, parts_of
+from .tangents import AbstractZero, NoTangent, Tangent, ZeroTangent
+from .thunks import Thunk
 
 
 @dataclass(frozen=True, eq=False, slots=True)

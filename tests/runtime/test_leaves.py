@@ -12,8 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rules_runtime import NoTangent, Tangent, Thunk, ZeroTangent
-from rules_runtime.hosts import leaves
+from rules_runtime import NoTangent, Tangent, Thunk, ZeroTangent, leaves
 
 Pair = collections.namedtuple("Pair", "a b")
 

@@ -1,0 +1,142 @@
+"""The way forwards: a pullback is linear, so that its own pullback, by the tape, takes tangents from arguments to results."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from ..errors import TangentError
+from ..leaves import is_traced, take_apart, tangent, tangents_of_leaves
+from ..projection import ProjectTo
+from ..tangents import AbstractZero, NoTangent, NotImplementedTangent, Tangent, ZeroTangent
+from ..thunks import unthunk
+from ..vectors import is_number
+from .record import gather
+from .trace import TapeConfig, trace_pullback
+from .tracer import primal
+
+_tape = TapeConfig()
+
+
+def transpose(
+    pull: Callable[..., tuple[Any, ...]], ys: Sequence[Any]
+) -> Callable[[Sequence[Any]], tuple[Any, ...]]:
+    """The transpose of a linear function `pull` that takes cotangents of the leaves `ys`; both give and take tuples of leaves.
+
+    >>> transpose(lambda g: (3.0 * g, g), [2.0])([1.0, 10.0])
+    (13.0,)
+    """
+    # somewhere that is not zero: rules may ask whether a cotangent is
+    random = np.random.default_rng(0)
+    at = [_like(random, y) for y in ys]
+    _, back = trace_pullback(_tape, pull, tuple(at), {})
+
+    def push(vs: Sequence[Any]) -> tuple[Any, ...]:
+        dys = back(Tangent[tuple](*vs))[1:]  # type: ignore[type-arg]
+        return written_out([fitted(dy, g) for dy, g in zip(dys, at, strict=True)], at)
+
+    return push
+
+
+def pushforward(
+    y: Any, pullback: Callable[[Any], tuple[Any, ...]], xs: Sequence[Any], vs: Sequence[Any]
+) -> Any:
+    """The tangent of `y` where `xs` move along `vs`; `pullback` gives the tangents of `xs`.
+
+    Raises `TangentError` where one of `vs` is no tangent of its argument.
+
+    >>> pushforward(6.0, lambda dy: (3.0 * dy, 2.0 * dy), (2.0, 3.0), (1.0, ZeroTangent()))
+    3.0
+    """
+    leaves: list[Any] = []
+    parts = [take_apart(x, is_number, leaves) for x in xs]
+    moves: list[Any] = []
+    for k, (part, v) in enumerate(zip(parts, vs, strict=True)):
+        v = unthunk(v)
+        if not part.size and not is_zero(v):
+            raise TangentError(
+                f"a tangent, {v!r}, for {xs[k]!r}, which cannot be moved: NoTangent() is its only one"
+            )
+        tangents_of_leaves(part, ZeroTangent() if v is None else v, lambda _: True, moves)
+    moved = [k for k, v in enumerate(moves) if v is not None]
+    for k in moved:
+        moves[k] = _checked(moves[k], leaves[k])
+    ys: list[Any] = []
+    result = take_apart(y, is_number, ys)
+    if not moved or not ys:
+        return ZeroTangent() if ys else NoTangent()
+
+    def pull(*gs: Any) -> tuple[Any, ...]:
+        own = pullback(tangent(result, iter(gs)))
+        found: list[Any] = []
+        for part, dx in zip(parts, own, strict=True):
+            tangents_of_leaves(part, dx, moved.__contains__, found)
+        at = [leaves[k] for k in moved]
+        return written_out([fitted(found[k], leaves[k]) for k in moved], at)
+
+    return tangent(result, iter(transpose(pull, ys)([moves[k] for k in moved])))
+
+
+def is_zero(v: Any) -> bool:
+    """Whether a tangent is a zero of any kind."""
+    if v is None or isinstance(v, AbstractZero):
+        return True
+    return isinstance(v, (np.ndarray, np.generic, float, int, complex)) and not np.any(v)
+
+
+def _checked(v: Any, x: Any) -> Any:
+    v = unthunk(v)
+    if isinstance(v, NotImplementedTangent):
+        return v + 1.0  # says so
+    if np.shape(primal(v)) != np.shape(primal(x)):
+        raise TangentError(
+            f"a tangent of shape {np.shape(primal(v))} for an argument of shape {np.shape(primal(x))}"
+        )
+    if np.iscomplexobj(primal(v)) and not np.iscomplexobj(primal(x)):
+        raise TangentError("a complex tangent for a real argument: give its real part")
+    return v
+
+
+def fitted(dx: Any, x: Any) -> Any:
+    """A tangent of the leaf `x` in the space of `x`; `None` for zero. Raises where the rule declares that it does not know."""
+    if dx is None:
+        return None
+    if type(dx) is np.ndarray is type(x) and dx.dtype == x.dtype and dx.shape == x.shape:
+        return dx
+    dx = unthunk(dx)
+    if isinstance(dx, AbstractZero):
+        return None
+    if type(dx) is np.ndarray and dx.dtype.kind == "O":
+        dx = gather(dx)  # `np.array` of what the tape traces
+    if isinstance(dx, NotImplementedTangent):
+        return dx + 1.0  # says so
+    if is_traced(x):
+        return np.real(dx) if np.iscomplexobj(dx) and not np.iscomplexobj(x) else dx
+    if type(dx) is np.ndarray is type(x) and dx.dtype == x.dtype and dx.shape == x.shape:
+        return dx  # of a thunk
+    return ProjectTo(x)(dx)
+
+
+def written_out(ds: Sequence[Any], xs: Sequence[Any]) -> tuple[Any, ...]:
+    """Gradients with zeros for `None`."""
+    return tuple([zero_like(x) if d is None else d for d, x in zip(ds, xs, strict=True)])
+
+
+def zero_like(x: Any) -> Any:
+    """The zero of a leaf's tangent space."""
+    if is_traced(x):
+        return x * 0.0
+    x = np.asarray(x)
+    return np.zeros(x.shape, x.dtype if x.dtype.kind in "fc" else float)[()]
+
+
+def _like(random: np.random.Generator, y: Any) -> Any:
+    while is_traced(y):
+        y = y.__traced_value__()
+    y = np.asarray(y)
+    g = random.uniform(0.5, 1.5, y.shape)
+    if y.dtype.kind == "c":
+        g = g + 1j * random.uniform(0.5, 1.5, y.shape)
+    return np.asarray(g, y.dtype if y.dtype.kind in "fc" else float)[()]

@@ -23,10 +23,14 @@ def unconjugated(rule: Callable[..., Any]) -> Callable[..., Any]:
     It stands below `@rrule.register(f)`. Thunks stay thunks, parts of a `Tangent` are conjugated each; real
     numbers and zeros pass.
 
-    >>> @rrule.register(f)
+    >>> from rules_runtime import NoTangent, rrule
+    >>> def square(z): return z * z
+    >>> @rrule.register(square)
     ... @unconjugated
-    ... def rrule_f(_, z):
-    ...     return f(z), lambda g: (NoTangent(), g * 2 * z)
+    ... def rrule_square(_, z):
+    ...     return square(z), lambda g: (NoTangent(), g * 2 * z)
+    >>> print(rrule(square, 1j)[1](1.0)[1])
+    -2j
     """
 
     @functools.wraps(rule)

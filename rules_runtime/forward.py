@@ -13,12 +13,14 @@ from typing import Any
 from .callees import call_of, name_of
 from .config import HasForwardMode, RuleConfig
 from .errors import ConfigError, RuleError
+from .explaining import Explanation
 from .readonly import read_only
 from .registry import OptOuts, Registry, rrule
 from .rule import Rule
 from .structure import zero_tangent
 from .tangents import AbstractZero, NoTangent
 from .tape import TapeConfig, gradient, trace_pullback, vjp
+from .tape.intercept import without_rule
 from .tape.transpose import pushforward
 from .thunks import unthunk
 
@@ -99,6 +101,15 @@ class ForwardRegistry(Registry):
         found = rrule.apply(config, f, args, kwargs)
         return None if found is None else _pushed(found, tangents, f, args)
 
+    def explain(self, /, *call: Any, **kwargs: Any) -> Explanation:
+        """As `rrule.explain`, without tangents; of a call with no frule it explains the rrule of which one is derived.
+
+        >>> frule.explain(print, 1.0).used
+        ''
+        """
+        own = super().explain(*call, **kwargs)
+        return own if own.used else rrule.explain(*call, **kwargs)
+
     def register(self, target: Any) -> Callable[[Any], Any]:
         """`@frule.register(target)` on a function `(tangents, callee, *args) -> (y, dy)`, or `(config, tangents, callee, *args)`.
 
@@ -134,9 +145,17 @@ no_frule = OptOuts(frule)
 
 
 def frule_via_ad(
-    config: RuleConfig[*tuple[Any, ...]], tangents: Any, f: Any, /, *args: Any, **kwargs: Any
+    config: RuleConfig[*tuple[Any, ...]],
+    tangents: Any,
+    f: Any,
+    /,
+    *args: Any,
+    skip_rule: bool = False,
+    **kwargs: Any,
 ) -> Any:
     """`(y, dy)` of any call, by the AD that `config` belongs to; the shape is that of `frule`.
+
+    `skip_rule` is as with `rrule_via_ad`.
 
     Raises `ConfigError` where the AD has no forward mode.
 
@@ -148,6 +167,8 @@ def frule_via_ad(
         raise ConfigError(
             f"frule_via_ad(config, tangents, f, *args) takes the rule's config first, not {config!r}"
         )
+    if skip_rule:
+        f = without_rule(f)
     return config.frule_via_ad(_tangents((tangents, f, *args)), f, *args, **kwargs)
 
 

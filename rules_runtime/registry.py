@@ -16,10 +16,11 @@ from typing import Any, TypeVar
 
 from .annotations import Scope, Unresolved, pattern_of
 from .arity import warn_of_arity
-from .callees import Call, call_of, target_of
+from .callees import Call, call_of, name_of, target_of
 from .config import RuleConfig
 from .derived import call_form
 from .errors import RuleError
+from .explaining import Explanation, explained
 from .forms import FORMS, Form
 from .patterns import ANYTHING
 from .reads import noting
@@ -144,6 +145,29 @@ class Registry:
             self._load_library()
         rule = self._find(config, call_of(f, args, self._tables), kwargs)
         return None if rule is None or rule.opt_out else rule
+
+    def explain(self, /, *call: Any, **kwargs: Any) -> Explanation:
+        """Which rule `rrule([config,] f, *args, **kwargs)` would use, where it stands, and why the others lose.
+
+        `print` it, or read its fields. Nothing is called, so that a rule which declines by giving `None` is not seen to.
+        Raises `AmbiguousRuleError` where no rule is the most specific.
+
+        >>> print(rrule.explain(print, "no rule"))
+        print(str): no rule
+        """
+        config: Any = None
+        if call and isinstance(call[0], RuleConfig):
+            config, *call = call  # type: ignore[assignment]
+        if not call:
+            raise TypeError("rrule.explain(f, *args) or rrule.explain(config, f, *args)")
+        f, *args = call
+        self._load_all()
+        found = call_of(f, tuple(args), self._tables)
+        chosen = self._find(config, found, kwargs)
+        table = self._tables.get(found.key)
+        rules = () if table is None else tuple(table.rules)
+        form = _form_of(f) if self._uses_library else None
+        return explained(name_of(f), rules, chosen, form, config, found, kwargs)
 
     def rules_for(self, target: Any) -> tuple[Rule, ...]:
         """All rules that are registered for a callable, opt-outs included.

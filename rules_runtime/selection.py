@@ -45,12 +45,12 @@ def _most_specific(rules: list[Rule], config: Any, n: int) -> Rule:
     if len(rules) == 1:
         return rules[0]
     for rule in reversed(rules):
-        if all(rule is other or _beats(rule, other, config, n) for other in rules):
+        if all(rule is other or why_beats(rule, other, config, n) for other in rules):
             return rule
     best = [
         r
         for r in rules
-        if not any(_beats(other, r, config, n) for other in rules if other is not r)
+        if not any(why_beats(other, r, config, n) for other in rules if other is not r)
     ]
     listed = "\n".join(
         f"    {rule.signature} at {location_of(rule.function)}" for rule in best or rules
@@ -61,26 +61,30 @@ def _most_specific(rules: list[Rule], config: Any, n: int) -> Rule:
     )
 
 
-def _beats(a: Rule, b: Rule, config: Any, n: int) -> bool:
+def why_beats(a: Rule, b: Rule, config: Any, n: int) -> str:
+    """Why rule `a` goes before rule `b`, both of which match; empty where it does not."""
     if not _is_bare_opt_out(a) and not _is_bare_opt_out(b):
         closer = _first(_addresses(a, config), _addresses(b, config))
         if closer is not None:
-            return closer
+            return "is addressed to this AD, or more closely" if closer else ""
     if a.opt_out != b.opt_out and _takes_anything(a if a.opt_out else b):
         rule = b if a.opt_out else a
-        return a.opt_out is all(rule.signature.at(i) == ANYTHING for i in range(n))
+        if a.opt_out is not all(rule.signature.at(i) == ANYTHING for i in range(n)):
+            return ""
+        return "opts out of all that have no annotations" if a.opt_out else "has annotations"
     tighter = a.signature.tighter(b.signature, n)
     if tighter is not None:
-        return tighter
+        return "has the more specific parameters" if tighter else ""
     if not a.signature.same(b.signature, n):
-        return False
+        return ""
     if a.opt_out != b.opt_out:
-        return a.opt_out
+        return "opts out and is as specific" if a.opt_out else ""
     ours, theirs = _met(a, config), _met(b, config)
     more = _first(ours, theirs)
     if more is not None:
-        return more
-    return a.order > b.order and _are_within(ours, theirs)
+        return "requires more of the AD" if more else ""
+    is_later = a.order > b.order and _are_within(ours, theirs)
+    return "is as specific and came later" if is_later else ""
 
 
 def _is_bare_opt_out(rule: Rule) -> bool:

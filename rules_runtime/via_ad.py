@@ -14,14 +14,24 @@ from .structure import zero_of
 from .thunks import unthunk
 
 
-def rrule_via_ad(config: RuleConfig[*tuple[Any, ...]], f: Any, /, *args: Any, **kwargs: Any) -> Any:
+def rrule_via_ad(
+    config: RuleConfig[*tuple[Any, ...]],
+    f: Any,
+    /,
+    *args: Any,
+    skip_rule: bool = False,
+    **kwargs: Any,
+) -> Any:
     """`(y, pullback)` of any call, by the AD that `config` belongs to; the shape is that of `rrule`.
 
     A rule for a function that calls functions it was given uses this: it takes the config as its first
     parameter and asks the AD that called it. The pullback gives the tangent of `f` first, then one for each
     of `args`, all of them computed: a rule may go on with them as with arrays.
 
-    Raises `ConfigError` where the AD has no reverse mode.
+    With `skip_rule` the call itself goes by the code of `f`, though `f` has a rule: for a rule of `f` that adds something to
+    what the AD would do. Calls within `f` have their rules.
+
+    Raises `ConfigError` where the AD has no reverse mode, and `RuleError` where `skip_rule` finds no Python code.
 
     >>> from rules_runtime import TapeConfig
     >>> y, pullback = rrule_via_ad(TapeConfig(), lambda x: x * x, 3.0)
@@ -36,6 +46,10 @@ def rrule_via_ad(config: RuleConfig[*tuple[Any, ...]], f: Any, /, *args: Any, **
         raise ConfigError(
             f"{type(config).__name__} has no reverse mode to call back into (HasReverseMode)"
         )
+    if skip_rule:
+        from .tape.intercept import without_rule
+
+        f = without_rule(f)
     result = config.rrule_via_ad(f, *args, **kwargs)
     if type(result) is not tuple or len(result) != 2 or not callable(result[1]):
         raise ConfigError(f"{type(config).__name__}.rrule_via_ad returned no (y, pullback)")

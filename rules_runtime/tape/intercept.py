@@ -24,6 +24,8 @@ import types
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from ..callees import look_up, name_of
+from ..errors import RuleError
 from .prelude import end_of_prelude, with_prelude
 from .structures import inner_tape
 from .tracer import OPEN
@@ -163,6 +165,29 @@ def intercept(function: Any, dispatch: Dispatch, takes: Takes | None = None) -> 
         function.__code__ = _asking(function.__code__, before, hook)
     hook.asked.setdefault(dispatch, takes)
     return True
+
+
+def without_rule(f: Any) -> Any:
+    """A callable that runs the code of `f`, asks no hook, and is none that a rule is registered for.
+
+    Raises `RuleError` where `f` is no function, method or instance that is called by code in Python.
+    """
+    if type(f) is types.FunctionType:
+        code = f.__code__
+        consts = tuple(Hook() if type(c) is Hook else c for c in code.co_consts)
+        twin = types.FunctionType(
+            code.replace(co_consts=consts), f.__globals__, f.__name__, f.__defaults__, f.__closure__
+        )
+        twin.__kwdefaults__, twin.__qualname__ = f.__kwdefaults__, f.__qualname__
+        return twin
+    if type(f) is types.MethodType:
+        return types.MethodType(without_rule(f.__func__), f.__self__)
+    call = None if isinstance(f, type) else look_up(type(f), "__call__")
+    if type(call) is types.FunctionType:
+        return types.MethodType(without_rule(call), f)
+    raise RuleError(
+        f"skip_rule: {name_of(f)} has no code in Python that the AD could take instead of its rule"
+    )
 
 
 def hook_of(code: types.CodeType) -> Hook | None:

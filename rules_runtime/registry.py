@@ -365,7 +365,7 @@ def carry(target: Any) -> None:
     if type(target) is types.FunctionType and (
         target.__module__ == "__main__" or "<" in target.__qualname__
     ):
-        target.__dict__.setdefault("__rrules__", Carried(target))
+        target.__dict__["__rrules__"] = Carried(target)  # functools.wraps copies that of another
 
 
 class Carried:

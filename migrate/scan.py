@@ -46,13 +46,17 @@ def names_a_module(source: bytes, modules: tuple[bytes, ...]) -> bool:
     for word in whole:
         if word in source:
             return True
-    return any(_found_by_letter(source, *word) for word in by_letter)
+    for word, letter, offset in by_letter:
+        if _found_by_letter(source, word, letter, offset):
+            return True
+    return False
 
 
 def _is_handed_on(source: bytes, name: bytes) -> bool:
     """Whether a name is imported from anywhere, or decorates something."""
     word, imported, decorates = _looks_of(name)
-    if not (word in source if isinstance(word, bytes) else _found_by_letter(source, *word)):
+    found = word in source if isinstance(word, bytes) else _found_by_letter(source, *word)
+    if not found:
         return False
     return imported.search(source) is not None or decorates.search(source) is not None
 

@@ -84,7 +84,7 @@ class LegacyRule:
     output: str = ""  # the name of the value inside the pullback; none where nobody reads it
     primal: ast.expr | None = None  # what computes the value; None: the target, called
     callee: Entry = Zero("NoTangent")
-    body: tuple[ast.stmt, ...] = ()  # what stands between the primal and the pullback
+    body: tuple[str, ...] = ()  # lines between the primal and the pullback, from the left margin on
     decorators: tuple[str, ...] = ()  # functions of the runtime, beside `rrule.register`
     lazy: bool = False  # several entries wait until they are asked for
     renamed: Mapping[ast.expr, str] = field(default_factory=dict)  # names inside of the expressions

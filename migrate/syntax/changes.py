@@ -499,7 +499,16 @@ class _FillParts(cst.CSTTransformer):
 
     def leave_Name(self, original_node: cst.Name, updated_node: cst.Name) -> cst.BaseExpression:
         found = _PART.fullmatch(original_node.value)
-        return updated_node if found is None else self.parts[int(found[1])]
+        if found is None:
+            return updated_node
+        part = self.parts[int(found[1])]
+        if not original_node.lpar:
+            return part  # type: ignore[no-any-return]
+        around = {
+            "lpar": [*original_node.lpar, *part.lpar],
+            "rpar": [*part.rpar, *original_node.rpar],
+        }
+        return part.with_changes(**around)  # type: ignore[no-any-return]
 
 
 def _filled(template: str, node: Any) -> Any:

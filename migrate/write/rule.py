@@ -60,6 +60,9 @@ class _Writer:
             and isinstance(entry.value, ast.Name)
         )
 
+    def _is_loose(self, value: ast.expr) -> bool:
+        return not isinstance(value, ast.Name | ast.Attribute | ast.Subscript | ast.Call)
+
     def _entry(self, entry: Entry, parameter: str) -> str:
         match entry:
             case model.Zero(kind, why):
@@ -74,9 +77,12 @@ class _Writer:
                 keyed = [f"{k}={self._part(v)}" if k else self._part(v) for k, v in parts]
                 return f"{self.names.use('Tangent')}[{kind}]({', '.join(keyed)})"
             case model.Unpacked(value):
-                return f"*{self._part(value)}"
+                return (
+                    f"*({self._part(value)})" if self._is_loose(value) else f"*{self._part(value)}"
+                )
             case model.Bridged(value):
-                return f"({self._part(value)})({self.rule.cotangent})"
+                made = f"({self._part(value)})" if self._is_loose(value) else self._part(value)
+                return f"{made}({self.rule.cotangent})"
 
     def _part(self, node: ast.expr) -> str:
         self.moved.append(node)
@@ -99,7 +105,7 @@ class _Writer:
         if self.projections:
             made = [f"{self.names.use(onto)}({p})" for p, onto in self.projections.items()]
             body.append(f"{', '.join(f'to_{p}' for p in self.projections)} = {', '.join(made)}")
-        body += [f"def {pullback}({rule.cotangent}):"]
+        body += [*rule.body, f"def {pullback}({rule.cotangent}):"]
         body += [_STEP + line for line in self._returned(entries)]
         body += [f"return {rule.output or primal}, {pullback}"]
         name = self.names.rule_name(rule.name)

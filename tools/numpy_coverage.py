@@ -37,7 +37,7 @@ WITHOUT_NUMBERS = frozenset(
     datetime_data diag_indices empty eye format_float_positional format_float_scientific from_dlpack frombuffer
     fromfile fromregex fromstring genfromtxt get_include get_printoptions getbufsize geterr geterrcall hamming
     hanning identity indices info is_busday isdtype isfortran isscalar issubdtype iterable load loadtxt
-    mask_indices mintypecode nested_iters ones printoptions promote_types save savetxt savez savez_compressed
+    mask_indices mintypecode nested_iters ones printoptions promote_types
     set_printoptions setbufsize seterr seterrcall show_config show_runtime test tri tril_indices triu_indices
     typename zeros
     """.split()

@@ -53,8 +53,9 @@ def explained(error: Exception, of: Any) -> TracedValueError | None:
 
 
 def _name(frame: FrameType) -> str:
-    module = str(frame.f_globals["__name__"]).split(".")
-    return ".".join([*[k for k in module if k[0] != "_"], frame.f_code.co_qualname])
+    module, name = str(frame.f_globals["__name__"]), frame.f_code.co_qualname
+    name = name.removeprefix(f"{module}.")  # extension modules put it there
+    return ".".join([*[k for k in module.split(".") if k[0] != "_"], name])
 
 
 def _is_given_traced(frame: FrameType) -> bool:
@@ -85,7 +86,7 @@ def _frames(
     while traceback is not None:
         frame = traceback.tb_frame
         package, file = _package_of(frame), frame.f_code.co_filename
-        if package != _OURS and not file.startswith("<call that"):
+        if package != _OURS:
             library = package in _NUMERIC or "site-packages" in file or file.startswith(_STANDARD)
             if package == users or not library:
                 own = traceback

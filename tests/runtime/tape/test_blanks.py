@@ -140,8 +140,7 @@ def test_it_is_an_array_until_then() -> None:
         np.multiply(np.ones(3), 3.0, out=c)
         np.cumsum(np.ones(3), out=c)
         c.fill(4.0)
-        c.shape = (1, 3)
-        assert c.copy().tolist() == [[4.0] * 3]
+        assert c.copy().tolist() == [4.0] * 3
         assert type(np.zeros(3, int)) is np.ndarray
         with pytest.raises(TypeError, match="unhashable"):
             hash(c)

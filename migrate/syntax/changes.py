@@ -332,14 +332,48 @@ def restated(text: str) -> Change:
     return lambda node: _small(text).with_changes(semicolon=node.semicolon)
 
 
-def several(texts: Sequence[str]) -> Change:
-    """Several statements on one line."""
+def one_each(name: str) -> Change:
+    """`f(a, b)` -> `name(a); name(b)`."""
 
     def change(node: Any) -> Any:
         between = cst.Semicolon(whitespace_after=_SPACE)
-        new = [_small(text).with_changes(semicolon=between) for text in texts]
-        new[-1] = new[-1].with_changes(semicolon=node.semicolon)
-        return cst.FlattenSentinel(new)
+        calls = [cst.Expr(_called(name, a.value), semicolon=between) for a in node.value.args]
+        calls[-1] = calls[-1].with_changes(semicolon=node.semicolon)
+        return cst.FlattenSentinel(calls)
+
+    return change
+
+
+def lines_of_one_each(name: str) -> Change:
+    """A line with `f(a, b)` -> one with `name(a)` and one with `name(b)`; comments stay beside their argument."""
+
+    def change(line: Any) -> Any:
+        call = line.body[0].value
+        above = _comments(call.whitespace_before_args)
+        lines: list[Any] = []
+        for argument in call.args:
+            space = _space_after(argument)
+            breaks = isinstance(space, cst.ParenthesizedWhitespace)
+            beside = space.first_line.comment if breaks else None
+            lines.append(
+                cst.SimpleStatementLine(
+                    [cst.Expr(_called(name, argument.value))],
+                    leading_lines=[cst.EmptyLine(comment=c) for c in above],
+                    trailing_whitespace=_behind(beside),
+                )
+            )
+            above = [c for c in _comments(space) if c is not beside]
+        last = lines[-1]
+        behind = [
+            c for c in (last.trailing_whitespace.comment, line.trailing_whitespace.comment) if c
+        ]
+        lines[-1] = last.with_changes(
+            leading_lines=[*last.leading_lines, *(cst.EmptyLine(comment=c) for c in above)],
+            trailing_whitespace=line.trailing_whitespace
+            if len(behind) < 2 and last.trailing_whitespace.comment is None
+            else _behind(cst.Comment("  ".join(c.value for c in behind))),
+        )
+        return cst.FlattenSentinel(lines)
 
     return change
 
@@ -547,6 +581,10 @@ def _opened(node: Any) -> Any:
     return parenthesised(bare) if _breaks(bare) else bare
 
 
+def _called(name: str, argument: Any) -> cst.Call:
+    return cst.Call(_expression(name), [cst.Arg(argument)])
+
+
 def _call(
     func: Any, arguments: list[Any], opening: Any, closing: Any, lpar: Any, rpar: Any
 ) -> cst.Call:
@@ -614,6 +652,12 @@ def _on_one_line(comma: cst.Comma, *spaces: Any) -> bool:
 def _breaks(node: Any) -> bool:
     """Whether an expression goes over several lines."""
     return "\n" in cst.Module([]).code_for_node(node)
+
+
+def _behind(comment: cst.Comment | None) -> cst.TrailingWhitespace:
+    """The end of a line, with a comment."""
+    space = cst.SimpleWhitespace("  " if comment is not None else "")
+    return cst.TrailingWhitespace(space, comment)
 
 
 def _comments(space: Any) -> list[cst.Comment]:
@@ -727,12 +771,13 @@ def _dropped(items: list[Any], gone: set[int], opening: Any) -> tuple[list[Any],
 
 
 def _space_after(item: Any) -> Any:
-    """What stands between a parameter and the next, or the closing parenthesis."""
+    """What stands between an item of a list and the next, or the closing parenthesis."""
+    names = ("whitespace_after_param", "whitespace_after_arg", "whitespace_after")
+    rest = next((getattr(item, name) for name in names if hasattr(item, name)), _NOTHING)
     if isinstance(item.comma, cst.Comma):
         after = item.comma.whitespace_after
-        rest = getattr(item, "whitespace_after_param", _NOTHING)
         return after if isinstance(after, cst.ParenthesizedWhitespace) or rest.empty else rest
-    return getattr(item, "whitespace_after_param", getattr(item, "whitespace_after", _NOTHING))
+    return rest
 
 
 def _with_space_after(item: Any, space: Any, like: Any) -> Any:

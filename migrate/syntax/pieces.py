@@ -88,6 +88,22 @@ class Cutter:
             self._begins_line(node) and not self.source.text[after : self.line_end(after)].strip()
         )
 
+    def blank_lines_above(self, node: ast.stmt) -> int:
+        """How many empty lines stand before a statement and its decorators."""
+        above = self.source.lines[: self.source.line_of(self.start(node)) - 1]
+        return next((n for n, row in enumerate(reversed(above)) if row.strip()), len(above))
+
+    def extent(self, node: ast.stmt | ast.expr) -> tuple[int, int]:
+        """Where a node stands: a definition with its decorators, a decorator from its `@` to the end of the line of the `def`."""
+        start, end = self.source.span(node)
+        above = self.scopes.parents.get(node)
+        if isinstance(node, ast.stmt):
+            start = self.start(node)
+        elif node in getattr(above, "decorator_list", ()):
+            start = self.source.text.rfind("@", 0, start)
+            end = self.line_end(self.source.line_starts[above.lineno - 1])  # type: ignore[union-attr]
+        return start, end
+
     def line_end(self, offset: int) -> int:
         """The end of the line that an offset stands on."""
         end = self.source.text.find("\n", offset)

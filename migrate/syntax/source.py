@@ -11,6 +11,7 @@ import ast
 import codecs
 import contextlib
 import io
+import itertools
 import re
 import sys
 import threading
@@ -20,6 +21,7 @@ from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TypeAlias
 
 from migrate.syntax.foreign import what_else
 
@@ -37,6 +39,9 @@ _STRING = "|".join(
 )
 _COMMENT_OR_STRING = re.compile(rf"(\#[^\n]*)|{_STRING}", re.DOTALL)
 _FORMATTED = re.compile(r"[fFtT][rR]?[\"']|[rR][fFtT][\"']")
+
+
+Placed: TypeAlias = ast.expr | ast.stmt | ast.arg | ast.keyword | ast.alias
 
 
 class SourceError(Exception):
@@ -99,9 +104,7 @@ class Source:
             return start + column
         return start + len(row.encode()[:column].decode())
 
-    def span(
-        self, node: ast.expr | ast.stmt | ast.arg | ast.keyword | ast.alias
-    ) -> tuple[int, int]:
+    def span(self, node: Placed) -> tuple[int, int]:
         """Where a node stands; enclosing parentheses do not count, but those of a tuple do."""
         assert node.end_lineno is not None and node.end_col_offset is not None
         return (
@@ -109,7 +112,7 @@ class Source:
             self.offset(node.end_lineno, node.end_col_offset),
         )
 
-    def segment(self, node: ast.expr | ast.stmt | ast.arg | ast.keyword | ast.alias) -> str:
+    def segment(self, node: Placed) -> str:
         start, end = self.span(node)
         return self.text[start:end]
 
@@ -127,6 +130,21 @@ class Source:
             # strings may stand inside of strings, which no regular expression tells apart
             return list(self._comments_by_tokens())
         return [(m.start(), m[1]) for m in _COMMENT_OR_STRING.finditer(self.text) if m[1]]
+
+    def comments_within(self, node: Placed, *but: Placed) -> list[str]:
+        """The comments inside of a node that stand in none of these parts of it."""
+        return self._comments_in([self.span(node)], list(map(self.span, but)))
+
+    def comments_after(self, parts: Sequence[Placed], whole: Placed) -> list[list[str]]:
+        """The comments from each of the parts of a node to the next one."""
+        starts = [*(self.span(part)[0] for part in parts), self.span(whole)[1]]
+        return [self._comments_in([span], []) for span in itertools.pairwise(starts)]
+
+    def _comments_in(self, spans: list[tuple[int, int]], but: list[tuple[int, int]]) -> list[str]:
+        def inside(at: int, ranges: list[tuple[int, int]]) -> bool:
+            return any(start <= at < end for start, end in ranges)
+
+        return [text for at, text in self.comments if inside(at, spans) and not inside(at, but)]
 
     def _comments_by_tokens(self) -> Iterator[tuple[int, str]]:
         try:

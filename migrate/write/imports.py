@@ -247,8 +247,7 @@ class ImportWriter:
 
     def _replace_whole(self, node: ImportStatement, new: str, shares: bool) -> None:
         """Another import in place of one, or nothing; the comments inside of it stay above."""
-        start, end = self.module.source.span(node)
-        comments = [text for at, text in self.module.source.comments if start <= at < end]
+        comments = self.module.source.comments_within(node)
         block = _block_of(node, self.scopes.parents[node])
         others = [s for s in block or [] if s is not node and s not in self.gone]
         alone = self.cutter.is_alone(node)

@@ -295,9 +295,29 @@ def test_expressions(text: str, change: Callable[[Any], Any], expected: str) -> 
             id="lambda becomes a function",
         ),
         pytest.param("a\n", changes.commented(["# b"]), "a  # b\n", id="comment"),
+        pytest.param(
+            "f(  # one\n    a,  # two\n    # three\n    b,\n    # four\n)  # five\n",
+            changes.lines_of_one_each("g"),
+            "# one\ng(a)  # two\n# three\n# four\ng(b)  # five\n",
+            id="a line for each argument",
+        ),
+        pytest.param(
+            "f(a, b  # one\n)  # two\n",
+            changes.lines_of_one_each("g"),
+            "g(a)\ng(b)  # one  # two\n",
+            id="comments meet",
+        ),
     ],
 )
 def test_statements(text: str, change: Callable[[Any], Any], expected: str) -> None:
     changed = change(cst.parse_statement(text))
     body = changed if isinstance(changed, cst.FlattenSentinel) else [changed]
     assert cst.Module([*body]).code == expected
+
+
+def test_one_statement_each() -> None:
+    line: Any = cst.parse_statement("f(a, b); c\n")
+    changed = changes.one_each("g")(line.body[0])
+    assert cst.Module([line.with_changes(body=[*changed, *line.body[1:]])]).code == (
+        "g(a); g(b); c\n"
+    )

@@ -13,8 +13,9 @@ from migrate.dialects.zygote.module import ModuleView
 from migrate.rules.names import NameChooser
 from migrate.rules.plans import Found, Left, Plan, RuleNote, identified
 from migrate.rules.work import Work
-from migrate.syntax.changes import commented, over_each, several
+from migrate.syntax.changes import commented, lines_of_one_each, one_each, over_each
 from migrate.syntax.node_edits import NodeEdits
+from migrate.syntax.pieces import Cutter
 
 _KEPT = {
     "pullback": "the user's own call into an AD stays on the legacy import",
@@ -33,6 +34,9 @@ class OutsideRewriter:
     consumed: set[ast.AST] = field(default_factory=set)
     notes: list[RuleNote] = field(default_factory=list)
     converted: list[tuple[ast.expr, str]] = field(default_factory=list)  # (node, what it was)
+
+    def __post_init__(self) -> None:
+        self.cutter = Cutter(self.view.source, self.view.scopes)
 
     # ---- nograd --------------------------------------------------------------------------
 
@@ -58,7 +62,7 @@ class OutsideRewriter:
         elif starred:
             self._starred(node, non_differentiable)
         else:
-            self._several(node, item.statement, non_differentiable)
+            self._several(item.statement, non_differentiable)
         self.consumed.update(ast.walk(node.func))
         return None
 
@@ -66,43 +70,14 @@ class OutsideRewriter:
         variable = self.names.fresh("_f")
         self.edits.change(node, over_each(name, variable))
 
-    def _several(self, node: ast.Call, statement: ast.Expr, name: str) -> None:
+    def _several(self, statement: ast.Expr, name: str) -> None:
         """One call for each function; comments stay beside their function."""
-        source = self.view.source
-        start, end = source.span(statement)
-        inside = [(at, text) for at, text in source.comments if start <= at < end]
-        line = source.lines[statement.lineno - 1]
-        before = line[: start - source.line_starts[statement.lineno - 1]]
-        after_line = source.text.find("\n", end)
-        after = source.text[end : after_line if after_line >= 0 else len(source.text)]
-        alone = before.strip() == "" and not after.lstrip().startswith(";")
-        pieces = [f"{name}({source.segment(a)})" for a in node.args]
-        if not alone:
-            self.edits.change(statement, several(pieces))
-            self.edits.change_line(statement, commented(text for _, text in inside))
-            return
-        rows: list[str] = []
-        ends = [source.span(a) for a in node.args]
-        for number, piece in enumerate(pieces):
-            previous = ends[number - 1][1] if number else start
-            stop = ends[number + 1][0] if number + 1 < len(ends) else end
-            own_line = source.line_of(ends[number][1])
-            for at, text in inside:
-                if previous <= at < ends[number][0] and source.line_of(at) != (
-                    source.line_of(previous) if number else -1
-                ):
-                    rows.append(text)
-            beside = [
-                t
-                for at, t in inside
-                if ends[number][1] <= at < stop and source.line_of(at) == own_line
-            ]
-            rows.append("  ".join([piece, *beside]))
-        last = ends[-1][1]
-        rows += [
-            text for at, text in inside if at >= last and source.line_of(at) != source.line_of(last)
-        ]
-        self.edits.replace_line(statement, "\n".join(rows))
+        if self.cutter.shares_line(statement):
+            self.edits.change(statement, one_each(name))
+            comments = self.view.source.comments_within(statement)
+            self.edits.change_line(statement, commented(comments))
+        else:
+            self.edits.change_line(statement, lines_of_one_each(name))
 
     # ---- other calls ---------------------------------------------------------------------
 
@@ -148,6 +123,7 @@ class Calls:
     def __init__(self, view: ModuleView, candidates: Candidates) -> None:
         self.view, self.candidates = view, candidates
         self.scopes = view.scopes
+        self.cutter = Cutter(view.source, view.scopes)
 
     def take_over_hook(self, work: Work, rewritten: Collection[Rule]) -> None:
         """`hook` has the same name in both languages: where no legacy code goes on using it, only its import changes."""
@@ -246,7 +222,7 @@ class Calls:
         shown = {call: self._shown(call) for call in calls}
         ids = identified(((call, "\0".join(shown[call])) for call in calls), "call-")
         return {
-            call: Found(ids[call], *shown[call], call, self._span(call), (call,), call)
+            call: Found(ids[call], *shown[call], call, self.cutter.extent(call), (call,), call)
             for call in calls
         }
 
@@ -263,15 +239,3 @@ class Calls:
             if call in above.decorator_list:
                 return f"@{text} above {above.name}", above.name
         return text, ", ".join(self.view.text(a) for a in getattr(call, "args", ())) or text
-
-    def _span(self, call: ast.expr) -> tuple[int, int]:
-        """The call; of a decorator, all from its line to that of the `def`, which says what is decorated."""
-        source = self.view.source
-        start, end = source.span(call)
-        above = self.scopes.parents.get(call)
-        if isinstance(above, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
-            if call in above.decorator_list:
-                start = source.text.rfind("@", 0, start)
-                end = source.text.find("\n", source.line_starts[above.lineno - 1])
-                end = len(source.text) if end < 0 else end
-        return start, end

@@ -21,6 +21,7 @@ from migrate.rules.reading import Reading
 from migrate.rules.unused import Unused
 from migrate.rules.work import Work
 from migrate.syntax.node_edits import NodeEdits
+from migrate.syntax.pieces import Cutter
 from migrate.syntax.scopes import Variable, same_scope_nodes
 
 
@@ -38,6 +39,7 @@ class Rules(Reading):
 
     def __init__(self, view: ModuleView, candidates: Candidates, runtime: str) -> None:
         self.view = view
+        self.cutter = Cutter(view.source, view.scopes)
         self.runtime = runtime
         ids = identified((rule, self._identity(rule)) for rule in candidates.rules)
         self.of = {self._shown(rule, id): rule for rule, id in ids.items()}
@@ -62,15 +64,10 @@ class Rules(Reading):
 
     def _span(self, rule: Rule) -> tuple[int, int]:
         """From the first decorator line to the end of a definition; of a call, the call."""
-        source = self.view.source
-        start, end = source.span(rule.node)
-        decorators = getattr(rule.node, "decorator_list", [])
-        if decorators:
-            start = source.text.rfind("@", 0, source.span(decorators[0])[0])
-        for registration in rule.registrations:
-            if registration.form == "call" and not decorators and rule.function is None:
-                start, end = source.span(registration.node)
-        return start, end
+        decorated = bool(getattr(rule.node, "decorator_list", ()))
+        calls = [r.node for r in rule.registrations if r.form == "call"]
+        unseen = calls and not decorated and rule.function is None
+        return self.cutter.extent(calls[-1] if unseen else rule.node)
 
     # ---- before anything is planned ------------------------------------------------------
 

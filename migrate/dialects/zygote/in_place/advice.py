@@ -12,6 +12,7 @@ from migrate.rules.plans import RuleNote
 from migrate.syntax.annotations import last_part
 from migrate.syntax.changes import as_function
 from migrate.syntax.node_edits import NodeEdits
+from migrate.syntax.pieces import Cutter
 
 _COSTLY = frozenset(
     """dot matmul einsum tensordot outer kron inv solve pinv svd eigh eig qr cholesky convolve correlate fft ifft lstsq det
@@ -131,15 +132,11 @@ def name_pullback(
         and parent.elts[1] is pullback
     ):
         return False
-    start, end = source.span(statement)
-    first = source.line_starts[statement.lineno - 1]
-    if source.text[first:start].strip() or source.text[end : end + 1] == ";":
+    if Cutter(source, view.scopes).shares_line(statement):
         return False
     if any(isinstance(n, (ast.NamedExpr, ast.Yield, ast.Await)) for n in ast.walk(parent.elts[0])):
         return False
-    body, value = source.span(pullback.body), source.span(parent.elts[0])
-    comments = [at for at, _ in source.comments if start <= at < end]
-    if any(not any(s <= at < e for s, e in (body, value)) for at in comments):
+    if source.comments_within(statement, pullback.body, parent.elts[0]):
         return False
     for default in (*pullback.args.defaults, *pullback.args.kw_defaults):
         if default is not None:  # evaluated at another time

@@ -27,6 +27,7 @@ from migrate.syntax.changes import (
     without_decorators,
 )
 from migrate.syntax.node_edits import NodeEdits
+from migrate.syntax.pieces import Cutter
 from migrate.syntax.scopes import (
     DefNode,
     FunctionNode,
@@ -343,7 +344,7 @@ class DefinitionRewriter:
             return
         if any(d in ours for d in above):
             raise Refused("RM206", "one adjoint decorates what another one gives", rule)
-        source = self.view.source
+        source, cutter = self.view.source, Cutter(self.view.source, self.view.scopes)
         result = rule.name
         for decorator in reversed(above):
             text = source.segment(decorator)
@@ -351,11 +352,7 @@ class DefinitionRewriter:
                 text = f"({text})"
             result = f"{text}({result})"
         self._remove_decorators(function, above)
-        first = source.line_of(source.span(function.decorator_list[0])[0])
-        blank = 0
-        while blank < 2 and first - 2 - blank >= 0 and not source.lines[first - 2 - blank].strip():
-            blank += 1
-        self.after(function, f"{rule.name} = {result}", blank)
+        self.after(function, f"{rule.name} = {result}", min(cutter.blank_lines_above(function), 2))
         self.notes.append(
             RuleNote("RM107", f"decorators above adjoint apply to `{rule.name}` itself", bare.node)
         )

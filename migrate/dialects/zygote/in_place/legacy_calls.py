@@ -18,11 +18,10 @@ def rewrite_ignore(node: ast.Call, view: ModuleView, names: NameChooser, edits: 
     source = view.source
     edits.replace(node.func, names.use("ignore_derivatives"))
     argument = node.args[0]
-    start = source.span(argument)[0]
     if isinstance(argument, ast.Lambda):
         bare = not argument.args.args and not argument.args.kwonlyargs and not argument.args.vararg
         if bare and not argument.args.posonlyargs and not argument.args.kwarg:
-            if not any(start <= at < source.span(argument.body)[0] for at, _ in source.comments):
+            if not source.comments_within(argument, argument.body):
                 edits.change(argument, by(lambda function: function.body))
                 return True
         edits.wrap(argument, "({})()", inside=True)
@@ -49,8 +48,7 @@ def rewrite_getter_call(
         case ast.Call(func=func, args=[inner], keywords=[]) if view.legacy.meaning(func) == "Val":
             if isinstance(inner, ast.Starred):
                 return False
-            start, end = source.span(name)
-            if any(start <= at < end for at, _ in source.comments):
+            if source.comments_within(name):
                 return False
             edits.replace(name, source.segment(inner))
         case ast.Name() if is_plain_name(name):

@@ -8,7 +8,6 @@ from __future__ import annotations
 import ast
 from collections.abc import Sequence
 from dataclasses import replace
-from itertools import pairwise
 
 from migrate.dialects.zygote.flow.values import (
     ARRAY,
@@ -128,15 +127,13 @@ class TangentRewriter:
     def unwrap_call(self, node: ast.Call, inner: ast.expr) -> None:
         """`*tuple(x)` -> `*x`: the star does it alone."""
         source = self.view.source
-        start, end = source.span(node)
-        inner_start, inner_end = source.span(inner)
-        if any(start <= at < inner_start or inner_end <= at < end for at, _ in source.comments):
+        if source.comments_within(node, inner):
             return
         plain = (ast.Name, ast.Attribute, ast.Subscript, ast.Call, ast.ListComp)
         if isinstance(inner, ast.GeneratorExp):
             self.edits.change(node, by(lambda call: parenthesised(call.args[0].value)))
         elif isinstance(inner, plain):
-            if "\n" not in source.text[start:inner_start] + source.text[inner_end:end]:
+            if source.segment(node).count("\n") == source.segment(inner).count("\n"):
                 self.edits.change(node, by(lambda call: call.args[0].value))
 
     def element(self, primal: Primal) -> Primal:
@@ -375,12 +372,9 @@ class TangentRewriter:
         self, items: Sequence[ast.expr | ast.keyword], values: list[ast.expr], whole: ast.expr
     ) -> frozenset[int]:
         """The items that are None, and that no comment stands behind."""
-        source = self.view.source
-        starts = [*(source.span(item)[0] for item in items), source.span(whole)[1]]
+        comments = self.view.source.comments_after(items, whole)
         return frozenset(
-            number
-            for number, (start, stop) in enumerate(pairwise(starts))
-            if is_none(values[number]) and not any(start <= at < stop for at, _ in source.comments)
+            number for number, value in enumerate(values) if is_none(value) and not comments[number]
         )
 
     def _check_fields(self, names: set[str], primal: Primal, node: ast.AST) -> None:

@@ -168,9 +168,7 @@ class ZeroTests:
         self._replace_test(node, value, form, negative)
 
     def _replace_test(self, node: ast.Compare, value: ast.expr, form: str, negative: bool) -> None:
-        source = self.view.source
-        (start, end), (inner_start, inner_end) = source.span(node), source.span(value)
-        if any(start <= at < inner_start or inner_end <= at < end for at, _ in source.comments):
+        if self.view.source.comments_within(node, value):
             raise Undecided("a comment stands inside a test for None")
         self.edits.change(node, filled_by(("not " if negative else "") + form, _side(node, value)))
 

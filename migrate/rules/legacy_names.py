@@ -45,6 +45,17 @@ class LegacyImport:
     own: bool = True  # what it brings is legacy; a module of the user's that re-exports is not
 
 
+@dataclass(frozen=True)
+class Reign:
+    """The lines on which a name that other code binds too is a legacy name."""
+
+    spans: tuple[tuple[float, float], ...]
+    sure: bool  # outside of them it is certainly none
+
+    def holds(self, line: int) -> bool:
+        return any(start <= line <= end for start, end in self.spans)
+
+
 @dataclass
 class LegacyNames:
     """What every variable of a module means in the legacy language."""
@@ -62,7 +73,7 @@ class LegacyNames:
     star_rules: set[Variable] = field(
         default_factory=set
     )  # brought by the star, and named by rules
-    rebound: dict[Variable, int] = field(default_factory=dict)  # legacy names until that line
+    rebound: dict[Variable, Reign] = field(default_factory=dict)  # names of other code as well
     reexport_star: ast.ImportFrom | None = None
     _meanings: dict[ast.expr, str | None] = field(default_factory=dict)
     _uses: list[tuple[ast.expr, str]] | None = None
@@ -92,9 +103,21 @@ class LegacyNames:
             exports = self.reexporting.get(self.scopes.of(node.value))
             if exports is not None and node.attr in exports.names:
                 return exports.names[node.attr]
+            inner = self._class_variable(node.value, node.attr)
+            if inner is not None and inner in self.names and inner not in self.rebound:
+                return self.names[inner]
         if isinstance(node, ast.Attribute) and node.attr in self.language.names:
             return node.attr if self._is_module(node.value) else None
         return None
+
+    def _class_variable(self, node: ast.Name, name: str) -> Variable | None:
+        """`adjoint` of `Rules.adjoint`, where `Rules` is a class of the module."""
+        bindings = self.scopes.of(node).bindings
+        only = bindings[0] if len(bindings) == 1 else None
+        if not isinstance(only, ast.ClassDef):
+            return None
+        scope = self.scopes.own[only]
+        return scope.variable(name) if name in scope.bindings else None
 
     def is_bare_rule(self, function: DefNode) -> bool:
         """Whether a decorator such as `@adjoint`, without a target, leaves a function's name bound to what it was."""
@@ -105,10 +128,18 @@ class LegacyNames:
 
     def is_rebound_at(self, node: ast.Name | DefNode, variable: Variable) -> bool:
         """Whether a legacy name may be a function of the module's own where it is read."""
-        line = self.rebound.get(variable)
-        if line is None:
+        reign = self.rebound.get(variable)
+        if reign is None:
             return False
-        return node.lineno > line or self.scopes.around[node] is not variable.scope
+        return not reign.holds(node.lineno) or self.scopes.around[node] is not variable.scope
+
+    def is_doubtful(self, node: ast.Name) -> bool:
+        """Whether a name may be a legacy one where it is read, or something of other code."""
+        variable = self.scopes.of(node)
+        reign = self.rebound.get(variable)
+        if reign is None or not self.is_rebound_at(node, variable):
+            return False
+        return not (reign.sure and self.scopes.around[node] is variable.scope)
 
     def _is_module(self, node: ast.expr) -> bool:
         dotted = []
@@ -373,14 +404,69 @@ def _keep_unambiguous(
         if len(meanings) != 1:
             continue
         ours = {id(node) for node, _ in imports}
-        others = [node for node in variable.bindings if id(node) not in ours]
-        if all(_is_fallback(node, found.scopes) or _is_rule(node) for node in others):
-            found.names[variable] = meanings.pop()
+        others = [
+            node
+            for node in variable.bindings
+            if id(node) not in ours and not (_is_fallback(node, found.scopes) or _is_rule(node))
+        ]
+        found.names[variable] = meanings.pop()
+        if others:
+            nodes = [node for node, _ in imports]
+            found.rebound[variable] = _reign(nodes, others, found.scopes)
+
+
+def _reign(imports: list[ast.AST], others: list[ast.AST], scopes: Scopes) -> Reign:
+    """Where a name is what these imports bring, and not what others bind it to."""
+    sure = all(_is_plain(node, scopes) for node in (*imports, *others))
+    events = sorted(
+        [(_line(n), True, n) for n in imports] + [(_line(n), False, n) for n in others],
+        key=lambda e: e[:2],
+    )
+    spans: list[tuple[float, float]] = []
+    start: float | None = None
+    hidden = False  # other code has had the name
+    for line, ours, node in events:
+        if ours and start is None and (not hidden or _is_plain(node, scopes)):
+            start = 0.0 if not hidden else line
+        elif not ours:
+            hidden = True
+            if start is not None:
+                spans.append((start, line))
+                start = None
+    if start is not None:
+        spans.append((start, float("inf")))
+    return Reign(tuple(spans), sure)
+
+
+def _line(node: ast.AST) -> int:
+    return getattr(node, "lineno", 0)
+
+
+def _is_plain(node: ast.AST, scopes: Scopes) -> bool:
+    """Whether a binding happens come what may, where it stands in its block; the test of an `if` is asked in any case."""
+    inner = node
+    for outer in scopes.ancestors(node):
+        if isinstance(outer, ast.Module):
+            return True
+        if isinstance(outer, ast.If) and inner is outer.test:
+            inner = outer
+            continue
+        if isinstance(outer, (ast.If, ast.For, ast.While, ast.Try, ast.FunctionDef, ast.Lambda)):
+            return False
+        inner = outer
+    return True
 
 
 def _is_fallback(node: ast.AST, scopes: Scopes) -> bool:
     """Whether a binding only stands in where the legacy package is missing (`except ImportError: adjoint = None`)."""
-    return any(isinstance(a, (ast.ExceptHandler, ast.If)) for a in scopes.ancestors(node))
+    inner = node
+    for outer in scopes.ancestors(node):
+        if isinstance(outer, ast.ExceptHandler):
+            return True
+        if isinstance(outer, ast.If) and inner is not outer.test:
+            return True
+        inner = outer
+    return False
 
 
 def _is_rule(node: ast.AST) -> bool:
@@ -397,20 +483,30 @@ def _find_star_rules(found: LegacyNames) -> None:
             if all(found.is_bare_rule(f) for f in functions):
                 found.names[variable] = name
                 found.star_rules.add(variable)
+                continue
+        star = found.star
+        others: list[ast.AST] = [b for b in variable.bindings if not _is_fallback(b, found.scopes)]
+        if star is not None and others and all(_line(b) > star.lineno for b in others):
+            found.names[variable] = name
+            found.rebound[variable] = _reign([star], others, found.scopes)
 
 
 def _find_rebound(found: LegacyNames) -> None:
     """A def with other decorators than a bare `@adjoint` gives its name another meaning, from its line on."""
     for variable in found.names:
-        lines = [
-            b.lineno
+        others: list[ast.AST] = [
+            b
             for b in variable.bindings
             if isinstance(b, ast.FunctionDef)
             and not _is_fallback(b, found.scopes)
             and not found.is_bare_rule(b)
         ]
-        if lines:
-            found.rebound[variable] = min(lines)
+        known = found.rebound.get(variable)
+        if others:
+            lines = sorted(map(_line, others))
+            spans = ((0.0, float("inf")),) if known is None else known.spans
+            cut = [(s, min([e, *(n for n in lines if n > s)])) for s, e in spans]
+            found.rebound[variable] = Reign(tuple(cut), known is not None and known.sure)
 
 
 def _follow_assignments(found: LegacyNames) -> None:
@@ -434,11 +530,18 @@ def _follow_assignments(found: LegacyNames) -> None:
             others = [n for n in variable.bindings if n is not target]
             if not all(_is_fallback(n, found.scopes) for n in others):
                 continue
+            if isinstance(value, ast.Call) and len(value.args) == 1:  # in a class body
+                if isinstance(value.func, ast.Name) and value.func.id == "staticmethod":
+                    value = value.args[0]
             if isinstance(value, ast.IfExp):  # zr.adjoint if zr else None
                 if not (isinstance(value.orelse, ast.Constant) and value.orelse.value is None):
                     continue
                 value = value.body
             meaning = found.meaning_so_far(value)
+            if isinstance(value, ast.Name) and found.scopes.of(value) is variable:
+                outer = variable.scope.parent  # `adjoint = adjoint` in a class body
+                if variable.scope.kind == "class" and outer is not None:
+                    meaning = found.names.get(found.scopes.variable(value.id, outer))
             if meaning is not None:
                 found.names[variable] = meaning
                 found.aliases[variable] = statement

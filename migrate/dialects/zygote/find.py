@@ -93,6 +93,7 @@ def find(view: ModuleView) -> Candidates:
             _call(node, view, found, by_function)
             if last_part(node.func) == "from_legacy_rule" and node.args:
                 found.bridged |= _handed_over(node.args[0], view)
+    _kept(view, found)
     for rule in found.rules:
         rule.registrations.sort(key=lambda r: (r.node.lineno, r.node.col_offset))
     found.rules.sort(key=lambda r: (r.node.lineno, r.node.col_offset))
@@ -105,6 +106,17 @@ def _decorated(
     for decorator in node.decorator_list:
         head = decorator.func if isinstance(decorator, ast.Call) else decorator
         meaning = view.legacy.meaning(head)
+        if meaning is None and isinstance(head, ast.Name) and view.legacy.is_doubtful(head):
+            if view.legacy.names.get(view.scopes.of(head)) == "adjoint":
+                problem = f"`{head.id}` may be another function there"
+                target = (
+                    decorator.args[0]
+                    if isinstance(decorator, ast.Call) and decorator.args
+                    else None
+                )
+                form = "bare" if target is None else "target"
+                doubtful = Registration(form, decorator, target, False, False, False, problem)
+                _rule(node, found, by_function).registrations.append(doubtful)
         if meaning == "nograd":
             found.nograds.append(NoGrad(decorator, None, True))
             found.handled.add(head)
@@ -166,7 +178,10 @@ def _from_call(
         if keyword.arg == "mutating" and isinstance(keyword.value, ast.Constant):
             mutating = bool(keyword.value.value)
         elif keyword.arg == "mutating":
-            mutating = True
+            known = _constant(keyword.value, view)
+            mutating = bool(known)
+            if known is None:
+                problem = "whether it is mutating cannot be told from the text"
         else:
             problem = f"adjoint has no option `{keyword.arg}`"
     if len(call.args) > 1 or any(isinstance(a, ast.Starred) for a in call.args):
@@ -235,6 +250,32 @@ def _doubt_of_class(owner: ast.AST, view: ModuleView, depth: int = 0) -> str:
 def _is_rule(node: ast.AST, view: ModuleView) -> bool:
     heads = [d.func if isinstance(d, ast.Call) else d for d in getattr(node, "decorator_list", [])]
     return any(view.legacy.meaning(head) == "adjoint" for head in heads)
+
+
+def _constant(node: ast.expr, view: ModuleView) -> bool | None:
+    """The truth of a name that is bound to one constant; None where that is not seen."""
+    value = view.constant(view.scopes.of(node)) if isinstance(node, ast.Name) else None
+    return bool(value.value) if isinstance(value, ast.Constant) else None
+
+
+def _kept(view: ModuleView, found: Candidates) -> None:
+    """`for_g = adjoint(g)`, `return adjoint(t)`: what `adjoint` gives is used out of sight."""
+    for node in view.scopes.around:
+        if isinstance(node, ast.ClassDef):
+            for decorator in node.decorator_list:
+                if view.legacy.meaning(decorator) == "adjoint":
+                    problem = "adjoint stands above a class"
+                    kept = Registration("bare", decorator, None, False, False, False, problem)
+                    found.handled.add(decorator)
+                    found.rules.append(Rule(None, [kept]))
+        elif isinstance(node, ast.Call) and view.legacy.meaning(node.func) == "adjoint":
+            if node.func not in found.handled:
+                found.handled.add(node.func)
+                target = node.args[0] if node.args else None
+                problem = "what adjoint(target) gives is kept, and not applied where it stands"
+                form = "call" if target is not None else "bare"
+                kept = Registration(form, node, target, False, False, False, problem)
+                found.rules.append(Rule(None, [kept]))
 
 
 def _call(

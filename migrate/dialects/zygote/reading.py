@@ -6,7 +6,11 @@ import ast
 from collections.abc import Iterable
 
 from migrate.dialects.zygote.find import Candidates, Rule, find, is_skipped, target_text
-from migrate.dialects.zygote.in_place.definitions import DefinitionRewriter
+from migrate.dialects.zygote.in_place.definitions import (
+    DefinitionRewriter,
+    result_is_used,
+    result_name,
+)
 from migrate.dialects.zygote.in_place.rewriting import refuse_visible_errors
 from migrate.dialects.zygote.module import ModuleView
 from migrate.dialects.zygote.outside import Calls
@@ -102,29 +106,18 @@ class Rules(Reading):
             caller = "it calls itself" if own else f"other code may call `{rule.name}`"
             return self.bridged(rule, caller)
         for registration in rule.registrations:
-            if registration.form == "call" and self._result_is_used(registration.node):
-                return Left("RM206", "what adjoint(target)(rule) gives is used by other code")
+            node = registration.node
+            if isinstance(node, ast.Call) and registration.form == "call":
+                if not result_is_used(node, self.view):
+                    continue
+                reason = "what adjoint(target)(rule) gives is used by other code"
+                if result_name(node, self.view) is not None:
+                    return self.bridged(rule, reason)
+                return Left("RM206", reason)
         return None
 
     def _names(self) -> NameChooser:
         return NameChooser(self.view.scopes, self.runtime)
-
-    def _result_is_used(self, call: ast.expr) -> bool:
-        """`rule = adjoint(f)(lambda x: …)`, where something reads `rule`."""
-        parent = self.view.scopes.parents.get(call)
-        targets: list[ast.expr] = []
-        match parent:
-            case ast.Assign(targets=several):
-                targets = several
-            case ast.AnnAssign() | ast.NamedExpr():
-                targets = [parent.target]
-        for target in targets:
-            if not isinstance(target, ast.Name) or target.id in self.view.exported:
-                return True
-            uses = self.view.scopes.uses.get(self.view.scopes.of(target), [])
-            if any(isinstance(u.ctx, ast.Load) for u in uses):
-                return True
-        return False
 
     def bridged(self, rule: Rule, reason: str) -> Bridged | Left:
         """A rule that cannot be rewritten is bridged, if its text does not show that it can only fail."""

@@ -29,10 +29,8 @@ def rules(text: str) -> list[str]:
     [
         pytest.param("", id="nothing"),
         pytest.param("adjoint", id="a name"),
-        pytest.param("adjoint(np.sin)", id="a call without a rule"),
         pytest.param("@np.adjoint\ndef f(x): pass", id="an attribute of another module"),
         pytest.param("adjoint = lambda f: f\n@adjoint\ndef f(x): pass", id="rebound"),
-        pytest.param("@adjoint\nclass C: pass", id="a class"),
         pytest.param("x = '''\n@adjoint\ndef f(x): pass\n'''", id="a string"),
     ],
 )
@@ -89,8 +87,53 @@ def test_no_rule(text: str) -> None:
         ),
         pytest.param(
             "@adjoint(f, mutating=flag)\ndef g(x): pass",
-            ["g: target f mutating"],
+            ["g: target f problem"],
             id="perhaps mutating",
+        ),
+        pytest.param(
+            "flag = False\n@adjoint(f, mutating=flag)\ndef g(x): pass",
+            ["g: target f"],
+            id="not mutating, in a variable",
+        ),
+        pytest.param(
+            "flag = True\n@adjoint(f, mutating=flag)\ndef g(x): pass",
+            ["g: target f mutating"],
+            id="mutating, in a variable",
+        ),
+        pytest.param(
+            "adjoint(np.sin)", ["<call>: call np.sin problem"], id="a call without a rule"
+        ),
+        pytest.param(
+            "for_f = adjoint(f)\n@for_f\ndef g(x): pass", ["<call>: call f problem"], id="kept"
+        ),
+        pytest.param("@adjoint\nclass C: pass", ["<call>: bare <call> problem"], id="a class"),
+        pytest.param(
+            "@adjoint(f)\ndef g(x): pass\ndef adjoint(m): return m\n@adjoint\ndef h(x): pass",
+            ["g: target f"],
+            id="rebound further down",
+        ),
+        pytest.param(
+            "@adjoint(f)\ndef g(x): pass\ndel adjoint", ["g: target f"], id="deleted further down"
+        ),
+        pytest.param(
+            "if (adjoint := other.adjoint): pass\n@adjoint\ndef f(x): pass",
+            [],
+            id="rebound by a walrus",
+        ),
+        pytest.param(
+            "def make():\n    @adjoint(f)\n    def g(x): pass\nadjoint = other",
+            ["g: target f problem"],
+            id="in a function that may run later",
+        ),
+        pytest.param(
+            "class R:\n    adjoint = adjoint\n@R.adjoint(f)\ndef g(x): pass",
+            ["g: target f"],
+            id="an attribute of a class",
+        ),
+        pytest.param(
+            "class R:\n    a = staticmethod(adjoint)\n@R.a(f)\ndef g(x): pass",
+            ["g: target f"],
+            id="a static method of a class",
         ),
         pytest.param(
             "@adjoint(f, other=1)\ndef g(x): pass", ["g: target f problem"], id="unknown option"

@@ -198,6 +198,17 @@ class DefinitionRewriter:
             definition = inner
         return _passes_through(definition, wants_config)
 
+    def _bridge_kept(
+        self, registration: Registration, kept: ast.Assign, form: str, rule: Rule
+    ) -> None:
+        """`same = adjoint(t)(rule)` -> `same = rule`, which stays a legacy rule, and is registered below."""
+        node = registration.node
+        assert isinstance(node, ast.Call)
+        text = self.view.text(node.args[0])
+        self.edits.replace(node, f"({text})" if "\n" in text else text)
+        self._consume_inside(node.func)
+        self.after(kept, form.format(target_text(rule, registration, self.view)))
+
     def _gives_back(self, decorator: ast.expr) -> bool:
         """Whether a decorator is seen to give back the function that it is given."""
         bindings = (
@@ -381,9 +392,15 @@ class DefinitionRewriter:
         functor = ", functor=True" if rule.functor else ""
         calls = [r for r in rule.registrations if r.form == "call"]
         for registration in calls:
-            self.register(rule, registration)
             node = registration.node
             assert isinstance(node, ast.Call)
+            kept = self.view.scopes.parents.get(node)
+            name = result_name(node, self.view)
+            if isinstance(kept, ast.Assign) and name and result_is_used(node, self.view):
+                form = f"{bridged}({name}{functor})"
+                self._bridge_kept(registration, kept, f"{register}({{}})({form})", rule)
+                continue
+            self.register(rule, registration)
             self.edits.wrap(node.args[0], f"{bridged}({{}}{functor})", inside=True)
         decorators = [r for r in rule.registrations if r.form != "call"]
         if not decorators or not isinstance(function, (ast.FunctionDef, ast.AsyncFunctionDef)):
@@ -418,6 +435,33 @@ class DefinitionRewriter:
         if bare:
             self._apply_above(function, bare[0], rule)
         return name
+
+
+def result_is_used(call: ast.Call, view: ModuleView) -> bool:
+    """`rule = adjoint(f)(lambda x: …)`, where something reads `rule`."""
+    parent = view.scopes.parents.get(call)
+    targets: list[ast.expr] = []
+    match parent:
+        case ast.Assign(targets=several):
+            targets = several
+        case ast.AnnAssign() | ast.NamedExpr():
+            targets = [parent.target]
+    for target in targets:
+        if not isinstance(target, ast.Name) or target.id in view.exported:
+            return True
+        uses = view.scopes.uses.get(view.scopes.of(target), [])
+        if any(isinstance(u.ctx, ast.Load) for u in uses):
+            return True
+    return False
+
+
+def result_name(call: ast.Call, view: ModuleView) -> str | None:
+    """The variable that a statement of its own gives the result of `adjoint(target)(rule)` to."""
+    parent = view.scopes.parents.get(call)
+    match parent:
+        case ast.Assign(targets=[ast.Name(id=name)], value=value) if value is call:
+            return name
+    return None
 
 
 def _returned_function(function: ast.FunctionDef) -> ast.FunctionDef | None:

@@ -1,7 +1,9 @@
-"""What the built distribution depends on: the runtime, where it is not in the tree that it is built from.
+"""What the built distribution depends on:
+the runtime, where it is not in the tree that it is built from.
 
-A checkout has both packages, and `pip install .` installs both. A release of the command is built without the
-runtime (tools/release.py) and depends on the distribution `rules-runtime` (rules_runtime/pyproject.toml) instead.
+A checkout has both packages, and `pip install .` installs both. A release of the command is built
+without the runtime (tools/release.py) and depends on the distribution `rules-runtime`
+(rules_runtime/pyproject.toml) instead.
 """
 
 from __future__ import annotations

@@ -1,7 +1,9 @@
-"""Functions of many kinds, each with its gradient written by hand in numpy: the floor that `gradients.py` compares with.
+"""Functions of many kinds, each with its gradient written by hand in numpy:
+the floor that `gradients.py` compares with.
 
-`f(*params, *data)` gives a number, `f_hand` the same number and its gradients by the parameters, as somebody would write
-them who cares for speed: what the forward pass has computed is used again, updates are in place, and no operation is done twice.
+`f(*params, *data)` gives a number, `f_hand` the same number and its gradients by the parameters, as
+somebody would write them who cares for speed: what the forward pass has computed is used again,
+updates are in place, and no operation is done twice.
 """
 
 from __future__ import annotations

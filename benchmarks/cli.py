@@ -1,8 +1,11 @@
-"""What the command costs: start-up, scans, conversions, processes, long files, memory; each beside what it is measured against.
+"""What the command costs: start-up, scans, conversions, processes, long files, memory;
+each beside what it is measured against.
 
-    python benchmarks/cli.py [--only startup,scan,convert,jobs,growth,memory] [--tree FOLDER] [--runs 11]
+    python benchmarks/cli.py [--only startup,scan,convert,jobs,growth,memory] [--tree FOLDER]
+                             [--runs 11]
 
-Runs of one table are interleaved, so that a busy moment of the machine meets all of them; medians are printed.
+Runs of one table are interleaved, so that a busy moment of the machine meets all of them;
+medians are printed.
 """
 
 from __future__ import annotations

@@ -1,12 +1,14 @@
 #!/usr/bin/env python3
-"""Gradients of numpy functions of many kinds: how many times the plain function they cost, and the gradient by hand.
+"""Gradients of numpy functions of many kinds:
+how many times the plain function they cost, and the gradient by hand.
 
     python benchmarks/gradients.py [--only a,b] [--repeat N] [--with-autograd]
 
-Each workload is a plain function of arrays, numbers or structures; those of `by_hand.py` have their gradient written by hand, too.
-A round takes one sample of the function, of the gradient by hand and of ours (processor time, mean of several calls); what is
-printed is the median over rounds of ratios of samples of one round. With `--with-autograd` the same source is run with
-`np` rebound to `autograd.numpy`, where it can.
+Each workload is a plain function of arrays, numbers or structures; those of `by_hand.py` have their
+gradient written by hand, too. A round takes one sample of the function, of the gradient by hand and
+of ours (processor time, mean of several calls); what is printed is the median over rounds of ratios
+of samples of one round. With `--with-autograd` the same source is run with `np` rebound to
+`autograd.numpy`, where it can.
 """
 
 from __future__ import annotations

@@ -1,8 +1,10 @@
-"""What it costs to start: imports and the command's own start-up, interleaved, as a multiple of a floor.
+"""What it costs to start: imports and the command's own start-up, interleaved,
+as a multiple of a floor.
 
     python benchmarks/imports.py [ROUNDS]
 
-Exits with 1 where a ratio is above its goal by more than the noise, which is the floor against itself.
+Exits with 1 where a ratio is above its goal by more than the noise,
+which is the floor against itself.
 """
 
 from __future__ import annotations

@@ -123,7 +123,8 @@ def call(f, *args):
 
 
 def gradients(f, args):
-    """Of the sum of all numbers in `f(*args)`, each weighted: by the rules, and by finite differences."""
+    """Of the sum of all numbers in `f(*args)`, each weighted:
+    by the rules, and by finite differences."""
     weights = np.random.default_rng(1).uniform(0.5, 1.5, size=numbers(f(*args)).size)
     inputs = (f, *args) if parts(f) and not isinstance(f, type) else args
     g = call if inputs[0] is f else f

@@ -1,4 +1,5 @@
-"""Hypothesis profiles (dev, ci, nightly), the marker of what runs at night only, and names of tests that can be dealt out."""
+"""Hypothesis profiles (dev, ci, nightly), the marker of what runs at night only,
+and names of tests that can be dealt out."""
 
 from __future__ import annotations
 
@@ -31,7 +32,8 @@ settings.load_profile(PROFILE)
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Take addresses out of names such as `test_f[<object at 0x7f…>]`: the workers of pytest-xdist must agree on them."""
+    """Take addresses out of names such as `test_f[<object at 0x7f…>]`:
+    the workers of pytest-xdist must agree on them."""
     for mark in metafunc.definition.iter_markers("parametrize"):
         name = mark.kwargs.get("ids")
         if callable(name) and not hasattr(name, "without_addresses"):

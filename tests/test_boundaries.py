@@ -1,4 +1,5 @@
-"""What must not know what: imports between the packages, the layers of the runtime, and the names that are promised."""
+"""What must not know what: imports between the packages, the layers of the runtime,
+and the names that are promised."""
 
 from __future__ import annotations
 
@@ -67,7 +68,8 @@ def type_checking_blocks(tree: ast.Module) -> set[ast.AST]:
 
 @functools.cache
 def imports(path: Path, *, at_run_time: bool = False) -> list[tuple[int, str, bool]]:
-    """`(line, absolute module, deferred)` of each import in a file; deferred ones stand in a function."""
+    """`(line, absolute module, deferred)` of each import in a file;
+    deferred ones stand in a function."""
     tree = tree_of(path)
     skipped = type_checking_blocks(tree) if at_run_time else set()
     deferred = {
@@ -128,7 +130,8 @@ def test_packages_do_not_import_each_other(package: str, forbidden: set[str]) ->
 
 
 def test_the_runtime_needs_only_numpy() -> None:
-    """Everything else that it imports at the top of a file is the standard library; but for the rules of scipy's functions."""
+    """Everything else that it imports at the top of a file is the standard library; but for the
+    rules of scipy's functions."""
     allowed = {"numpy", "rules_runtime"} | set(sys.stdlib_module_names)
     wrong = [
         f"{path.relative_to(ROOT)}:{line} imports {module}"
@@ -199,7 +202,8 @@ def test_rules_do_not_know_the_tape() -> None:
 
 
 def test_the_tape_knows_no_area_of_the_rule_library() -> None:
-    """So that an area is added by adding its file; the tape may ask the library to load what it has."""
+    """So that an area is added by adding its file;
+    the tape may ask the library to load what it has."""
     for path in sources("rules_runtime/tape"):
         for line, module, _ in imports(path):
             assert not module.startswith("rules_runtime.rules."), f"{path.name}:{line}"
@@ -230,7 +234,8 @@ def test_the_core_of_the_command_knows_no_edge(path: Path) -> None:
 def test_imports_make_no_circle(package: str) -> None:
     """In the command whatever is imported counts, for types alone and inside of functions too.
 
-    In the runtime what a function imports when it is called is another matter (`registry` asks the rules).
+    In the runtime what a function imports when it is called is another
+    matter (`registry` asks the rules).
     """
     known = {module_name(path): path for path in sources(package)}
     all_count = package == "migrate"

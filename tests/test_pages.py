@@ -1,4 +1,5 @@
-"""Pages for people: Python runs as it is printed, in the order of the page; commands and settings are taken."""
+"""Pages for people: Python runs as it is printed, in the order of the page;
+commands and settings are taken."""
 
 from __future__ import annotations
 
@@ -15,7 +16,8 @@ from migrate.command.request import Request
 from migrate.options import Options, Settings, declared, flags_of
 
 ROOT = Path(__file__).resolve().parent.parent
-#: Made from migrate/codes.py: fragments of files before and after, which tests of the codes convert.
+#: Made from migrate/codes.py: fragments of files before and after,
+#: which tests of the codes convert.
 FRAGMENTS = {ROOT / "docs" / "codes.md"}
 PAGES = sorted(
     page

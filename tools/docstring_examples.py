@@ -1,4 +1,5 @@
-"""For the documentation site: examples in docstrings (`>>>`) become code blocks, in which Markdown sees no links."""
+"""For the documentation site: examples in docstrings (`>>>`) become code blocks,
+in which Markdown sees no links."""
 
 from __future__ import annotations
 

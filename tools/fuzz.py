@@ -2,8 +2,8 @@
 
     python -m tools.fuzz [NUMBER] [FIRST]     NUMBER inputs, from seed FIRST on
 
-For every input: no exception, no failure of the tool itself (RM902), no refusal by its last check (RM210), and
-what is converted compiles, begins as the old file did, and is not converted again.
+For every input: no exception, no failure of the tool itself (RM902), no refusal by its last check
+(RM210), and what is converted compiles, begins as the old file did, and is not converted again.
 """
 
 from __future__ import annotations

@@ -1,4 +1,5 @@
-"""Writes docs/numpy-coverage.md: which of numpy's public functions have a rule, and which of scipy's.
+"""Writes docs/numpy-coverage.md: which of numpy's public functions have a rule,
+and which of scipy's.
 
 python -m tools.numpy_coverage            write the page
 python -m tools.numpy_coverage --check    exit 1 where the page is out of date
@@ -30,7 +31,8 @@ TRACED_ITSELF = frozenset(
     """.split()
 )
 
-# Results that do not depend continuously on any argument: made of shapes, whole numbers, names, types, files.
+# Results that do not depend continuously on any argument:
+# made of shapes, whole numbers, names, types, files.
 WITHOUT_NUMBERS = frozenset(
     """
     arange bartlett base_repr binary_repr blackman broadcast_shapes busday_count busday_offset datetime_as_string
@@ -68,7 +70,8 @@ def status(name: str, function: Any) -> str:
 
 
 def scipy_functions(area: str) -> Iterator[tuple[str, str, Any]]:
-    """The functions of an area of scipy that have a rule: name, kind, function; of distributions the methods."""
+    """The functions of an area of scipy that have a rule: name, kind, function;
+    of distributions the methods."""
     import importlib
 
     from rules_runtime.registry import rrule

@@ -2,8 +2,8 @@
 
     python -m tools.release DIST
 
-writes a wheel and a source distribution of each into the folder DIST. Needs the package `build`. What is built is the
-last commit: files that are not committed do not get in.
+writes a wheel and a source distribution of each into the folder DIST. Needs the package `build`.
+What is built is the last commit: files that are not committed do not get in.
 """
 
 from __future__ import annotations

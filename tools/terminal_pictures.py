@@ -1,4 +1,5 @@
-"""Takes the pictures of the terminal in docs/command/: runs the program and draws what it prints, with its colours.
+"""Takes the pictures of the terminal in docs/command/:
+runs the program and draws what it prints, with its colours.
 
 python -m tools.terminal_pictures
 """

@@ -1,4 +1,5 @@
-"""Sequential ray tracing for small lens systems, differentiable in everything that a designer turns.
+"""Sequential ray tracing for small lens systems,
+differentiable in everything that a designer turns.
 
 Lengths are millimetres, wavelengths micrometres, the optical axis is z.
 """

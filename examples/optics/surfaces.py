@@ -1,7 +1,8 @@
 """Rays, the surfaces that they meet, and Snell's law.
 
-A surface is a set of points p with G(p) = 0. Where a ray meets it is found in closed form, how that place moves
-with the ray and the surface follows from the implicit function theorem, which needs only the gradient of G.
+A surface is a set of points p with G(p) = 0. Where a ray meets it is found in closed form, how that
+place moves with the ray and the surface follows from the implicit function theorem,
+which needs only the gradient of G.
 """
 
 from dataclasses import dataclass
@@ -28,7 +29,8 @@ class Plane(NamedTuple):
 
 
 class Sphere(NamedTuple):
-    """G(p) = curvature |p - V|² - 2 (z - vertex), with V the vertex on the axis; flat at curvature zero."""
+    """G(p) = curvature |p - V|² - 2 (z - vertex), with V the vertex on the axis;
+    flat at curvature zero."""
 
     curvature: float
     vertex: float

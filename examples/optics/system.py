@@ -10,7 +10,8 @@ from .surfaces import Ray, advance, intersect, is_reflected, normal, refract
 
 @dataclass
 class Lens:
-    """Two spherical surfaces with a glass of index `n` between them; thin where `thickness` is zero."""
+    """Two spherical surfaces with a glass of index `n` between them;
+    thin where `thickness` is zero."""
 
     front: float  # curvatures, 1/mm
     back: float
@@ -127,7 +128,8 @@ def trace(stops, ray):
 
 
 def spot(stops, heights):
-    """The radius of the image of a far point: root mean square over rays that enter at these heights."""
+    """The radius of the image of a far point:
+    root mean square over rays that enter at these heights."""
 
     def miss(height):
         start = Ray(np.array([0.0, height, -10.0]), np.array([0.0, 0.0, 1.0]))

@@ -57,7 +57,8 @@ ITEMS = st.lists(
 
 @given(ITEMS, st.randoms())
 def test_against_a_naive_model(items: list[tuple[int, int, str]], random: object) -> None:
-    """Replacements that are apart give the same in any order, and every kept character is found where it went."""
+    """Replacements that are apart give the same in any order,
+    and every kept character is found where it went."""
     kept: list[Replacement] = []
     for start, length, text in sorted(items):
         end = min(start + length, len(TEXT))

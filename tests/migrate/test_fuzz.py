@@ -1,4 +1,5 @@
-"""Damaged files: whatever the bytes, there is an outcome, and it is a right one (tools/fuzz.py makes more of them)."""
+"""Damaged files: whatever the bytes, there is an outcome,
+and it is a right one (tools/fuzz.py makes more of them)."""
 
 from __future__ import annotations
 

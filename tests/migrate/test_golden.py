@@ -2,8 +2,9 @@
 
     python tests/migrate/test_golden.py --regenerate
 
-writes the outputs anew; read the diff before you commit it. A name that begins with a code (`rm203_…`) asks that the code be reported;
-`advise_…` and `fix_style_…` are converted with that option, and give every code that their name goes on with.
+writes the outputs anew; read the diff before you commit it. A name that begins with a code
+(`rm203_…`) asks that the code be reported; `advise_…` and `fix_style_…` are converted with that
+option, and give every code that their name goes on with.
 """
 
 from __future__ import annotations

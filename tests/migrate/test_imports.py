@@ -1,4 +1,5 @@
-"""The import block: what is no longer used goes, what is needed comes in its place, nothing else moves."""
+"""The import block: what is no longer used goes, what is needed comes in its place,
+nothing else moves."""
 
 from __future__ import annotations
 

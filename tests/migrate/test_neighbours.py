@@ -1,4 +1,5 @@
-"""What becomes of a rule does not depend on whether its neighbours are converted yet: a second run decides as the first did."""
+"""What becomes of a rule does not depend on whether its neighbours are converted yet:
+a second run decides as the first did."""
 
 from __future__ import annotations
 

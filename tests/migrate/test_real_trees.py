@@ -1,4 +1,5 @@
-"""Real source trees: nothing in them changes, and rules that are put into them are all that changes."""
+"""Real source trees: nothing in them changes,
+and rules that are put into them are all that changes."""
 
 from __future__ import annotations
 
@@ -43,7 +44,8 @@ def test_nothing_changes(name: str) -> None:
 
 @pytest.mark.parametrize("name", ["numpy", "libcst"])
 def test_nothing_changes_in_files_that_the_byte_test_stops(name: str) -> None:
-    """The rest of the tool, which they reach with an import that is not used, leaves them alone too."""
+    """The rest of the tool, which they reach with an import that is not used,
+    leaves them alone too."""
     for path in random.Random(1).sample(tree(name), 100):
         data = path.read_bytes()
         if not data.endswith(b"\n"):
@@ -150,7 +152,8 @@ PLACES = ("at the end", "after the imports", "in a class", "in a function")
 
 @dataclass(frozen=True)
 class Host:
-    """A file of the wild, taken apart: its lines, and the lines before which each kind of place begins."""
+    """A file of the wild, taken apart: its lines,
+    and the lines before which each kind of place begins."""
 
     lines: tuple[str, ...]
     encoding: str

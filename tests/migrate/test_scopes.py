@@ -11,7 +11,8 @@ from tests.support.converting import scopes_of
 
 
 def meaning(text: str, line: int, name: str = "x") -> str:
-    """The line of the first binding of `name` as it is read in a line, "builtin" where it has none."""
+    """The line of the first binding of `name` as it is read in a line,
+    "builtin" where it has none."""
     _, scopes = scopes_of(text)
     reads = [
         n

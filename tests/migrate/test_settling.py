@@ -1,4 +1,5 @@
-"""What cannot be printed, or does not pass the last gate, costs one rule or one call: never the file."""
+"""What cannot be printed, or does not pass the last gate, costs one rule or one call:
+never the file."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""Rules with a number of parameters that no call can have: said where they are registered, or where they are looked for."""
+"""Rules with a number of parameters that no call can have:
+said where they are registered, or where they are looked for."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""The shim: every form of the legacy language, and that its rules and those of rrule see each other."""
+"""The shim: every form of the legacy language,
+and that its rules and those of rrule see each other."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""Which part of a tangent belongs to which part of its primal: structural, plain and natural tangents."""
+"""Which part of a tangent belongs to which part of its primal:
+structural, plain and natural tangents."""
 
 from __future__ import annotations
 

@@ -34,7 +34,8 @@ class Slotted:
 
 
 def halves(x: Any) -> Any:
-    """The sum of the squares of all numbers in a structure, over two: its gradient is the structure itself."""
+    """The sum of the squares of all numbers in a structure, over two:
+    its gradient is the structure itself."""
     if isinstance(x, (float, np.ndarray)):
         return np.sum(x * x) / 2
     parts = parts_of(x)

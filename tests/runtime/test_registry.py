@@ -84,7 +84,8 @@ def chosen(rrule: Registry, *args: Any, **kwargs: Any) -> Any:
     return None if found is None else found[0]
 
 
-# -- asking ------------------------------------------------------------------------------------------
+# -- asking
+# ------------------------------------------------------------------------------------------
 
 
 def test_without_a_rule_there_is_none(rrule: Registry) -> None:
@@ -128,7 +129,8 @@ def test_arguments_named_like_the_parameters_of_rrule(rrule: Registry) -> None:
     assert rrule(f, self=1, config=2, f=3, call=4)[0] == {"self": 1, "config": 2, "f": 3, "call": 4}
 
 
-# -- targets -----------------------------------------------------------------------------------------
+# -- targets
+# -----------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -330,7 +332,8 @@ def test_a_rule_of_rest_arguments_only(rrule: Registry) -> None:
     assert rrule(f, 1, 2)[1](1.0) == (NONE, 1.0, 1.0)
 
 
-# -- what is handed out ------------------------------------------------------------------------------
+# -- what is handed out
+# ------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("result", [3.0, (1.0,), (1.0, 2.0), [1.0, abs], (1.0, abs, abs)], ids=repr)
@@ -419,7 +422,8 @@ def test_a_named_tuple_of_tangents_is_a_tuple(rrule: Registry) -> None:
     assert rrule(f, 1.0)[1](1.0) == (NONE, 1.0)
 
 
-# -- looking at the table ----------------------------------------------------------------------------
+# -- looking at the table
+# ----------------------------------------------------------------------------
 
 
 def test_what_is_registered_can_be_listed_found_and_removed(rrule: Registry) -> None:
@@ -465,7 +469,8 @@ def test_registering_from_several_threads(rrule: Registry) -> None:
     assert [rrule(f, *range(i + 1))[0] for i in range(4)] == list(range(4))
 
 
-# -- the rule library --------------------------------------------------------------------------------
+# -- the rule library
+# --------------------------------------------------------------------------------
 
 
 def test_the_library_gives_way_to_a_rule_of_the_program() -> None:

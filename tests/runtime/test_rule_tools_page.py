@@ -1,4 +1,5 @@
-"""docs/rule-tools.md: its examples, run as one file, print what the page says (but for times and folders)."""
+"""docs/rule-tools.md: its examples, run as one file,
+print what the page says (but for times and folders)."""
 
 from __future__ import annotations
 
@@ -25,7 +26,8 @@ for f, args in (loss, (w, x)), (lambda x: drifting(x, np.ones(3)), (np.ones(3),)
 
 
 def settled(text: str) -> str:
-    """Without what differs from run to run: times, folders, lines of what the page only talks about."""
+    """Without what differs from run to run:
+    times, folders, lines of what the page only talks about."""
     text = re.sub(r"\(?/[\w/.-]*/loss\.py:\d+|loss\.py:\d+", "loss.py", text)
     lines = [re.sub(r" +", " ", re.sub(r"\d+\.\d+ +\d+%", "", line)) for line in text.splitlines()]
     timed = [k for k, line in enumerate(lines) if line.endswith("calls microseconds share")]

@@ -84,7 +84,8 @@ def chosen(rrule: Registry, *args: Any, **kwargs: Any) -> Any:
     return None if found is None else found[0]
 
 
-# -- dispatch ----------------------------------------------------------------------------------------
+# -- dispatch
+# ----------------------------------------------------------------------------------------
 
 
 def test_the_number_of_arguments_decides(rrule: Registry) -> None:
@@ -376,7 +377,8 @@ def test_the_order_of_registration_does_not_matter(
             )
 
 
-# -- configs -----------------------------------------------------------------------------------------
+# -- configs
+# -----------------------------------------------------------------------------------------
 
 
 def test_a_rule_with_a_config_is_for_those_who_have_one(rrule: Registry) -> None:
@@ -512,7 +514,8 @@ def test_functor_rules_with_a_config(rrule: Registry) -> None:
     assert rrule(MyAD(), Foo(1.0), 2.0)[1](1.0) == (Tangent[Foo](a=1.0), 1.0)
 
 
-# -- opting out --------------------------------------------------------------------------------------
+# -- opting out
+# --------------------------------------------------------------------------------------
 
 
 def test_opting_out_of_a_signature(rrule: Registry) -> None:

@@ -1,4 +1,5 @@
-"""Zeros, structural tangents and their arithmetic: a vector space, with numbers and arrays in it."""
+"""Zeros, structural tangents and their arithmetic:
+a vector space, with numbers and arrays in it."""
 
 from __future__ import annotations
 

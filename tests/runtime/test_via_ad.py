@@ -81,7 +81,8 @@ def chosen(rrule: Registry, *args: Any, **kwargs: Any) -> Any:
     return None if found is None else found[0]
 
 
-# -- calling back into the AD ------------------------------------------------------------------------
+# -- calling back into the AD
+# ------------------------------------------------------------------------
 
 
 def test_an_ad_with_a_reverse_mode_of_its_own_is_asked() -> None:

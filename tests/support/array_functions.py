@@ -1,4 +1,5 @@
-"""Functions of arrays that any library can compute that speaks numpy's protocols, and numbers for them."""
+"""Functions of arrays that any library can compute that speaks numpy's protocols,
+and numbers for them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""A headless Chromium, driven through chromedriver's own protocol (WebDriver), which is JSON over HTTP."""
+"""A headless Chromium, driven through chromedriver's own protocol (WebDriver),
+which is JSON over HTTP."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""An array of another library, as numpy sees it: it speaks numpy's protocols, and refuses to become a numpy array."""
+"""An array of another library, as numpy sees it:
+it speaks numpy's protocols, and refuses to become a numpy array."""
 
 from __future__ import annotations
 
@@ -10,7 +11,8 @@ from numpy.lib.mixins import NDArrayOperatorsMixin
 
 
 class Duck(NDArrayOperatorsMixin):
-    """Wraps a numpy array. As CuPy's arrays do, it works with its own kind and with numbers, and not with numpy's arrays."""
+    """Wraps a numpy array. As CuPy's arrays do, it works with its own kind and with numbers,
+    and not with numpy's arrays."""
 
     __slots__ = ("__weakref__", "wrapped")
     __hash__ = None  # type: ignore[assignment]
@@ -83,7 +85,8 @@ def plain(x: Any) -> Any:
 
 
 def ducks(x: Any) -> Any:
-    """A structure with ducks in the place of arrays, also of numpy's numbers: CuPy has arrays without axes for these."""
+    """A structure with ducks in the place of arrays, also of numpy's numbers:
+    CuPy has arrays without axes for these."""
     if isinstance(x, (np.ndarray, np.generic)):
         return Duck(np.array(x))  # no views, so that nobody leans on them
     if isinstance(x, (tuple, list)):

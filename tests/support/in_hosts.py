@@ -1,7 +1,9 @@
-"""A call of a function with a rule in each host: values, gradients, tangents and second derivatives, leaf by leaf.
+"""A call of a function with a rule in each host:
+values, gradients, tangents and second derivatives, leaf by leaf.
 
-Every host is asked the same: for arguments taken apart into leaves, the leaves of the result, and the derivatives of
-`sum(real(conj(g) * y))` for fixed numbers `g`. Real inner products make complex conventions comparable.
+Every host is asked the same: for arguments taken apart into leaves, the leaves of the result, and
+the derivatives of `sum(real(conj(g) * y))` for fixed numbers `g`.
+Real inner products make complex conventions comparable.
 """
 
 from __future__ import annotations
@@ -29,7 +31,8 @@ def leaf(x: Any) -> bool:
 
 
 class Case:
-    """`f(*args, **kwargs)` as a function of leaves, with cotangents for its results and directions for its arguments."""
+    """`f(*args, **kwargs)` as a function of leaves,
+    with cotangents for its results and directions for its arguments."""
 
     def __init__(self, f: Any, args: Sequence[Any], kwargs: dict[str, Any]) -> None:
         self.f, self.kwargs = f, kwargs

@@ -1,8 +1,10 @@
-"""A hypothesis strategy for modules of legacy rules: random signatures, pullbacks, structures and zeros.
+"""A hypothesis strategy for modules of legacy rules:
+random signatures, pullbacks, structures and zeros.
 
-The gradients of a generated rule are not those of its function (only the legacy rule and its conversion are compared),
-but every entry has the structure of its argument. A module is assembled from small choices, each named by what it
-varies; hypothesis shrinks towards the first of each list, which is the plainest.
+The gradients of a generated rule are not those of its function (only the legacy rule and its
+conversion are compared), but every entry has the structure of its argument. A module is assembled
+from small choices, each named by what it varies;
+hypothesis shrinks towards the first of each list, which is the plainest.
 """
 
 from __future__ import annotations
@@ -110,7 +112,8 @@ IMPORTS = {
 
 @dataclass(frozen=True)
 class Kind:
-    """One kind of argument: how it is annotated and written, and which gradients it may have (`d` is a float)."""
+    """One kind of argument: how it is annotated and written,
+    and which gradients it may have (`d` is a float)."""
 
     annotations: tuple[str, ...]
     value: str
@@ -239,7 +242,8 @@ KINDS = {
     ),
 }
 
-#: Values of a rule by structure, made of the float `s`; and statements that make the float `d` of the cotangent.
+#: Values of a rule by structure, made of the float `s`;
+#: and statements that make the float `d` of the cotangent.
 VALUES: dict[str, tuple[str, tuple[str, ...]]] = {
     "scalar": ("s", ("d = dy", "d = 1.0 * dy")),
     "tuple": (
@@ -336,7 +340,8 @@ VALUES: dict[str, tuple[str, tuple[str, ...]]] = {
     ),
 }
 
-#: How the AD is used: statements of the rule, statements of the pullback that leave the gradient in `gx`.
+#: How the AD is used: statements of the rule,
+#: statements of the pullback that leave the gradient in `gx`.
 AD_FORWARD = (
     "z, back_f = pullback(f, x)",
     "out = pullback(f, x)\nz, back_f = out",
@@ -561,7 +566,8 @@ def _add_callback(draw: st.DrawFn, rule: _Rule, ad: str) -> None:
 
 
 def _add_argument(draw: st.DrawFn, rule: _Rule, kind: Kind, i: int) -> None:
-    """The parameter `p<i>` and its entry: an expression, a variable, or statements that build it."""
+    """The parameter `p<i>` and its entry:
+    an expression, a variable, or statements that build it."""
     name, variable = f"p{i}", f"g{i}"
     annotation = draw(st.sampled_from(kind.annotations))
     rule.params.append(name + (f": {annotation}" if annotation else ""))

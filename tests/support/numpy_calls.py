@@ -1,4 +1,5 @@
-"""Calls of numpy's (and scipy's) public functions with numbers by which they can be differentiated, one or more for each."""
+"""Calls of numpy's (and scipy's) public functions with numbers by which
+they can be differentiated, one or more for each."""
 
 from __future__ import annotations
 
@@ -21,7 +22,8 @@ POOL: list[tuple[Any, ...]] = [
     (X,), (M,), (X, Y), (M, B), (M, M), (X, 2), (M, 2), (M, 1), (X, 0.5), (X, (2, 2)), (MASK, X), (2, X), (0.3, X, Y), ([X, Y],), (X, 0, 1), (N,), (N, N), (N, 2),
 ]  # fmt: skip
 
-# name (with the namespace, where it is not numpy) -> calls, each a tuple of arguments or (arguments, keywords)
+# name (with the namespace, where it is not numpy) -> calls,
+# each a tuple of arguments or (arguments, keywords)
 CALLS: dict[str, list[Any]] = {
     "apply_along_axis": [(np.sum, 0, M)],
     "apply_over_axes": [(np.sum, M, [0])],
@@ -140,7 +142,8 @@ CALLS: dict[str, list[Any]] = {
 
 
 class Call:
-    """One call: a function, its arguments, and the places of those that are floating point numbers."""
+    """One call: a function, its arguments,
+    and the places of those that are floating point numbers."""
 
     def __init__(self, function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         self.function, self.args, self.kwargs = function, args, kwargs
@@ -194,7 +197,8 @@ def weighted(y: Any) -> Any:
 
 
 def calls(name: str, function: Callable[..., Any]) -> Iterator[Call]:
-    """The calls of a function of that name; of the pool, if there are none for it, the first that it takes."""
+    """The calls of a function of that name;
+    of the pool, if there are none for it, the first that it takes."""
     given = CALLS.get(name)
     for one in given if given is not None else POOL:
         keywords = len(one) == 2 and isinstance(one[0], tuple) and isinstance(one[1], dict)

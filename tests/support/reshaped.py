@@ -8,7 +8,8 @@ from itertools import count
 
 
 def reshaped(text: bytes, make: Callable[[], ast.NodeTransformer]) -> str | None:
-    """The module written in another way, its `cases` as they were; None where that changes nothing."""
+    """The module written in another way, its `cases` as they were;
+    None where that changes nothing."""
     tree = ast.parse(text)
     before = ast.dump(tree)
     body: list[ast.stmt] = []

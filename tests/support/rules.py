@@ -1,4 +1,5 @@
-"""What every rule of the library is put through: `test_rrule`, and the same for its gradient (second order)."""
+"""What every rule of the library is put through:
+`test_rrule`, and the same for its gradient (second order)."""
 
 from __future__ import annotations
 
@@ -37,7 +38,8 @@ def strided(x: Any) -> Any:
 
 
 def check_second_order(f: Callable[..., Any], *args: Any, **fkwargs: Any) -> None:
-    """Check by finite differences the gradient of a gradient through `f`, taken by the built-in reverse mode."""
+    """Check by finite differences the gradient of a gradient through `f`,
+    taken by the built-in reverse mode."""
     rng = np.random.default_rng(7)
     weights = _weights(f(*args, **fkwargs), rng)
 

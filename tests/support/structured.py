@@ -1,8 +1,9 @@
-"""Values, cotangents and gradients seen as flat tables `{path: array}`, whatever language they are written in.
+"""Values, cotangents and gradients seen as flat tables `{path:
+array}`, whatever language they are written in.
 
-A path is a tuple of field names, keys and positions. What is zero (`None`, an `AbstractZero`, a field that was left
-out, an array of zeros) has no influence on a comparison, so that legacy gradients, target gradients and finite
-differences can be compared with one function.
+A path is a tuple of field names, keys and positions. What is zero (`None`, an `AbstractZero`, a
+field that was left out, an array of zeros) has no influence on a comparison, so that legacy
+gradients, target gradients and finite differences can be compared with one function.
 """
 
 from __future__ import annotations
@@ -92,7 +93,8 @@ def replaced(value: Any, path: Path, leaf: Any) -> Any:
 
 
 def legacy_cotangents(y: Any, rng: np.random.Generator, limit: int = 14) -> dict[str, Any]:
-    """Cotangents of `y` in the legacy form, by label: a full one, and ones with parts that are `None`."""
+    """Cotangents of `y` in the legacy form, by label:
+    a full one, and ones with parts that are `None`."""
 
     def draw(value: Any, keep: Callable[[Path], bool], path: Path) -> Any:
         if is_number(value):
@@ -154,7 +156,8 @@ def _random_like(leaf: Any, rng: np.random.Generator) -> Any:
 
 
 def table_of(tangent: Any, primal: Any = None, path: Path = ()) -> Table:
-    """A tangent of either language as a flat table, by the names that the primal gives to its parts."""
+    """A tangent of either language as a flat table,
+    by the names that the primal gives to its parts."""
     from rules_runtime import AbstractZero, Tangent, unthunk
 
     tangent = unthunk(tangent)
@@ -198,7 +201,8 @@ def table_of(tangent: Any, primal: Any = None, path: Path = ()) -> Table:
 
 
 def target_cotangent(dy: Any, y: Any, zero: Any) -> Any:
-    """The cotangent `dy` of `y` in the target language, what is missing written as `zero` (left out where it is None)."""
+    """The cotangent `dy` of `y` in the target language,
+    what is missing written as `zero` (left out where it is None)."""
     from rules_runtime import Tangent, ZeroTangent
 
     if dy is None:
@@ -219,7 +223,8 @@ def target_cotangent(dy: Any, y: Any, zero: Any) -> Any:
 
 
 def foreign(tangent: Any, where: str = "") -> Iterator[tuple[str, str]]:
-    """Where a tangent holds what the target language has no place for, and what it is: `None`, a raw structure."""
+    """Where a tangent holds what the target language has no place for, and what it is:
+    `None`, a raw structure."""
     from rules_runtime import AbstractZero, Tangent, unthunk
 
     tangent = unthunk(tangent)

@@ -1,7 +1,8 @@
-"""Runs one module of rules in a process of its own and brings back plain data: values and gradients of its cases.
+"""Runs one module of rules in a process of its own and brings back plain data:
+values and gradients of its cases.
 
-Every module is run in a fork of a process that knows no user's rules, so that the rules of one module, or of one
-variant of it, are never seen by another.
+Every module is run in a fork of a process that knows no user's rules, so that the rules of one
+module, or of one variant of it, are never seen by another.
 """
 
 from __future__ import annotations
@@ -34,7 +35,8 @@ STAND_INS = Path(__file__).parents[1] / "fixtures" / "stand_ins"
 
 @dataclass
 class CaseRun:
-    """What one case gave: the value, and by label of the cotangent the gradients of callee and arguments."""
+    """What one case gave: the value, and by label of the cotangent
+    the gradients of callee and arguments."""
 
     value: dict[Any, Any] | None = None
     gradients: dict[str, list[Any]] = field(default_factory=dict)
@@ -56,7 +58,8 @@ class ModuleRun:
 
 
 def in_fork(work: Callable[[], Any], timeout: int = 120) -> Any:
-    """`work()` in a forked child; what it returns comes back pickled, an exception as its traceback."""
+    """`work()` in a forked child; what it returns comes back pickled,
+    an exception as its traceback."""
     read, write = os.pipe()
     sys.stdout.flush()
     sys.stderr.flush()
@@ -85,7 +88,8 @@ def in_fork(work: Callable[[], Any], timeout: int = 120) -> Any:
 
 
 def load(path: Path, source: bytes | None = None) -> Any:
-    """Imports the file at `path` (from `source`, if given) as a module, with its folder on the path."""
+    """Imports the file at `path` (from `source`, if given) as a module,
+    with its folder on the path."""
     for folder in (str(STAND_INS), str(path.parent)):
         if folder not in sys.path:
             sys.path.insert(0, folder)
@@ -112,8 +116,9 @@ def run_module(
     forms: bool = False,
     timeout: int = 120,
 ) -> ModuleRun:
-    """All cases of the module at `path`. `numeric`: with finite differences; `shim`: also through the legacy
-    `_pullback`; `check`: with `test_rrule`; `forms`: with each cotangent in other forms of the target language too."""
+    """All cases of the module at `path`. `numeric`: with finite differences; `shim`: also through
+    the legacy `_pullback`; `check`: with `test_rrule`; `forms`: with each cotangent in other forms
+    of the target language too."""
     start = time.perf_counter()
 
     def work() -> ModuleRun:
@@ -209,7 +214,8 @@ def _run_case(
 def _other_forms(
     back: Any, dy: Any, y: Any, primals: Any, expected: list[Any], label: str
 ) -> list[str]:
-    """Where a pullback gives something else for the same cotangent in another form of the target language."""
+    """Where a pullback gives something else for the same cotangent in
+    another form of the target language."""
     from rules_runtime import NoTangent, ZeroTangent
 
     if structured.is_number(y):

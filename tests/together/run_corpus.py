@@ -1,9 +1,12 @@
-"""Converts every legacy file of a folder, runs both variants and compares values and gradients, case by case.
+"""Converts every legacy file of a folder,
+runs both variants and compares values and gradients, case by case.
 
-    python tests/together/run_corpus.py DIR [-k PART] [--diff] [--fd] [--check] [--legacy-module NAME]
+    python tests/together/run_corpus.py DIR [-k PART] [--diff] [--fd]
+                                         [--check] [--legacy-module NAME]
 
-Prints one line per file and every mismatch. Exit code 1 where anything differs. Works on any folder of modules that
-end with `cases()`; needs `rules_runtime` for running and `migrate.convert` for converting, and says which is missing.
+Prints one line per file and every mismatch. Exit code 1 where anything differs. Works on any folder
+of modules that end with `cases()`; needs `rules_runtime` for running and `migrate.convert` for
+converting, and says which is missing.
 """
 
 from __future__ import annotations
@@ -22,7 +25,8 @@ from tests.support import variants  # noqa: E402
 
 
 def convert(path: Path, extra: tuple[str, ...] = ()):
-    """The outcome of `convert_source` for the file at `path`, with module sources looked up beside it."""
+    """The outcome of `convert_source` for the file at `path`,
+    with module sources looked up beside it."""
     from migrate import convert as module
     from migrate.model import Options
 
@@ -30,7 +34,8 @@ def convert(path: Path, extra: tuple[str, ...] = ()):
 
 
 def classify(after: str) -> str:
-    """How a rule was converted: in the target language, with bridges inside, or whole through `from_legacy_rule`."""
+    """How a rule was converted: in the target language, with bridges inside,
+    or whole through `from_legacy_rule`."""
     if "from_legacy_rule" in after:
         return "whole"
     if "from_legacy" in after or "to_legacy" in after:

@@ -1,8 +1,10 @@
-"""Converts every legacy file of a folder and runs its cases in every host: gradients, forwards, second derivatives.
+"""Converts every legacy file of a folder and runs its cases in every host:
+gradients, forwards, second derivatives.
 
     python tests/together/run_hosts.py DIR [-k PART] [--hosts autograd,torch,jax]
 
-Prints a table, and each case that is an error or differs from the tape. Exit code 1 where anything differs.
+Prints a table, and each case that is an error or differs from the tape.
+Exit code 1 where anything differs.
 """
 
 from __future__ import annotations
@@ -26,7 +28,8 @@ from tests.support import in_hosts, variants  # noqa: E402
 
 
 def outcomes(path: Path, hosts: list[str]) -> list[tuple[str, str, str, str]]:
-    """(case, host, what was asked, outcome) of a module; "ok" where the host agrees with the tape."""
+    """(case, host, what was asked, outcome) of a module;
+    "ok" where the host agrees with the tape."""
     from tests.together.run_corpus import convert
 
     after = getattr(convert(path), "after", None)

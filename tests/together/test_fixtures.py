@@ -1,8 +1,9 @@
-"""Every legacy fixture: the converted rules give the values and gradients of the legacy ones, and pass `test_rrule`.
+"""Every legacy fixture: the converted rules give the values and gradients of the legacy ones,
+and pass `test_rrule`.
 
-`tests/fixtures/legacy/expectations.json` says per file which rules are left and with which code, which cases have
-gradients that are not those of their function on purpose, which cannot do with a cotangent of which a part is zero
-(there the legacy rule raises), and what Python a file needs.
+`tests/fixtures/legacy/expectations.json` says per file which rules are left and with which code,
+which cases have gradients that are not those of their function on purpose, which cannot do with a
+cotangent of which a part is zero (there the legacy rule raises), and what Python a file needs.
 """
 
 from __future__ import annotations
@@ -130,7 +131,8 @@ def test_converting_again_changes_nothing(stem: str) -> None:
 
 
 def unused_imports(source: bytes, modules: tuple[str, ...]) -> set[str]:
-    """The names that are imported from `modules`, or are such modules, and read nowhere in the file."""
+    """The names that are imported from `modules`, or are such modules,
+    and read nowhere in the file."""
     tree = ast.parse(source)
     read = {
         n.id for n in ast.walk(tree) if isinstance(n, ast.Name) and not isinstance(n.ctx, ast.Store)

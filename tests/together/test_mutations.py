@@ -1,8 +1,10 @@
 """Each conversion broken in turn: the comparison with the legacy rules must catch every one.
 
-Most mutations change the text of what the converter prints on its way into the file, or of what it puts in a node's place, so that
-they hold whatever part of the converter wrote it; the others replace one decision. The unbroken converter finds no fault with the same fixtures
-(`test_nothing_is_found_without_a_mutation`), so a mutation that is caught is caught for its own sake.
+Most mutations change the text of what the converter prints on its way into the file, or of what it
+puts in a node's place, so that they hold whatever part of the converter wrote it; the others
+replace one decision. The unbroken converter finds no fault with the same fixtures
+(`test_nothing_is_found_without_a_mutation`),
+so a mutation that is caught is caught for its own sake.
 """
 
 from __future__ import annotations

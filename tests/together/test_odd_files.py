@@ -1,4 +1,5 @@
-"""Files that are no plain modules of rules: never a crash, never a change that the file does not ask for."""
+"""Files that are no plain modules of rules:
+never a crash, never a change that the file does not ask for."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""The fixtures' rules, written in other ways, are converted to the same gradients: every file at night, a few in CI."""
+"""The fixtures' rules, written in other ways, are converted to the same gradients:
+every file at night, a few in CI."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""Runs the command on files in a temporary folder, in this process or, where that matters, in its own."""
+"""Runs the command on files in a temporary folder, in this process or, where that matters,
+in its own."""
 
 from __future__ import annotations
 

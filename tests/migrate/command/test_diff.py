@@ -1,4 +1,5 @@
-"""The patch of --diff: `git apply` takes it, whatever the line ends, the names and the last line."""
+"""The patch of --diff: `git apply` takes it, whatever the line ends,
+the names and the last line."""
 
 from __future__ import annotations
 

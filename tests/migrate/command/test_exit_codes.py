@@ -1,4 +1,5 @@
-"""The exit codes are told in one place, docs/command/README.md; here each of them is brought about."""
+"""The exit codes are told in one place, docs/command/README.md;
+here each of them is brought about."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""Bad input of every kind: a clear message, the right exit code, the file as it was, the others done."""
+"""Bad input of every kind: a clear message, the right exit code, the file as it was,
+the others done."""
 
 from __future__ import annotations
 

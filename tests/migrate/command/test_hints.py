@@ -1,4 +1,5 @@
-"""What a run says where it finds nothing, or less than the user thinks: names, settings, other languages."""
+"""What a run says where it finds nothing, or less than the user thinks:
+names, settings, other languages."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""The ways to run the command (rewrite, --check, --diff, -): what is printed where, what is written, the exit code."""
+"""The ways to run the command (rewrite, --check, --diff, -):
+what is printed where, what is written, the exit code."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""The page for a browser: what is in it, and in headless Chromium that it filters, chooses and fits."""
+"""The page for a browser: what is in it, and in headless Chromium that it filters,
+chooses and fits."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""Files that get a legacy name from another module of theirs, and files that get something of the same name."""
+"""Files that get a legacy name from another module of theirs,
+and files that get something of the same name."""
 
 from __future__ import annotations
 

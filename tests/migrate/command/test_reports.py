@@ -1,4 +1,5 @@
-"""The reports for programs: each against its schema, with fixes that give the file that a rewrite gives."""
+"""The reports for programs: each against its schema,
+with fixes that give the file that a rewrite gives."""
 
 from __future__ import annotations
 

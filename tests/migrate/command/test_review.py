@@ -1,4 +1,5 @@
-"""The review in a terminal: every answer, what is written, and that a review goes on where it was broken off."""
+"""The review in a terminal: every answer, what is written,
+and that a review goes on where it was broken off."""
 
 from __future__ import annotations
 

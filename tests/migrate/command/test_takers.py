@@ -1,4 +1,5 @@
-"""Names that other files take from a file: legacy imports stay, and helpers are not the rules' own."""
+"""Names that other files take from a file:
+legacy imports stay, and helpers are not the rules' own."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""The review driven in a real terminal (tmux): what is on the screen, keys, colours, a narrow window."""
+"""The review driven in a real terminal (tmux):
+what is on the screen, keys, colours, a narrow window."""
 
 from __future__ import annotations
 

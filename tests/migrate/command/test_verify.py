@@ -1,4 +1,5 @@
-"""--verify: rules run beside their legacy selves; what differs is not written, what cannot run is said."""
+"""--verify: rules run beside their legacy selves;
+what differs is not written, what cannot run is said."""
 
 from __future__ import annotations
 

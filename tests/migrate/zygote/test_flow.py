@@ -35,7 +35,8 @@ GIVEN = {"a": ARRAY, "p": PLAIN, "d": TANGENT, "u": UNKNOWN}
 
 
 def shown(atoms: Atoms, depth: int = 0) -> str:
-    """`ARRAY|None|tuple[ARRAY, TANGENT]`; `*` marks elements whose positions are not known, `;` what was stored later."""
+    """`ARRAY|None|tuple[ARRAY, TANGENT]`;
+    `*` marks elements whose positions are not known, `;` what was stored later."""
     found = []
     for atom in atoms:
         if isinstance(atom, Nothing):

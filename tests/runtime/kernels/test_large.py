@@ -1,4 +1,5 @@
-"""Cotangents of large arrays in memory that is there already: the same numbers, and nothing written that others see."""
+"""Cotangents of large arrays in memory that is there already:
+the same numbers, and nothing written that others see."""
 
 from __future__ import annotations
 

@@ -264,7 +264,8 @@ def test_arrays_that_outlive_the_modules_die_in_silence() -> None:
 @pytest.mark.parametrize("function", [np.add, np.subtract, np.multiply, np.divide])
 @pytest.mark.parametrize("n", [10, memory.LARGE])
 def test_operands_that_are_not_real_numbers(function: Any, n: int) -> None:
-    """A large array with a complex number; with a value of an outer trace; with a subclass that has a say."""
+    """A large array with a complex number; with a value of an outer trace;
+    with a subclass that has a say."""
     x = np.linspace(0.1, 1.0, n)
     z = 1.5 + 2.0j
     y, back = pullback(function, x, z)

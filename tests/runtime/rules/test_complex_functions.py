@@ -1,4 +1,5 @@
-"""Every function of numbers that has a rule, by real and by complex arguments: first and second derivatives."""
+"""Every function of numbers that has a rule, by real and by complex arguments:
+first and second derivatives."""
 
 from __future__ import annotations
 

@@ -65,7 +65,8 @@ def lines_of_the_page(tool):
 
 @pytest.mark.filterwarnings("ignore")
 def test_each_line_says_what_happens(tool):
-    """Each function is called: its gradient is that of differences, or zero, or the error names it, as its line says."""
+    """Each function is called: its gradient is that of differences, or zero,
+    or the error names it, as its line says."""
     if not tool.is_for_these_versions():
         pytest.skip("the page was made with another numpy or scipy")
     said, functions = lines_of_the_page(tool), dict(rows(tool))

@@ -1,4 +1,5 @@
-"""Equal eigenvalues and singular values: the right gradient, or NaN and a warning; never another number."""
+"""Equal eigenvalues and singular values: the right gradient, or NaN and a warning;
+never another number."""
 
 from __future__ import annotations
 
@@ -22,7 +23,8 @@ def orthogonal(n: int, seed: int = 1, dtype: str = "f8") -> Any:
 
 
 def matrix(values: Any, dtype: str = "f8") -> Any:
-    """A Hermitian matrix that was multiplied together, so that equal eigenvalues are equal up to rounding."""
+    """A Hermitian matrix that was multiplied together,
+    so that equal eigenvalues are equal up to rounding."""
     q = orthogonal(len(values), dtype=dtype)
     a = (q * np.asarray(values)) @ np.conj(q.T)
     return (a + np.conj(a.T)) / 2
@@ -274,7 +276,8 @@ def test_svd_of_a_hermitian_matrix_with_eigenvalues_of_both_signs() -> None:
     assert np.allclose(symmetrised(da), symmetric_slopes(f, a), atol=1e-8)
 
 
-# -- second order --------------------------------------------------------------------------------------------------
+# -- second order
+# --------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("which", [(0, 1), (2,)], ids=["tied", "another"])

@@ -1,4 +1,5 @@
-"""Forms of calls that a search over generated ones found wrong once: orders of memory, lists for arrays, keywords of ufuncs."""
+"""Forms of calls that a search over generated ones found wrong once: orders of memory, lists for
+arrays, keywords of ufuncs."""
 
 from __future__ import annotations
 

@@ -1,6 +1,8 @@
-"""Every parameter of every function with a rule: what changes the value changes the derivative, or is refused.
+"""Every parameter of every function with a rule:
+what changes the value changes the derivative, or is refused.
 
-The signatures are walked: a function needs a call in `CALLS`, a parameter a value that the function takes.
+The signatures are walked: a function needs a call in `CALLS`,
+a parameter a value that the function takes.
 """
 
 from __future__ import annotations
@@ -43,7 +45,8 @@ N[1, 2] = np.nan
 PLACES = np.array([2, 0])
 MASK = np.array([[True, False, True, True], [True, True, True, False], [False, True, True, True]])
 
-# name -> positional arguments; several calls for one function where there are several ways to call it
+# name -> positional arguments; several calls for one function where
+# there are several ways to call it
 CALLS: dict[str, list[tuple[Any, ...]]] = {
     "np.angle": [(HALF,)],
     "np.append": [(M, some(1, 4))],
@@ -200,7 +203,8 @@ for _name in "det inv expm sinm cosm tanm sinhm coshm tanhm".split():
     CALLS[f"scipy.linalg.{_name}"] = [(S,)]
 ONE = [(M,), (T,), (V,), (S,)]
 
-# parameter -> values; the first that the function takes are tried. (function, parameter) comes before.
+# parameter -> values; the first that the function takes are tried.
+# (function, parameter) comes before.
 VALUES: dict[Any, list[Any]] = {
     "axis": [0, 1, -1, (0, 1), None],
     "axes": [(0,), (1, 0), 1, ((0,), (1,)), (0, 1)],
@@ -394,7 +398,8 @@ def parts(y: Any) -> list[Any]:
 
 
 def total(y: Any, squared: bool = False) -> Any:
-    """A number of all parts of a result. The squares of vectors, which have their sign from nowhere."""
+    """A number of all parts of a result.
+    The squares of vectors, which have their sign from nowhere."""
     found: Any = 0.0
     for k, part in enumerate(parts(y)):
         w = np.cos(1.0 + np.arange(np.size(part)).reshape(np.shape(part)) + k)
@@ -467,7 +472,8 @@ TOGETHER: dict[Any, dict[str, Any]] = {
 for _name in "max min amax amin nanmax nanmin".split():
     TOGETHER[f"np.{_name}", "where"] = {"initial": 0.9}
 
-# take functions (see test_functional.py, test_scipy_integrate.py), or tell which numbers are equal (test_sets.py)
+# take functions (see test_functional.py, test_scipy_integrate.py),
+# or tell which numbers are equal (test_sets.py)
 WITH_FUNCTIONS = {
     "np.apply_along_axis", "np.apply_over_axes", "np.piecewise", "scipy.integrate.odeint",
     "np.intersect1d", "np.setdiff1d", "np.setxor1d",

@@ -1,4 +1,5 @@
-"""Functions with several results of which not all have a derivative: what is used of them is what counts."""
+"""Functions with several results of which not all have a derivative:
+what is used of them is what counts."""
 
 from __future__ import annotations
 
@@ -13,7 +14,8 @@ from tests.runtime.tape.derivatives import assert_gradient
 
 SQUARE = np.array([[2.0, 0.3], [0.1, 1.0]])
 X = np.array([1.3, -2.7, 0.4])
-# name -> (function of an array, a place where it is smooth, the parts of its result that do not move)
+# name -> (function of an array, a place where it is smooth,
+# the parts of its result that do not move)
 CASES: dict[str, tuple[Callable[[Any], Any], Any, tuple[int, ...]]] = {
     "modf": (np.modf, X, (1,)),
     "divmod": (lambda x: np.divmod(x, 2.0), X, (0,)),

@@ -1,4 +1,5 @@
-"""Finite differences for the tests of the tape: independent of the rules and of the package's own tester."""
+"""Finite differences for the tests of the tape:
+independent of the rules and of the package's own tester."""
 
 from __future__ import annotations
 
@@ -9,7 +10,8 @@ import numpy as np
 
 
 def numeric_gradient(f: Callable[..., Any], *args: Any, step: float = 1e-6) -> list[Any]:
-    """Central differences of a real function in each array or number of `args`; df/dx + i df/dy for complex ones."""
+    """Central differences of a real function in each array or number of `args`;
+    df/dx + i df/dy for complex ones."""
     out = []
     for k, x in enumerate(args):
         x = np.asarray(x)
@@ -29,7 +31,8 @@ def numeric_gradient(f: Callable[..., Any], *args: Any, step: float = 1e-6) -> l
 def assert_gradient(
     f: Callable[..., Any], *args: Any, rtol: float = 1e-5, atol: float = 1e-6
 ) -> None:
-    """The gradient of `f` is that of finite differences, and so is the gradient of a projection of it."""
+    """The gradient of `f` is that of finite differences,
+    and so is the gradient of a projection of it."""
     from rules_runtime import gradient
 
     found = gradient(f, *args)

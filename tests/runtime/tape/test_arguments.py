@@ -1,4 +1,5 @@
-"""What may be an argument: mappings of any kind; what has numbers that get no gradient is an error, and nobody's data change."""
+"""What may be an argument: mappings of any kind;
+what has numbers that get no gradient is an error, and nobody's data change."""
 
 from __future__ import annotations
 

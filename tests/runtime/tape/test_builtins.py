@@ -1,4 +1,5 @@
-"""Python's own functions, and lists of traced numbers: they work, or the error says what to write."""
+"""Python's own functions, and lists of traced numbers:
+they work, or the error says what to write."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""Functions that cannot compute with a traced value are named in the error, which says what to do instead."""
+"""Functions that cannot compute with a traced value are named in the error,
+which says what to do instead."""
 
 from __future__ import annotations
 

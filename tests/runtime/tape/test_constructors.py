@@ -1,4 +1,5 @@
-"""numpy's functions that make arrays take traced numbers, and lists of traced numbers stand for arrays."""
+"""numpy's functions that make arrays take traced numbers,
+and lists of traced numbers stand for arrays."""
 
 from __future__ import annotations
 
@@ -148,7 +149,8 @@ def test_a_copy_is_a_copy_and_an_array_is_itself() -> None:
 
 
 def test_numpy_is_what_it_was() -> None:
-    """What is bound to numpy's names equals its functions, in tables too, and says the same of itself."""
+    """What is bound to numpy's names equals its functions, in tables too,
+    and says the same of itself."""
     gradient(lambda x: x * x, 1.0)
     for name in ("array", "asarray", "full", "ascontiguousarray"):
         found = getattr(np, name)

@@ -1,4 +1,5 @@
-"""dask arrays: nothing is computed before somebody asks, gradients are dask arrays, and they are those of numpy."""
+"""dask arrays: nothing is computed before somebody asks, gradients are dask arrays,
+and they are those of numpy."""
 
 from __future__ import annotations
 
@@ -120,7 +121,8 @@ def test_pullbacks_and_rules_without_the_tape() -> None:
 @settings(max_examples=30, deadline=None)
 @given(data=st.data())
 def test_any_index(data: Any) -> None:
-    """The adjoint of indexing by slices with steps, numbers, new axes, an Ellipsis and one array of numbers or of truths."""
+    """The adjoint of indexing by slices with steps, numbers, new axes,
+    an Ellipsis and one array of numbers or of truths."""
     shape = data.draw(st.tuples(*[st.integers(1, 6)] * 3))
     x = rng.normal(size=shape)
 

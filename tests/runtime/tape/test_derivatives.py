@@ -1,4 +1,5 @@
-"""What users call: which arguments, what else the function gives, Jacobians and Hessians of structures."""
+"""What users call: which arguments, what else the function gives,
+Jacobians and Hessians of structures."""
 
 from __future__ import annotations
 

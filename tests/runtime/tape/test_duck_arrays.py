@@ -1,4 +1,5 @@
-"""Arrays of another library (CuPy's, say) go through the rules without becoming numpy arrays: tests/support/duck.py stands for them."""
+"""Arrays of another library (CuPy's, say) go through the rules without becoming numpy arrays:
+tests/support/duck.py stands for them."""
 
 from __future__ import annotations
 

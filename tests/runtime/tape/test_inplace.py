@@ -1,4 +1,5 @@
-"""Updates in place of traced arrays are functionally right, with views in step, or a clear error."""
+"""Updates in place of traced arrays are functionally right, with views in step,
+or a clear error."""
 
 from __future__ import annotations
 
@@ -291,7 +292,8 @@ def rrule_every_other(_: Any, x: Any) -> Any:
 def test_an_update_reaches_what_shares_memory_or_is_an_error(
     first: str, second: str, update: int, of: int
 ) -> None:
-    """Of an array, a view of it, or a view of that, one is updated; all three are used afterwards."""
+    """Of an array, a view of it, or a view of that, one is updated;
+    all three are used afterwards."""
 
     def f(x: Any) -> Any:
         y = x * 1.0
@@ -341,7 +343,8 @@ LOOPS: dict[str, Any] = {
 @pytest.mark.parametrize("name", LOOPS)
 @pytest.mark.parametrize("dtype", ["f8", "f4", "c16"])
 def test_a_loop_of_assignments_writes_to_one_array(name: str, dtype: str) -> None:
-    """The array is copied once, before the first; and the gradient is that of the same loop over a plain array."""
+    """The array is copied once, before the first;
+    and the gradient is that of the same loop over a plain array."""
     rng = np.random.default_rng(0)
     shape = (7,) if name in ("numbers", "numpy's integers", "slices") else (7, 3)
     x = (rng.normal(size=shape) + 1j * rng.normal(size=shape) * (dtype == "c16")).astype("c16")

@@ -1,4 +1,5 @@
-"""Rules are used inside traced code: for plain functions, methods, instances, constructors, numpy's functions, other ADs."""
+"""Rules are used inside traced code: for plain functions, methods, instances, constructors,
+numpy's functions, other ADs."""
 
 from __future__ import annotations
 

@@ -1,7 +1,9 @@
-"""Random programs on large arrays, with the memory of `kernels/memory.py` and `kernels/large.py` and without: the same numbers.
+"""Random programs on large arrays, with the memory of `kernels/memory.py` and `kernels/large.py`
+and without: the same numbers.
 
-Programs use arrays many times, update them in place, keep views of them, go through rules of the user that keep what they are given
-or give back the very array that they got, and the user keeps what he can see of them, in many ways: that stays what it was.
+Programs use arrays many times, update them in place, keep views of them, go through rules of the
+user that keep what they are given or give back the very array that they got, and the user keeps
+what he can see of them, in many ways: that stays what it was.
 """
 
 from __future__ import annotations

@@ -1,4 +1,5 @@
-"""Places where a gradient could get lost without a word: it arrives, or there is an error that says what to do."""
+"""Places where a gradient could get lost without a word:
+it arrives, or there is an error that says what to do."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""A cotangent that nobody asks for is never computed, structural zeros are never written out: by counting calls and allocations."""
+"""A cotangent that nobody asks for is never computed, structural zeros are never written out: by
+counting calls and allocations."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""Operators and indexing of traced values, against finite differences, in first and second order."""
+"""Operators and indexing of traced values, against finite differences,
+in first and second order."""
 
 from __future__ import annotations
 

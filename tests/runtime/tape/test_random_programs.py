@@ -1,7 +1,9 @@
-"""Random programs of many operations that share, slice, view, join and update arrays: their gradients by finite differences.
+"""Random programs of many operations that share, slice, view, join and update arrays: their
+gradients by finite differences.
 
-Each program is a list of choices drawn from a seed, so that it computes the same function on plain and on traced arrays.
-Sizes are small and large (the tape keeps cotangents in other forms for large ones); what it looks for is one array in two hands.
+Each program is a list of choices drawn from a seed, so that it computes the same function on plain
+and on traced arrays. Sizes are small and large (the tape keeps cotangents in other forms for large
+ones); what it looks for is one array in two hands.
 """
 
 from __future__ import annotations

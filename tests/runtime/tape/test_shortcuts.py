@@ -1,4 +1,5 @@
-"""The short ways of `tape/shortcuts.py`: the same values as numpy, to the last bit, and the same gradients as by the static forms."""
+"""The short ways of `tape/shortcuts.py`: the same values as numpy, to the last bit, and the same
+gradients as by the static forms."""
 
 from __future__ import annotations
 

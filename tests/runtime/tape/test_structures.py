@@ -1,4 +1,5 @@
-"""Arguments and results with parts: lists, dicts, named tuples, dataclasses, plain objects; callables with fields."""
+"""Arguments and results with parts: lists, dicts, named tuples, dataclasses,
+plain objects; callables with fields."""
 
 from __future__ import annotations
 
@@ -274,7 +275,8 @@ def test_what_is_no_tangent_names_the_rule_and_the_argument(
 
 def test_the_work_grows_with_the_size_of_a_structure_not_with_its_depth() -> None:
     def work(depth: int) -> int:
-        """How many functions are called for the gradient of a chain of objects, by a rule and without."""
+        """How many functions are called for the gradient of a chain of objects,
+        by a rule and without."""
         chain: Any = np.ones(3)
         for _ in range(depth):
             chain = Layer(np.zeros(2), chain)

@@ -1,4 +1,5 @@
-"""A traced function may compute in several threads: what each records has its own place on the tape."""
+"""A traced function may compute in several threads:
+what each records has its own place on the tape."""
 
 from __future__ import annotations
 

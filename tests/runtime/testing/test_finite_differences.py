@@ -1,4 +1,5 @@
-"""The differences themselves: accuracy, kinks, poles, and an error estimate that can be believed."""
+"""The differences themselves: accuracy, kinks, poles,
+and an error estimate that can be believed."""
 
 import math
 

@@ -1,4 +1,5 @@
-"""Rules that are wrong on purpose, each in another way: `test_rrule` must find each and say what it is."""
+"""Rules that are wrong on purpose, each in another way:
+`test_rrule` must find each and say what it is."""
 
 from __future__ import annotations
 
@@ -116,7 +117,8 @@ def test_surplus_tangent():
 
 
 def test_surplus_tangent_beyond_defaults():
-    """Tangents of defaults that were not passed are fine; one more than there are parameters is not."""
+    """Tangents of defaults that were not passed are fine;
+    one more than there are parameters is not."""
 
     def f(x, k=2.0):
         return k * x

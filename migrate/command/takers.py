@@ -1,7 +1,9 @@
-"""Which names of a module other files take from it: of its package, and of the tests and examples beside it.
+"""Which names of a module other files take from it:
+of its package, and of the tests and examples beside it.
 
-A legacy name that another file imports from here stays imported here, and a helper that another file calls is
-no helper of the rules alone. The files are read once in a run, by text; nothing is parsed.
+A legacy name that another file imports from here stays imported here, and a helper that another
+file calls is no helper of the rules alone. The files are read once in a run, by text;
+nothing is parsed.
 """
 
 from __future__ import annotations

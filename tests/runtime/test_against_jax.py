@@ -1,7 +1,8 @@
-"""numpy's functions here and in JAX: the same values, the same gradients, but for the disagreements listed below.
+"""numpy's functions here and in JAX: the same values, the same gradients,
+but for the disagreements listed below.
 
-Needs JAX (`pip install -e '.[dev,jax]'`). Each function compiles for a while, so a few are compared for every change, and all of
-them by the nightly profile.
+Needs JAX (`pip install -e '.[dev,jax]'`). Each function compiles for a while, so a few are compared
+for every change, and all of them by the nightly profile.
 """
 
 from __future__ import annotations
@@ -15,8 +16,8 @@ import pytest
 from rules_runtime import gradient
 from tests.support.numpy_calls import Call, calls
 
-# Where JAX does something else, and why. "error": JAX raises one; "value": it gives another value; "gradient": another
-# gradient of the same value.
+# Where JAX does something else, and why. "error": JAX raises one; "value": it gives another value;
+# "gradient": another gradient of the same value.
 DISAGREEMENTS: dict[str, tuple[str, str]] = {
     "fill_diagonal": ("error", "arrays of JAX cannot be written to"),
     "fromiter": ("error", "not implemented in JAX"),
@@ -50,7 +51,8 @@ FEW = "average clip interp linalg.det linalg.eigvalsh linalg.inv prod sort std u
 
 
 def _functions(jax: Any) -> Iterator[tuple[str, Any, Any]]:
-    """Those that both have and of which the page of coverage says that they have a gradient: name, numpy's, JAX's."""
+    """Those that both have and of which the page of coverage says that they have a gradient:
+    name, numpy's, JAX's."""
     from tools import numpy_coverage as tool
 
     tool.page()

@@ -1,4 +1,5 @@
-"""Modules that work without the legacy package work without the runtime after the conversion, and use it where it is."""
+"""Modules that work without the legacy package work without the runtime after the conversion,
+and use it where it is."""
 
 from __future__ import annotations
 

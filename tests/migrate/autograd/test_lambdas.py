@@ -1,4 +1,5 @@
-"""Autograd's `defvjp` with lambdas becomes a rrule; what cannot be read is left, and the file with it."""
+"""Autograd's `defvjp` with lambdas becomes a rrule;
+what cannot be read is left, and the file with it."""
 
 from __future__ import annotations
 
@@ -14,7 +15,8 @@ HEAD = "import autograd.numpy as np\nfrom autograd.extend import primitive, defv
 
 
 def test_one_argument() -> None:
-    """Nobody reads the output, so it has no name; the comment above stays, names are the primal's."""
+    """Nobody reads the output, so it has no name;
+    the comment above stays, names are the primal's."""
     assert (
         converted(
             HEAD
@@ -49,7 +51,8 @@ def rrule_cube(_, t):
 
 
 def test_several_arguments() -> None:
-    """Several live makers wait in thunks, `None` is a zero, no maker is an error; comments stay beside their entry."""
+    """Several live makers wait in thunks, `None` is a zero, no maker is an error;
+    comments stay beside their entry."""
     assert (
         converted(
             """
@@ -99,7 +102,8 @@ def rrule_blend(_, x, y, mode, w):
 
 
 def test_names_that_clash() -> None:
-    """The output and the cotangent get other names where a parameter, or what a maker reads, has theirs."""
+    """The output and the cotangent get other names where a parameter, or what a maker reads,
+    has theirs."""
     text = converted(
         HEAD + "\ng = 2.0\n\n@primitive\ndef f(ans):\n    return g * ans\n\n"
         "defvjp(f, lambda _, x: lambda dy: dy * g * _ / x)\n",

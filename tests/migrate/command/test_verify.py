@@ -322,6 +322,32 @@ def test_calls_run_with_the_function_around_them(folder: Path, command: Command)
     assert "2 rules verified, 0 different, 0 not tried." in done.text
 
 
+GETTER = """from dataclasses import dataclass
+from zygote_rules import Val, adjoint, literal_getproperty
+
+@dataclass
+class Point:
+    a: float
+    b: float
+
+    @property
+    def product(self):
+        return self.a * self.b
+
+@adjoint
+def literal_getproperty(p: Point, name):
+    if name == Val("product"):
+        return p.product, lambda d: ({"a": p.b * d, "b": p.a * d}, None)
+    return getattr(p, name.value), lambda d: ({name.value: d}, None)
+"""
+
+
+def test_rules_for_reading_are_tried_with_each_attribute(folder: Path, command: Command) -> None:
+    (folder / "rules.py").write_text(GETTER)
+    done = command("--verify", "--check", "rules.py")
+    assert "verified  rules.py:13 literal_getproperty  15 cases\n" in done.text, done.text
+
+
 def test_a_legacy_rule_that_was_wrong_is_remarked_on(folder: Path, command: Command) -> None:
     (folder / "rules.py").write_bytes(WITH_CASES.replace(b"(2 * dy,)", b"(3 * dy,)"))
     done = command("--verify", "--check", "rules.py")

@@ -1,4 +1,5 @@
-"""Functions that are declared without a derivative have none: by every argument, keywords too, against finite differences."""
+"""Functions that are declared without a derivative have none: by every argument, keywords too,
+against finite differences."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""A value under a trace is the value without one: at zeros, tiny and huge numbers, infinities, not-a-numbers, and of any dtype."""
+"""A value under a trace is the value without one: at zeros, tiny and huge numbers, infinities,
+not-a-numbers, and of any dtype."""
 
 from __future__ import annotations
 

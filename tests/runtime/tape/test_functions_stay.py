@@ -1,4 +1,5 @@
-"""Functions, classes and builtins with a rule stay what they were, and their rules are found however they are called."""
+"""Functions, classes and builtins with a rule stay what they were,
+and their rules are found however they are called."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""Rules for `getattr`, inside traced code: reading an attribute of a traced object asks for the rule of its class."""
+"""Rules for `getattr`, inside traced code:
+reading an attribute of a traced object asks for the rule of its class."""
 
 from __future__ import annotations
 
@@ -243,7 +244,8 @@ def test_second_order() -> None:
     def rule(_: Any, p: Slots, name: str) -> Any:
         return p.a**2, lambda dy: (N, Tangent[Slots](a=3.0 * p.a * dy), N)
 
-    # the derivative of the rule's pullback, 3 a, at which `a` is read as a**2 with the derivative 3 a
+    # the derivative of the rule's pullback, 3 a,
+    # at which `a` is read as a**2 with the derivative 3 a
     assert gradient(lambda x: Slots(x).a * 1.0, 2.0) == (6.0,)
     assert hessian(lambda x: Slots(x).a, 2.0) == 3.0 * 3.0 * 2.0
 

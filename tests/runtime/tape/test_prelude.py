@@ -1,4 +1,5 @@
-"""Code with a question before it is the code that it was: values, errors, lines, names, depth, copies."""
+"""Code with a question before it is the code that it was:
+values, errors, lines, names, depth, copies."""
 
 from __future__ import annotations
 

@@ -8,7 +8,8 @@ A rule gives the value of a function and its pullback:
             return NoTangent(), y * dz, x * dz
         return f(x, y), f_pullback
 
-Each name is imported from its module when it is first asked for, so that importing the package costs next to nothing.
+Each name is imported from its module when it is first asked for,
+so that importing the package costs next to nothing.
 """
 
 from __future__ import annotations

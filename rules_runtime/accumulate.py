@@ -1,4 +1,5 @@
-"""Sums of tangents: `add`, which changes nothing, and `add_inplace`, for a buffer that the caller owns."""
+"""Sums of tangents: `add`, which changes nothing, and `add_inplace`,
+for a buffer that the caller owns."""
 
 from __future__ import annotations
 
@@ -11,10 +12,11 @@ from .thunks import InplaceableThunk, Thunk, unthunk
 
 
 def add(*tangents: Any) -> Any:
-    """The sum of tangents of one value. Nothing is changed in place; of one tangent it is that tangent itself.
+    """The sum of tangents of one value. Nothing is changed in place;
+    of one tangent it is that tangent itself.
 
-    Numbers and arrays add as `+` does, with broadcasting; a `Tangent` adds by part, and so do plain tuples,
-    lists and dicts, where `None` counts as zero. The sum of nothing is `ZeroTangent()`.
+    Numbers and arrays add as `+` does, with broadcasting; a `Tangent` adds by part, and so do plain
+    tuples, lists and dicts, where `None` counts as zero. The sum of nothing is `ZeroTangent()`.
 
     Raises `TangentError` where two tangents cannot belong to one value.
 
@@ -32,9 +34,9 @@ def add(*tangents: Any) -> Any:
 def add_inplace(accumulator: Any, tangent: Any) -> Any:
     """`accumulator + tangent`, in the memory of `accumulator` where that is possible.
 
-    The caller owns `accumulator` and goes on with the result: an array that can be written to and holds the
-    sum, by shape and dtype, is added to in place; anything else is added with `add`. `tangent` is never
-    changed.
+    The caller owns `accumulator` and goes on with the result: an array that can be written to and
+    holds the sum, by shape and dtype, is added to in place;
+    anything else is added with `add`. `tangent` is never changed.
 
     >>> buffer = np.zeros(2)
     >>> add_inplace(buffer, np.ones(2)) is buffer
@@ -58,7 +60,8 @@ def _is_writeable(x: Any) -> bool:
 
 
 def _overlaps_not(x: Any) -> bool:
-    """Broadcast views have elements that share memory; adding to them in place adds more than once."""
+    """Broadcast views have elements that share memory;
+    adding to them in place adds more than once."""
     return 0 not in x.strides or all(s or n < 2 for s, n in zip(x.strides, x.shape))
 
 

@@ -34,10 +34,11 @@ def defined_in(code: types.CodeType | None, outer: types.CodeType) -> bool:
 
 
 class Scope:
-    """Where the names in the string annotations of a rule are looked up, as far as that can be known.
+    """Where the names in the string annotations of a rule are looked up,
+    as far as that can be known.
 
-    These are the rule's own globals, what it closes over, its type parameters, and the variables of the enclosing
-    functions and class bodies that were running when it was registered.
+    These are the rule's own globals, what it closes over, its type parameters, and the variables of
+    the enclosing functions and class bodies that were running when it was registered.
     """
 
     def __init__(self, rule: Any, frame: types.FrameType | None) -> None:
@@ -78,7 +79,8 @@ class Scope:
 def _enclosing(
     code: Any, frame: types.FrameType | None, module: dict[str, Any]
 ) -> list[types.FrameType]:
-    """The frames of the functions and class bodies around some code, innermost first, as far as they are running."""
+    """The frames of the functions and class bodies around some code, innermost first,
+    as far as they are running."""
     found = []
     while frame is not None:
         if code in frame.f_code.co_consts:
@@ -105,7 +107,8 @@ _READ_INSIDE: tuple[Any, ...] = (
 def resolved(annotation: Any, scope: Scope) -> Any:
     """An annotation with strings evaluated. Raises `Unresolved` for a name that is not known yet.
 
-    What cannot be evaluated for another reason (it is prose, say) is no type, and given back as `Any`.
+    What cannot be evaluated for another reason (it is prose, say) is no type,
+    and given back as `Any`.
     """
     if isinstance(annotation, str):
         try:
@@ -155,7 +158,8 @@ def _union(members: Sequence[Any]) -> Any:
 
 
 def pattern_of(annotation: Any, scope: Scope) -> Pattern:
-    """The pattern of an annotation. Raises `Unresolved` for a string with a name that is not known yet.
+    """The pattern of an annotation. Raises `Unresolved` for a string
+    with a name that is not known yet.
 
     >>> pattern_of(int | None, Scope(len, None))
     NoneType | int

@@ -1,7 +1,8 @@
-"""Rules that can be the rule of no call, for they take another number of arguments than the function they are for.
+"""Rules that can be the rule of no call,
+for they take another number of arguments than the function they are for.
 
-The usual reason is that the callee parameter was forgotten: `def rule(x, y)` for `f(x, y)`, where `x` is the function.
-Nothing is said of a function whose parameters are not known.
+The usual reason is that the callee parameter was forgotten: `def rule(x, y)` for `f(x, y)`, where
+`x` is the function. Nothing is said of a function whose parameters are not known.
 """
 
 from __future__ import annotations
@@ -22,8 +23,9 @@ Parameters = Sequence[inspect.Parameter]
 
 
 def is_of_a_call(written: Parameters, target: Any) -> bool:
-    """Whether a rule with these parameters is for calling an instance: the function is the `__call__` of a class, under
-    another name, and the first parameter is not `_`, which would stand for the function."""
+    """Whether a rule with these parameters is for calling an instance: the function is the
+    `__call__` of a class, under another name, and the first parameter is not `_`,
+    which would stand for the function."""
     if type(target) is not types.FunctionType or not written:
         return False
     first = written[0]
@@ -35,7 +37,8 @@ def is_of_a_call(written: Parameters, target: Any) -> bool:
 def check_arity(rule: Any, parameters: Parameters, own: Parameters, target: Any) -> None:
     """Raise `RuleError` where a rule matches no call of `target`.
 
-    `parameters` are those of the rule but for its config, `own` those of them that stand for arguments.
+    `parameters` are those of the rule but for its config,
+    `own` those of them that stand for arguments.
     """
     why = _why_not(rule.name, parameters, own, target)
     if why is not None:
@@ -64,7 +67,8 @@ def _why_not(name: str, parameters: Parameters, own: Parameters, target: Any) ->
 
 
 def warn_of_arity(rules: Sequence[Any], n: int) -> None:
-    """Warn where no rule is for `n` arguments, and that of one would be, had it not taken its first for the callee."""
+    """Warn where no rule is for `n` arguments, and that of one would be,
+    had it not taken its first for the callee."""
     if any(_matches(rule.signature, n) for rule in rules):
         return
     for rule in rules:
@@ -87,7 +91,8 @@ def _matches(signature: Any, n: int) -> bool:
 
 
 def _is_callee_forgotten(parameters: Parameters, own: Parameters, names: list[str]) -> bool:
-    """Whether the rule's parameters are the function's, by name, so that its first stands for the first of those."""
+    """Whether the rule's parameters are the function's, by name,
+    so that its first stands for the first of those."""
     if len(parameters) == len(own) or parameters[0].kind is inspect.Parameter.POSITIONAL_ONLY:
         return False
     return names == [p.name for p in parameters if p.kind in _POSITIONAL]
@@ -113,7 +118,8 @@ def _arguments(n: int) -> str:
 
 
 def _parameters_of(target: Any) -> list[inspect.Parameter] | None:
-    """The parameters that a rule's arguments stand for, as the code has them, whatever is said of it."""
+    """The parameters that a rule's arguments stand for, as the code has them,
+    whatever is said of it."""
     kind = type(target)
     if kind is types.FunctionType:
         bare = types.FunctionType(target.__code__, {}, closure=target.__closure__)

@@ -29,10 +29,11 @@ _PLAIN = frozenset((float, np.ndarray, np.float64))  # most tangents are one of 
 def from_legacy(value: Any, primal: Any) -> Any:
     """One legacy tangent of `primal` as a tangent of the target language.
 
-    `None` becomes `NoTangent()` where `primal` cannot be perturbed (a string, an integer, a plain function
-    ...), else `ZeroTangent()`; a dict becomes `Tangent[type(primal)]` by field or key, without its `None`s;
-    a tuple or a list the `Tangent` of a tuple, named tuple or list, by position. Parts are converted along
-    with the parts of `primal`; parts that are target tangents already, numbers and arrays pass.
+    `None` becomes `NoTangent()` where `primal` cannot be perturbed (a string, an integer, a plain
+    function and the like), else `ZeroTangent()`; a dict becomes `Tangent[type(primal)]` by field or
+    key, without its `None`s; a tuple or a list the `Tangent` of a tuple, named tuple or list, by
+    position. Parts are converted along with the parts of `primal`; parts that are target tangents
+    already, numbers and arrays pass.
 
     Raises `TangentError` where a dict, tuple or list cannot be the tangent of `primal`.
 
@@ -54,7 +55,8 @@ def from_legacy(value: Any, primal: Any) -> Any:
 
 
 def _owner(primal: Any) -> Any:
-    """The instance of a bound method, whose tangent is that of the instance; anything else as it is."""
+    """The instance of a bound method, whose tangent is that of the instance;
+    anything else as it is."""
     return primal.__self__ if type(primal) is types.MethodType else primal
 
 
@@ -130,7 +132,8 @@ def _from_rows(value: Any, primal: Any) -> Any:
 
 
 class Fields(dict[Any, Any]):
-    """The legacy tangent of an object or a dict that is not at hand: what is missing reads as `None`, and is equal to `None`.
+    """The legacy tangent of an object or a dict that is not at hand: what is missing reads as
+    `None`, and is equal to `None`.
 
     >>> Fields(a=1.0)["b"] is None, Fields(a=1.0, b=None) == {"a": 1.0}
     (True, True)
@@ -189,12 +192,13 @@ class NamedParts(Fields):
 
 
 def to_legacy(tangent: Any, primal: Any = None) -> Any:
-    """A tangent as a legacy one: zeros as `None`, a `Tangent` as a tuple, list or dict. `from_legacy` the
-    other way round.
+    """A tangent as a legacy one: zeros as `None`, a `Tangent` as a tuple, list or dict.
+    `from_legacy` the other way round.
 
-    With `primal` the dict of an object or a dict is a plain one with all of its fields or keys, `None` for the
-    zero ones, as a legacy rule is given it; without, it has those that are known, and what else is missing
-    reads as `None`. That of a named tuple also takes positions. Thunks are computed.
+    With `primal` the dict of an object or a dict is a plain one with all of its fields or keys,
+    `None` for the zero ones, as a legacy rule is given it; without, it has those that are known,
+    and what else is missing reads as `None`. That of a named tuple also takes positions.
+    Thunks are computed.
 
     >>> to_legacy(Tangent[tuple](1.0, ZeroTangent(), Tangent[dict](a=2.0)))
     (1.0, None, {'a': 2.0})
@@ -230,7 +234,8 @@ def _from_tangent(tangent: Tangent[Any], primal: Any) -> Any:
 
 
 def _named_parts(given: dict[Any, Any], names: Any, primal: Any) -> Any:
-    """The legacy tangent of an object or a dict; `names` are the fields that are known without the primal."""
+    """The legacy tangent of an object or a dict;
+    `names` are the fields that are known without the primal."""
     kind: Any = dict
     if isinstance(primal, Mapping):
         names = primal
@@ -250,7 +255,8 @@ def entries_from_legacy(result: Any, *primals: Any) -> tuple[Any, ...]:
 
     `None` means that all of them are zero. Entries that are target tangents already pass.
 
-    Raises `RuleError`, `Gradient ... should be a tuple`, for anything but a tuple with one entry for each.
+    Raises `RuleError`, `Gradient ... should be a tuple`,
+    for anything but a tuple with one entry for each.
 
     >>> entries_from_legacy((1.0, None), 2.0, "name")
     (1.0, NoTangent())

@@ -5,9 +5,9 @@
     Cls.make (a class method)           the function together with the class
     obj, called                         the function type(obj).__call__, with obj as first argument
 
-Keys are identities, so what a user's `__eq__` or `__hash__` does is never asked; whoever keeps a key keeps
-the object. Builtin methods such as `np.add.reduce` are new objects each time they are read; they are
-compared by `==` instead.
+Keys are identities, so what a user's `__eq__` or `__hash__` does is never asked; whoever keeps a
+key keeps the object. Builtin methods such as `np.add.reduce` are new objects each time they are
+read; they are compared by `==` instead.
 """
 
 from __future__ import annotations
@@ -23,7 +23,8 @@ Key = Any
 
 
 class Call(NamedTuple):
-    """A call as rules see it. `bound`: the first of `args` is the callee, so no tangent stands before it."""
+    """A call as rules see it. `bound`: the first of `args` is the callee,
+    so no tangent stands before it."""
 
     key: Key
     args: tuple[Any, ...]
@@ -32,8 +33,8 @@ class Call(NamedTuple):
 
 
 class Target(NamedTuple):
-    """What a rule is registered for. `functor`: calling an instance, with the instance as first parameter. Of a function
-    with another name than `__call__` the rule says which it is."""
+    """What a rule is registered for. `functor`: calling an instance, with the instance as first
+    parameter. Of a function with another name than `__call__` the rule says which it is."""
 
     key: Key
     keep: Any
@@ -99,8 +100,8 @@ def _call_of_builtin_method(f: Any, args: tuple[Any, ...], known: Container[Key]
 def target_of(target: Any) -> Target:
     """What a rule registered for `target` belongs to. Raises `RuleError` for what cannot be called.
 
-    In a class body, where `target` is the plain name of a method, it may be a `staticmethod`, `classmethod`
-    or `property`.
+    In a class body, where `target` is the plain name of a method,
+    it may be a `staticmethod`, `classmethod` or `property`.
 
     >>> target_of(len).functor
     False
@@ -159,7 +160,8 @@ def key_of_function(f: Any) -> Key:
 
 
 def look_up(cls: type, name: str) -> Any:
-    """The attribute of a class as a method call finds it: along the MRO, as it stands in the class body."""
+    """The attribute of a class as a method call finds it:
+    along the MRO, as it stands in the class body."""
     for base in cls.__mro__:
         if name in base.__dict__:
             return base.__dict__[name]

@@ -15,7 +15,8 @@ from .errors import ConfigError
 
 
 class HasReverseMode:
-    """The feature of an AD that has a reverse mode: rules may call back into it with `rrule_via_ad`.
+    """The feature of an AD that has a reverse mode:
+    rules may call back into it with `rrule_via_ad`.
 
     >>> RuleConfig[HasReverseMode]().has(HasReverseMode)
     True
@@ -58,11 +59,12 @@ _via_ad: list[Callable[..., Any]] = []
 
 
 class RuleConfig(Generic[*Features]):
-    """Who asks for a rule. `RuleConfig[A, B]` is the class of configs with the features `A` and `B`.
+    """Who asks for a rule. `RuleConfig[A,
+    B]` is the class of configs with the features `A` and `B`.
 
-    An AD declares `class MyAD(RuleConfig[HasReverseMode])` and passes `MyAD()`; it overrides `rrule_via_ad`
-    with its own way of differentiating. As an annotation, `RuleConfig[A, B]` asks for both features and
-    `MyAD` for that AD. A feature is any class.
+    An AD declares `class MyAD(RuleConfig[HasReverseMode])` and passes `MyAD()`; it overrides
+    `rrule_via_ad` with its own way of differentiating. As an annotation, `RuleConfig[A, B]` asks
+    for both features and `MyAD` for that AD. A feature is any class.
 
     >>> class MyAD(RuleConfig[HasReverseMode]): ...
     >>> MyAD().has(HasReverseMode), RuleConfig[HasReverseMode] is RuleConfig[HasReverseMode]
@@ -110,10 +112,12 @@ class RuleConfig(Generic[*Features]):
         return any(issubclass(own, feature) for own in cls.features)
 
     def rrule_via_ad(self, f: Any, *args: Any, **kwargs: Any) -> Any:
-        """`(y, pullback)` of any call: by a rule where there is one, else by the built-in reverse mode.
+        """`(y, pullback)` of any call: by a rule where there is one,
+        else by the built-in reverse mode.
 
-        An AD with a reverse mode of its own overrides this. The pullback gives one tangent for `f` and one for
-        each of `args`. Raises `ConfigError` where the AD does not declare `HasReverseMode`.
+        An AD with a reverse mode of its own overrides this. The pullback gives one tangent for `f`
+        and one for each of `args`. Raises `ConfigError`
+        where the AD does not declare `HasReverseMode`.
 
         >>> y, pullback = RuleConfig[HasReverseMode]().rrule_via_ad(abs, -2.0)
         >>> float(y), pullback(1.0)
@@ -122,10 +126,11 @@ class RuleConfig(Generic[*Features]):
         return _via_ad[0](self, f, args, kwargs)
 
     def frule_via_ad(self, tangents: Any, f: Any, *args: Any, **kwargs: Any) -> Any:
-        """`(y, dy)` of any call: by an frule or an rrule where there is one, else by the built-in tape.
+        """`(y, dy)` of any call: by an frule or an rrule where there is one,
+        else by the built-in tape.
 
-        An AD with a forward mode of its own overrides this. `tangents` has one for `f` and one for each of `args`.
-        Raises `ConfigError` where the AD does not declare `HasForwardMode`.
+        An AD with a forward mode of its own overrides this. `tangents` has one for `f` and one for
+        each of `args`. Raises `ConfigError` where the AD does not declare `HasForwardMode`.
 
         >>> y, dy = RuleConfig[HasForwardMode]().frule_via_ad((None, 1.0), lambda x: x * x, 3.0)
         >>> float(y), float(dy)
@@ -140,7 +145,8 @@ class RuleConfig(Generic[*Features]):
 
 
 def _spelled(feature: type) -> str:
-    """The name of a feature, without dots: by it a bundle is found again in another process (`__getattr__`)."""
+    """The name of a feature, without dots:
+    by it a bundle is found again in another process (`__getattr__`)."""
     if feature.__module__ == __name__:
         return feature.__name__
     return f"{feature.__module__}/{feature.__qualname__}".replace(".", ":")
@@ -183,7 +189,8 @@ def satisfies(config_type: type, wanted: type) -> bool:
 
 
 def is_requirement(wanted: type) -> bool:
-    """Whether a rule annotated with this asks for features, which any AD may have; else it is for one AD.
+    """Whether a rule annotated with this asks for features, which any AD may have;
+    else it is for one AD.
 
     >>> class MyAD(RuleConfig[HasReverseMode]): ...
     >>> is_requirement(RuleConfig[HasReverseMode]), is_requirement(MyAD)

@@ -1,8 +1,9 @@
 """`@unconjugated`: rules of ADs that pair complex cotangents without conjugation.
 
-Here the cotangent of a complex `z` is `dL/dx + i dL/dy` of its parts, and a pullback applies the adjoint of
-the Jacobian, which conjugates. HIPS autograd and JAX apply its transpose to the conjugated cotangent. A
-rule that was written for them is right here between two conjugations. Real values are their own conjugates.
+Here the cotangent of a complex `z` is `dL/dx + i dL/dy` of its parts, and a pullback applies the
+adjoint of the Jacobian, which conjugates. HIPS autograd and JAX apply its transpose to the
+conjugated cotangent. A rule that was written for them is right here between two conjugations. Real
+values are their own conjugates.
 """
 
 from __future__ import annotations
@@ -20,8 +21,8 @@ from .thunks import Thunk
 def unconjugated(rule: Callable[..., Any]) -> Callable[..., Any]:
     """The rule, whose pullback takes and gives complex cotangents as HIPS autograd's and JAX's do.
 
-    It stands below `@rrule.register(f)`. Thunks stay thunks, parts of a `Tangent` are conjugated each; real
-    numbers and zeros pass.
+    It stands below `@rrule.register(f)`. Thunks stay thunks, parts of a `Tangent` are conjugated
+    each; real numbers and zeros pass.
 
     >>> from rules_runtime import NoTangent, rrule
     >>> def square(z): return z * z

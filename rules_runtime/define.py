@@ -1,4 +1,5 @@
-"""Short ways to define rules: functions without a derivative, functions of numbers, what goes through a pullback."""
+"""Short ways to define rules: functions without a derivative, functions of numbers,
+what goes through a pullback."""
 
 from __future__ import annotations
 
@@ -26,11 +27,11 @@ _POSITIONAL = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_O
 
 
 def non_differentiable(f: F, *signature: Any) -> F:
-    """Declare that nothing flows back through calls of `f`: a rule with `NoTangent()` for every argument.
-    Gives `f`.
+    """Declare that nothing flows back through calls of `f`:
+    a rule with `NoTangent()` for every argument. Gives `f`.
 
-    With types, as in `non_differentiable(f, str, int)`, only calls with exactly these types of positional
-    arguments are meant; more specific rules still apply. Also a decorator.
+    With types, as in `non_differentiable(f, str, int)`, only calls with exactly these types of
+    positional arguments are meant; more specific rules still apply. Also a decorator.
 
     Raises `RuleError` where `f` cannot be called, or what follows it is a function and no type.
 
@@ -63,15 +64,17 @@ def _without_derivative(callee: Any, /, *args: Any, **kwargs: Any) -> Any:
 def scalar_rule(f: F, *partials: Callable[..., Any]) -> F:
     """Define the rule of a function of numbers by its partial derivatives. Gives `f`.
 
-    `scalar_rule(f, lambda y, x: ...)` for one argument; for more, one function that returns a tuple of
-    partial derivatives, or one function for each. They are called with the result and the arguments. A
-    partial derivative may be a zero, such as `NoTangent()`, or a `NotImplementedTangent`. Functions that
-    work elementwise on arrays may be defined so as well: cotangents are summed over the axes that were
-    broadcast. Annotations of the arguments dispatch.
+    `scalar_rule(f, lambda y, x: ...)` for one argument; for more, one function that returns a tuple
+    of partial derivatives, or one function for each. They are called with the result and the
+    arguments. A partial derivative may be a zero, such as `NoTangent()`, or a
+    `NotImplementedTangent`. Functions that work elementwise on arrays may be defined so as well:
+    cotangents are summed over the axes that were broadcast. Annotations of the arguments dispatch.
 
-    The pullback multiplies by the conjugate, which is right for holomorphic functions, and projects.
+    The pullback multiplies by the conjugate, which is right for holomorphic functions,
+    and projects.
 
-    Raises `RuleError` where the partial derivatives cannot be called with the result and the arguments.
+    Raises `RuleError` where the partial derivatives cannot be
+    called with the result and the arguments.
 
     >>> def mul(x, y): return x * y
     >>> _ = scalar_rule(mul, lambda z, x, y: (y, x))
@@ -150,7 +153,8 @@ def _times(slope: Any, dy: Any, shape: tuple[int, ...]) -> Any:
 
 
 def ignore_derivatives(x: T) -> T:
-    """`x`, with nothing flowing back through it. It takes a value and calls nothing, not even a function.
+    """`x`, with nothing flowing back through it.
+    It takes a value and calls nothing, not even a function.
 
     >>> ignore_derivatives(3.0)
     3.0

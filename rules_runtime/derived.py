@@ -1,4 +1,5 @@
-"""Rules derived from static forms: what the registry falls back to where nobody registered a rule."""
+"""Rules derived from static forms: what the registry falls back to
+where nobody registered a rule."""
 
 from __future__ import annotations
 
@@ -20,8 +21,9 @@ _no_tangent = NoTangent()
 def call_form(form: Form, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """`(y, pullback)` of a call of a function that has a static form; the tangents are projected.
 
-    Where several arguments can be perturbed, the tangents of a call with arrays are thunks. Of a single one the pullback
-    would not be called if nobody wanted it, and numbers cost less than their thunks.
+    Where several arguments can be perturbed, the tangents of a call with arrays are thunks. Of a
+    single one the pullback would not be called if nobody wanted it,
+    and numbers cost less than their thunks.
     """
     if form.of_complex is not None and np.iscomplexobj(args[0]):
         form = form.of_complex

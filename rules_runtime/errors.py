@@ -12,7 +12,8 @@ class RulesError(Exception):
 
 
 class TangentError(RulesError, TypeError):
-    """A value cannot be what it is used as: the tangent of that primal, or a part of that tangent."""
+    """A value cannot be what it is used as:
+    the tangent of that primal, or a part of that tangent."""
 
 
 class NotImplementedTangentError(RulesError, NotImplementedError):
@@ -24,7 +25,8 @@ class ProjectionError(RulesError, ValueError):
 
 
 class RuleError(RulesError, TypeError):
-    """A rule is written wrongly: it cannot be registered, or it returned what no rule may return."""
+    """A rule is written wrongly: it cannot be registered,
+    or it returned what no rule may return."""
 
 
 class MissingRuleError(RulesError, NotImplementedError):
@@ -36,7 +38,8 @@ class WrongTangentError(RulesError, ValueError):
 
 
 class ChangedArrayError(RulesError, ValueError):
-    """An array was changed in place while a tape still needed what it held before; `debug_mode` looks for these."""
+    """An array was changed in place while a tape still needed what it held before;
+    `debug_mode` looks for these."""
 
 
 class AmbiguousRuleError(RulesError, TypeError):

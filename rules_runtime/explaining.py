@@ -14,11 +14,13 @@ from .signatures import location_of
 
 @dataclass(frozen=True)
 class Explanation:
-    """Which rule a call has, where it stands, and why each of the others loses; `str()` of it is text for people.
+    """Which rule a call has, where it stands, and why each of the others loses;
+    `str()` of it is text for people.
 
     `used` is empty where there is none; `others` has each other rule with the reason.
 
-    >>> print(Explanation("f(float)", "", "", (("the rule (x: str)", "argument 1 is a float, not str"),)))
+    >>> other = ("the rule (x: str)", "argument 1 is a float, not str")
+    >>> print(Explanation("f(float)", "", "", (other,)))
     f(float): no rule
       not the rule (x: str): argument 1 is a float, not str
     """

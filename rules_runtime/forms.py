@@ -1,10 +1,13 @@
-"""Static forms: a built-in rule as a table of functions, one for each argument, from which an rrule is derived.
+"""Static forms: a built-in rule as a table of functions, one for each argument,
+from which an rrule is derived.
 
-An rrule makes a closure for each call. A static form has none: `vjp(g, y, *args, **kwargs)` is an ordinary function, and
-the tape keeps only what the form says it needs. `needs` is a string: `y` for the result, digits for the positional
-arguments; what it does not name reaches the function as a `Spec`, which has the shape and the dtype alone.
+An rrule makes a closure for each call. A static form has none: `vjp(g, y, *args, **kwargs)` is an
+ordinary function, and the tape keeps only what the form says it needs. `needs` is a string: `y` for
+the result, digits for the positional arguments; what it does not name reaches the function as a
+`Spec`, which has the shape and the dtype alone.
 
-The table `FORMS` is what the registry falls back to where the user has no rule, and what the tape reads directly.
+The table `FORMS` is what the registry falls back to where the user has no rule,
+and what the tape reads directly.
 """
 
 from __future__ import annotations
@@ -53,10 +56,11 @@ class Spec:
 
 
 class Form:
-    """The derivative of one function: `vjps[k](g, y, *args, **kwargs)` for the positional argument `k`, or None.
+    """The derivative of one function: `vjps[k](g, y, *args,
+    **kwargs)` for the positional argument `k`, or None.
 
-    `forward`, where given, computes the same as the function, faster. `constant` forms have no derivative at all, or
-    none of real numbers: `of_complex` is the form for others.
+    `forward`, where given, computes the same as the function, faster. `constant` forms have no
+    derivative at all, or none of real numbers: `of_complex` is the form for others.
     """
 
     __slots__ = (
@@ -91,7 +95,8 @@ class Form:
         self.of_complex: Form | None = None
 
     def fit(self, dx: Any, x: Any) -> Any:
-        """The tangent of the argument `x` from what its function gave: its shape, real for real, lists as tangents."""
+        """The tangent of the argument `x` from what its function gave:
+        its shape, real for real, lists as tangents."""
         if isinstance(x, (list, tuple)) and isinstance(dx, (list, tuple)):
             return Tangent.__class_getitem__(type(x))(
                 *[self.fit(d, part) for d, part in zip(dx, x, strict=True)]
@@ -109,7 +114,8 @@ class Form:
 
 
 class Unknown:
-    """In the place of a vjp: the derivative exists, and nobody has written it. Asking for it is an error."""
+    """In the place of a vjp: the derivative exists, and nobody has written it.
+    Asking for it is an error."""
 
     __slots__ = ("why",)
 
@@ -121,7 +127,8 @@ class Unknown:
 
 
 def nothing(g: Any, y: Any, *args: Any, **kwargs: Any) -> Any:
-    """In the place of a vjp: the result does not move with this argument, a condition or a shape."""
+    """In the place of a vjp: the result does not move with this argument,
+    a condition or a shape."""
     return ZeroTangent()
 
 
@@ -131,8 +138,8 @@ FORMS: dict[Any, Form] = {}
 # ``(args, kwargs) -> (args, kwargs)``, or None where that is not known.
 POSITIONS: dict[Any, Callable[[Any, Any], Any]] = {}
 
-# Python functions with rules that only put a formula in the place of the call (`rule.formula`): the tape runs that on
-# its tracers, so that nothing is computed for the arguments that are constants.
+# Python functions with rules that only put a formula in the place of the call (`rule.formula`): the
+# tape runs that on its tracers, so that nothing is computed for the arguments that are constants.
 FORMULAS: set[Any] = set()
 
 
@@ -143,32 +150,38 @@ def derivative(
     forward: Callable[..., Any] | None = None,
     joint: Vjp | None = None,
 ) -> None:
-    """Declare the derivative of `function`: one `vjp(g, y, *args, **kwargs)` for each positional argument.
+    """Declare the derivative of `function`:
+    one `vjp(g, y, *args, **kwargs)` for each positional argument.
 
-    `joint`, where given, gives the cotangents of all of them as one tuple, for less than one after the other.
+    `joint`, where given, gives the cotangents of all of them as one tuple,
+    for less than one after the other.
     """
     FORMS[function] = Form(function, vjps, needs, forward, broadcasts=False, joint=joint)
 
 
 def elementwise(function: Callable[..., Any], *vjps: Vjp | None, needs: str | None = None) -> None:
-    """Like `derivative`, for functions that broadcast: each cotangent is summed over the axes that were."""
+    """Like `derivative`, for functions that broadcast:
+    each cotangent is summed over the axes that were."""
     FORMS[function] = Form(function, vjps, needs, None, broadcasts=True)
 
 
 def constant(*functions: Callable[..., Any]) -> None:
-    """Declare functions without a derivative: they are computed on the primal values, nothing flows back."""
+    """Declare functions without a derivative:
+    they are computed on the primal values, nothing flows back."""
     for function in functions:
         FORMS[function] = Form(function, (), "", None, broadcasts=False)
 
 
 def constant_for_real(function: Callable[..., Any], vjp: Vjp) -> None:
-    """Declare a function of one argument without a derivative of real numbers, and with that of `vjp` of complex ones."""
+    """Declare a function of one argument without a derivative of real numbers,
+    and with that of `vjp` of complex ones."""
     constant(function)
     FORMS[function].of_complex = Form(function, (vjp,), None, None, broadcasts=True)
 
 
 def primal(x: Any) -> Any:
-    """`x` without any tracer around it, for what a derivative does not depend on: masks, indices, orders."""
+    """`x` without any tracer around it, for what a derivative does not depend on:
+    masks, indices, orders."""
     while hasattr(type(x), "__traced_value__"):
         x = x.__traced_value__()
     return x

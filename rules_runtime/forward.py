@@ -1,7 +1,8 @@
 """The forward mode: `frule`, `frule_via_ad`, `no_frule`, `jvp`, `hvp`.
 
-An frule gives the value of a function and how it moves when the arguments do. Where nobody registered one, the rrule of
-the call serves: its pullback is transposed (`tape.transpose`). So does the tape, for what has no rule.
+An frule gives the value of a function and how it moves when the arguments do. Where nobody
+registered one, the rrule of the call serves: its pullback is transposed (`tape.transpose`). So does
+the tape, for what has no rule.
 """
 
 from __future__ import annotations
@@ -61,13 +62,15 @@ class ForwardRegistry(Registry):
     rule_type = ForwardRule
 
     def __call__(self, /, *call: Any, **kwargs: Any) -> Any:
-        """`frule((df, *dargs), f, *args, **kwargs)`, with a config before it or not: `(y, dy)`, or `None`.
+        """`frule((df, *dargs), f, *args, **kwargs)`, with a config before it or not:
+        `(y, dy)`, or `None`.
 
-        `df` and `dargs` are the tangents of `f` (of a bound method: of its instance) and of each of `args`; `None` is a zero.
-        `dy` is that of `y`. Of a function that has an rrule alone it is the transpose of its pullback.
+        `df` and `dargs` are the tangents of `f` (of a bound method: of its instance) and of each of
+        `args`; `None` is a zero. `dy` is that of `y`. Of a function that has an rrule alone it is
+        the transpose of its pullback.
 
-        Raises `AmbiguousRuleError`, `RuleError` where the rule returns something else, and `TangentError` for what is no tangent
-        of its argument.
+        Raises `AmbiguousRuleError`, `RuleError` where the rule returns something else, and
+        `TangentError` for what is no tangent of its argument.
 
         >>> import numpy as np
         >>> y, dy = frule((None, 1.0, 10.0), np.multiply, 2.0, 3.0)
@@ -102,7 +105,8 @@ class ForwardRegistry(Registry):
         return None if found is None else _pushed(found, tangents, f, args)
 
     def explain(self, /, *call: Any, **kwargs: Any) -> Explanation:
-        """As `rrule.explain`, without tangents; of a call with no frule it explains the rrule of which one is derived.
+        """As `rrule.explain`, without tangents;
+        of a call with no frule it explains the rrule of which one is derived.
 
         >>> frule.explain(print, 1.0).used
         ''
@@ -111,9 +115,11 @@ class ForwardRegistry(Registry):
         return own if own.used else rrule.explain(*call, **kwargs)
 
     def register(self, target: Any) -> Callable[[Any], Any]:
-        """`@frule.register(target)` on a function `(tangents, callee, *args) -> (y, dy)`, or `(config, tangents, callee, *args)`.
+        """`@frule.register(target)` on a function `(tangents, callee, *args) -> (y, dy)`, or
+        `(config, tangents, callee, *args)`.
 
-        `tangents` has one tangent for the callee and one for each positional argument. Everything else is as with `rrule.register`.
+        `tangents` has one tangent for the callee and one for each positional argument. Everything
+        else is as with `rrule.register`.
 
         >>> ForwardRegistry().register(abs)  # doctest: +ELLIPSIS
         <function ...
@@ -175,7 +181,8 @@ def frule_via_ad(
 def differentiate(
     config: Any, tangents: Any, f: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
 ) -> Any:
-    """What `RuleConfig.frule_via_ad` does: by an frule or an rrule where there is one, else by the tape.
+    """What `RuleConfig.frule_via_ad` does:
+    by an frule or an rrule where there is one, else by the tape.
 
     >>> y, dy = differentiate(TapeConfig(), (None, 1.0), lambda x: x * x, (3.0,), {})
     >>> float(dy)
@@ -195,15 +202,18 @@ def differentiate(
 
 
 def jvp(f: Callable[..., Any], xs: Sequence[Any], vs: Sequence[Any]) -> tuple[Any, Any]:
-    """`(y, dy)`: the value `f(*xs)`, and how it moves where each argument moves along its tangent in `vs`.
+    """`(y, dy)`: the value `f(*xs)`, and how it moves where each
+    argument moves along its tangent in `vs`.
 
-    Tangents are numbers and arrays of the shape of their argument, `Tangent`s or plain containers for structures, and
-    `NoTangent()`, `ZeroTangent()` or `None` for what does not move. `dy` is as long as `y`, zeros written out.
+    Tangents are numbers and arrays of the shape of their argument, `Tangent`s or plain containers
+    for structures, and `NoTangent()`, `ZeroTangent()` or `None` for what does not move. `dy` is as
+    long as `y`, zeros written out.
 
-    It is one pass forwards and one back, and the transpose of that. An frule of `f` itself is used; functions that `f` calls
-    are differentiated by their rrules.
+    It is one pass forwards and one back, and the transpose of that. An frule of `f` itself is used;
+    functions that `f` calls are differentiated by their rrules.
 
-    Raises `TangentError` where a tangent does not belong to its argument, and whatever `pullback` does.
+    Raises `TangentError` where a tangent does not belong to its argument,
+    and whatever `pullback` does.
 
     >>> y, dy = jvp(lambda x, n: x**n, (3.0, 2), (1.0, None))
     >>> float(y), float(dy)
@@ -215,7 +225,8 @@ def jvp(f: Callable[..., Any], xs: Sequence[Any], vs: Sequence[Any]) -> tuple[An
 
 
 def hvp(f: Callable[..., Any], x: Any, v: Any) -> Any:
-    """The Hessian of `f` at `x` times the tangent `v`: the gradient of the gradient along `v`, without the matrix.
+    """The Hessian of `f` at `x` times the tangent `v`:
+    the gradient of the gradient along `v`, without the matrix.
 
     `f` gives one real number. Of a structure the result is a `Tangent`.
 

@@ -12,9 +12,11 @@ from .thunks import unthunk
 
 
 def dot(a: Any, b: Any) -> Any:
-    """The inner product of two tangents of one value: the sum over all numbers in them of `conj(a) * b`.
+    """The inner product of two tangents of one value:
+    the sum over all numbers in them of `conj(a) * b`.
 
-    Parts that are zero in one of them count nothing. Plain tuples, lists and dicts are tangents, too.
+    Parts that are zero in one of them count nothing.
+    Plain tuples, lists and dicts are tangents, too.
 
     Raises `TangentError` where the two cannot belong to one value.
 

@@ -1,7 +1,9 @@
-"""Structures and their leaves: arguments taken apart for a host, cotangents put together for a pullback, and back.
+"""Structures and their leaves: arguments taken apart for a host,
+cotangents put together for a pullback, and back.
 
-A host differentiates arrays. What holds them (tuples, dicts, objects with fields) crosses as a `Structure` beside a list of
-leaves; everything else (strings, integers, functions) stays in the structure.
+A host differentiates arrays. What holds them (tuples, dicts, objects with fields) crosses as a
+`Structure` beside a list of leaves; everything else (strings, integers,
+functions) stays in the structure.
 """
 
 from __future__ import annotations
@@ -38,7 +40,8 @@ LEAF = Structure(1)
 
 
 def is_number(x: Any) -> bool:
-    """Whether a result is for the host to hold: an array, a numpy number, a float or a complex number."""
+    """Whether a result is for the host to hold:
+    an array, a numpy number, a float or a complex number."""
     if isinstance(x, np.ndarray):
         return x.dtype.kind in "biufc"
     return isinstance(x, (np.generic, float, complex)) or is_traced(x)
@@ -56,7 +59,8 @@ def take_apart(
     opened: Callable[[Any], Any] | None = None,
     above: tuple[int, ...] = (),
 ) -> Structure:
-    """The structure of `x`; its leaves are appended to `leaves`, in order. `opened` gives the host's own containers as Python's.
+    """The structure of `x`; its leaves are appended to `leaves`, in order. `opened` gives the
+    host's own containers as Python's.
 
     >>> found = []
     >>> take_apart({"a": 1.0, "b": ("x", 2.0)}, is_number, found).size, found
@@ -127,7 +131,8 @@ def tangent(structure: Structure, leaves: Iterator[Any]) -> Any:
 def tangents_of_leaves(
     structure: Structure, dx: Any, wanted: Callable[[int], bool], found: list[Any]
 ) -> None:
-    """The parts of the tangent `dx` that belong to the leaves, appended to `found`; `None` where they are zero or not wanted.
+    """The parts of the tangent `dx` that belong to the leaves, appended to `found`;
+    `None` where they are zero or not wanted.
 
     Thunks are computed only for leaves that are wanted.
     """
@@ -152,7 +157,8 @@ def tangents_of_leaves(
 
 
 def tangents_of_arguments(structure: Structure, leaves: list[Any]) -> tuple[Any, ...]:
-    """What a pullback gives, for the structure of `(f, *args)`: one tangent for each of them, from those of the leaves."""
+    """What a pullback gives, for the structure of `(f, *args)`:
+    one tangent for each of them, from those of the leaves."""
     if structure.parts is None:
         return tuple([NoTangent() for _ in structure.value])
     remaining = iter(leaves)
@@ -160,7 +166,8 @@ def tangents_of_arguments(structure: Structure, leaves: list[Any]) -> tuple[Any,
 
 
 def hides_values(structure: Structure) -> bool:
-    """Whether an atom is an array of objects, in which a host's values may be lost: numpy made it of what the host traced."""
+    """Whether an atom is an array of objects, in which a host's values may be lost:
+    numpy made it of what the host traced."""
     if structure.parts is not None:
         return any(map(hides_values, structure.parts.values()))
     return isinstance(structure.value, np.ndarray) and structure.value.dtype.kind == "O"

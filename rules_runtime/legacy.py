@@ -1,8 +1,10 @@
-"""The legacy language, ZygoteRules in Python: `from rules_runtime.legacy import adjoint, pullback ...`.
+"""The legacy language, ZygoteRules in Python:
+`from rules_runtime.legacy import adjoint, pullback ...`.
 
-Rules written in it go to the same table as those of `rrule.register`, so unconverted and converted files
-work side by side. A pullback takes the cotangent of the result and returns a tuple with one entry for each
-positional parameter, or `None`; an entry is `None`, a number or array, or a tuple, list or dict of entries.
+Rules written in it go to the same table as those of `rrule.register`, so unconverted and converted
+files work side by side. A pullback takes the cotangent of the result and returns a tuple with one
+entry for each positional parameter, or `None`;
+an entry is `None`, a number or array, or a tuple, list or dict of entries.
 
     @adjoint
     def f(x, y):                                    # a rule for what `f` is bound to here
@@ -59,14 +61,14 @@ _ABSENT: Any = object()
 def adjoint(target: Any = _ABSENT, /, *, mutating: bool = False) -> Any:
     """Define a legacy rule.
 
-    `@adjoint` on `def f(...)` is a rule for the callable that the name `f` is bound to in the enclosing
-    scope at that moment; afterwards `f` is still that callable. `@adjoint(target)` on any `def`, or
-    `adjoint(target)(rule)`, is a rule for `target`; the name of the `def` is bound to the rule. For
-    `__call__`, in a class body or as `Cls.__call__`, the pullback returns the tangent of the instance
-    first. With `mutating=True` the pullback also runs on a `None` cotangent.
+    `@adjoint` on `def f(...)` is a rule for the callable that the name `f` is bound to in the
+    enclosing scope at that moment; afterwards `f` is still that callable. `@adjoint(target)` on any
+    `def`, or `adjoint(target)(rule)`, is a rule for `target`; the name of the `def` is bound to the
+    rule. For `__call__`, in a class body or as `Cls.__call__`, the pullback returns the tangent of
+    the instance first. With `mutating=True` the pullback also runs on a `None` cotangent.
 
-    Raises `NameError` where `f` is not bound to anything, `RuleError` where it is bound to what cannot be
-    called.
+    Raises `NameError` where `f` is not bound to anything,
+    `RuleError` where it is bound to what cannot be called.
 
     >>> def square(x): return x * x
     >>> @adjoint(square)
@@ -97,10 +99,12 @@ def _define_here(rule: Any, *, mutating: bool) -> Any:
 
 
 def _name_being_defined(frame: types.FrameType) -> str | None:
-    """The name of the `def` whose decorator `frame` is applying; None where it makes an ordinary call.
+    """The name of the `def` whose decorator `frame` is applying;
+    None where it makes an ordinary call.
 
-    `@g` above a `def` and `g(x)` call the same way, and only the instructions tell them apart: a decorator is called
-    with its argument in place (`CALL 0`), and what follows are further decorators and the assignment to the name.
+    `@g` above a `def` and `g(x)` call the same way, and only the instructions tell them apart: a
+    decorator is called with its argument in place (`CALL 0`), and what follows are further
+    decorators and the assignment to the name.
     """
     instructions = list(dis.get_instructions(frame.f_code))
     here = bisect.bisect_right([i.offset for i in instructions], frame.f_lasti) - 1
@@ -252,7 +256,8 @@ def _name_in(name: Any) -> str:
 
 
 def literal_getproperty(x: Any, name: Any) -> Any:
-    """`getattr(x, "a")` for `name == Val("a")`; rules for it are rules for `getattr`, and it uses them.
+    """`getattr(x, "a")` for `name == Val("a")`;
+    rules for it are rules for `getattr`, and it uses them.
 
     >>> literal_getproperty(1 + 2j, Val("imag"))
     2.0
@@ -293,7 +298,8 @@ def _rrule_read_field(config: RuleConfig[HasReverseMode], _: Any, x: Any, name: 
 
 
 def _getattr_rule(rule: Any, mutating: bool, frame: types.FrameType) -> LegacyRule:
-    """A rule for `literal_getproperty` as one for `getattr`: it is overloaded by the class of `x`."""
+    """A rule for `literal_getproperty` as one for `getattr`:
+    it is overloaded by the class of `x`."""
     parameters = parameters_of(rule) or []
     positional = [p for p in parameters if p.name != "__context__" and p.kind in _POSITIONAL]
     if len(positional) != 2:
@@ -343,8 +349,8 @@ def ignore(f: Callable[[], Any]) -> Any:
 
 
 def accum(*tangents: Any) -> Any:
-    """The sum of legacy tangents: `None` is zero, dicts, tuples and lists add by element. Nothing is
-    changed in place.
+    """The sum of legacy tangents: `None` is zero, dicts, tuples and lists add by element.
+    Nothing is changed in place.
 
     >>> accum(None, {"a": 1.0, "b": None}, {"a": 2.0, "c": 3.0})
     {'a': 3.0, 'b': None, 'c': 3.0}

@@ -1,8 +1,9 @@
 """Whole legacy rules as rrule functions.
 
-A legacy rule's pullback gives no tangent for the function, unless the rule is in functor form; its cotangent and its entries
-are legacy ones. While the rule runs, and while its pullback does, the config of the AD that asked for it is the active
-one: that is what the shim's `pullback`, called inside the rule, goes back to.
+A legacy rule's pullback gives no tangent for the function, unless the rule is in functor form; its
+cotangent and its entries are legacy ones. While the rule runs, and while its pullback does, the
+config of the AD that asked for it is the active one: that is what the shim's `pullback`, called
+inside the rule, goes back to.
 """
 
 from __future__ import annotations
@@ -28,7 +29,8 @@ _active: ContextVar[Any] = ContextVar("active_config", default=None)
 
 
 def active_config() -> RuleConfig[Any]:
-    """The config of the AD that asked for the legacy rule that is running; `TapeConfig()` where none is.
+    """The config of the AD that asked for the legacy rule that is running;
+    `TapeConfig()` where none is.
 
     >>> active_config()
     TapeConfig()
@@ -42,7 +44,8 @@ def active_config() -> RuleConfig[Any]:
 
 
 class Context:
-    """What a legacy rule gets for its `__context__` parameter; it knows the config that asked for the rule.
+    """What a legacy rule gets for its `__context__` parameter;
+    it knows the config that asked for the rule.
 
     >>> Context().config
     TapeConfig()
@@ -63,7 +66,8 @@ class Context:
 
 
 class LegacyRule:
-    """A legacy rule as an rrule function `(config, callee, *args, **kwargs)`; `from_legacy_rule` makes it.
+    """A legacy rule as an rrule function `(config, callee, *args, **kwargs)`;
+    `from_legacy_rule` makes it.
 
     `rule` is the legacy function.
     """
@@ -162,12 +166,14 @@ def _made_again(rule: Any, functor: bool, mutating: bool, parameters: Any) -> Le
 
 
 def from_legacy_rule(rule: Callable[..., Any], functor: bool = False) -> LegacyRule:
-    """A whole legacy rule as an rrule function, to be registered: `rrule.register(f)(from_legacy_rule(rule))`.
+    """A whole legacy rule as an rrule function, to be registered:
+    `rrule.register(f)(from_legacy_rule(rule))`.
 
-    It dispatches on the annotations of the legacy rule and ranks like a rule without a config; only ADs that
-    have `HasReverseMode` use it, for it may call back. The cotangent that the legacy pullback receives is a legacy one; what it returns is
-    checked and converted. In functor form, for `Cls.__call__`, nothing is inserted: the legacy pullback
-    gives the tangent of the instance first.
+    It dispatches on the annotations of the legacy rule and ranks like a rule without a config; only
+    ADs that have `HasReverseMode` use it, for it may call back. The cotangent that the legacy
+    pullback receives is a legacy one; what it returns is checked and converted. In functor form,
+    for `Cls.__call__`, nothing is inserted:
+    the legacy pullback gives the tangent of the instance first.
 
     Raises `RuleError` where `rule` cannot be a rule.
 

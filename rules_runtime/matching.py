@@ -1,7 +1,7 @@
 """A tangent against its primal: which part of the one belongs to which part of the other.
 
-The tangent of a structure is a `Tangent`, a plain tuple, list or dict of tangents, or a natural one: an instance of the
-primal's own class, a matrix for one of scipy.sparse.
+The tangent of a structure is a `Tangent`, a plain tuple, list or dict of tangents, or a natural
+one: an instance of the primal's own class, a matrix for one of scipy.sparse.
 """
 
 from __future__ import annotations
@@ -20,10 +20,11 @@ Parts = dict[Any, Any]
 
 
 def parts_of_tangent(tangent: Any, x: Any, known: Parts, *, strict: bool = False) -> Parts:
-    """The parts of a tangent of the structure `x`, by the keys of `known`, its parts; those that are zero may be missing.
+    """The parts of a tangent of the structure `x`, by the keys of `known`, its parts;
+    those that are zero may be missing.
 
-    The tangent of a named tuple may go by position and by name. What belongs to no part of `x` is left out, or, where it is
-    no zero and `strict`, an error.
+    The tangent of a named tuple may go by position and by name. What belongs to no part of `x` is
+    left out, or, where it is no zero and `strict`, an error.
 
     Raises `TangentError` where `tangent` cannot be the tangent of `x`.
 
@@ -74,8 +75,8 @@ def _given_parts(tangent: Any, x: Any, known: Parts) -> Parts | None:
 
 
 def _of_structural(tangent: Any, wanted: str, known: Parts) -> Parts | None:
-    """The parts of a `Tangent`. Its class is not compared with the primal's: kinds and names tell, and a class may be there
-    twice (reloaded, or of another module)."""
+    """The parts of a `Tangent`. Its class is not compared with the primal's: kinds and names tell,
+    and a class may be there twice (reloaded, or of another module)."""
     parts: Any = tangent._parts
     if tangent._kind == "positions":
         if wanted == "named":
@@ -112,8 +113,8 @@ def _of_objects(tangent: Any, x: Any, known: Parts) -> Parts | None:
 
 
 def _of_same_class(tangent: Any, x: Any, known: Parts) -> Parts:
-    """The parts of an instance of the primal's class. What it has of integers (an index, a pattern) says what its numbers
-    stand for."""
+    """The parts of an instance of the primal's class. What it has of integers (an index, a pattern)
+    says what its numbers stand for."""
     if isinstance(tangent, Mapping):
         return dict(tangent)
     given = {name: getattr(tangent, name) for name in known if hasattr(tangent, name)}
@@ -135,7 +136,8 @@ def _is_sparse(x: Any) -> bool:
 
 
 def _of_sparse(tangent: Any, x: Any) -> Parts | None:
-    """The cotangents of the numbers that a sparse matrix stores: what a matrix has at their places."""
+    """The cotangents of the numbers that a sparse matrix stores:
+    what a matrix has at their places."""
     if getattr(tangent, "shape", None) != x.shape or len(x.shape) != 2:
         return None
     if x.format == "coo":

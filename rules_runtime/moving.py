@@ -16,7 +16,8 @@ from .thunks import unthunk
 
 
 def moved(x: Any, tangent: Any) -> Any:
-    """`x + tangent`, of the type of `x`, for a structure; `NotImplemented` for what has no parts. Nothing is changed in place.
+    """`x + tangent`, of the type of `x`, for a structure;
+    `NotImplemented` for what has no parts. Nothing is changed in place.
 
     An object that occurs twice in `x` occurs twice in the result, moved by the sum of its tangents.
 

@@ -1,8 +1,9 @@
 """Patterns: what a parameter of a rule matches, and which of two patterns is the more specific.
 
-A pattern is a set of values, and the more specific pattern is the smaller set. Two things are not sets: a number may
-stand for a wider one, and a value outside a `Literal` for one in it, but only where nothing else matches. So each
-pattern matches twice, `exact` and `loose`, and a rule that matches loosely is asked only after all that match exactly.
+A pattern is a set of values, and the more specific pattern is the smaller set. Two things are not
+sets: a number may stand for a wider one, and a value outside a `Literal` for one in it, but only
+where nothing else matches. So each pattern matches twice, `exact` and `loose`, and a rule that
+matches loosely is asked only after all that match exactly.
 """
 
 from __future__ import annotations
@@ -127,7 +128,8 @@ def _is_data_protocol(cls: type) -> bool:
 
 
 def within(a: Pattern, b: Pattern) -> bool:
-    """Whether everything that `a` matches is matched by `b` too: `a` is as specific as `b`, or more.
+    """Whether everything that `a` matches is matched by `b` too:
+    `a` is as specific as `b`, or more.
 
     >>> within(Instance(bool), Instance(int)), within(ANYTHING, Instance(int))
     (True, False)

@@ -1,8 +1,8 @@
 """`ProjectTo(x)(dx)`: the part of a tangent that lies in the tangent space of `x`.
 
-Derivatives leave the space of their primal easily: a real number times a complex one, a float32 times a
-float64, a matrix where one of its dimensions was 1. A projector brings them back. It keeps what it needs to
-know of `x` (types, dtypes, shapes) and not `x` itself.
+Derivatives leave the space of their primal easily: a real number times a complex one, a float32
+times a float64, a matrix where one of its dimensions was 1. A projector brings them back. It keeps
+what it needs to know of `x` (types, dtypes, shapes) and not `x` itself.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ class ProjectTo:
     """`ProjectTo(x)` is a function that projects tangents onto the tangent space of `x`.
 
     Real stays real, float32 stays float32, an integer projects to a float, a boolean, a string or a
-    function to `NoTangent()`; the shape is that of `x`, where leading dimensions of length one may come and
-    go; tuples, lists, dicts and objects are projected by part, to a `Tangent`. Zeros pass, and thunks stay
-    thunks. What it does not know passes too.
+    function to `NoTangent()`; the shape is that of `x`, where leading dimensions of length one may
+    come and go; tuples, lists, dicts and objects are projected by part, to a `Tangent`. Zeros pass,
+    and thunks stay thunks. What it does not know passes too.
 
     Raises `ProjectionError` (a `ValueError`) where the shapes do not fit.
 
@@ -57,9 +57,11 @@ class ProjectTo:
 
 
 class UnbroadcastTo(ProjectTo):
-    """`UnbroadcastTo(x)(dx)`: `dx` summed over the axes along which `x` was broadcast, then projected to `x`.
+    """`UnbroadcastTo(x)(dx)`: `dx` summed over the axes along which `x` was broadcast,
+    then projected to `x`.
 
-    For rules of functions that broadcast: made in the forward pass it keeps the shape of `x` and not `x`.
+    For rules of functions that broadcast:
+    made in the forward pass it keeps the shape of `x` and not `x`.
 
     >>> UnbroadcastTo(np.zeros(3))(np.ones((2, 3))), UnbroadcastTo(1.0)(np.ones(2))
     (array([2., 2., 2.]), 2.0)

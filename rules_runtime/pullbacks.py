@@ -1,7 +1,8 @@
 """The pullback that is handed out, around the one that a rule returned.
 
-A rule's pullback is simple because this one is not: it computes a thunked cotangent, answers a zero cotangent itself, and
-sees to it that there is exactly one tangent for the callee and one for each argument that was passed by position.
+A rule's pullback is simple because this one is not: it computes a thunked cotangent, answers a zero
+cotangent itself, and sees to it that there is exactly one tangent for the callee and one for each
+argument that was passed by position.
 """
 
 from __future__ import annotations
@@ -16,11 +17,13 @@ from .thunks import unthunk
 
 
 class Handover:
-    """What is the same for all calls of a rule with so many arguments: which tangents it gives and which are handed out.
+    """What is the same for all calls of a rule with so many arguments:
+    which tangents it gives and which are handed out.
 
-    A rule's pullback must return `at_least` to `at_most` tangents, of which the first `count` are used. `lead` says what
-    becomes of them: 1 drops the first, which is a function's where the callee is an instance; -1 puts `NoTangent()`
-    before them; 0 leaves them. `head` is the zero of the callee, `rule` is what messages name.
+    A rule's pullback must return `at_least` to `at_most` tangents, of which the first `count` are
+    used. `lead` says what becomes of them: 1 drops the first, which is a function's where the
+    callee is an instance; -1 puts `NoTangent()` before them; 0 leaves them. `head` is the zero of
+    the callee, `rule` is what messages name.
     """
 
     __slots__ = ("at_least", "at_most", "count", "lead", "rule", "runs_on_zero", "zeros")
@@ -56,7 +59,8 @@ class Handover:
 
 
 class Pullback:
-    """`pullback(dy)` gives the tangents of the callee and of the positional arguments; `inner` is the rule's own."""
+    """`pullback(dy)` gives the tangents of the callee and of the positional arguments;
+    `inner` is the rule's own."""
 
     __slots__ = ("handover", "inner")
 
@@ -98,7 +102,8 @@ class Pullback:
 
     @property
     def at_most(self) -> int:
-        """How many tangents the rule's pullback may return: those of parameters that were not passed too."""
+        """How many tangents the rule's pullback may return:
+        those of parameters that were not passed too."""
         return self.handover.at_most
 
     def __repr__(self) -> str:

@@ -1,7 +1,8 @@
 """Arguments that a rule may look at and not write into.
 
-A rule's pullback is right for the values that the call was given, and whoever reads an argument after the call reads
-what was there before. A function that writes into its argument breaks both, so it is given views that cannot be written.
+A rule's pullback is right for the values that the call was given, and whoever reads an argument
+after the call reads what was there before. A function that writes into its argument breaks both, so
+it is given views that cannot be written.
 """
 
 from __future__ import annotations
@@ -14,7 +15,8 @@ ndarray = np.ndarray
 
 
 def read_only(x: Any) -> Any:
-    """`x` where nothing can be written into the arrays that it is or that its tuples, lists and dicts hold.
+    """`x` where nothing can be written into the arrays that it is or that its tuples,
+    lists and dicts hold.
 
     >>> view = read_only([np.ones(2)])[0]
     >>> view.flags.writeable
@@ -36,7 +38,8 @@ def read_only(x: Any) -> Any:
 
 
 def given_back(y: Any, shown: tuple[Any, ...], args: tuple[Any, ...]) -> Any:
-    """The result of a rule that was shown `shown` for `args`: an argument itself in the place of its view."""
+    """The result of a rule that was shown `shown` for `args`:
+    an argument itself in the place of its view."""
     if type(y) is ndarray and not y.flags.writeable:
         for view, x in zip(shown, args):
             if y is view:

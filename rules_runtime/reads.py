@@ -1,4 +1,5 @@
-"""Which attributes are being read by rules for `getattr`: a rule may end by reading the very one that it was asked for."""
+"""Which attributes are being read by rules for `getattr`:
+a rule may end by reading the very one that it was asked for."""
 
 from __future__ import annotations
 

@@ -1,8 +1,9 @@
 """`rrule`: the table of rules, and how the rule of a call is found.
 
-What `rrule(f, *args)` does, in order: find the key of the callee (`callees`), collect the rules with that key, choose by the
-config and the positional arguments (`selection`), call the rule (`rule`), wrap its pullback (`pullbacks`). Where nobody
-registered a rule for a function, its static form serves (`derived`).
+What `rrule(f, *args)` does, in order: find the key of the callee (`callees`), collect the rules
+with that key, choose by the config and the positional arguments (`selection`), call the rule
+(`rule`), wrap its pullback (`pullbacks`).
+Where nobody registered a rule for a function, its static form serves (`derived`).
 """
 
 from __future__ import annotations
@@ -96,15 +97,17 @@ class Registry:
     # -- asking ----------------------------------------------------------------------------------
 
     def __call__(self, /, *call: Any, **kwargs: Any) -> Any:
-        """`rrule(f, *args, **kwargs)` or `rrule(config, f, *args, **kwargs)`: `(y, pullback)`, or `None`.
+        """`rrule(f, *args, **kwargs)` or `rrule(config, f, *args, **kwargs)`:
+        `(y, pullback)`, or `None`.
 
-        `y` is what the rule computes for `f(*args, **kwargs)`. `pullback(dy)` takes the cotangent of `y`,
-        thunked or not, and gives a tuple with one tangent for `f` and one for each of `args`; of a bound
-        method `obj.m` the first is that of `obj`. Without a rule for this call the result is `None`.
+        `y` is what the rule computes for `f(*args, **kwargs)`. `pullback(dy)` takes the cotangent
+        of `y`, thunked or not, and gives a tuple with one tangent for `f` and one for each of
+        `args`; of a bound method `obj.m` the first is that of `obj`.
+        Without a rule for this call the result is `None`.
 
-        Raises `AmbiguousRuleError` where no rule is the most specific, `RuleError` where the rule returned
-        something else than `(y, pullback)`, and the pullback raises it where it has another number of
-        tangents.
+        Raises `AmbiguousRuleError` where no rule is the most specific, `RuleError` where the rule
+        returned something else than `(y, pullback)`,
+        and the pullback raises it where it has another number of tangents.
 
         >>> import numpy as np
         >>> y, pullback = rrule(np.multiply, 2.0, 3.0)
@@ -136,7 +139,8 @@ class Registry:
     def find(
         self, config: Any, f: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> Rule | None:
-        """The rule that a call has, without calling it; `None` where it has none, or only a static form.
+        """The rule that a call has, without calling it;
+        `None` where it has none, or only a static form.
 
         >>> rrule.find(None, print, (), {}) is None
         True
@@ -147,10 +151,11 @@ class Registry:
         return None if rule is None or rule.opt_out else rule
 
     def explain(self, /, *call: Any, **kwargs: Any) -> Explanation:
-        """Which rule `rrule([config,] f, *args, **kwargs)` would use, where it stands, and why the others lose.
+        """Which rule `rrule([config,] f, *args, **kwargs)` would use, where it stands,
+        and why the others lose.
 
-        `print` it, or read its fields. Nothing is called, so that a rule which declines by giving `None` is not seen to.
-        Raises `AmbiguousRuleError` where no rule is the most specific.
+        `print` it, or read its fields. Nothing is called, so that a rule which declines by giving
+        `None` is not seen to. Raises `AmbiguousRuleError` where no rule is the most specific.
 
         >>> print(rrule.explain(print, "no rule"))
         print(str): no rule
@@ -181,7 +186,8 @@ class Registry:
         return () if table is None else tuple(table.rules)
 
     def has(self, f: Any) -> bool:
-        """Whether there is a rule for calls of `f`, of the library's or one's own; whether it applies depends on the call.
+        """Whether there is a rule for calls of `f`, of the library's or one's own;
+        whether it applies depends on the call.
 
         >>> import numpy as np
         >>> rrule.has(np.sin), rrule.has(print)
@@ -194,7 +200,8 @@ class Registry:
         return self._uses_library and _form_of(f) is not None
 
     def rules(self) -> list[tuple[Any, Rule | Form]]:
-        """All rules with their targets: those that are registered, opt-outs included, and the static forms of the library.
+        """All rules with their targets: those that are registered, opt-outs included,
+        and the static forms of the library.
 
         >>> import numpy as np
         >>> np.sin in [target for target, _ in rrule.rules()]
@@ -250,12 +257,13 @@ class Registry:
     # -- registering -----------------------------------------------------------------------------
 
     def register(self, target: Any) -> Callable[[R], R]:
-        """`@rrule.register(target)` on a function `(callee, *args) -> (y, pullback)`, or `(config, callee,
-        *args)`.
+        """`@rrule.register(target)` on a function `(callee, *args) -> (y, pullback)`,
+        or `(config, callee, *args)`.
 
-        `target` is any callable: a function, ufunc, builtin, method, static or class method, a class (the
-        rule for its constructor) or `Cls.__call__` (calling an instance: the first parameter is the
-        instance, its tangent is explicit). Annotations dispatch. The function is returned as it is.
+        `target` is any callable: a function, ufunc, builtin, method, static or class method, a
+        class (the rule for its constructor) or `Cls.__call__` (calling an instance: the first
+        parameter is the instance, its tangent is explicit). Annotations dispatch.
+        The function is returned as it is.
 
         Raises `RuleError` where `target` cannot be called, or the function can be no rule.
 
@@ -286,7 +294,8 @@ class Registry:
         module: str | None = None,
         frame: types.FrameType | None = None,
     ) -> Rule:
-        """Register a function that a tool of this package made, with a signature of its own. Gives the `Rule`.
+        """Register a function that a tool of this package made, with a signature of its own.
+        Gives the `Rule`.
 
         `module` is the name of the module that the rule belongs to, where it is not the function's.
 
@@ -360,7 +369,8 @@ class Registry:
 
 
 def carry(target: Any) -> None:
-    """Have a function that pickle cannot find by its name take its rules along, to whichever process it is sent."""
+    """Have a function that pickle cannot find by its name take its rules along,
+    to whichever process it is sent."""
     target = getattr(target, "__func__", target)
     if type(target) is types.FunctionType and (
         target.__module__ == "__main__" or "<" in target.__qualname__
@@ -380,7 +390,8 @@ class Carried:
 
 
 def arrived(target: Any, rules: Iterable[Rule]) -> Carried:
-    """Register the rules of a function that has come from another process, or is the copy of one."""
+    """Register the rules of a function that has come from another process,
+    or is the copy of one."""
     if not rrule.rules_for(target):
         for rule in rules:
             rrule._add(target_of(target), rule)
@@ -408,11 +419,13 @@ class OptOuts:
         self._registry = registry
 
     def register(self, target: Any, *signature: Any) -> Callable[[R], R]:
-        """Opt out of the rules for a call that matches a signature; more specific rules still apply.
+        """Opt out of the rules for a call that matches a signature;
+        more specific rules still apply.
 
-        `no_rrule.register(f, str, int)` gives the signature as types, `no_rrule.register(f)` opts out
-        of all rules but those with annotations that match. As a decorator the function below gives it with its annotations, callee first, as for a
-        rule, perhaps a config before it; it is never called.
+        `no_rrule.register(f, str, int)` gives the signature as types, `no_rrule.register(f)` opts
+        out of all rules but those with annotations that match. As a decorator the function below
+        gives it with its annotations, callee first, as for a rule, perhaps a config before it;
+        it is never called.
 
         >>> registry = Registry()
         >>> @OptOuts(registry).register(abs)

@@ -29,13 +29,13 @@ _POSITIONAL = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_O
 
 
 class RuleForm:
-    """How a rule that is not written as an rrule function is called and dispatched on; `from_legacy_rule`
-    makes these.
+    """How a rule that is not written as an rrule function is called and dispatched on;
+    `from_legacy_rule` makes these.
 
-    `parameters` are those that stand for the positional arguments, in functor form the instance's too.
-    Where `runs_on_zero`, the pullback is called with zero cotangents as well. `config` is what its caller
-    must be able to do; such a rule may be called without a config, with `None` for it, and ranks like one that
-    takes none. `as_functor()` is the same rule in functor form.
+    `parameters` are those that stand for the positional arguments, in functor form the instance's
+    too. Where `runs_on_zero`, the pullback is called with zero cotangents as well. `config` is what
+    its caller must be able to do; such a rule may be called without a config, with `None` for it,
+    and ranks like one that takes none. `as_functor()` is the same rule in functor form.
     """
 
     def __init__(
@@ -217,11 +217,13 @@ class Rule:
 
     @property
     def may_write(self) -> bool:
-        """Whether the function may write into its arguments: it is of the library, or says so, or nothing flows back."""
+        """Whether the function may write into its arguments:
+        it is of the library, or says so, or nothing flows back."""
         return self.built_in or self.runs_on_zero or self.is_non_differentiable
 
     def _handover(self, n: int, bound: bool) -> Handover:
-        """Which tangents are handed out of a call with `n` arguments, of which the first may be the callee."""
+        """Which tangents are handed out of a call with `n` arguments,
+        of which the first may be the callee."""
         callee = 0 if self.functor else 1
         lead = callee if bound else callee - 1
         at_most = callee + max(n, len(self.signature.patterns))

@@ -5,16 +5,17 @@ Of the rules that match, these come first:
 1. the program's own, before those of the rule library of this package, which never change what a
    program's rules do;
 2. those that match exactly, before those where a number stands for a wider one;
-3. those addressed to the AD that asks, before those for any AD; then the one with the closer address;
-4. the one whose parameters are the more specific; where they are the same, the one that leaves fewer
-   unfilled;
+3. those addressed to the AD that asks, before those for any AD;
+   then the one with the closer address;
+4. the one whose parameters are the more specific;
+   where they are the same, the one that leaves fewer unfilled;
 5. the one that requires more of the AD;
 6. of two that require the same, the later one.
 
-Where this leaves two, the call is ambiguous, which is an error. An opt-out takes part as a rule does,
-but its parameters alone decide, and it wins against a rule that is as specific. One without a signature
-(`no_rrule.register(f)`) has as many parameters as the rule that it is compared with, so that only a rule
-with annotations gets past it.
+Where this leaves two, the call is ambiguous, which is an error. An opt-out takes part as a rule
+does, but its parameters alone decide, and it wins against a rule that is as specific. One without a
+signature (`no_rrule.register(f)`) has as many parameters as the rule that it is compared with, so
+that only a rule with annotations gets past it.
 """
 
 from __future__ import annotations
@@ -31,7 +32,8 @@ from .signatures import location_of
 
 
 def select(rules: Sequence[Rule], config: Any, call: Call, kwargs: dict[str, Any]) -> Rule | None:
-    """The rule, or opt-out, that a call has; `None` where none matches. Raises `AmbiguousRuleError`."""
+    """The rule, or opt-out, that a call has; `None` where none matches.
+    Raises `AmbiguousRuleError`."""
     for built_in in (False, True):
         layer = [rule for rule in rules if rule.built_in is built_in]
         for loose in (False, True):

@@ -1,4 +1,5 @@
-"""Signatures of rules: how many arguments they match, of which types, for which configs; and which is more specific."""
+"""Signatures of rules: how many arguments they match, of which types, for which configs;
+and which is more specific."""
 
 from __future__ import annotations
 
@@ -24,8 +25,8 @@ from .patterns import ANYTHING, Instance, OneOf, Pattern, within
 class Signature:
     """What a rule matches: a config or none, and a pattern for each positional parameter.
 
-    `required` parameters must be given (by position, or by name); `rest` is the pattern of what `*args`
-    receives.
+    `required` parameters must be given (by position, or by name);
+    `rest` is the pattern of what `*args` receives.
     """
 
     __slots__ = ("configs", "names", "patterns", "positional_only", "required", "rest")
@@ -133,7 +134,8 @@ _POSITIONAL = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_O
 
 
 def configs_of(parameter: inspect.Parameter, scope: Scope) -> tuple[type, ...]:
-    """The configs that a parameter is annotated with; empty where it is not annotated with configs."""
+    """The configs that a parameter is annotated with;
+    empty where it is not annotated with configs."""
     if parameter.kind not in _POSITIONAL:
         return ()
     try:
@@ -183,8 +185,8 @@ def signature_of(
 ) -> Signature:
     """The signature of a rule from its parameters, without those of the config and of the callee.
 
-    Raises `Unresolved` where a string annotation has a name that is not known yet; with `final` such a
-    parameter matches everything instead.
+    Raises `Unresolved` where a string annotation has a name that is not known yet; with `final`
+    such a parameter matches everything instead.
     """
 
     def pattern(parameter: inspect.Parameter) -> Pattern:

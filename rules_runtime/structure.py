@@ -1,4 +1,5 @@
-"""What a primal value is made of: its fields, whether it can be perturbed, and the zero of its tangent space."""
+"""What a primal value is made of: its fields, whether it can be perturbed,
+and the zero of its tangent space."""
 
 from __future__ import annotations
 
@@ -52,9 +53,9 @@ def is_namedtuple(x: Any) -> bool:
 def fields_of(x: Any) -> dict[str, Any] | None:
     """The fields of an object by name, `None` for what is not made of named fields.
 
-    Fields are what a named tuple, a dataclass, `__slots__` and the instance's `__dict__` hold, and the
-    three parts of a `functools.partial`; a bound method has its instance, `__self__`. Numbers, arrays,
-    strings, containers, functions and types have none.
+    Fields are what a named tuple, a dataclass, `__slots__` and the instance's `__dict__` hold, and
+    the three parts of a `functools.partial`; a bound method has its instance, `__self__`. Numbers,
+    arrays, strings, containers, functions and types have none.
 
     >>> fields_of(functools.partial(max, 1.0))
     {'func': <built-in function max>, 'args': (1.0,), 'keywords': {}}
@@ -117,7 +118,8 @@ def _is_object(x: Any) -> bool:
 
 
 def parts_of(x: Any) -> Any:
-    """The parts of a structured value, as a dict by name or key, or by position; `None` for anything else.
+    """The parts of a structured value, as a dict by name or key, or by position;
+    `None` for anything else.
 
     >>> parts_of((1.0, "a"))
     {0: 1.0, 1: 'a'}
@@ -132,10 +134,11 @@ def parts_of(x: Any) -> Any:
 
 
 def can_be_perturbed(x: Any) -> bool:
-    """Whether `x` has a tangent space: whether it is or holds a real or complex floating point number.
+    """Whether `x` has a tangent space: whether it is or holds a real
+    or complex floating point number.
 
-    Strings, integers, booleans, `None`, types, functions and arrays of integers have none, and neither has
-    a structure that holds nothing else.
+    Strings, integers, booleans, `None`, types, functions and arrays of integers have none, and
+    neither has a structure that holds nothing else.
 
     >>> can_be_perturbed((1, "a")), can_be_perturbed((1, 2.0))
     (False, True)
@@ -178,9 +181,9 @@ def zero_of(x: Any) -> Any:
 def zero_tangent(x: Any) -> Any:
     """The zero of the tangent space of `x`, with its structure written out, ready to be added to.
 
-    Numbers and arrays of zeros for floating point numbers and arrays, a `Tangent` with the parts that can
-    be perturbed for structures, `NoTangent()` for what cannot be perturbed. Arrays in it are new and belong
-    to the caller.
+    Numbers and arrays of zeros for floating point numbers and arrays, a `Tangent` with the parts
+    that can be perturbed for structures, `NoTangent()` for what cannot be perturbed. Arrays in it
+    are new and belong to the caller.
 
     >>> zero_tangent((1.0, "a", np.ones(2)))
     Tangent[tuple](0.0, NoTangent(), array([0., 0.]))

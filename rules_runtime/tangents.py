@@ -2,10 +2,11 @@
 
 A tangent of a number or an array is a number or an array. The rest is:
 
-* `ZeroTangent()` and `NoTangent()`, the zeros (`zeros.py`). `ZeroTangent` says that nothing depends on the value,
-  `NoTangent` that the value cannot be perturbed at all: a string, an index, a plain function.
-* `Tangent[P](...)`, the structural tangent of a `P`: one part for each field, position or key, where what is not
-  named is zero.
+* `ZeroTangent()` and `NoTangent()`, the zeros (`zeros.py`). `ZeroTangent` says that nothing depends
+  on the value, `NoTangent` that the value cannot be perturbed at all:
+  a string, an index, a plain function.
+* `Tangent[P](...)`, the structural tangent of a `P`: one part for each field, position or key,
+  where what is not named is zero.
 * `NotImplementedTangent(why)`, a derivative that exists but that nobody has written.
 """
 
@@ -45,7 +46,8 @@ _zero: Any = ZeroTangent()
 
 
 class AbstractThunk(AbstractTangent):
-    """A cotangent that has not been computed, as parts of a `Tangent` may be; `thunks.Thunk` is the class of these."""
+    """A cotangent that has not been computed, as parts of a `Tangent` may be;
+    `thunks.Thunk` is the class of these."""
 
     __slots__ = ()
 
@@ -61,8 +63,9 @@ class AbstractThunk(AbstractTangent):
 class NotImplementedTangent(AbstractTangent):
     """A derivative that is not zero, but that this rule does not give.
 
-    It goes through sums and products and raises `NotImplementedTangentError` where a number is needed from it,
-    so a rule may be written for the arguments that matter. The error names the line where it was made.
+    It goes through sums and products and raises `NotImplementedTangentError` where a number is
+    needed from it, so a rule may be written for the arguments that matter.
+    The error names the line where it was made.
 
     >>> NotImplementedTangent("the order of a Bessel function") + 1.0
     NotImplementedTangent('the order of a Bessel function')
@@ -129,15 +132,16 @@ _tangent_types_lock = threading.Lock()
 class Tangent(AbstractTangent, Generic[P]):
     """`Tangent[P](...)` is the structural tangent of a value of type `P`. It cannot be changed.
 
-    Positional for tuples and lists, keywords for objects, named tuples (positional too) and string-keyed
-    dicts, one mapping for any dict. What is not named is zero. The parts read as `t.a`, `t["a"]` and
-    `t[0]`; a part named like a method is read as `t["items"]`. Where it stands for a tuple, a list or a
-    named tuple it iterates, unpacks and slices by position, and numpy takes it for a sequence; else it
-    iterates by the keys that were given, as a dict does. `in`, `get`, `keys`, `items` and `values` are
-    about what was given. The tangent of a bound method is that of its instance.
+    Positional for tuples and lists, keywords for objects, named tuples (positional too) and
+    string-keyed dicts, one mapping for any dict. What is not named is zero. The parts read as
+    `t.a`, `t["a"]` and `t[0]`; a part named like a method is read as `t["items"]`. Where it stands
+    for a tuple, a list or a named tuple it iterates, unpacks and slices by position, and numpy
+    takes it for a sequence; else it iterates by the keys that were given, as a dict does. `in`,
+    `get`, `keys`, `items` and `values` are about what was given.
+    The tangent of a bound method is that of its instance.
 
-    Tangents add by part, also those of a class and a subclass, and can be multiplied by scalars. Added to
-    what they are a tangent of they move it: `p - 0.1 * t` is of the type of `p`.
+    Tangents add by part, also those of a class and a subclass, and can be multiplied by scalars.
+    Added to what they are a tangent of they move it: `p - 0.1 * t` is of the type of `p`.
 
     Raises `TangentError` (a `TypeError`) where the arguments do not fit the kind of `P`.
 
@@ -227,7 +231,8 @@ class Tangent(AbstractTangent, Generic[P]):
 
     @classmethod
     def _aligned(cls, tangent: Any) -> Any:
-        """The parts of a tangent as this type keeps them; a `Tangent[tuple]` may stand for a named tuple's."""
+        """The parts of a tangent as this type keeps them;
+        a `Tangent[tuple]` may stand for a named tuple's."""
         if cls._kind == _NAMED and tangent._kind == _POSITIONS:
             return dict(zip(cls._names, tangent._parts))
         if cls._kind == _POSITIONS and tangent._kind == _NAMED:
@@ -494,7 +499,8 @@ def _rebuild(primal_type: Any, parts: Any) -> Any:
 
 
 def _plain_type(primal_type: Any) -> Any:
-    """The class behind `list[float]`, `Annotated[Foo, ...]` or an alias; `object` for what is no type."""
+    """The class behind `list[float]`, `Annotated[Foo, ...]` or an alias;
+    `object` for what is no type."""
     if primal_type is Any:
         return object
     if isinstance(primal_type, type):
@@ -560,7 +566,8 @@ def _with_names(name: str, parts: dict[Any, Any]) -> dict[str, Any]:
 
 
 def _is_no_field(name: str) -> bool:
-    """Whether an attribute is asked for that nobody means as a field: a private one, or what only arrays have."""
+    """Whether an attribute is asked for that nobody means as a field:
+    a private one, or what only arrays have."""
     return name.startswith("_") or name in ARRAY_ATTRIBUTES
 
 
@@ -651,7 +658,8 @@ def _add_tangents(a: Tangent[Any], b: Tangent[Any]) -> Any:
 
 
 def _common_type(a: Tangent[Any], b: Tangent[Any]) -> Any:
-    """The more special of two types of tangents that stand for one value, None where they cannot."""
+    """The more special of two types of tangents that stand for one value,
+    None where they cannot."""
     if issubclass(b.primal_type, a.primal_type):
         found = type(b)
     elif issubclass(a.primal_type, b.primal_type):
@@ -668,7 +676,8 @@ def _common_type(a: Tangent[Any], b: Tangent[Any]) -> Any:
 
 
 def same(a: Any, b: Any) -> bool:
-    """Whether two tangents are equal, as one bool: arrays by shape and elements, missing parts are zeros.
+    """Whether two tangents are equal, as one bool:
+    arrays by shape and elements, missing parts are zeros.
 
     >>> same(Tangent[tuple](np.zeros(2), 1.0), Tangent[tuple](ZeroTangent(), 1.0))
     True

@@ -15,8 +15,9 @@ _NOT_RUN: Any = object()
 class Thunk(AbstractThunk):
     """A cotangent that has not been computed: `f()` gives it, and is called at most once.
 
-    Arithmetic computes it, and so does reading it as the value is read (`thunk.shape`, `thunk[0]`, `len(thunk)`); `unthunk` gives
-    the value. What is returned is shared by all who ask, so it must not be changed in place.
+    Arithmetic computes it, and so does reading it as the value is read (`thunk.shape`, `thunk[0]`,
+    `len(thunk)`); `unthunk` gives the value.
+    What is returned is shared by all who ask, so it must not be changed in place.
 
     >>> unthunk(Thunk(lambda: 2.0)) + 1.0, Thunk(lambda: 2.0) * 3.0
     (3.0, 6.0)
@@ -109,8 +110,8 @@ class Thunk(AbstractThunk):
 class InplaceableThunk(Thunk):
     """A thunk that can also be added to an array in place, for less than computing and adding cost.
 
-    `add_to(accumulator)` adds the cotangent to an array and returns that array; `thunk`, a callable or a
-    `Thunk`, gives the cotangent alone. Both must stand for the same cotangent.
+    `add_to(accumulator)` adds the cotangent to an array and returns that array; `thunk`, a callable
+    or a `Thunk`, gives the cotangent alone. Both must stand for the same cotangent.
 
     >>> dx = InplaceableThunk(lambda acc: np.add(acc, 1.0, out=acc), lambda: np.ones(2))
     >>> dx.add_to(np.zeros(2)), unthunk(dx)
@@ -125,8 +126,8 @@ class InplaceableThunk(Thunk):
 
 
 def unthunk(x: Any) -> Any:
-    """`x`, computed where it is a thunk, also where parts of a `Tangent` are; anything else is returned as
-    it is.
+    """`x`, computed where it is a thunk, also where parts of a `Tangent` are;
+    anything else is returned as it is.
 
     >>> unthunk(Tangent[tuple](Thunk(lambda: 1.0), 2.0))
     Tangent[tuple](1.0, 2.0)

@@ -1,4 +1,5 @@
-"""What a caller says of equal eigenvalues and singular values: that nothing but the subspaces of their vectors matters."""
+"""What a caller says of equal eigenvalues and singular values:
+that nothing but the subspaces of their vectors matters."""
 
 from __future__ import annotations
 
@@ -12,12 +13,14 @@ _said: ContextVar[bool] = ContextVar("tied_subspaces", default=False)
 
 @contextmanager
 def tied_subspaces() -> Iterator[None]:
-    """Say that what is computed here from eigenvectors or singular vectors depends, where several of the values are
-    equal, on nothing but the subspace that their vectors span: a projector, say. Then the vectors need not
-    turn within it, and the derivative by `eigh`, `eig` or `svd` is right at equal values, too.
+    """Say that what is computed here from eigenvectors or singular vectors depends, where several
+    of the values are equal, on nothing but the subspace that their vectors span: a projector, say.
+    Then the vectors need not turn within it, and the derivative by `eigh`,
+    `eig` or `svd` is right at equal values, too.
 
-    It holds for the calls that are made inside, and for gradients that are taken inside. Of a function of the matrix (a
-    square root of it, its logarithm) it is not true, and the gradient would be wrong.
+    It holds for the calls that are made inside, and for gradients that are taken inside. Of a
+    function of the matrix (a square root of it, its logarithm) it is not true,
+    and the gradient would be wrong.
 
     >>> import numpy as np
     >>> from rules_runtime import gradient

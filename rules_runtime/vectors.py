@@ -1,4 +1,5 @@
-"""The tangents of one value as flat vectors of real numbers, for what computes with vectors: solvers, Jacobians."""
+"""The tangents of one value as flat vectors of real numbers,
+for what computes with vectors: solvers, Jacobians."""
 
 from __future__ import annotations
 

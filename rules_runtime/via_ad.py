@@ -22,16 +22,18 @@ def rrule_via_ad(
     skip_rule: bool = False,
     **kwargs: Any,
 ) -> Any:
-    """`(y, pullback)` of any call, by the AD that `config` belongs to; the shape is that of `rrule`.
+    """`(y, pullback)` of any call, by the AD that `config` belongs to;
+    the shape is that of `rrule`.
 
-    A rule for a function that calls functions it was given uses this: it takes the config as its first
-    parameter and asks the AD that called it. The pullback gives the tangent of `f` first, then one for each
-    of `args`, all of them computed: a rule may go on with them as with arrays.
+    A rule for a function that calls functions it was given uses this: it takes the config as its
+    first parameter and asks the AD that called it. The pullback gives the tangent of `f` first,
+    then one for each of `args`, all of them computed: a rule may go on with them as with arrays.
 
-    With `skip_rule` the call itself goes by the code of `f`, though `f` has a rule: for a rule of `f` that adds something to
-    what the AD would do. Calls within `f` have their rules.
+    With `skip_rule` the call itself goes by the code of `f`, though `f` has a rule: for a rule of
+    `f` that adds something to what the AD would do. Calls within `f` have their rules.
 
-    Raises `ConfigError` where the AD has no reverse mode, and `RuleError` where `skip_rule` finds no Python code.
+    Raises `ConfigError` where the AD has no reverse mode,
+    and `RuleError` where `skip_rule` finds no Python code.
 
     >>> from rules_runtime import TapeConfig
     >>> y, pullback = rrule_via_ad(TapeConfig(), lambda x: x * x, 3.0)

@@ -1,7 +1,8 @@
 """The zeros, `ZeroTangent()` and `NoTangent()`, and the base of all types of tangents.
 
-They are neutral for `+` and absorbing for `*`, whatever stands on the other side, numpy arrays included. As in
-ChainRulesCore, `NoTangent` wins against `ZeroTangent` in sums and loses in products.
+They are neutral for `+` and absorbing for `*`, whatever stands on the other side, numpy arrays
+included. As in ChainRulesCore, `NoTangent` wins against
+`ZeroTangent` in sums and loses in products.
 """
 
 from __future__ import annotations
@@ -13,7 +14,8 @@ import numpy as np
 
 
 class AbstractTangent:
-    """Base of the types of tangents of this package; arrays and numbers are tangents too, without it."""
+    """Base of the types of tangents of this package;
+    arrays and numbers are tangents too, without it."""
 
     __slots__ = ()
 
@@ -23,7 +25,8 @@ class AbstractTangent:
 
 
 def is_zero(x: Any) -> bool:
-    """Whether a tangent is zero: `ZeroTangent()` and `NoTangent()`, numbers and arrays, structures of these.
+    """Whether a tangent is zero: `ZeroTangent()` and `NoTangent()`, numbers and arrays,
+    structures of these.
 
     >>> is_zero(NoTangent()), is_zero(np.zeros(2)), is_zero(1.0)
     (True, True, False)
@@ -38,8 +41,9 @@ def is_zero(x: Any) -> bool:
 class AbstractZero(AbstractTangent):
     """A tangent that is zero whatever its primal is: `ZeroTangent()` or `NoTangent()`.
 
-    Every part of a zero is a zero, so `z.a`, `z["a"]` and `z[0]` are `ZeroTangent()`. A zero is false, has no
-    length and cannot be iterated, since it does not know of how many parts it is made.
+    Every part of a zero is a zero, so `z.a`, `z["a"]` and `z[0]` are `ZeroTangent()`. A zero is
+    false, has no length and cannot be iterated,
+    since it does not know of how many parts it is made.
 
     >>> isinstance(NoTangent(), AbstractZero), bool(NoTangent())
     (True, False)
@@ -209,7 +213,8 @@ class AbstractZero(AbstractTangent):
 
 
 def _with(zero: Any, x: Any) -> Any:
-    """An argument of a function of numpy, with a zero that numpy can compute with in the place of ours."""
+    """An argument of a function of numpy,
+    with a zero that numpy can compute with in the place of ours."""
     if type(x) is list or type(x) is tuple:
         return type(x)([_with(zero, part) for part in x])
     return zero if isinstance(x, AbstractZero) else x
@@ -247,7 +252,8 @@ class ZeroTangent(AbstractZero):
 
 
 class NoTangent(AbstractZero):
-    """The tangent of what cannot be perturbed: a string, an index, a boolean, a function without fields.
+    """The tangent of what cannot be perturbed:
+    a string, an index, a boolean, a function without fields.
 
     >>> NoTangent() + 3.0, NoTangent() + ZeroTangent(), NoTangent() == ZeroTangent()
     (3.0, NoTangent(), False)

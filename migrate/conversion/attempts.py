@@ -1,4 +1,5 @@
-"""Attempts at a file: every rule that can is converted; one that cannot is settled for less, and the next attempt begins."""
+"""Attempts at a file: every rule that can is converted;
+one that cannot is settled for less, and the next attempt begins."""
 
 from __future__ import annotations
 
@@ -99,7 +100,8 @@ class Conversion:
     # ---- what fails ----------------------------------------------------------------------
 
     def _concerned(self, work: Work, nodes: Sequence[ast.AST]) -> list[Found]:
-        """The rules or calls in which nodes stand that cannot be printed, or else those that change them."""
+        """The rules or calls in which nodes stand that cannot be printed,
+        or else those that change them."""
         starts = {self.source.span(n)[0] for n in nodes if isinstance(n, (ast.stmt, ast.expr))}
         around = []
         for found in work.done:
@@ -211,7 +213,8 @@ class Conversion:
     def _allowed(
         self, work: Work, imports: ImportWriter | None, marked: Sequence[RuleLeft]
     ) -> list[tuple[int, int]]:
-        """The parts of the old text that may change: definitions, their helpers, legacy calls, the import block."""
+        """The parts of the old text that may change:
+        definitions, their helpers, legacy calls, the import block."""
         cutter = Cutter(self.source, self.module.scopes)
         pieces = [cutter.cut(site) for found in work.done for site in found.sites]
         spans = [found.span for found in work.done]

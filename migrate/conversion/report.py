@@ -1,4 +1,5 @@
-"""What a conversion says of each rule: where it was and is, its text before and after, its notes."""
+"""What a conversion says of each rule: where it was and is, its text before and after,
+its notes."""
 
 from __future__ import annotations
 
@@ -32,7 +33,8 @@ class Reporter:
     def converted(
         self, work: Work, replacements: Sequence[Replacement], printed: Printed, new: Source
     ) -> tuple[RuleConverted, ...]:
-        """The rules and calls that have a counterpart in the new text, in the order of the old one."""
+        """The rules and calls that have a counterpart in the new text,
+        in the order of the old one."""
         moves = Moves(replacements)
         reports = []
         for found in work.done:

@@ -1,4 +1,5 @@
-"""One file, in memory: read once, converted in attempts, and converted again to see that nothing changes."""
+"""One file, in memory: read once, converted in attempts,
+and converted again to see that nothing changes."""
 
 from __future__ import annotations
 
@@ -20,7 +21,8 @@ if TYPE_CHECKING:
 def rewrite_file(
     data: bytes, path: str, options: Options, module_source: ModuleSource | None
 ) -> FileConverted | FileUnchanged:
-    """Convert one file, and see that converting the result changes nothing; raises SourceError and GateFailure."""
+    """Convert one file, and see that converting the result changes nothing;
+    raises SourceError and GateFailure."""
     outcome, new = _rewrite(data, path, options, module_source, read_source(data))
     if isinstance(outcome, FileConverted) and new is not None and options.only is None:
         again, _ = _rewrite(outcome.after, path, options, module_source, new)

@@ -1,7 +1,9 @@
-"""Where the legacy package may be missing: what `except ImportError` makes of its names, and of the new ones.
+"""Where the legacy package may be missing:
+what `except ImportError` makes of its names, and of the new ones.
 
-A module that works without the legacy package, because the fallback binds stand-ins, works without the runtime too:
-its fallback gets stand-ins for the new names that are read when the module is imported.
+A module that works without the legacy package, because the fallback binds stand-ins, works without
+the runtime too: its fallback gets stand-ins for the new names that
+are read when the module is imported.
 """
 
 from __future__ import annotations
@@ -52,7 +54,8 @@ def gives_stand_ins(handler: ast.ExceptHandler) -> bool:
 
 
 def stand_ins(needed: Mapping[str, str]) -> str:
-    """The text that binds stand-ins for the new names that are read outside of rules; empty if there are none."""
+    """The text that binds stand-ins for the new names that are read outside of rules;
+    empty if there are none."""
     return "\n".join(
         _STAND_INS[target].format(name)
         for target, name in sorted(needed.items())

@@ -1,7 +1,8 @@
 """Which expressions of a module mean a name of the legacy language.
 
-Resolves imports itself, in every style that Python has (aliases, `import m as zr`, star, under `try`, inside functions, re-exported by a
-sibling module, assigned to another name), on top of the scope analysis.
+Resolves imports itself, in every style that Python has (aliases, `import m as zr`, star, under
+`try`, inside functions, re-exported by a sibling module, assigned to another name),
+on top of the scope analysis.
 """
 
 from __future__ import annotations
@@ -37,7 +38,8 @@ class Language:
 
 @dataclass(frozen=True)
 class LegacyImport:
-    """One alias of an import statement that brings a legacy name (or the module itself, where `name` is None)."""
+    """One alias of an import statement that brings a legacy name (or the module itself,
+    where `name` is None)."""
 
     statement: ast.Import | ast.ImportFrom
     alias: ast.alias
@@ -82,7 +84,8 @@ class LegacyNames:
         return bool(self.imports or self.star or self.star_names)
 
     def meaning(self, node: ast.expr) -> str | None:
-        """The legacy name that an expression stands for, or None; asked for once all names are known."""
+        """The legacy name that an expression stands for, or None;
+        asked for once all names are known."""
         if node not in self._meanings:
             self._meanings[node] = self.meaning_so_far(node)
         return self._meanings[node]
@@ -120,7 +123,8 @@ class LegacyNames:
         return scope.variable(name) if name in scope.bindings else None
 
     def is_bare_rule(self, function: DefNode) -> bool:
-        """Whether a decorator such as `@adjoint`, without a target, leaves a function's name bound to what it was."""
+        """Whether a decorator such as `@adjoint`, without a target,
+        leaves a function's name bound to what it was."""
         heads = [
             d.func if isinstance(d, ast.Call) and not d.args else d for d in function.decorator_list
         ]
@@ -301,7 +305,8 @@ def _configured(name: str | None, language: Language) -> str | None:
 
 @dataclass(frozen=True)
 class Exports:
-    """What another module of the user hands on: legacy names, and legacy modules, under names of its own."""
+    """What another module of the user hands on:
+    legacy names, and legacy modules, under names of its own."""
 
     names: dict[str, str]
     modules: dict[str, str]
@@ -387,7 +392,8 @@ def _may_reexport(source: bytes, language: Language) -> bool:
 
 
 def _hidden_by_later_stars(star: ast.ImportFrom, scopes: Scopes) -> frozenset[str]:
-    """Names that mean something else after `from numpy import *`; of other modules nothing is known."""
+    """Names that mean something else after `from numpy import *`;
+    of other modules nothing is known."""
     hidden: set[str] = set()
     for node in scopes.around:
         if isinstance(node, ast.ImportFrom) and node.lineno > star.lineno:
@@ -443,7 +449,8 @@ def _line(node: ast.AST) -> int:
 
 
 def _is_plain(node: ast.AST, scopes: Scopes) -> bool:
-    """Whether a binding happens come what may, where it stands in its block; the test of an `if` is asked in any case."""
+    """Whether a binding happens come what may, where it stands in its block;
+    the test of an `if` is asked in any case."""
     inner = node
     for outer in scopes.ancestors(node):
         if isinstance(outer, ast.Module):
@@ -458,7 +465,8 @@ def _is_plain(node: ast.AST, scopes: Scopes) -> bool:
 
 
 def _is_fallback(node: ast.AST, scopes: Scopes) -> bool:
-    """Whether a binding only stands in where the legacy package is missing (`except ImportError: adjoint = None`)."""
+    """Whether a binding only stands in where the legacy package is missing (`except ImportError:
+    adjoint = None`)."""
     inner = node
     for outer in scopes.ancestors(node):
         if isinstance(outer, ast.ExceptHandler):
@@ -475,7 +483,8 @@ def _is_rule(node: ast.AST) -> bool:
 
 
 def _find_star_rules(found: LegacyNames) -> None:
-    """`@adjoint def literal_getproperty(...)` binds a name in the module that the star import has brought."""
+    """`@adjoint def literal_getproperty(...)` binds a name in the
+    module that the star import has brought."""
     for name in found.language.names - found.hidden:
         variable = found.scopes.variable(name, found.scopes.module)
         functions = [b for b in variable.bindings if isinstance(b, ast.FunctionDef)]
@@ -492,7 +501,8 @@ def _find_star_rules(found: LegacyNames) -> None:
 
 
 def _find_rebound(found: LegacyNames) -> None:
-    """A def with other decorators than a bare `@adjoint` gives its name another meaning, from its line on."""
+    """A def with other decorators than a bare `@adjoint` gives its name another meaning,
+    from its line on."""
     for variable in found.names:
         others: list[ast.AST] = [
             b
@@ -510,7 +520,8 @@ def _find_rebound(found: LegacyNames) -> None:
 
 
 def _follow_assignments(found: LegacyNames) -> None:
-    """`_rule = zr.adjoint`, `adj = vjp = adjoint`, `a, p = zr.adjoint, zr.pullback`, in any order."""
+    """`_rule = zr.adjoint`, `adj = vjp = adjoint`, `a, p = zr.adjoint, zr.pullback`,
+    in any order."""
     assigned: list[tuple[ast.Name, ast.expr, ast.Assign | ast.AnnAssign]] = []
     for node in found.scopes.around:
         if isinstance(node, ast.Assign):

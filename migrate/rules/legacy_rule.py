@@ -1,7 +1,7 @@
 """What every legacy language says of a rule, and nothing of how it says it.
 
-A reader of any language gives a `LegacyRule`, and `write/rule.py` makes a rrule of it. Expressions are
-those of the file: they move to their place with their comments.
+A reader of any language gives a `LegacyRule`, and `write/rule.py` makes a rrule of it. Expressions
+are those of the file: they move to their place with their comments.
 """
 
 from __future__ import annotations
@@ -73,7 +73,8 @@ class Parameter:
 
 @dataclass(frozen=True)
 class LegacyRule:
-    """One rule, in the words of the target language. `entries` are those of the parameters, in order."""
+    """One rule, in the words of the target language.
+    `entries` are those of the parameters, in order."""
 
     name: str  # what it is called after
     target: ast.expr

@@ -52,7 +52,8 @@ class Module:
 
     @cached_property
     def foreign_stars(self) -> bool:
-        """Whether a star import may bring names that nobody can see here (`from numpy import *`)."""
+        """Whether a star import may bring names that nobody can see here (`from numpy import
+        *`)."""
         return any(star is not self.own_star for star in self.scopes.stars)
 
     @cached_property
@@ -87,7 +88,8 @@ class Module:
 
     @cached_property
     def exported(self) -> frozenset[str]:
-        """The strings that are assigned or added to `__all__`, and the names that other files take from here."""
+        """The strings that are assigned or added to `__all__`,
+        and the names that other files take from here."""
         found: set[str] = set(self.taken)
         pending: list[ast.AST] = list(self.source.tree.body)
         while pending:
@@ -131,7 +133,8 @@ class Module:
         return self._webs[function].get(node, variable)
 
     def imported_name(self, node: ast.expr) -> tuple[str, str] | None:
-        """`("numpy", "linalg.inv")` for `np.linalg.inv`, `("numpy.linalg", "inv")` for an imported `inv`."""
+        """`("numpy", "linalg.inv")` for `np.linalg.inv`, `("numpy.linalg",
+        "inv")` for an imported `inv`."""
         if node not in self._imported:
             self._imported[node] = self._imported_name(node)
         return self._imported[node]

@@ -24,7 +24,8 @@ class NameChooser:
         self._taken: set[str] = set()
 
     def take_over(self, target: str) -> None:
-        """Use a name that the file has from the legacy module now, and will have from the runtime."""
+        """Use a name that the file has from the legacy module now,
+        and will have from the runtime."""
         self.local[target] = target
 
     def use(self, target: str) -> str:
@@ -84,7 +85,8 @@ class NameChooser:
 
 
 def reads(name: str, function: ast.AST, scopes: Scopes) -> bool:
-    """Whether code inside a function reads `name` from outside of it, or binds it itself as a parameter."""
+    """Whether code inside a function reads `name` from outside of it,
+    or binds it itself as a parameter."""
     own: Scope = scopes.own[function]
     if any(isinstance(b, ast.arg) for b in own.bindings.get(name, [])):
         return True

@@ -64,7 +64,8 @@ class Left:
 
 @dataclass(frozen=True)
 class Leaving:
-    """The imports of a legacy language: those that nothing needs any more, and all that there are."""
+    """The imports of a legacy language: those that nothing needs any more,
+    and all that there are."""
 
     aliases: tuple[tuple[ast.Import | ast.ImportFrom, ast.alias], ...] = ()
     statements: tuple[ast.Import | ast.ImportFrom, ...] = ()

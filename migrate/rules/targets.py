@@ -1,4 +1,5 @@
-"""What the target of a rule may be, seen through variables, loops and the parameters of functions that register rules."""
+"""What the target of a rule may be, seen through variables,
+loops and the parameters of functions that register rules."""
 
 from __future__ import annotations
 
@@ -31,7 +32,8 @@ def _is_call_method(value: ast.expr, view: Module) -> bool:
 
 
 def possible_values(target: ast.expr, view: Module, seen: _Seen = frozenset()) -> list[ast.expr]:
-    """What a target may be: itself, what its variable was given, what a loop goes through, what a parameter gets."""
+    """What a target may be: itself, what its variable was given, what a loop goes through,
+    what a parameter gets."""
     match target:
         case ast.IfExp(body=body, orelse=orelse):
             return [*possible_values(body, view, seen), *possible_values(orelse, view, seen)]
@@ -52,7 +54,8 @@ def possible_values(target: ast.expr, view: Module, seen: _Seen = frozenset()) -
 
 
 def _in_force(use: ast.Name, variable: Variable, view: Module) -> list[ast.AST]:
-    """The bindings that a name may have where it is read: that of the loop around it, or the last one before it in its block."""
+    """The bindings that a name may have where it is read: that of the loop around it, or the last
+    one before it in its block."""
     scope = view.scopes.around.get(use)
     if scope is not variable.scope:
         return variable.bindings

@@ -65,7 +65,8 @@ class Unused:
         ]
 
     def _is_switch(self, variable: Variable, uses: list[ast.Name]) -> bool:
-        """Whether a name is only asked for being there, and an `except ImportError` makes it None."""
+        """Whether a name is only asked for being there,
+        and an `except ImportError` makes it None."""
         fallback = any(
             isinstance(a, ast.ExceptHandler)
             for b in variable.bindings
@@ -145,7 +146,8 @@ class Unused:
 
     @cached_property
     def _executed(self) -> set[str]:
-        """The words of text that the file may execute: where it executes any, of all its strings that look like code."""
+        """The words of text that the file may execute:
+        where it executes any, of all its strings that look like code."""
         called = any(v.scope is None and v.name in ("exec", "eval") for v in self.scopes.uses)
         nodes = self.scopes.around if called else ()
         texts = [n.value for n in nodes if isinstance(n, ast.Constant) and isinstance(n.value, str)]

@@ -1,4 +1,5 @@
-"""What an annotation says about a parameter: which class its tangents belong to, and whether it can be perturbed at all."""
+"""What an annotation says about a parameter:
+which class its tangents belong to, and whether it can be perturbed at all."""
 
 from __future__ import annotations
 
@@ -144,7 +145,8 @@ class Annotations:
         return found
 
     def always_has(self, node: ast.ClassDef, name: str, depth: int = 0) -> bool:
-        """Whether every instance is seen to have a field: it is declared, or `__init__` assigns it come what may."""
+        """Whether every instance is seen to have a field:
+        it is declared, or `__init__` assigns it come what may."""
         if depth > 8:
             return False
         bases = [self.class_of(self.read(b, self.scopes.around[node])) for b in node.bases]
@@ -214,7 +216,8 @@ class Annotations:
         return [node]
 
     def _alias(self, node: ast.Name, scope: Scope) -> ast.expr | None:
-        """The right-hand side of `Axis = Union[int, None]`, where that is what the name is bound to."""
+        """The right-hand side of `Axis = Union[int, None]`,
+        where that is what the name is bound to."""
         bindings = self._variable(node, scope).bindings
         if len(bindings) != 1:
             return None

@@ -1,6 +1,7 @@
 """Named changes of libcst's syntax: the one module that builds any.
 
-A change takes a node and gives what is to stand in its place. Templates are text with a hole: `f({}, x)`.
+A change takes a node and gives what is to stand in its place.
+Templates are text with a hole: `f({}, x)`.
 """
 
 from __future__ import annotations
@@ -288,7 +289,8 @@ def with_decorator(position: int, text: str) -> Change:
 
 
 def without_decorators(gone: frozenset[int]) -> Change:
-    """A definition without some of its decorators; the comments beside them stay, on lines of their own."""
+    """A definition without some of its decorators;
+    the comments beside them stay, on lines of their own."""
 
     def change(node: Any) -> Any:
         kept: list[cst.Decorator] = []
@@ -345,7 +347,8 @@ def one_each(name: str) -> Change:
 
 
 def lines_of_one_each(name: str) -> Change:
-    """A line with `f(a, b)` -> one with `name(a)` and one with `name(b)`; comments stay beside their argument."""
+    """A line with `f(a, b)` -> one with `name(a)` and one with `name(b)`;
+    comments stay beside their argument."""
 
     def change(line: Any) -> Any:
         call = line.body[0].value
@@ -474,7 +477,8 @@ def handed_on(targets: str, returned: str) -> Change:
 
 
 def as_function(name: str, step: str) -> Change:
-    """A line with `return y, lambda dy: e` -> `def name(dy): return e`, and `return y, name` after it."""
+    """A line with `return y, lambda dy: e` -> `def name(dy):
+    return e`, and `return y, name` after it."""
 
     def change(line: Any) -> Any:
         (old,) = line.body
@@ -598,7 +602,8 @@ def _call(
 
 
 def _separable(arguments: Sequence[cst.Arg]) -> list[cst.Arg]:
-    """Arguments beside which others can stand: a generator alone needs no parentheses, one of several does."""
+    """Arguments beside which others can stand:
+    a generator alone needs no parentheses, one of several does."""
     return [
         a.with_changes(value=parenthesised(a.value)) if isinstance(a.value, cst.GeneratorExp) else a
         for a in arguments
@@ -732,7 +737,8 @@ def _annotated(item: Any, annotate: dict[str, str]) -> Any:
 
 
 def _without_named(items: list[Any], drop: frozenset[str], opening: Any) -> tuple[list[Any], Any]:
-    """Parameters without some, and without a `*` or `/` that has nothing left beside it; comments stay."""
+    """Parameters without some, and without a `*` or `/` that has nothing left beside it;
+    comments stay."""
     if not drop:
         return items, opening
     gone = {n for n, i in enumerate(items) if isinstance(i, cst.Param) and i.name.value in drop}
@@ -748,7 +754,8 @@ def _without_named(items: list[Any], drop: frozenset[str], opening: Any) -> tupl
 
 
 def _dropped(items: list[Any], gone: set[int], opening: Any) -> tuple[list[Any], Any]:
-    """Items without some, and what stands before the first; the comments beside those that go stay."""
+    """Items without some, and what stands before the first;
+    the comments beside those that go stay."""
     result: list[Any] = []
     for number, item in enumerate(items):
         if number not in gone:

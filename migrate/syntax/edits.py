@@ -14,7 +14,8 @@ class Overlap(Exception):
 
 
 def arranged(replacements: Iterable[Replacement]) -> list[Replacement]:
-    """Replacements sorted and apart; what is inserted at one place stays in the order in which it comes."""
+    """Replacements sorted and apart; what is inserted at one place
+    stays in the order in which it comes."""
     found = sorted(replacements, key=lambda r: (r.start, r.end))
     for one, other in pairwise(found):
         if other.start < one.end:

@@ -10,7 +10,8 @@ _BY_KEY = frozenset("dict sum any all max min set frozenset filter".split())
 
 
 def iterated_alone(node: ast.expr, scopes: Scopes) -> bool:
-    """Whether `dy.items()` is gone through for its own sake, and not beside something else by position."""
+    """Whether `dy.items()` is gone through for its own sake,
+    and not beside something else by position."""
     parent = scopes.parents.get(node)
     match parent:
         case ast.For() | ast.AsyncFor() | ast.comprehension():

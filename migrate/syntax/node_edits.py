@@ -1,7 +1,7 @@
 """Changes to a file by the node that changes, collected in any order and printed once.
 
-A replacement of a node comes before all other changes of it, which apply in the order in which they were recorded; changes of what is
-inside of a node come before those of the node.
+A replacement of a node comes before all other changes of it, which apply in the order in which they
+were recorded; changes of what is inside of a node come before those of the node.
 """
 
 from __future__ import annotations
@@ -56,11 +56,13 @@ class NodeEdits:
         self.change(node, wrapped(template, inside, tight))
 
     def change_line(self, node: ast.stmt, change: Change) -> None:
-        """Change the line that a simple statement stands on, or its share of a compound statement's."""
+        """Change the line that a simple statement stands on,
+        or its share of a compound statement's."""
         self.lines.setdefault(node, []).append(change)
 
     def replace_line(self, node: ast.stmt, text: str) -> None:
-        """Put lines in the place of a simple statement that has a line of its own; with no text the line goes."""
+        """Put lines in the place of a simple statement that has a line of its own;
+        with no text the line goes."""
         self.rows[node] = text
 
     def add_after(self, node: ast.stmt, text: str, blank: int = 0) -> None:

@@ -1,4 +1,5 @@
-"""Which functions of numpy and its kin give arrays or numbers, as far as a reader of the text can tell."""
+"""Which functions of numpy and its kin give arrays or numbers,
+as far as a reader of the text can tell."""
 
 from __future__ import annotations
 
@@ -31,7 +32,8 @@ ARRAY_ATTRIBUTES = frozenset(
     "T mT real imag shape size ndim dtype flat strides nbytes itemsize H".split()
 )
 
-#: Builtins that modules for numbers have functions of the same name for; `from numpy import *` hides them.
+#: Builtins that modules for numbers have functions of the same name for;
+#: `from numpy import *` hides them.
 OFTEN_HIDDEN = frozenset("abs all any bool divmod filter len map max min pow round sum".split())
 
 #: Builtins whose result is a number, a string or a truth value whatever they are given.

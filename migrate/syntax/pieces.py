@@ -1,4 +1,5 @@
-"""The smallest pieces of a file that can be read by themselves: lines, heads of definitions, compound statements."""
+"""The smallest pieces of a file that can be read by themselves:
+lines, heads of definitions, compound statements."""
 
 from __future__ import annotations
 
@@ -94,7 +95,8 @@ class Cutter:
         return next((n for n, row in enumerate(reversed(above)) if row.strip()), len(above))
 
     def extent(self, node: ast.stmt | ast.expr) -> tuple[int, int]:
-        """Where a node stands: a definition with its decorators, a decorator from its `@` to the end of the line of the `def`."""
+        """Where a node stands: a definition with its decorators, a decorator from its `@` to the
+        end of the line of the `def`."""
         start, end = self.source.span(node)
         above = self.scopes.parents.get(node)
         if isinstance(node, ast.stmt):

@@ -1,4 +1,5 @@
-"""Placeholders for what does not change, where libcst cannot read it or does not print it as it is written.
+"""Placeholders for what does not change,
+where libcst cannot read it or does not print it as it is written.
 
 A name stands for an expression, a comment for the indentation of a line with a form feed.
 """

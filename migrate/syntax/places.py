@@ -152,6 +152,7 @@ class Placer(Reader):
         self.spans: dict[int, tuple[int, int]] = {}
 
     def found(self, node: Any, start: int, opened: int) -> None:
-        """A node that was printed from `start` to here, with its parentheses where they are its own."""
+        """A node that was printed from `start` to here,
+        with its parentheses where they are its own."""
         if id(node) in self.sought:
             self.spans[id(node)] = (start, self.at)

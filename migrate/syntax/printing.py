@@ -1,7 +1,9 @@
-"""Prints what changes: the smallest pieces of a file that libcst can read by themselves, changed and put back.
+"""Prints what changes: the smallest pieces of a file that libcst can read by themselves,
+changed and put back.
 
-A piece is a line of simple statements, the head of a definition, or a compound statement where neither will do. It is cut out, parsed, printed
-back and compared; what does not come back as it was is Unprintable, before anything is written. Every byte between the pieces stays as it is.
+A piece is a line of simple statements, the head of a definition, or a compound statement where
+neither will do. It is cut out, parsed, printed back and compared; what does not come back as it was
+is Unprintable, before anything is written. Every byte between the pieces stays as it is.
 """
 
 from __future__ import annotations
@@ -109,7 +111,8 @@ class _Printer:
     # ---- pieces --------------------------------------------------------------------------
 
     def _pieces(self) -> list[tuple[Cut, list[ast.AST]]]:
-        """What to cut out, and the changed nodes in each piece; a piece inside of another is a part of it."""
+        """What to cut out, and the changed nodes in each piece;
+        a piece inside of another is a part of it."""
         by_cut: dict[Cut, list[ast.AST]] = {}
         for node in dict.fromkeys([*self.changes, *self.lines]):
             by_cut.setdefault(self.cutter.cut(node), []).append(node)
@@ -169,7 +172,8 @@ class _Printer:
         holes: Sequence[Placeholder],
         texts: Sequence[Replacement],
     ) -> Replacement:
-        """A piece with its changes made; `holes` stand for parts in which no more than `texts` change."""
+        """A piece with its changes made;
+        `holes` stand for parts in which no more than `texts` change."""
         stands = [hole.stands for hole in holes]
         moves = Moves(stands)
         shift = len(cut.before) - cut.start

@@ -1,7 +1,7 @@
 """Which variable a name means: Python's scope rules over one `ast` tree.
 
-A variable is a pair of a scope and a name. Only what a codemod needs is kept: who binds a name, in which scope a use looks it up, and which
-nodes use it.
+A variable is a pair of a scope and a name. Only what a codemod needs is kept: who binds a name, in
+which scope a use looks it up, and which nodes use it.
 """
 
 from __future__ import annotations
@@ -53,7 +53,8 @@ class Scope:
 class Variable:
     """A name in the scope that binds it; `scope` is None for a builtin or an unknown name.
 
-    There is one of each, made by `Scope` and `Scopes`: it is looked up too often to be compared by its parts.
+    There is one of each, made by `Scope` and `Scopes`:
+    it is looked up too often to be compared by its parts.
     """
 
     scope: Scope | None
@@ -160,7 +161,8 @@ def analyse_scopes(tree: ast.Module) -> Scopes:
 
 
 class _Builder:
-    """Walks the tree once, with an explicit stack: real files nest deeper than Python's recursion limit."""
+    """Walks the tree once, with an explicit stack:
+    real files nest deeper than Python's recursion limit."""
 
     def __init__(self, tree: ast.Module) -> None:
         self.tree = tree

@@ -1,4 +1,5 @@
-"""Comments that leave rules alone, and comments that silence messages: `# rrule-migrate: skip[RM101]` in a rule or beside a line, `skip-file[RM101]` for the file."""
+"""Comments that leave rules alone, and comments that silence messages: `# rrule-migrate:
+skip[RM101]` in a rule or beside a line, `skip-file[RM101]` for the file."""
 
 from __future__ import annotations
 
@@ -45,7 +46,8 @@ def silence_in(source: bytes) -> Silence:
 
 
 def skip_marker(comment: str) -> str | None:
-    """`skip` or `skip-file` where a comment asks for it. With codes behind it, it only silences messages."""
+    """`skip` or `skip-file` where a comment asks for it.
+    With codes behind it, it only silences messages."""
     text = comment.lstrip("#").strip()
     head, colon, rest = text.partition(":")
     if head.strip() != "rrule-migrate" or not colon:

@@ -1,8 +1,9 @@
 """A source file as text that can be cut by position and put together again byte for byte.
 
-Python's own parser reads a file with every line end as `\n`, counts lines from 1 and columns in UTF-8 bytes. `Source` keeps the text in
-that form, knows how to turn such a position into an offset, and can splice replacements into the *original* text, so that
-whatever is not replaced keeps its bytes: line ends of every kind, a byte-order mark, the encoding, a missing final newline.
+Python's own parser reads a file with every line end as `\n`, counts lines from 1 and columns in
+UTF-8 bytes. `Source` keeps the text in that form, knows how to turn such a position into an offset,
+and can splice replacements into the *original* text, so that whatever is not replaced keeps its
+bytes: line ends of every kind, a byte-order mark, the encoding, a missing final newline.
 """
 
 from __future__ import annotations
@@ -25,10 +26,12 @@ from typing import TypeAlias
 
 from migrate.syntax.foreign import what_else
 
-#: CPython 3.11 counts the depth of a tree for the whole interpreter, so that threads that parse at once fail with SystemError.
+#: CPython 3.11 counts the depth of a tree for the whole interpreter,
+#: so that threads that parse at once fail with SystemError.
 PARSER_LOCK = threading.Lock()
 _LINE_END = re.compile(r"\r\n|\r|\n")
-# The texts that these read are known to parse. `tokenize` is written in Python before 3.12, and takes as long as a conversion.
+# The texts that these read are known to parse. `tokenize` is written in Python before 3.12, and
+# takes as long as a conversion.
 _STRING = "|".join(
     (
         r'''"""[^"\\]*(?:(?:\\.|"(?!""))[^"\\]*)*"""''',
@@ -56,7 +59,8 @@ class SourceError(Exception):
 
 @contextlib.contextmanager
 def quiet_parser() -> Iterator[None]:
-    """Parse or compile in here: one at a time, and without the warnings that are for whoever runs the file."""
+    """Parse or compile in here: one at a time,
+    and without the warnings that are for whoever runs the file."""
     with PARSER_LOCK, warnings.catch_warnings():
         warnings.simplefilter("ignore")
         yield
@@ -186,7 +190,8 @@ class Source:
 def read_source(data: bytes) -> Source:
     """Decode and parse a file's bytes.
 
-    Raises SourceError, with the line where there is one, for anything that Python itself would refuse.
+    Raises SourceError, with the line where there is one,
+    for anything that Python itself would refuse.
     """
     bom = data.startswith(codecs.BOM_UTF8)
     body = data[len(codecs.BOM_UTF8) :] if bom else data

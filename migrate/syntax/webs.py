@@ -1,7 +1,9 @@
-"""Tells the lives of one local variable apart: `d = dict(d)` makes another `d`, and what is true of the one need not be true of the other.
+"""Tells the lives of one local variable apart: `d = dict(d)` makes another `d`, and what is true of
+the one need not be true of the other.
 
-A *web* is a set of bindings that reach a common use, with all that they reach (def-use chains, joined). The bindings that reach a place are found by
-one pass over the structured statements of a function, loops until nothing changes. Only variables that the function has for itself are told
+A *web* is a set of bindings that reach a common use, with all that they reach (def-use chains,
+joined). The bindings that reach a place are found by one pass over the structured statements of a
+function, loops until nothing changes. Only variables that the function has for itself are told
 apart: where a nested function reads one later, nobody can say which of its lives that is.
 """
 
@@ -17,7 +19,8 @@ _AT_ONCE = frozenset("sum tuple list set dict sorted any all max min frozenset".
 
 
 def webs_of(function: FunctionNode, scopes: Scopes) -> dict[ast.Name, Variable]:
-    """The uses and bindings in a function that belong to a later life of their variable, each life as a variable of its own."""
+    """The uses and bindings in a function that belong to a later life of their variable,
+    each life as a variable of its own."""
     if isinstance(function, ast.Lambda):
         return {}
     scope = scopes.own[function]
@@ -44,7 +47,8 @@ def _can_be_told_apart(variable: Variable, function: DefNode, scopes: Scopes) ->
 
 
 def _is_read_at_once(use: ast.Name, scope: Scope | None, scopes: Scopes) -> bool:
-    """Whether a use is evaluated where it stands, not by a function or a generator that may run later."""
+    """Whether a use is evaluated where it stands,
+    not by a function or a generator that may run later."""
     around: Scope | None = scopes.around[use]
     while around is not scope:
         if around is None or around.kind != "comprehension":
@@ -128,7 +132,8 @@ class _Webs:
                     self.number[name] = min(reaching)
 
     def _bind(self, target: ast.expr, state: _State) -> _State:
-        """What the state is after an assignment; subscripts and attributes in the target are read."""
+        """What the state is after an assignment;
+        subscripts and attributes in the target are read."""
         after = dict(state)
         self._read(target, state)
         for inner in ast.walk(target):
@@ -235,7 +240,8 @@ class _Webs:
 
 
 def _merged(*states: _State | None) -> _State | None:
-    """What may be the last binding of each name where several ways meet; None where none of them gets there."""
+    """What may be the last binding of each name where several ways meet;
+    None where none of them gets there."""
     reached = [s for s in states if s is not None]
     if not reached:
         return None

@@ -29,8 +29,8 @@ def check(
 ) -> Source:
     """Raise GateError unless `result` is a sound rewriting of `source`; gives it parsed.
 
-    `allowed` are the ranges of the old text that may change at all (converted definitions, legacy calls, imports), `dropped` the
-    kinds of statements that went on purpose, by number.
+    `allowed` are the ranges of the old text that may change at all (converted definitions, legacy
+    calls, imports), `dropped` the kinds of statements that went on purpose, by number.
     """
     try:
         new = read_source(result)
@@ -57,7 +57,8 @@ def _comments_stay(old: Source, new: Source) -> None:
 
 
 def _contents_stay(old: Source, new: Source, dropped: Counter[str]) -> None:
-    """Every docstring is there, and every kind of statement at least as often as before, imports aside."""
+    """Every docstring is there, and every kind of statement at least as often as before,
+    imports aside."""
     old_texts, old_statements = _contents(old.tree)
     new_texts, new_statements = _contents(new.tree)
     lost = old_texts - new_texts

@@ -1,4 +1,5 @@
-"""The import block: imports that nothing needs any more go, those of the runtime come in their place."""
+"""The import block: imports that nothing needs any more go,
+those of the runtime come in their place."""
 
 from __future__ import annotations
 
@@ -52,7 +53,8 @@ class ImportWriter:
     ) -> None:
         """Remove what is unused, add what is wanted.
 
-        `wanted_at` are nodes whose rules use target names, `printed` gives the new text of all the rest.
+        `wanted_at` are nodes whose rules use target names,
+        `printed` gives the new text of all the rest.
         """
         needed = {t: n for t, n in self.names.local.items() if t not in self.names.present}
         wanted_at = list(wanted_at)
@@ -76,7 +78,8 @@ class ImportWriter:
     # ---- where the new names go ----------------------------------------------------------
 
     def _sites(self, wanted_at: Iterable[ast.AST]) -> list[ImportStatement | None]:
-        """The legacy import statements beside which the runtime must be imported; None: at the top."""
+        """The legacy import statements beside which the runtime must be imported; None:
+        at the top."""
         found: list[ImportStatement | None] = []
         usable = [s for s in self.leaving.statements if not self._type_checking_only(s)]
         usable.sort(key=lambda s: (s.lineno, s.col_offset))
@@ -102,7 +105,8 @@ class ImportWriter:
         return all(getattr(n, "lineno", line) >= line for n in nodes)
 
     def _local_site(self, node: ast.AST, usable: list[ImportStatement]) -> ImportStatement | None:
-        """A legacy import in a function around a node, where the module has none at its top level."""
+        """A legacy import in a function around a node,
+        where the module has none at its top level."""
         scope: Scope | None = self.scopes.around.get(node)
         while scope is not None and scope.kind != "module":
             for statement in usable:
@@ -197,7 +201,8 @@ class ImportWriter:
     def _with_stand_ins(
         self, node: ImportStatement, whole: bool, new: str, needed: dict[str, str]
     ) -> str:
-        """Give the fallback stand-ins for the new names; what is left of the import to be written."""
+        """Give the fallback stand-ins for the new names;
+        what is left of the import to be written."""
         handler = handler_of(node, self.scopes)
         if handler is None or not gives_stand_ins(handler) or self._is_emptied(handler):
             return new
@@ -228,7 +233,8 @@ class ImportWriter:
         return all(s in whole or isinstance(s, ast.Pass) for s in handler.body)
 
     def _instead(self, node: ImportStatement) -> str:
-        """What takes the place of the last statement of a block: the import of its other branch, or an error."""
+        """What takes the place of the last statement of a block:
+        the import of its other branch, or an error."""
         around = self.scopes.parents[node]
         other = self.scopes.parents.get(around)
         for site, text in self.written.items():

@@ -1,4 +1,5 @@
-"""A rule made anew: what a `LegacyRule` of any language becomes in place of the statement that registered it."""
+"""A rule made anew: what a `LegacyRule` of any language becomes in
+place of the statement that registered it."""
 
 from __future__ import annotations
 
@@ -133,7 +134,8 @@ class _Writer:
         return "\n" in self.source.segment(node)
 
     def _comments(self) -> dict[int, tuple[list[str], str]]:
-        """By the entry that they belong to: comments above it, and the one beside it, with the space before."""
+        """By the entry that they belong to:
+        comments above it, and the one beside it, with the space before."""
         start, end = self.source.span(self.rule.site)
         moved = [self.source.span(node) for node in self.moved]
         said = {n: span for n, entry in enumerate(self.rule.entries) if (span := self._said(entry))}

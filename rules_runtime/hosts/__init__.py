@@ -1,1 +1,2 @@
-"""Bridges: registered rules in HIPS autograd, PyTorch and JAX. Each host is a module, imported only when asked for."""
+"""Bridges: registered rules in HIPS autograd, PyTorch and JAX.
+Each host is a module, imported only when asked for."""

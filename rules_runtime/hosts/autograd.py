@@ -1,6 +1,8 @@
-"""Rules in HIPS autograd: `wrap(f)` is `f` for autograd, by the rule of `f`; and autograd's functions as rules.
+"""Rules in HIPS autograd: `wrap(f)` is `f` for autograd, by the rule of `f`;
+and autograd's functions as rules.
 
-Autograd pairs complex cotangents without conjugation (as JAX does), so what crosses is conjugated, both ways.
+Autograd pairs complex cotangents without conjugation (as JAX does),
+so what crosses is conjugated, both ways.
 """
 
 from __future__ import annotations
@@ -113,7 +115,8 @@ def _is_value(x: Any) -> bool:
 
 
 class _Job:
-    """One call on its way through autograd: what was computed is kept beside the call, for the way back."""
+    """One call on its way through autograd:
+    what was computed is kept beside the call, for the way back."""
 
     __slots__ = ("call", "evaluation")
 
@@ -174,10 +177,12 @@ defjvp_argnums(_call, _jvpmaker)
 
 
 def wrap(f: Any) -> Any:
-    """`f` for autograd: its derivatives, forwards and backwards and of any order, are those of the rule of `f`.
+    """`f` for autograd: its derivatives, forwards and backwards and of any order,
+    are those of the rule of `f`.
 
-    The rule is looked up when the function is called. Arguments may be structures; what autograd does not differentiate
-    reaches the rule as it is. Raises `NoRuleError` where `f` has no rule for the call.
+    The rule is looked up when the function is called. Arguments may be structures; what autograd
+    does not differentiate reaches the rule as it is.
+    Raises `NoRuleError` where `f` has no rule for the call.
 
     >>> import autograd, numpy as np
     >>> autograd.grad(wrap(np.sinc))(0.5)
@@ -200,7 +205,8 @@ def wrap(f: Any) -> Any:
 
 
 def wrap_module(module: types.ModuleType) -> WrappedModule:
-    """A library for autograd: `wrap_module(m).f` is `wrap(m.f)` where `m.f` has a rule, else `m.f`; submodules too.
+    """A library for autograd: `wrap_module(m).f` is `wrap(m.f)` where `m.f` has a rule,
+    else `m.f`; submodules too.
 
     >>> import numpy as np
     >>> wrap_module(np).sinc.__name__, wrap_module(np).pi == np.pi
@@ -210,7 +216,8 @@ def wrap_module(module: types.ModuleType) -> WrappedModule:
 
 
 def vjps_from_rrule(f: Any) -> Callable[..., Any]:
-    """For `defvjp_argnums(f, vjps_from_rrule(f))`, where `f` is autograd's own primitive: it differentiates by the rule of `f`."""
+    """For `defvjp_argnums(f, vjps_from_rrule(f))`, where `f` is autograd's own primitive: it
+    differentiates by the rule of `f`."""
 
     def vjpmaker(
         argnums: tuple[int, ...], ans: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
@@ -235,7 +242,8 @@ def _whole_vjp(
 
 
 def rule_from_autograd(f: Any) -> Any:
-    """A function of autograd as one of numpy that has a rule: the tape, and every other host, differentiate it by autograd.
+    """A function of autograd as one of numpy that has a rule:
+    the tape, and every other host, differentiate it by autograd.
 
     >>> import autograd.numpy as anp, numpy as np
     >>> from rules_runtime import gradient

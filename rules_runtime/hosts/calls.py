@@ -1,8 +1,10 @@
-"""A rule's call as a function of leaves, with the functions that its derivatives are: what every host bridges.
+"""A rule's call as a function of leaves, with the functions that its derivatives are:
+what every host bridges.
 
-`RuleCall` is the call itself. Its pullback is a function of leaves and cotangents, `PullbackCall`; a pullback is linear, so its
-own pullback is the way forwards, `PushforwardCall`. Each is a `Call`, so that a host which can bridge one bridges all, to
-any order; and none of them is made before a host asks for that order.
+`RuleCall` is the call itself. Its pullback is a function of leaves and cotangents, `PullbackCall`;
+a pullback is linear, so its own pullback is the way forwards, `PushforwardCall`. Each is a `Call`,
+so that a host which can bridge one bridges all, to any order;
+and none of them is made before a host asks for that order.
 """
 
 from __future__ import annotations
@@ -32,7 +34,8 @@ from ..tangents import Tangent
 from ..tape import TapeConfig, trace_pullback
 from ..tape.transpose import fitted, transpose, written_out
 
-#: From cotangents of the results (`None` is zero) to gradients of the leaves in `wanted` (`None` is zero).
+#: From cotangents of the results (`None` is zero) to gradients of the
+#: leaves in `wanted` (`None` is zero).
 Back = Callable[[Sequence[Any], Sequence[int]], list[Any]]
 
 
@@ -60,7 +63,8 @@ class NoRuleError(RuleError):
 class RuleCall:
     """`f(*args, **kwargs)` by the rule that `config` finds; `structure` is that of `(f, *args)`.
 
-    Where `structure` is `None` the leaves are the arguments: most calls are of arrays, and need not be taken apart.
+    Where `structure` is `None` the leaves are the arguments:
+    most calls are of arrays, and need not be taken apart.
     """
 
     config: RuleConfig[Any]
@@ -131,8 +135,8 @@ _plain = (types.FunctionType, types.BuiltinFunctionType, np.ufunc, type(np.sum))
 class PullbackCall:
     """The pullback of `call`, as a function of its `count` leaves and of cotangents of its results.
 
-    It gives the gradients of the leaves in `wanted`. With `conjugated` it is in the convention of hosts that pair complex
-    cotangents without conjugation.
+    It gives the gradients of the leaves in `wanted`. With `conjugated` it is in the convention of
+    hosts that pair complex cotangents without conjugation.
     """
 
     call: Call
@@ -157,7 +161,8 @@ class PullbackCall:
 
 @dataclass(frozen=True, eq=False)
 class PushforwardCall:
-    """The pushforward of `call`, as a function of its `count` leaves and of tangents of those in `moved`."""
+    """The pushforward of `call`, as a function of its `count` leaves
+    and of tangents of those in `moved`."""
 
     call: Call
     count: int

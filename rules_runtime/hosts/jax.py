@@ -1,8 +1,9 @@
 """Rules in JAX: `wrap(f)` is `f` for JAX, by the rule of `f`; and JAX's functions as rules.
 
-A call is a primitive of JAX, and so is its linear part: the pullback and the pushforward, which are each other's transpose.
-Eagerly the rule runs where it stands and its pullback is kept; in what JAX compiles both run through `pure_callback`, and
-the shapes of results come from a trial run. JAX pairs complex cotangents without conjugation, so what crosses is conjugated.
+A call is a primitive of JAX, and so is its linear part: the pullback and the pushforward, which are
+each other's transpose. Eagerly the rule runs where it stands and its pullback is kept; in what JAX
+compiles both run through `pure_callback`, and the shapes of results come from a trial run. JAX
+pairs complex cotangents without conjugation, so what crosses is conjugated.
 """
 
 from __future__ import annotations
@@ -75,7 +76,8 @@ def to_numpy(x: Any) -> Any:
 
 
 class _Job:
-    """One call: what is computed, where its result belongs, and, of an eager call, the evaluation for the way back."""
+    """One call: what is computed, where its result belongs, and, of an eager call,
+    the evaluation for the way back."""
 
     __slots__ = ("call", "evaluation", "linear", "shapes", "structure")
 
@@ -122,14 +124,16 @@ def _dtype(y: Any) -> Any:
     return jax.dtypes.canonicalize_dtype(np.asarray(y).dtype)
 
 
-# The call, and its linear part: `_linear.bind(*leaves, *vectors, job=…, count=…, at=…, back=…)` gives the gradients of the
-# leaves in `at` for cotangents of the results (`back`), or the tangents of the results for tangents of those leaves.
+# The call, and its linear part: `_linear.bind(*leaves, *vectors, job=…, count=…, at=…, back=…)`
+# gives the gradients of the leaves in `at` for cotangents of the results (`back`), or the tangents
+# of the results for tangents of those leaves.
 _call, _linear = Primitive("rrule"), Primitive("rrule_linear")
 _call.multiple_results = _linear.multiple_results = True
 
 
 class _Kept:
-    """The evaluation of an eager call. JAX compares parameters of primitives: this one is equal to itself alone."""
+    """The evaluation of an eager call. JAX compares parameters of primitives:
+    this one is equal to itself alone."""
 
     __slots__ = ("evaluation",)
 
@@ -309,12 +313,14 @@ ad.primitive_transposes[_linear] = _transpose_linear
 
 
 def wrap(f: Any, *, result_shape: Any = None) -> Any:
-    """`f` for JAX: under `grad`, `jvp`, `jit`, `vmap`, `scan` and `remat`, in any order, its derivatives are those of its rule.
+    """`f` for JAX: under `grad`, `jvp`, `jit`, `vmap`, `scan` and `remat`, in any order, its
+    derivatives are those of its rule.
 
-    The rule is looked up when the function is called. Arguments may be structures that hold arrays of JAX; everything else
-    reaches the rule as it is. What is compiled calls back to numpy; the shapes of the result come from a trial run at
-    random numbers, or from `result_shape`, a `jax.ShapeDtypeStruct` or a structure of them. Raises `NoRuleError` where `f`
-    has no rule for the call.
+    The rule is looked up when the function is called. Arguments may be structures that hold arrays
+    of JAX; everything else reaches the rule as it is. What is compiled calls back to numpy; the
+    shapes of the result come from a trial run at random numbers, or from `result_shape`, a
+    `jax.ShapeDtypeStruct` or a structure of them.
+    Raises `NoRuleError` where `f` has no rule for the call.
 
     >>> round(float(jax.jit(jax.grad(wrap(np.sinc)))(0.5)), 4)
     -1.2732
@@ -339,7 +345,8 @@ def wrap(f: Any, *, result_shape: Any = None) -> Any:
 
 
 def wrap_module(module: types.ModuleType) -> WrappedModule:
-    """A library for JAX: `wrap_module(m).f` is `wrap(m.f)` where `m.f` has a rule, else `m.f`; submodules too.
+    """A library for JAX: `wrap_module(m).f` is `wrap(m.f)` where `m.f` has a rule,
+    else `m.f`; submodules too.
 
     >>> import numpy as np
     >>> wrap_module(np).sinc.__name__, wrap_module(np).pi == np.pi
@@ -393,7 +400,8 @@ def by_jax(f: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
 
 
 def rule_from_jax(f: Any) -> Any:
-    """A function of JAX as one of numpy that has a rule: the tape, and every other host, differentiate it by JAX.
+    """A function of JAX as one of numpy that has a rule:
+    the tape, and every other host, differentiate it by JAX.
 
     >>> from rules_runtime import gradient
     >>> gradient(rule_from_jax(lambda x: jnp.sum(jnp.sin(x))), np.array([0.0], np.float32))

@@ -21,7 +21,8 @@ def has_rule(f: Any) -> bool:
 
 
 class WrappedModule(types.ModuleType):
-    """`module` as a host sees it: what has a rule is wrapped when it is asked for, all else is as it is."""
+    """`module` as a host sees it: what has a rule is wrapped when it is asked for,
+    all else is as it is."""
 
     def __init__(self, module: types.ModuleType, wrap: Callable[[Any], Any]) -> None:
         super().__init__(module.__name__, module.__doc__)

@@ -1,7 +1,8 @@
-"""Rules in PyTorch: `wrap(f)` is `f` for tensors, by the rule of `f`; and PyTorch's functions as rules.
+"""Rules in PyTorch: `wrap(f)` is `f` for tensors, by the rule of `f`;
+and PyTorch's functions as rules.
 
-Tensors on the CPU share their memory with numpy; what is copied is said at `to_torch`. PyTorch and this package agree on
-complex derivatives (df/dx + i df/dy), so nothing is conjugated.
+Tensors on the CPU share their memory with numpy; what is copied is said at `to_torch`. PyTorch and
+this package agree on complex derivatives (df/dx + i df/dy), so nothing is conjugated.
 """
 
 from __future__ import annotations
@@ -67,7 +68,8 @@ def is_tensor(x: Any) -> bool:
 
 
 def to_numpy(t: Any) -> Any:
-    """A tensor as an array over the same memory, or as a number: rules dispatch on numbers as numbers."""
+    """A tensor as an array over the same memory, or as a number:
+    rules dispatch on numbers as numbers."""
     if t.device.type != "cpu":
         raise RuleError(
             f"a rule of numpy was given a tensor on {t.device}: move it to the CPU first (t.cpu())"
@@ -83,10 +85,11 @@ def to_numpy(t: Any) -> Any:
 
 
 def to_torch(y: Any, own: Sequence[Any] = ()) -> Any:
-    """An array or number as a tensor over the same memory; copied where PyTorch could not hold it or it is in `own`.
+    """An array or number as a tensor over the same memory;
+    copied where PyTorch could not hold it or it is in `own`.
 
-    PyTorch knows no negative strides and no read-only memory, and a result over the memory of an input would let a change
-    of the one in place change the other behind its back.
+    PyTorch knows no negative strides and no read-only memory, and a result over the memory of an
+    input would let a change of the one in place change the other behind its back.
     """
     a = np.asarray(y)
     if a.ndim == 0:
@@ -185,10 +188,12 @@ def _zeros_of(y: Any) -> Any:
 
 
 def wrap(f: Any) -> Any:
-    """`f` for tensors: its derivatives, forwards and backwards and of any order, are those of the rule of `f`.
+    """`f` for tensors: its derivatives, forwards and backwards and of any order,
+    are those of the rule of `f`.
 
-    The rule is looked up when the function is called. Arguments may be structures that hold tensors; everything else
-    reaches the rule as it is. Raises `NoRuleError` where `f` has no rule for the call.
+    The rule is looked up when the function is called. Arguments may be structures that hold
+    tensors; everything else reaches the rule as it is.
+    Raises `NoRuleError` where `f` has no rule for the call.
 
     >>> import numpy as np, torch
     >>> x = torch.tensor(0.5, dtype=torch.float64, requires_grad=True)
@@ -212,7 +217,8 @@ def wrap(f: Any) -> Any:
 
 
 def wrap_module(module: types.ModuleType) -> WrappedModule:
-    """A library for PyTorch: `wrap_module(m).f` is `wrap(m.f)` where `m.f` has a rule, else `m.f`; submodules too.
+    """A library for PyTorch: `wrap_module(m).f` is `wrap(m.f)` where `m.f` has a rule,
+    else `m.f`; submodules too.
 
     >>> import numpy as np
     >>> wrap_module(np).sinc.__name__, wrap_module(np).pi == np.pi
@@ -274,7 +280,8 @@ def by_torch(f: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
 
 
 def rule_from_torch(f: Any) -> Any:
-    """A function of tensors as one of numpy that has a rule: the tape, and every other host, differentiate it by PyTorch.
+    """A function of tensors as one of numpy that has a rule:
+    the tape, and every other host, differentiate it by PyTorch.
 
     >>> import numpy as np
     >>> from rules_runtime import gradient

@@ -17,7 +17,8 @@ _letters = string.ascii_letters
 
 
 def unbroadcast(g: Any, shape: Shape) -> Any:
-    """`g` summed over the axes along which an array of shape `shape` was broadcast to the shape of `g`."""
+    """`g` summed over the axes along which an array of shape `shape` was
+    broadcast to the shape of `g`."""
     if type(g) is ndarray:
         have = g.shape
         if have == shape:

@@ -1,9 +1,10 @@
 """Einstein sums by batched matrix products, forward and back, planned once for each kind of call.
 
-Two operands are a batched product whatever their subscripts: each label is in both and the result (batch), in both only
-(contracted), or in one and the result (free). Transposing and reshaping to (batch, free, contracted) leaves one
-`np.matmul`, which is BLAS. Labels that are in one operand alone are summed first. What does not fit (a label twice in one operand)
-goes to `np.einsum`. The adjoint with respect to one operand is again such a sum, of the cotangent and the other operands.
+Two operands are a batched product whatever their subscripts: each label is in both and the result
+(batch), in both only (contracted), or in one and the result (free). Transposing and reshaping to
+(batch, free, contracted) leaves one `np.matmul`, which is BLAS. Labels that are in one operand
+alone are summed first. What does not fit (a label twice in one operand) goes to `np.einsum`. The
+adjoint with respect to one operand is again such a sum, of the cotangent and the other operands.
 """
 
 from __future__ import annotations
@@ -41,7 +42,8 @@ def _product(sizes: tuple[int, ...]) -> int:
 
 @functools.lru_cache(maxsize=1024)
 def parsed(subscripts: str, ndims: tuple[int, ...]) -> tuple[tuple[str, ...], str] | None:
-    """Subscripts of the operands and of the result, the ellipsis written out; None where they cannot be read."""
+    """Subscripts of the operands and of the result, the ellipsis written out;
+    None where they cannot be read."""
     text = subscripts.replace(" ", "")
     left, arrow, right = text.partition("->")
     inputs = left.split(",")
@@ -145,7 +147,8 @@ def einsum(subscripts: Any, *operands: Any, **kwargs: Any) -> Any:
                 p = plan(a, b, out)
                 if p is not None and len(a) == x.ndim and len(b) == y.ndim and _fits(x, y, a, b):
                     if p.contracted and not p.free_x and not p.free_y:
-                        # sums of products of elements: numpy's loops are faster than many products of vectors
+                        # sums of products of elements:
+                        # numpy's loops are faster than many products of vectors
                         return np.einsum(f"{a},{b}->{out}", x, y)
                     return pair(x, y, p)
     elif len(operands) > 2 and not kwargs and type(subscripts) is str:
@@ -217,7 +220,8 @@ def einsum_vjp(g: Any, k: int, subscripts: Any, operands: tuple[Any, ...]) -> An
 
 
 def _spread(dx: Any, have: str, wanted: str, shape: tuple[int, ...]) -> Any:
-    """From the labels that were computed to those of the operand: repeat summed ones, put repeated ones on diagonals."""
+    """From the labels that were computed to those of the operand:
+    repeat summed ones, put repeated ones on diagonals."""
     if have == wanted:
         return dx if np.shape(dx) == shape else _to_shape(dx, shape)
     unique = "".join(dict.fromkeys(wanted))

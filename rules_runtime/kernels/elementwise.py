@@ -1,9 +1,12 @@
-"""Cotangents of the elementwise functions that matter most, `vjp(g, saved)`, with the fewest passes over memory.
+"""Cotangents of the elementwise functions that matter most, `vjp(g, saved)`,
+with the fewest passes over memory.
 
-Each computes on plain float64 arrays in place where the array is its own, and by operators on anything else: numbers, a
-`Fill`, tracers of an outer level. Derivatives here are real; complex arguments go by the static forms in `rules/`.
+Each computes on plain float64 arrays in place where the array is its own, and by operators on
+anything else: numbers, a `Fill`, tracers of an outer level. Derivatives here are real; complex
+arguments go by the static forms in `rules/`.
 
-`UNARY` lists the functions of one argument with what they save: "x", the argument, "y", the result, or "xy", both.
+`UNARY` lists the functions of one argument with what they save:
+"x", the argument, "y", the result, or "xy", both.
 """
 
 from __future__ import annotations
@@ -281,7 +284,8 @@ def ratio_vjp(g: Any, saved: Any) -> Any:
 
 
 def power(x: Any, n: float) -> Any:
-    """`x ** n` for a number n; cubes and fourth powers of large arrays as products, which take a tenth of the time of `pow`."""
+    """`x ** n` for a number n; cubes and fourth powers of large arrays as products, which take a
+    tenth of the time of `pow`."""
     if (n == 3 or n == 4) and type(x) is ndarray and x.size >= 256:
         y = x * x
         return multiply(y, x if n == 3 else y, y)
@@ -289,7 +293,8 @@ def power(x: Any, n: float) -> Any:
 
 
 def power_vjp(g: Any, saved: Any) -> Any:
-    """The cotangent of `x ** n` for a constant number n; `saved` is x, n and, where n is a fraction, the result."""
+    """The cotangent of `x ** n` for a constant number n;
+    `saved` is x, n and, where n is a fraction, the result."""
     x, n, z = saved
     if type(z) is ndarray and z.size >= 256 and np.all(x):
         d = z / x
@@ -382,7 +387,8 @@ def _over_right(g: Any, saved: Any, mine: bool) -> Any:
     return -product_sum(g / saved[1], saved[4], saved[3])
 
 
-# for both -> for the left one alone, for the right one alone, what is saved of (x, y, z) for both, left, right
+# for both -> for the left one alone, for the right one alone, what is saved of (x, y,
+# z) for both, left, right
 WIDE: dict[Any, tuple[Any, Any, str, str, str]] = {
     wide_sum_vjp: (_sum_left, _sum_right, "", "", ""),
     wide_difference_vjp: (_sum_left, _difference_right, "", "", ""),

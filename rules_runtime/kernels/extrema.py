@@ -18,9 +18,9 @@ def _unwrapped(x: Any) -> Any:
 def extremum_cotangent(g: Any, x: Any, y: Any, axes: tuple[int, ...], into: Any = None) -> Any:
     """The cotangent of `x` from `g`, that of its extremum `y` over `axes` (kept as ones or not).
 
-    Where each is attained once, it is written to single places: those of `into`, an array of the caller's that it is added to,
-    or of zeros. As many hits as extrema alone do not tell: one may be attained twice, and one not at all (not-a-numbers,
-    `initial=`).
+    Where each is attained once, it is written to single places: those of `into`, an array of the
+    caller's that it is added to, or of zeros. As many hits as extrema alone do not tell: one may be
+    attained twice, and one not at all (not-a-numbers, `initial=`).
     """
     shape = np.shape(x)
     kept = tuple(1 if k in axes else n for k, n in enumerate(shape))

@@ -1,4 +1,5 @@
-"""Cotangents that are less than an array: `Fill`, one number in every place; `Scaled`, an array times a number."""
+"""Cotangents that are less than an array: `Fill`, one number in every place;
+`Scaled`, an array times a number."""
 
 from __future__ import annotations
 
@@ -14,7 +15,8 @@ ndarray = np.ndarray
 
 
 class Fill:
-    """The cotangent of a sum: `value` in every place of `shape`. Products with arrays take one pass."""
+    """The cotangent of a sum: `value` in every place of `shape`.
+    Products with arrays take one pass."""
 
     __slots__ = ("shape", "value")
     __array_ufunc__ = None
@@ -50,7 +52,8 @@ class Fill:
 
 
 class Scaled:
-    """`array * factor`, not multiplied out: what follows may be linear and smaller, and can be multiplied then."""
+    """`array * factor`, not multiplied out:
+    what follows may be linear and smaller, and can be multiplied then."""
 
     __slots__ = ("array", "factor")
     __array_ufunc__ = None
@@ -68,7 +71,8 @@ class Scaled:
         return memory.times(self.array, self.factor)
 
     def through(self, linear: Callable[[Any], Any]) -> Any:
-        """A linear function of it whose results are new arrays: the function first, then the factor."""
+        """A linear function of it whose results are new arrays:
+        the function first, then the factor."""
         made = linear(self.array)
         if type(made) is tuple:
             return tuple([self._times(part) for part in made])

@@ -1,13 +1,17 @@
-"""Cotangents of elementwise functions on large arrays: in blocks that fit the cache, in memory that is there already.
+"""Cotangents of elementwise functions on large arrays:
+in blocks that fit the cache, in memory that is there already.
 
-What the tape saved for one operation is needed by that operation alone, as a rule, and then dropped. Where that is so, and nobody
-else holds the array, its memory takes the result; that saves new pages and half the traffic. `own` says what may be used:
+What the tape saved for one operation is needed by that operation alone, as a rule, and then
+dropped. Where that is so, and nobody else holds the array, its memory takes the result; that saves
+new pages and half the traffic. `own` says what may be used:
 
     G_IS_MINE       the cotangent g is nobody else's
-    ENTRY_IS_MINE   the entry of the tape, and with it the tuple of what was saved, is held by the sweep alone
+    ENTRY_IS_MINE   the entry of the tape, and with it the tuple of what was saved, is held by the
+                    sweep alone
 
-That an array in such an entry is held by nobody else is read from its reference count. Counts are exact up to CPython 3.13; they only
-ever err on the side of one holder more. Elsewhere new memory is taken.
+That an array in such an entry is held by nobody else is read from its reference count. Counts are
+exact up to CPython 3.13; they only ever err on the side of one holder more.
+Elsewhere new memory is taken.
 """
 
 from __future__ import annotations
@@ -60,8 +64,9 @@ def alone(x: Any, holders: int) -> bool:
     )
 
 
-# ---- one argument -------------------------------------------------------------------------
-# Each computes the cotangent in the memory of `s`, what was saved: the result of tanh, the argument of sin, …
+# ---- one argument ------------------------------------------------------------------------- Each
+# computes the cotangent in the memory of `s`, what was saved:
+# the result of tanh, the argument of sin, …
 
 
 def _tanh(g: Any, s: Any) -> None:

@@ -1,7 +1,9 @@
-"""The cotangent of a matrix that takes part in many small products: its factors, multiplied out together.
+"""The cotangent of a matrix that takes part in many small products:
+its factors, multiplied out together.
 
-A weight that is used in each step of a loop gets `x.T @ g` from each. One by one these are products with a short inner side, and
-as many passes over the whole matrix to add them up. Put side by side they are one product.
+A weight that is used in each step of a loop gets `x.T @ g` from each. One by one these are products
+with a short inner side, and as many passes over the whole matrix to add them up.
+Put side by side they are one product.
 """
 
 from __future__ import annotations
@@ -14,7 +16,8 @@ ndarray = np.ndarray
 
 
 class LowRank:
-    """`sum(x.T @ g)` over pairs of matrices of as many rows, or vectors, which are one row each; and an array besides."""
+    """`sum(x.T @ g)` over pairs of matrices of as many rows, or vectors,
+    which are one row each; and an array besides."""
 
     __slots__ = ("left", "owned", "right", "rows", "shape", "total")
     __array_ufunc__ = None
@@ -43,7 +46,8 @@ class LowRank:
         return LowRank(self.left, [g * factor for g in self.right], self.shape)
 
     def add(self, other: LowRank) -> None:
-        """Add another one; the factors are multiplied out when they are more than the matrix is worth."""
+        """Add another one; the factors are multiplied out when they
+        are more than the matrix is worth."""
         if other.total is not None:
             self.absorb(other.total)
         self.left += other.left
@@ -75,7 +79,8 @@ class LowRank:
 
 
 def worth(rows: int, m: int, n: int) -> bool:
-    """Whether to keep the factors of a product of shape (m, n): copying them must cost less than passes over the product."""
+    """Whether to keep the factors of a product of shape (m, n):
+    copying them must cost less than passes over the product."""
     return 4 * rows * (m + n) < m * n
 
 

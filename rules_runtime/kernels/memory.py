@@ -1,11 +1,13 @@
 """Memory for the large arrays that a trace makes, used again by the next one.
 
-A gradient makes the same arrays on every call and drops them all at its end. `malloc` gives such memory back to the system
-each time, and getting it again costs more than computing in it: a page of 4 KiB takes the time of some 500 multiplications
-to fault in. So large results get their memory here. It comes in blocks, and a block is free again when the array
-that was made in it dies, and with that every view of it; numpy keeps the array alive for its views, the array keeps the block.
+A gradient makes the same arrays on every call and drops them all at its end. `malloc` gives such
+memory back to the system each time, and getting it again costs more than computing in it: a page of
+4 KiB takes the time of some 500 multiplications to fault in. So large results get their memory
+here. It comes in blocks, and a block is free again when the array that was made in it dies, and
+with that every view of it; numpy keeps the array alive for its views, the array keeps the block.
 
-At most `KEPT` bytes of free blocks are kept, which is what glibc's malloc keeps at most; `release_memory` lets go of them.
+At most `KEPT` bytes of free blocks are kept, which is what glibc's malloc keeps at most;
+`release_memory` lets go of them.
 """
 
 from __future__ import annotations
@@ -33,7 +35,8 @@ _HUGE_PAGES = 4 << 20  # bytes from which on numpy asks for huge pages, too
 
 
 class Block(mmap.mmap):
-    """Memory of one array. Users can get at it as `x.base`; numpy would not notice that it is gone."""
+    """Memory of one array. Users can get at it as `x.base`;
+    numpy would not notice that it is gone."""
 
     __slots__ = ()
 
@@ -102,7 +105,8 @@ def _give_back(
     leases: dict[int, _Lease] = _leases,
     finalizing: Callable[[], bool] = sys.is_finalizing,
 ) -> None:
-    """Called when an array dies, in any thread, between any two steps of the interpreter: hence no lock."""
+    """Called when an array dies, in any thread, between any two steps of the interpreter:
+    hence no lock."""
     global _kept
     if finalizing():  # the names of this module may be gone
         return
@@ -129,7 +133,8 @@ def release_memory() -> None:
     global _kept
     _homes.clear()
     _kept = 0
-    # where an array died and nothing could be called (the recursion was too deep), its lease is still here
+    # where an array died and nothing could be called (the recursion was too deep),
+    # its lease is still here
     for key, lease in list(_leases.items()):
         if lease() is None:
             _leases.pop(key, None)
@@ -157,7 +162,8 @@ def binary(ufunc: Any, x: Any, y: Any) -> Any:
         for n in shape:
             size *= n
         return ufunc(x, y, empty(shape, size))
-    # complex numbers, values of an outer trace, arrays of other libraries: they have a say in what comes of it
+    # complex numbers, values of an outer trace, arrays of other libraries:
+    # they have a say in what comes of it
     return _OPERATORS[ufunc](x, y)
 
 

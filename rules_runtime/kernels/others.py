@@ -1,6 +1,8 @@
-"""Arrays of other libraries (dask's, CuPy's): the kernels that numpy's own arrays have, by numpy's functions alone.
+"""Arrays of other libraries (dask's, CuPy's):
+the kernels that numpy's own arrays have, by numpy's functions alone.
 
-Nothing here writes into such an array, looks at its numbers, or makes a numpy array of it; what is lazy stays lazy.
+Nothing here writes into such an array, looks at its numbers, or makes a numpy array of it;
+what is lazy stays lazy.
 """
 
 from __future__ import annotations
@@ -30,14 +32,16 @@ def as_array(x: Any) -> Any:
 
 
 def like(constant: Any, x: Any) -> Any:
-    """An array of numpy's as one of the library that `x` is of, whose arrays may not work with numpy's."""
+    """An array of numpy's as one of the library that `x` is of,
+    whose arrays may not work with numpy's."""
     while hasattr(type(x), "__traced_value__"):
         x = x.__traced_value__()
     return np.asarray(constant, like=x) if is_other(x) else constant
 
 
 def broadcast_like(g: Any, shape: tuple[int, ...], x: Any) -> Any:
-    """`np.broadcast_to(g, shape)`, where `shape` is that of `x`: in the chunks of `x`, where it has any."""
+    """`np.broadcast_to(g, shape)`, where `shape` is that of `x`:
+    in the chunks of `x`, where it has any."""
     chunks = getattr(x, "chunks", None)
     if chunks is None or not hasattr(g, "chunks") or hasattr(type(g), "__traced_value__"):
         return np.broadcast_to(g, shape)
@@ -49,7 +53,8 @@ def broadcast_like(g: Any, shape: tuple[int, ...], x: Any) -> Any:
 def scatter(g: Any, index: Any, shape: tuple[int, ...]) -> Any:
     """Zeros of `shape` with `g` added at `index`: the adjoint of `x[index]`.
 
-    Raises `NotImplementedError` where the index is itself an array of another library, whose numbers cannot be looked at.
+    Raises `NotImplementedError` where the index is itself an array of another library,
+    whose numbers cannot be looked at.
     """
     parts = list(index) if isinstance(index, tuple) else [index]
     parts = [_concrete(part) for part in parts]
@@ -112,7 +117,8 @@ def _by_number(g: Any, index: tuple[Any, ...], shape: tuple[int, ...]) -> Any:
 
 
 def _placed(g: Any, axis: int, places: Any, n: int) -> Any:
-    """What is at k along an axis of `g` goes to `places[k]` of n; what goes to one place is added up."""
+    """What is at k along an axis of `g` goes to `places[k]` of n;
+    what goes to one place is added up."""
     if len(places) == 0:
         return np.zeros_like(g, shape=g.shape[:axis] + (n,) + g.shape[axis + 1 :])
     if isinstance(places, range):

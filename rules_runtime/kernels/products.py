@@ -75,7 +75,8 @@ def _rows(x: Any, y: Any) -> Any:
 
 
 def matmul(x: Any, y: Any) -> Any:
-    """`x @ y`; a stack times one matrix as one product, which is faster than numpy's loop over the stack."""
+    """`x @ y`; a stack times one matrix as one product,
+    which is faster than numpy's loop over the stack."""
     if type(x) is ndarray and type(y) is ndarray and y.ndim == 2 and x.ndim > 2:
         return _rows(x, y)
     return stack_product(x, y)
@@ -153,7 +154,8 @@ def matrix_right_vjp(g: Any, x: Any) -> Any:
 
 
 def matrices_vjp(g: Any, saved: Any, all_at_once: bool = False) -> Any:
-    """Both cotangents of the product of two matrices; a matrix that is large for such a product may take part in many."""
+    """Both cotangents of the product of two matrices;
+    a matrix that is large for such a product may take part in many."""
     if type(g) is not ndarray:
         if type(g) is Scaled:
             return g.through(lambda g: matrices_vjp(g, saved, True))

@@ -1,7 +1,8 @@
 """The adjoint of indexing: adding a cotangent into the places it was read from.
 
-For basic indices a slice assignment does it. For one integer array, or integer arrays together, the places are numbered
-and `np.bincount` adds them up, several times as fast as `np.add.at`, which remains for everything else.
+For basic indices a slice assignment does it. For one integer array, or integer arrays together, the
+places are numbered and `np.bincount` adds them up, several times as fast as `np.add.at`,
+which remains for everything else.
 """
 
 from __future__ import annotations
@@ -77,7 +78,8 @@ def gather(x: Any, index: ndarray) -> Any:
 
 
 def _send(function: Any, args: tuple[Any, ...]) -> Any:
-    """Have the first argument that is no plain array, and speaks numpy's protocol, compute a function of this module."""
+    """Have the first argument that is no plain array, and speaks numpy's protocol,
+    compute a function of this module."""
     for x in args:
         if hasattr(type(x), "__traced_value__"):
             return type(x).__array_function__(x, function, (type(x),), args, {})

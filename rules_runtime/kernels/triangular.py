@@ -1,8 +1,10 @@
-"""Triangular systems and the adjoint of the Cholesky factor, in blocks, so that matrix products do the work.
+"""Triangular systems and the adjoint of the Cholesky factor, in blocks,
+so that matrix products do the work.
 
-The adjoint: with A = L Lᵀ and the cotangent G of L, the symmetric cotangent of A is  S = L⁻ᵀ Φ(Lᵀ G) L⁻¹, symmetrised, where
-Φ takes the lower triangle and halves the diagonal (Murray 2016, "Differentiation of the Cholesky decomposition", which is
-also the source of the blocked form: the unblocked rule on each diagonal block, products for the rest).
+The adjoint: with A = L Lᵀ and the cotangent G of L, the symmetric cotangent of A is  S = L⁻ᵀ Φ(Lᵀ
+G) L⁻¹, symmetrised, where Φ takes the lower triangle and halves the diagonal (Murray 2016,
+"Differentiation of the Cholesky decomposition", which is also the source of the blocked form: the
+unblocked rule on each diagonal block, products for the rest).
 """
 
 from __future__ import annotations
@@ -30,7 +32,8 @@ def triangle(a: Any) -> str:
 
 
 def _is_lower(a: Any) -> bool:
-    """Whether all above the diagonal is zero; a look at the corner first, for most matrices are dense."""
+    """Whether all above the diagonal is zero;
+    a look at the corner first, for most matrices are dense."""
     n = a.shape[0]
     if a[0, n - 1] != 0.0:
         return False

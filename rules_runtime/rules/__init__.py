@@ -1,7 +1,9 @@
-"""The rule library: one module per area, imported here by name of file, so that to add an area is to add a file.
+"""The rule library: one module per area, imported here by name of file,
+so that to add an area is to add a file.
 
-A module declares its rules with `rules_runtime.forms` (`derivative`, `elementwise`, `constant`) or with `rrule.register`;
-docs/design/tape.md says how. Modules named `scipy_<sub>.py` are imported once the user has imported `scipy.<sub>`.
+A module declares its rules with `rules_runtime.forms` (`derivative`, `elementwise`, `constant`) or
+with `rrule.register`; docs/design/tape.md says how. Modules named `scipy_<sub>.py` are imported
+once the user has imported `scipy.<sub>`.
 """
 
 import importlib

@@ -1,4 +1,5 @@
-"""Functions of numpy that are others under a second name, above all those of the array API in `numpy.linalg`."""
+"""Functions of numpy that are others under a second name,
+above all those of the array API in `numpy.linalg`."""
 
 from __future__ import annotations
 
@@ -50,7 +51,7 @@ if hasattr(np.linalg, "diagonal"):
     )
 
 
-# -- products of stacks of vectors ---------------------------------------------------------------------------------
+# -- products of stacks of vectors -----------------------------------------------------------------
 
 
 def _vecdot_vjp(which: int) -> Callable[..., Any]:

@@ -1,7 +1,8 @@
 """One-dimensional convolution and correlation: `numpy.convolve`, `numpy.correlate`.
 
-Both are a slice of the full result. Its cotangent is placed in zeros of the full length; the adjoint of
-the full convolution with one factor is then the valid correlation with the conjugate of the other.
+Both are a slice of the full result. Its cotangent is placed in zeros of the full length; the
+adjoint of the full convolution with one factor is then the valid
+correlation with the conjugate of the other.
 """
 
 from __future__ import annotations
@@ -15,7 +16,8 @@ from rules_runtime.kernels.others import like
 
 
 def _full(g: Any, m: int, n: int, mode: Any, turned: bool) -> Any:
-    """The cotangent of the full convolution of lengths m and n. `turned`: numpy swapped the factors."""
+    """The cotangent of the full convolution of lengths m and n. `turned`:
+    numpy swapped the factors."""
     whole, shorter = m + n - 1, min(m, n)
     mode = {0: "valid", 1: "same", 2: "full"}.get(mode, mode)
     start = {"full": 0, "same": (shorter - 1) // 2, "valid": shorter - 1}[mode]

@@ -1,4 +1,5 @@
-"""Running products, and running sums that leave out not-a-numbers: `numpy.cumprod`, `nancumsum`, `nancumprod`."""
+"""Running products, and running sums that leave out not-a-numbers:
+`numpy.cumprod`, `nancumsum`, `nancumprod`."""
 
 from __future__ import annotations
 
@@ -72,7 +73,7 @@ derivative(np.nancumsum, _flattened(_nancumsum_adjoint), needs="0")
 derivative(np.nancumprod, _flattened(_nancumprod_adjoint))
 
 
-# -- the names of the array API ------------------------------------------------------------------------------------
+# -- the names of the array API --------------------------------------------------------------------
 
 
 def _cumulative(adjoint: Any) -> Any:

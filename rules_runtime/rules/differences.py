@@ -1,4 +1,5 @@
-"""Differences, slopes and areas: `numpy.diff`, `ediff1d`, `gradient`, `trapezoid`, `unwrap`, `interp`."""
+"""Differences, slopes and areas: `numpy.diff`, `ediff1d`, `gradient`, `trapezoid`,
+`unwrap`, `interp`."""
 
 from __future__ import annotations
 
@@ -29,7 +30,7 @@ def _padded(g: Any, axis: int, before: int, after: int) -> Any:
     return np.concatenate(parts, axis=axis) if len(parts) > 1 else g
 
 
-# -- differences ---------------------------------------------------------------------------------------------------
+# -- differences -----------------------------------------------------------------------------------
 
 
 def _diff_adjoint(g: Any, n: int, axis: int) -> Any:
@@ -103,7 +104,7 @@ def unwrap_vjp(
 derivative(np.unwrap, unwrap_vjp, needs="")
 
 
-# -- slopes --------------------------------------------------------------------------------------------------------
+# -- slopes ----------------------------------------------------------------------------------------
 
 
 def _spacings(f: Any, spacing: tuple[Any, ...], axes: tuple[int, ...]) -> list[Any]:
@@ -149,8 +150,8 @@ def _along(weight: Any, g: Any, axis: int) -> Any:
 def _stencils(g: Any, h: Any, axis: int, edge_order: int) -> list[tuple[Any, int, Any, Any]]:
     """The parts of the cotangent that numpy computes alike: inside, the first, the last.
 
-    With each come the first place of its stencil, the weight of every place, and for every weight its derivatives by
-    the distances that the stencil spans.
+    With each come the first place of its stencil, the weight of every place, and for every weight
+    its derivatives by the distances that the stencil spans.
     """
     n = g.shape[axis]
     m, one = edge_order + 1, slice(0, 1)
@@ -226,7 +227,7 @@ def _spacing_vjp(which: int) -> Any:
 derivative(np.gradient, gradient_vjp, *map(_spacing_vjp, range(8)))
 
 
-# -- areas ---------------------------------------------------------------------------------------------------------
+# -- areas -----------------------------------------------------------------------------------------
 
 
 def _trapezoid_vjp(which: int) -> Any:
@@ -266,7 +267,7 @@ for _name in ("trapezoid", "trapz"):
         derivative(np.__dict__[_name], *map(_trapezoid_vjp, range(3)))
 
 
-# -- interpolation -------------------------------------------------------------------------------------------------
+# -- interpolation ---------------------------------------------------------------------------------
 
 
 def _number_array(x: Any) -> Any:
@@ -274,7 +275,8 @@ def _number_array(x: Any) -> Any:
 
 
 class _Place:
-    """Where each x lies in the grid: the interval, how far into it, and whether it is in the grid at all."""
+    """Where each x lies in the grid: the interval, how far into it,
+    and whether it is in the grid at all."""
 
     def __init__(self, x: Any, xp: Any, period: Any) -> None:
         if period is not None:

@@ -1,4 +1,5 @@
-"""Rules of the elementwise functions: arithmetic, exponentials, trigonometry, rounding, comparisons, complex parts."""
+"""Rules of the elementwise functions: arithmetic, exponentials, trigonometry, rounding,
+comparisons, complex parts."""
 
 from __future__ import annotations
 

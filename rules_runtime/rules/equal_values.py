@@ -1,13 +1,16 @@
-"""How the vectors of equal eigenvalues (and singular values) mix: not known from the cotangent, and never guessed.
+"""How the vectors of equal eigenvalues (and singular values) mix:
+not known from the cotangent, and never guessed.
 
-A rule divides the cotangent of the mixing of two vectors by the gap of their values. At a gap of 0 the cotangent
-``x = V^H gV`` vanishes in its antisymmetric part for every function that has a derivative there, and the quotient
-is 0/0. It is 0 for a function of the subspace (a projector) and something else for a function of the matrix
-(a square root), and both have the same cotangent. So it is 0 where nothing of the cotangent lies within the tie,
-or where the caller has said that only subspaces matter; else NaN, with a warning.
+A rule divides the cotangent of the mixing of two vectors by the gap of their values. At a gap of 0
+the cotangent ``x = V^H gV`` vanishes in its antisymmetric part for every function that has a
+derivative there, and the quotient is 0/0. It is 0 for a function of the subspace (a projector) and
+something else for a function of the matrix (a square root), and both have the same cotangent. So it
+is 0 where nothing of the cotangent lies within the tie, or where the caller has said that only
+subspaces matter; else NaN, with a warning.
 
-Where the cotangent of both vectors vanishes and that of their values does not, it may be that of a logarithm at 1, whose
-value is 0 there: that, too, is NaN. Gaps of a few units of rounding are rounding.
+Where the cotangent of both vectors vanishes and that of their values does not, it may be that of a
+logarithm at 1, whose value is 0 there: that, too, is NaN.
+Gaps of a few units of rounding are rounding.
 """
 
 from __future__ import annotations
@@ -33,14 +36,16 @@ def _largest(x: Any) -> Any:
 
 
 def rounding(w: Any) -> Any:
-    """What a computed value may be off by; `w` are the values of a stack of matrices. With two more axes of length 1."""
+    """What a computed value may be off by; `w` are the values of a stack of matrices.
+    With two more axes of length 1."""
     w = primal(w)
     units = GAP * max(w.shape[-1], 8) * float(np.finfo(w.dtype).eps)
     return units * np.max(np.abs(w), axis=-1, initial=0.0)[..., None, None]
 
 
 class Cotangent:
-    """How much of the cotangent of vectors, and of their values, there is: to see what of it is nothing but rounding."""
+    """How much of the cotangent of vectors, and of their values, there is:
+    to see what of it is nothing but rounding."""
 
     def __init__(self, w: Any, gw: Any, *vectors: Any) -> None:
         given = [np.abs(primal(gv)) for gv in vectors]
@@ -70,7 +75,8 @@ def divided(x: Any, gaps: Any) -> Any:
 def quotient(x: Any, gaps: Any, tied: Any, known: Any, function: str) -> Any:
     """``x / gaps``; where they are `tied` 0 if that is `known`, and NaN if not.
 
-    Warns of the latter, and names the function. How the zeros change is known only if the caller has said so.
+    Warns of the latter, and names the function.
+    How the zeros change is known only if the caller has said so.
     """
     if (tied & ~known).any():
         _warn(function)
@@ -80,10 +86,11 @@ def quotient(x: Any, gaps: Any, tied: Any, known: Any, function: str) -> Any:
 
 
 def commuted(x: Any, gaps: Any, tied: Any, known: Any, block: Any, function: str) -> Any:
-    """The `quotient` where the values of each tie are the eigenvalues of a `block` of the matrix: ``y w - w y = x``.
+    """The `quotient` where the values of each tie are the eigenvalues
+    of a `block` of the matrix: ``y w - w y = x``.
 
-    At the point the block is diagonal. Off the diagonal it is zeros that change with the matrix, which the derivative
-    of this derivative needs.
+    At the point the block is diagonal. Off the diagonal it is zeros that change with the matrix,
+    which the derivative of this derivative needs.
     """
     y = quotient(x, gaps, tied, known, function)
     if block is None:

@@ -1,9 +1,9 @@
 """Fourier transforms: `numpy.fft`.
 
-The adjoint of a transform is the transform in the other direction with the other normalisation: without
-a factor where the transform has none, with 1/n where it has 1/n. A transform that pads or crops its
-input has an adjoint that crops or pads its output. The real transforms leave out half the spectrum, so
-their adjoints count what stands for two frequencies once (`rfft`) or twice (`irfft`).
+The adjoint of a transform is the transform in the other direction with the other normalisation:
+without a factor where the transform has none, with 1/n where it has 1/n. A transform that pads or
+crops its input has an adjoint that crops or pads its output. The real transforms leave out half the
+spectrum, so their adjoints count what stands for two frequencies once (`rfft`) or twice (`irfft`).
 """
 
 from __future__ import annotations
@@ -42,7 +42,8 @@ def _along(weights: Any, ndim: int, axis: int) -> Any:
 
 
 def _doubled(n: int, dtype: Any) -> Any:
-    """How many frequencies of a real signal of length n each entry of the half spectrum stands for."""
+    """How many frequencies of a real signal of length n each entry
+    of the half spectrum stands for."""
     weights = np.full(n // 2 + 1, 2.0)
     weights[0] = 1.0
     if n % 2 == 0:
@@ -50,7 +51,7 @@ def _doubled(n: int, dtype: Any) -> Any:
     return weights.astype(np.empty(0, dtype).real.dtype)
 
 
-# -- one axis: g, the length of the input, the length of the transform -----------------------------------------
+# -- one axis: g, the length of the input, the length of the transform -----------------------------
 
 
 def _fft_adjoint(g: Any, length: int, n: int, axis: int, norm: str | None) -> Any:
@@ -116,7 +117,7 @@ derivative(np.fft.hfft, hfft_vjp, needs="")
 derivative(np.fft.ihfft, ihfft_vjp, needs="")
 
 
-# -- several axes ------------------------------------------------------------------------------------------------
+# -- several axes ----------------------------------------------------------------------------------
 
 
 def _plan(
@@ -228,7 +229,7 @@ derivative(np.fft.irfft2, _irfft_axes((-2, -1)), needs="")
 derivative(np.fft.irfftn, _irfft_axes(None), needs="")
 
 
-# -- order of the spectrum -----------------------------------------------------------------------------------
+# -- order of the spectrum -------------------------------------------------------------------------
 
 
 derivative(np.fft.fftshift, lambda g, y, x, axes=None: np.fft.ifftshift(g, axes), needs="")

@@ -1,7 +1,8 @@
-"""Functions that call functions: `map`, `functools.reduce`, `numpy.vectorize`, `apply_along_axis`, `apply_over_axes`, `piecewise`.
+"""Functions that call functions: `map`, `functools.reduce`, `numpy.vectorize`, `apply_along_axis`,
+`apply_over_axes`, `piecewise`.
 
-Their rules call back into the AD, so they ask for a config that has a reverse mode. What they call may be an
-object with fields; its tangent is the sum over all calls.
+Their rules call back into the AD, so they ask for a config that has a reverse mode. What they call
+may be an object with fields; its tangent is the sum over all calls.
 """
 
 from __future__ import annotations
@@ -42,12 +43,13 @@ def _dense(dx: Any, like: Any) -> Any:
     return np.zeros(np.shape(like)) if isinstance(dx, AbstractZero) else dx
 
 
-# -- maps --------------------------------------------------------------------------------------------------------
+# -- maps ------------------------------------------------------------------------------------------
 
 
 @rrule.register(map)
 def rrule_map(config: Config, _: Any, f: Any, *xs: Any) -> Any:
-    """`map(f, *xs)` over tuples, lists or the rows of arrays. Its value is a list, which can be read more than once."""
+    """`map(f, *xs)` over tuples, lists or the rows of arrays.
+    Its value is a list, which can be read more than once."""
     rows = [list(x) for x in xs]
     outcomes = [rrule_via_ad(config, f, *items) for items in zip(*rows)]
 
@@ -74,7 +76,7 @@ def _collected(tangents: Any, items: list[Any], xs: Any) -> Any:
     return np.stack([_dense(d, item) for d, item in zip(every, items)])
 
 
-# -- folds ---------------------------------------------------------------------------------------------------------
+# -- folds -----------------------------------------------------------------------------------------
 
 
 @rrule.register(functools.reduce)
@@ -108,7 +110,7 @@ def rrule_reduce(config: Config, _: Any, f: Any, xs: Any, *initial: Any) -> Any:
     return state, reduce_pullback
 
 
-# -- one call for each element -------------------------------------------------------------------------------------
+# -- one call for each element ---------------------------------------------------------------------
 
 
 @rrule.register(np.vectorize.__call__)
@@ -185,7 +187,8 @@ def _part(dy: Any, place: tuple[int, ...]) -> Any:
 
 
 def _place_in(lead: tuple[int, ...], place: tuple[int, ...]) -> tuple[int, ...]:
-    """Where in an array with the leading axes `lead` the element is that was broadcast to a place."""
+    """Where in an array with the leading axes `lead` the element
+    is that was broadcast to a place."""
     return tuple(
         0 if n == 1 else k for n, k in zip(lead, place[len(place) - len(lead) :], strict=True)
     )
@@ -197,7 +200,8 @@ def _stacked(values: Any, shape: tuple[int, ...]) -> Any:
 
 
 def _cores(signature: str | None, count: int) -> list[int]:
-    """How many axes of each argument one call takes: as many as there are names between its parentheses."""
+    """How many axes of each argument one call takes:
+    as many as there are names between its parentheses."""
     if signature is None:
         return [0] * count
     given = re.findall(r"\(([^)]*)\)", signature.replace(" ", "").split("->")[0])
@@ -207,7 +211,7 @@ def _cores(signature: str | None, count: int) -> list[int]:
 _Tuple: Any = tuple
 
 
-# -- one call for each row -----------------------------------------------------------------------------------------
+# -- one call for each row -------------------------------------------------------------------------
 
 
 @rrule.register(np.apply_along_axis)
@@ -265,14 +269,15 @@ def rrule_apply_over_axes(config: Config, _: Any, func: Any, a: Any, axes: Any) 
     return value, apply_over_axes_pullback
 
 
-# -- one call for each piece ---------------------------------------------------------------------------------------
+# -- one call for each piece -----------------------------------------------------------------------
 
 
 @rrule.register(np.piecewise)
 def rrule_piecewise(
     config: Config, _: Any, x: Any, condlist: Any, funclist: Any, *args: Any, **kwargs: Any
 ) -> Any:
-    """`np.piecewise(x, condlist, funclist)`: a function or a number for each condition, maybe one for the rest."""
+    """`np.piecewise(x, condlist, funclist)`:
+    a function or a number for each condition, maybe one for the rest."""
     x = x if hasattr(x, "shape") else np.asarray(x)
     if np.ndim(x) == 0:  # as an array of one element
         masks = [np.reshape(mask, (1,)) for mask in _masks(x, condlist, len(funclist))]

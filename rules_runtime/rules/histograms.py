@@ -1,7 +1,8 @@
 """Counting into bins: `bincount`, `histogram`, `histogram2d`, `histogramdd`, `histogram_bin_edges`.
 
-Which bin a number falls into does not move. What moves is what is counted there (the weights), the edges (where they are
-laid between the smallest and the largest number, or are given), and by both the densities.
+Which bin a number falls into does not move. What moves is what is counted there (the weights), the
+edges (where they are laid between the smallest and the largest number, or are given),
+and by both the densities.
 """
 
 from __future__ import annotations
@@ -24,7 +25,8 @@ _BINS, _RANGE, _DENSITY, _WEIGHTS = range(4)
 
 
 class _Counted:
-    """The cotangents of the columns, the weights, and of what says where the edges are, from that of a histogram."""
+    """The cotangents of the columns, the weights, and of what says where the edges are,
+    from that of a histogram."""
 
     def __init__(
         self,
@@ -115,7 +117,7 @@ def _is_many(bins: Any) -> bool:
     return isinstance(bins, (list, tuple)) or np.ndim(primal(bins)) > 0
 
 
-# -- one dimension -------------------------------------------------------------------------------------------------
+# -- one dimension ---------------------------------------------------------------------------------
 
 
 def _flat(x: Any) -> Any:
@@ -172,7 +174,7 @@ python_function(
 python_function(np.histogram_bin_edges, _edges_vjp(None), _edges_vjp(_BINS), _edges_vjp(_RANGE))
 
 
-# -- more dimensions -----------------------------------------------------------------------------------------------
+# -- more dimensions -------------------------------------------------------------------------------
 
 
 def _columns(sample: Any) -> list[Any]:

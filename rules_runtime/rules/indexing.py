@@ -25,7 +25,8 @@ def _put_value(g: Any, y: Any, x: Any, index: Any, v: Any) -> Any:
 
 
 def _lasting(index: Any, shape: tuple[int, ...]) -> Any:
-    """1 for what is still there after `x[index] = v`, 0 for what was overwritten: of places named twice the last counts."""
+    """1 for what is still there after `x[index] = v`, 0 for what was overwritten:
+    of places named twice the last counts."""
     places = np.full(shape, -1)
     numbers = np.arange(places[index].size).reshape(places[index].shape)
     places[index] = numbers

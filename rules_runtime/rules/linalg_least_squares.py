@@ -22,7 +22,7 @@ from rules_runtime.rules.linalg_spectral import (
 )
 from rules_runtime.tangents import AbstractZero
 
-# -- QR ------------------------------------------------------------------------------------------------------------
+# -- QR --------------------------------------------------------------------------------------------
 
 
 def qr_vjp(g: Any, y: Any, a: Any, mode: str = "reduced") -> Any:
@@ -60,7 +60,7 @@ def _qr_adjoint(gq: Any, gr: Any, q: Any, r: Any) -> Any:
 derivative(np.linalg.qr, qr_vjp)
 
 
-# -- pseudo-inverse ------------------------------------------------------------------------------------------------
+# -- pseudo-inverse --------------------------------------------------------------------------------
 
 
 def pinv_vjp(
@@ -73,7 +73,8 @@ def pinv_vjp(
 
 
 def _cut_adjoint(g: Any, p: Any, a: Any, cutoff: Any) -> Any:
-    """Where the pseudo-inverse leaves singular values out that are not zero, it is one of another matrix."""
+    """Where the pseudo-inverse leaves singular values out that are not zero,
+    it is one of another matrix."""
     if cutoff is None or is_other(primal(a)):
         return _pinv_adjoint(g, p, a)
     s = np.linalg.svd(primal(a), compute_uv=False)
@@ -104,11 +105,12 @@ def _pinv_adjoint(g: Any, p: Any, a: Any) -> Any:
 derivative(np.linalg.pinv, pinv_vjp)
 
 
-# -- least squares -------------------------------------------------------------------------------------------------
+# -- least squares ---------------------------------------------------------------------------------
 
 
 def _lstsq_parts(g: Any, y: Any, a: Any, b: Any, rcond: Any) -> tuple[Any, Any, Any, Any, Any]:
-    """The pseudo-inverse that was used, x, b and their cotangents as matrices, the cotangent of the residuals."""
+    """The pseudo-inverse that was used, x, b and their cotangents as matrices,
+    the cotangent of the residuals."""
     p = np.linalg.pinv(a, rcond=_cutoff(a, rcond))
     columns = (slice(None), None) if b.ndim == 1 else ...
     x, b = y[0][columns], b[columns]

@@ -1,4 +1,5 @@
-"""Norms of vectors and matrices, of every order and along every axis: `numpy.linalg.norm` and its kin.
+"""Norms of vectors and matrices, of every order and along every axis:
+`numpy.linalg.norm` and its kin.
 
 Where a norm has a kink the rules give the mean or zero: 0 for the vector 0, equal shares for equal
 largest entries, no share for entries that are 0 in the norms of order 1 or less.
@@ -122,7 +123,7 @@ if hasattr(np.linalg, "vector_norm"):
     derivative(np.linalg.matrix_norm, matrix_norm_vjp)
 
 
-# -- condition number ----------------------------------------------------------------------------------------------
+# -- condition number ------------------------------------------------------------------------------
 
 
 def cond_vjp(g: Any, y: Any, x: Any, p: Any = None) -> Any:

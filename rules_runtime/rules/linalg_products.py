@@ -1,4 +1,5 @@
-"""Products of matrices beyond `matmul`: `multi_dot`, `matrix_power`, `cross`, and tensor equations."""
+"""Products of matrices beyond `matmul`: `multi_dot`, `matrix_power`, `cross`,
+and tensor equations."""
 
 from __future__ import annotations
 
@@ -11,11 +12,12 @@ from rules_runtime.forms import derivative
 from rules_runtime.kernels.broadcast import unbroadcast
 from rules_runtime.rules.linalg_spectral import adjoint
 
-# -- chains --------------------------------------------------------------------------------------------------------
+# -- chains ----------------------------------------------------------------------------------------
 
 
 def multi_dot_vjp(g: Any, y: Any, arrays: Any, *, out: Any = None) -> Any:
-    """Each factor gets what the product of those before and of those behind it make of the cotangent."""
+    """Each factor gets what the product of those before and of
+    those behind it make of the cotangent."""
     rows = arrays[0] if arrays[0].ndim == 2 else arrays[0][None, :]
     columns = arrays[-1] if arrays[-1].ndim == 2 else arrays[-1][:, None]
     chain = [rows, *arrays[1:-1], columns]
@@ -52,7 +54,7 @@ def matrix_power_vjp(g: Any, y: Any, a: Any, n: int) -> Any:
 derivative(np.linalg.matrix_power, matrix_power_vjp, needs="0")
 
 
-# -- cross ---------------------------------------------------------------------------------------------------------
+# -- cross -----------------------------------------------------------------------------------------
 
 
 def _three(x: Any) -> Any:
@@ -105,7 +107,7 @@ if hasattr(np.linalg, "cross"):
     derivative(np.linalg.cross, _linalg_cross_vjp(0), _linalg_cross_vjp(1), needs="01")
 
 
-# -- tensor equations ----------------------------------------------------------------------------------------------
+# -- tensor equations ------------------------------------------------------------------------------
 
 
 def tensorinv_vjp(g: Any, y: Any, a: Any, ind: int = 2) -> Any:

@@ -1,15 +1,18 @@
-"""Eigenvalue problems and singular values: `numpy.linalg.eigh`, `eig`, `svd` and what is read off them.
+"""Eigenvalue problems and singular values:
+`numpy.linalg.eigh`, `eig`, `svd` and what is read off them.
 
-Eigenvectors and singular vectors are fixed by numpy only up to a phase (and, for equal eigenvalues, up to
-a rotation). The rules hold that freedom still: a perturbation turns no vector within itself. That is
-right for every function of them that does not depend on the phase, and equals what numpy computes for
-real matrices. For `eig` the phase that LAPACK chooses (the largest component is real) is followed.
+Eigenvectors and singular vectors are fixed by numpy only up to a phase (and, for equal eigenvalues,
+up to a rotation). The rules hold that freedom still: a perturbation turns no vector within itself.
+That is right for every function of them that does not depend on the phase, and equals what numpy
+computes for real matrices. For `eig` the phase that LAPACK chooses (the
+largest component is real) is followed.
 
-Where values coincide, what is known of the mixing of their vectors is in `equal_values.py`. Formulas: Giles, "An
-extended collection of matrix derivative results", 2008; Townsend, "Differentiating the singular value
-decomposition", 2016; Wan and Zhang, arXiv 1909.02659, for the complex case. The two rotations of `svd` are written
-as their mean and their difference: the mean has the gaps of the singular values, the difference their sums, so that equal
-singular values are no obstacle to it.
+Where values coincide, what is known of the mixing of their vectors is in `equal_values.py`.
+Formulas: Giles, "An extended collection of matrix derivative results", 2008; Townsend,
+"Differentiating the singular value decomposition", 2016; Wan and Zhang, arXiv 1909.02659, for the
+complex case. The two rotations of `svd` are written as their mean and their difference: the mean
+has the gaps of the singular values, the difference their sums,
+so that equal singular values are no obstacle to it.
 """
 
 from __future__ import annotations
@@ -58,7 +61,7 @@ def from_triangle(c: Any, lower: bool) -> Any:
     return triangle + diagonal_matrix(diagonal)
 
 
-# -- Hermitian matrices --------------------------------------------------------------------------------------------
+# -- Hermitian matrices ----------------------------------------------------------------------------
 
 
 def eigh_vjp(g: Any, y: Any, a: Any, UPLO: str = "L") -> Any:
@@ -94,7 +97,8 @@ def _off_diagonal(w: Any) -> Any:
 
 
 def _tied(w: Any) -> Any:
-    """Which pairs of values are equal up to rounding; None where none are, or where that cannot be seen."""
+    """Which pairs of values are equal up to rounding;
+    None where none are, or where that cannot be seen."""
     w0 = primal(w)
     if is_other(w0):
         return None
@@ -131,7 +135,7 @@ python_function(np.linalg.eigh, eigh_vjp)
 derivative(np.linalg.eigvalsh, eigvalsh_vjp, needs="0")
 
 
-# -- general matrices ----------------------------------------------------------------------------------------------
+# -- general matrices ------------------------------------------------------------------------------
 
 
 def eig_vjp(g: Any, y: Any, a: Any) -> Any:
@@ -156,9 +160,11 @@ def _general_adjoint(a: Any, w: Any, v: Any, gw: Any, gv: Any, function: str) ->
 
 
 def _oblique_mixing(x: Any, w: Any, tied: Any, block: Any, there: Any, function: str) -> Any:
-    """The same for vectors that are not orthogonal. Here x vanishes within a tie for every function that has a derivative.
+    """The same for vectors that are not orthogonal.
+    Here x vanishes within a tie for every function that has a derivative.
 
-    So nothing is known from it; but where both vectors have no cotangent at all, neither has their mixing.
+    So nothing is known from it; but where both vectors have no cotangent at all,
+    neither has their mixing.
     """
     off = _off_diagonal(w)
     gaps = np.conj(w[..., None, :] - w[..., :, None]) + ~off
@@ -172,7 +178,8 @@ def _oblique_mixing(x: Any, w: Any, tied: Any, block: Any, there: Any, function:
 
 
 def _without_scaling(gv: Any, v: Any) -> Any:
-    """The cotangent of eigenvectors before they were scaled to length one and a real largest component."""
+    """The cotangent of eigenvectors before they were scaled to
+    length one and a real largest component."""
     along = np.sum(np.conj(gv) * v, axis=-2, keepdims=True)
     gv = gv - v * np.real(along)
     if np.iscomplexobj(primal(v)):
@@ -192,7 +199,7 @@ python_function(np.linalg.eig, eig_vjp)
 derivative(np.linalg.eigvals, eigvals_vjp, needs="0")
 
 
-# -- singular values -----------------------------------------------------------------------------------------------
+# -- singular values -------------------------------------------------------------------------------
 
 
 def svd_vjp(
@@ -211,7 +218,8 @@ def svd_vjp(
 
 
 def _hermitian_svd_adjoint(g: Any, y: Any, a: Any) -> Any:
-    """By the eigenvalues, which are the singular values with the sign that tells the vectors of both sides apart."""
+    """By the eigenvalues, which are the singular values with the sign
+    that tells the vectors of both sides apart."""
     u, s, v = y[0], y[1], adjoint(y[2])
     sign = np.sign(np.real(np.sum(np.conj(primal(u)) * primal(v), axis=-2)))
     gw = g[1] if isinstance(g[1], AbstractZero) else np.real(g[1]) * sign
@@ -255,7 +263,8 @@ def _svd_adjoint(g: Any, y: Any, a: Any) -> Any:
 
 
 class _Over:
-    """What is divided by singular values and by their sums. Those may be 0, up to rounding, at the `null` columns."""
+    """What is divided by singular values and by their sums.
+    Those may be 0, up to rounding, at the `null` columns."""
 
     def __init__(self, s: Any, null: Any, block: Any, there: Any) -> None:
         self.s, self.null, self.block, self.there = s, null, block, there
@@ -284,7 +293,8 @@ class _Over:
         there = self.there
         known = np.abs(primal(x)) <= there.nothing
         if not only_subspaces_matter():
-            # the cotangents of the vectors vanish, and that of the value does not: so it is for U f(s) V^H if f(0) = 0
+            # the cotangents of the vectors vanish, and that of the value does not:
+            # so it is for U f(s) V^H if f(0) = 0
             moved = ~there.columns & there.values
             known = known & ~(
                 moved | (np.swapaxes(moved, -1, -2) if divisor.shape[-2] > 1 else False)
@@ -293,7 +303,8 @@ class _Over:
 
 
 def _of_null_vectors(a: Any, u: Any, v: Any, columns: Any) -> Any:
-    """Zeros: how the matrix changes outside of the vectors that have values is not known to derivatives of this one."""
+    """Zeros: how the matrix changes outside of the vectors that
+    have values is not known to derivatives of this one."""
     if not is_traced(a):
         return 0.0
     u, v = primal(u) * columns, primal(v) * columns
@@ -304,7 +315,8 @@ def _of_null_vectors(a: Any, u: Any, v: Any, columns: Any) -> Any:
 
 
 def _thin(gu: Any, u: Any, k: int) -> tuple[Any, Any]:
-    """The first k columns of an orthogonal matrix, with what the rest of its cotangent says about them."""
+    """The first k columns of an orthogonal matrix,
+    with what the rest of its cotangent says about them."""
     if u.shape[-1] == k:
         return gu, u
     u1, u2 = u[..., :k], u[..., k:]

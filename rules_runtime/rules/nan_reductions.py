@@ -1,4 +1,5 @@
-"""Reductions that leave out not-a-numbers: `numpy.nansum`, `nanmean`, `nanvar`, `nanmax` and their kin."""
+"""Reductions that leave out not-a-numbers:
+`numpy.nansum`, `nanmean`, `nanvar`, `nanmax` and their kin."""
 
 from __future__ import annotations
 
@@ -82,7 +83,7 @@ derivative(np.nanmean, _reduction(lambda g, rows: g / np.maximum(rows.count, 1))
 derivative(np.nanprod, nanprod_vjp)
 
 
-# -- spread --------------------------------------------------------------------------------------------------------
+# -- spread ----------------------------------------------------------------------------------------
 
 
 def _spread_vjp(adjoint: Callable[..., Any]) -> Callable[..., Any]:

@@ -1,8 +1,8 @@
 """`numpy.pad` in its modes.
 
-Most modes repeat elements of the array: there the padded array is the array at some index, found by padding
-the index itself, and the cotangent is added up at that index. The others are made axis by axis, as numpy
-makes them, so their adjoints run over the axes in reverse.
+Most modes repeat elements of the array: there the padded array is the array at some index, found by
+padding the index itself, and the cotangent is added up at that index. The others are made axis by
+axis, as numpy makes them, so their adjoints run over the axes in reverse.
 """
 
 from __future__ import annotations

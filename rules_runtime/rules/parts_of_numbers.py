@@ -1,4 +1,5 @@
-"""Functions that take numbers apart, or see no more of them than whole numbers and signs: `divmod`, `modf`, `frexp` ..."""
+"""Functions that take numbers apart, or see no more of them than whole numbers and signs:
+`divmod`, `modf`, `frexp` ..."""
 
 from __future__ import annotations
 
@@ -10,7 +11,7 @@ from rules_runtime.forms import constant, derivative
 from rules_runtime.kernels.broadcast import unbroadcast
 from rules_runtime.tangents import AbstractZero, ZeroTangent
 
-# -- two results ---------------------------------------------------------------------------------------------------
+# -- two results -----------------------------------------------------------------------------------
 
 
 def _divmod_vjp(which: int) -> Any:
@@ -38,7 +39,7 @@ def frexp_vjp(g: Any, y: Any, x: Any) -> Any:
 
 derivative(np.frexp, frexp_vjp, needs="y")
 
-# -- nothing flows back --------------------------------------------------------------------------------------------
+# -- nothing flows back ----------------------------------------------------------------------------
 
 constant(
     np.bitwise_and,

@@ -1,4 +1,5 @@
-"""Polynomials as vectors of coefficients, the highest power first: `numpy.polyval`, `polyfit`, `roots` and their kin."""
+"""Polynomials as vectors of coefficients, the highest power first:
+`numpy.polyval`, `polyfit`, `roots` and their kin."""
 
 from __future__ import annotations
 
@@ -13,7 +14,7 @@ from rules_runtime.kernels.others import like
 from rules_runtime.rules.linalg_spectral import adjoint
 from rules_runtime.tangents import AbstractZero
 
-# -- values --------------------------------------------------------------------------------------------------------
+# -- values ----------------------------------------------------------------------------------------
 
 
 def polyval_vjp_p(g: Any, y: Any, p: Any, x: Any) -> Any:
@@ -37,11 +38,12 @@ def polyval_vjp_x(g: Any, y: Any, p: Any, x: Any) -> Any:
 derivative(np.polyval, polyval_vjp_p, polyval_vjp_x, needs="01")
 
 
-# -- sums, products, derivatives -----------------------------------------------------------------------------------
+# -- sums, products, derivatives -------------------------------------------------------------------
 
 
 def _last(g: Any, n: int) -> Any:
-    """The coefficients of the n lowest powers; what is higher than the result was cut off or is zero."""
+    """The coefficients of the n lowest powers;
+    what is higher than the result was cut off or is zero."""
     have = g.shape[0]
     return g[have - n :] if have >= n else np.concatenate([np.zeros(n - have, g.dtype), g])
 
@@ -68,7 +70,8 @@ derivative(np.polymul, _polymul_vjp(0), _polymul_vjp(1), needs="01")
 
 
 def _polydiv_vjp(which: int) -> Any:
-    """With u = q v + r: the quotient solves a triangular system, the remainder is what it leaves."""
+    """With u = q v + r: the quotient solves a triangular system,
+    the remainder is what it leaves."""
 
     def vjp(g: Any, y: Any, u: Any, v: Any) -> Any:
         n, m, q = np.size(u), np.size(v), y[0]
@@ -95,7 +98,8 @@ derivative(np.polydiv, _polydiv_vjp(0), _polydiv_vjp(1))
 
 
 def _derived(n: int, m: int) -> Any:
-    """What the coefficients of a polynomial of n coefficients are multiplied with by deriving m times."""
+    """What the coefficients of a polynomial of n coefficients are
+    multiplied with by deriving m times."""
     factors = np.ones(max(n - m, 0))
     for k in range(m):
         factors = factors * (np.arange(n - 1, m - 1, -1) - k)
@@ -126,11 +130,12 @@ derivative(np.polyder, polyder_vjp, needs="")
 derivative(np.polyint, polyint_vjp, None, polyint_vjp_k, needs="2")
 
 
-# -- roots ---------------------------------------------------------------------------------------------------------
+# -- roots -----------------------------------------------------------------------------------------
 
 
 def roots_vjp(g: Any, y: Any, p: Any) -> Any:
-    """A root moves so that p(r) stays 0: dr = -dp(r) / p'(r). Roots that coincide have no derivative."""
+    """A root moves so that p(r) stays 0: dr = -dp(r) / p'(r).
+    Roots that coincide have no derivative."""
     n = np.shape(p)[0]
     roots = y
     slopes = np.polyval(p[:-1] * np.arange(n - 1, 0, -1), roots)
@@ -159,7 +164,7 @@ derivative(np.roots, roots_vjp)
 derivative(np.poly, poly_vjp, needs="0")
 
 
-# -- fits ----------------------------------------------------------------------------------------------------------
+# -- fits ------------------------------------------------------------------------------------------
 
 
 def _fit(x: Any, deg: int, w: Any) -> tuple[Any, Any]:

@@ -1,4 +1,5 @@
-"""How a rule is declared for a function that is written in Python: as a static form is, but through the registry."""
+"""How a rule is declared for a function that is written in Python:
+as a static form is, but through the registry."""
 
 from __future__ import annotations
 
@@ -17,9 +18,11 @@ from rules_runtime.ties import only_subspaces_matter, within_subspaces
 
 
 def python_function(function: Callable[..., Any], *vjps: Vjp | Unknown | None) -> None:
-    """Declare one ``vjp(g, y, *args, **kwargs)`` for each positional argument; `None` where it is not differentiable.
+    """Declare one ``vjp(g, y, *args, **kwargs)`` for each positional argument;
+    `None` where it is not differentiable.
 
-    numpy's protocols do not see a call of such a function; the reverse mode finds it because its rule is registered.
+    numpy's protocols do not see a call of such a function;
+    the reverse mode finds it because its rule is registered.
     """
 
     @rrule.register(function)

@@ -11,7 +11,7 @@ from rules_runtime.kernels.broadcast import unbroadcast
 from rules_runtime.kernels.others import like
 from rules_runtime.tangents import AbstractZero
 
-# -- from one number to another ------------------------------------------------------------------------------------
+# -- from one number to another --------------------------------------------------------------------
 
 
 def _shares(num: int, endpoint: bool, ndim: int) -> Any:
@@ -98,7 +98,7 @@ derivative(np.logspace, _logspace_vjp(0), _logspace_vjp(1), None, None, _logspac
 derivative(np.geomspace, _geomspace_vjp(0), _geomspace_vjp(1))
 
 
-# -- powers --------------------------------------------------------------------------------------------------------
+# -- powers ----------------------------------------------------------------------------------------
 
 
 def vander_vjp(g: Any, y: Any, x: Any, N: int | None = None, increasing: bool = False) -> Any:

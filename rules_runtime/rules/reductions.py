@@ -62,7 +62,8 @@ def prod_vjp(g: Any, y: Any, x: Any, axis: Any = None, dtype: Any = None, out: A
 
 
 def _others(x: Any, axis: Any) -> Any:
-    """The product of all the other elements, zeros or not: of those before it and of those behind."""
+    """The product of all the other elements, zeros or not:
+    of those before it and of those behind."""
     axes = normal_axes(axis, np.ndim(x))
     moved = np.moveaxis(x, axes, tuple(range(np.ndim(x) - len(axes), np.ndim(x))))
     flat = np.reshape(moved, moved.shape[: np.ndim(x) - len(axes)] + (-1,))

@@ -1,8 +1,10 @@
-"""`scipy.integrate.odeint`: the derivatives by the initial state, the times and the parameters, by the adjoint equation.
+"""`scipy.integrate.odeint`: the derivatives by the initial state, the times and the parameters,
+by the adjoint equation.
 
-Backward in time, the adjoint of the state obeys a linear equation along the solution, which is integrated together with
-it from one time that was asked for to the one before; what the parameters contribute is integrated along the way.
-(Chen et al. 2018, "Neural ordinary differential equations", appendix B.)
+Backward in time, the adjoint of the state obeys a linear equation along the solution, which is
+integrated together with it from one time that was asked for to the one before; what the parameters
+contribute is integrated along the way. (Chen et al.
+2018, "Neural ordinary differential equations", appendix B.)
 """
 
 from __future__ import annotations

@@ -1,7 +1,9 @@
-"""`scipy.linalg`: triangular, banded and Cholesky solves, functions of matrices, matrix equations, factorisations.
+"""`scipy.linalg`: triangular, banded and Cholesky solves, functions of matrices,
+matrix equations, factorisations.
 
-For an analytic function f of a matrix, ``f([[X, E], [0, X]])`` holds the derivative of f at X along E in its corner
-(Mathias, SIAM J. Matrix Anal. 17, 1996); its adjoint is the same at the adjoint of X.
+For an analytic function f of a matrix, ``f([[X, E], [0, X]])`` holds the derivative of f at X along
+E in its corner (Mathias, SIAM J. Matrix Anal. 17, 1996);
+its adjoint is the same at the adjoint of X.
 """
 
 from __future__ import annotations
@@ -31,7 +33,7 @@ def _outer(gb: Any, x: Any) -> Any:
     return _columns(gb) @ adjoint(_columns(x))
 
 
-# -- triangular systems --------------------------------------------------------------------------------------------
+# -- triangular systems ----------------------------------------------------------------------------
 
 
 def _triangular_adjoint(g: Any, a: Any, trans: Any, lower: bool, unit_diagonal: bool) -> Any:
@@ -63,7 +65,7 @@ def solve_triangular_vjp_b(
 python_function(sl.solve_triangular, solve_triangular_vjp_a, solve_triangular_vjp_b)
 
 
-# -- Cholesky ------------------------------------------------------------------------------------------------------
+# -- Cholesky --------------------------------------------------------------------------------------
 
 
 def cholesky_vjp(g: Any, y: Any, a: Any, lower: bool = False, *options: Any, **also: Any) -> Any:
@@ -79,7 +81,8 @@ def cho_factor_vjp(
     *options: Any,
     **also: Any,
 ) -> Any:
-    """The other triangle of the result is that of `a`, as it was; from scipy 1.18 on, zeros where `a` is not overwritten."""
+    """The other triangle of the result is that of `a`, as it was;
+    from scipy 1.18 on, zeros where `a` is not overwritten."""
     if isinstance(g[0], AbstractZero):
         return ZeroTangent()
     g, factor = g[0], y[0]
@@ -111,7 +114,7 @@ python_function(sl.cho_factor, cho_factor_vjp)
 python_function(sl.cho_solve, cho_solve_vjp_c, cho_solve_vjp_b)
 
 
-# -- general and banded systems ------------------------------------------------------------------------------------
+# -- general and banded systems --------------------------------------------------------------------
 
 
 def _check_general(assume_a: Any, transposed: bool) -> None:
@@ -163,7 +166,8 @@ python_function(sl.det, lambda g, y, a, *options, **also: det_vjp(g, y, a))
 
 
 def _bands(lower: int, upper: int, n: int) -> Any:
-    """The places of a banded matrix: row and column in the matrix, row in its diagonal form; `inside` it or not."""
+    """The places of a banded matrix: row and column in the matrix,
+    row in its diagonal form; `inside` it or not."""
     row_of_form, column = np.indices((lower + upper + 1, n))
     row = row_of_form - upper + column
     return row, column, (row >= 0) & (row < n)
@@ -196,7 +200,7 @@ def solve_banded_vjp_b(
 python_function(sl.solve_banded, None, solve_banded_vjp_ab, solve_banded_vjp_b)
 
 
-# -- functions of matrices -----------------------------------------------------------------------------------------
+# -- functions of matrices -------------------------------------------------------------------------
 
 
 def _function_vjp(function: Any) -> Any:
@@ -211,7 +215,8 @@ def _function_vjp(function: Any) -> Any:
 
 
 def _sqrtm_vjp(g: Any, y: Any, a: Any, *options: Any, **also: Any) -> Any:
-    # by the root itself: on the branch cut (negative eigenvalues) another root could have the other sign
+    # by the root itself: on the branch cut (negative eigenvalues) another
+    # root could have the other sign
     root = adjoint(y)
     found = sl.solve_sylvester(root, root, g)
     return found if np.iscomplexobj(a) else np.real(found)
@@ -223,7 +228,7 @@ for _name in "expm logm sinm cosm tanm sinhm coshm tanhm".split():
     python_function(_function, _function_vjp(_function))
 
 
-# -- matrix equations ----------------------------------------------------------------------------------------------
+# -- matrix equations ------------------------------------------------------------------------------
 
 
 def _sylvester_vjp(which: int) -> Any:
@@ -246,7 +251,7 @@ python_function(sl.solve_sylvester, *map(_sylvester_vjp, range(3)))
 python_function(sl.solve_continuous_lyapunov, *map(_lyapunov_vjp, range(2)))
 
 
-# -- made of blocks ------------------------------------------------------------------------------------------------
+# -- made of blocks --------------------------------------------------------------------------------
 
 
 def _block_diag_vjp(which: int) -> Any:
@@ -263,7 +268,7 @@ def _block_diag_vjp(which: int) -> Any:
 python_function(sl.block_diag, *map(_block_diag_vjp, range(16)))
 
 
-# -- factorisations ------------------------------------------------------------------------------------------------
+# -- factorisations --------------------------------------------------------------------------------
 
 
 def eigh_vjp(
@@ -295,7 +300,8 @@ def lu_vjp(
     g: Any, y: Any, a: Any, permute_l: bool = False, overwrite_a: Any = False, check_finite: Any = True,
     p_indices: bool = False,
 ) -> Any:  # fmt: skip
-    """Of square matrices. With A = P L U: dL = L tril(F, -1), dU = triu(F) U, F = L^-1 P' dA U^-1."""
+    """Of square matrices. With A = P L U:
+    dL = L tril(F, -1), dU = triu(F) U, F = L^-1 P' dA U^-1."""
     if permute_l or p_indices or a.shape[-1] != a.shape[-2]:
         raise NotImplementedError(
             "scipy.linalg.lu has a rule for square matrices and three results"

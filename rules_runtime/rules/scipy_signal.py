@@ -12,7 +12,7 @@ from rules_runtime.rules.python_functions import python_function
 sg: Any = scipy.signal
 
 
-# -- convolution ---------------------------------------------------------------------------------------------------
+# -- convolution -----------------------------------------------------------------------------------
 
 
 def _in_full(g: Any, first: tuple[int, ...], second: tuple[int, ...], mode: str) -> Any:
@@ -75,7 +75,7 @@ for _name in ("convolve", "fftconvolve", "oaconvolve", "convolve2d"):
 python_function(sg.correlate, _correlate_vjp(0), _correlate_vjp(1))
 
 
-# -- filters -------------------------------------------------------------------------------------------------------
+# -- filters ---------------------------------------------------------------------------------------
 
 
 def _backwards(b: Any, a: Any, g: Any, axis: int) -> Any:

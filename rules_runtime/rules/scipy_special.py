@@ -1,7 +1,9 @@
-"""`scipy.special`: error functions, gamma and Bessel functions, elliptic integrals, orthogonal polynomials, and more.
+"""`scipy.special`: error functions, gamma and Bessel functions, elliptic integrals,
+orthogonal polynomials, and more.
 
-The functions are ufuncs but for a few. Derivatives are from the NIST Digital Library of Mathematical Functions;
-derivatives by an order or a parameter that have no closed form are `Unknown`, and asking for them is an error.
+The functions are ufuncs but for a few. Derivatives are from the NIST Digital Library of
+Mathematical Functions; derivatives by an order or a parameter that have no closed form are
+`Unknown`, and asking for them is an error.
 """
 
 from __future__ import annotations
@@ -26,7 +28,8 @@ PARAMETER = Unknown("by a parameter of the function")
 
 
 def _of_x(function: Any, slope: Any, *before: Unknown) -> None:
-    """Declare ``slope(y, *args)`` as the derivative by the last argument; those before it are unknown."""
+    """Declare ``slope(y, *args)`` as the derivative by the last argument;
+    those before it are unknown."""
     elementwise(function, *before, lambda g, y, *args: g * conj(slope(y, *args)))
 
 
@@ -56,7 +59,7 @@ def _safe(x: Any) -> Any:
     return np.where(primal(x) == 0, 1.0, x)
 
 
-# -- error functions, normal distribution --------------------------------------------------------------------------
+# -- error functions, normal distribution ----------------------------------------------------------
 
 _of_x(sp.erf, lambda y, x: 2 / ROOT_PI * np.exp(-x * x))
 _of_x(sp.erfc, lambda y, x: -2 / ROOT_PI * np.exp(-x * x))
@@ -64,7 +67,8 @@ _of_x(sp.erfi, lambda y, x: 2 / ROOT_PI * np.exp(x * x))
 
 
 def _tail(x: Any, sign: float) -> Any:
-    """``sum((2k - 1)!! q^k)`` from k = 1 on, ``q = sign / (2 x^2)``: what `1` and ``2 x dawsn(x)`` differ by, and their kin."""
+    """``sum((2k - 1)!! q^k)`` from k = 1 on, ``q = sign / (2 x^2)``:
+    what `1` and ``2 x dawsn(x)`` differ by, and their kin."""
     q = sign / (2 * x * x)
     found: Any = 0.0
     for k in range(8, 0, -1):
@@ -73,7 +77,8 @@ def _tail(x: Any, sign: float) -> Any:
 
 
 def _far(x: Any, is_far: Any, tail: Any, near: Any) -> Any:
-    """`tail` of large arguments, where the terms of the closed form cancel; `near` of all others."""
+    """`tail` of large arguments, where the terms of the closed form cancel;
+    `near` of all others."""
     return _choose(is_far, tail(_choose(is_far, x, 1e3)), near(_choose(is_far, 1.0, x)))
 
 
@@ -115,7 +120,7 @@ _of_all(
     lambda y, h, a: np.exp(-h * h * (1 + a * a) / 2) / (2 * np.pi * (1 + a * a)),
 )
 
-# -- exponentials, logarithms, entropies ---------------------------------------------------------------------------
+# -- exponentials, logarithms, entropies -----------------------------------------------------------
 
 _of_x(sp.expit, lambda y, x: y * sp.expit(-x))
 _of_x(sp.log_expit, lambda y, x: sp.expit(-x))
@@ -142,7 +147,8 @@ _of_x(
 
 
 def _exprel_slope(x: Any) -> Any:
-    """Of ``(exp(x) - 1) / x``, by its series (as a hypergeometric function) where the closed form would cancel."""
+    """Of ``(exp(x) - 1) / x``, by its series (as a hypergeometric
+    function) where the closed form would cancel."""
     near = abs(primal(x)) < 1
     series = sp.hyp1f1(2.0, 3.0, _choose(near, x, 0.0)) / 2
     far = _choose(near, 1.0, x)
@@ -177,7 +183,8 @@ def _boxcox_by_power(log: Any, p: Any) -> Any:
 
 
 def _inv_boxcox_by_power(y: Any, x: Any, p: Any) -> Any:
-    """Of ``exp(log(1 + p x) / p)``; where p x is small the closed form cancels, and its series is a hypergeometric function."""
+    """Of ``exp(log(1 + p x) / p)``; where p x is small the closed form cancels,
+    and its series is a hypergeometric function."""
     near = abs(primal(p * x)) < 0.5
     small, far = _choose(near, p * x, 0.0), _choose(near, 1.0, p * x)
     series = -sp.hyp2f1(2.0, 2.0, 3.0, -small) / 2
@@ -198,7 +205,7 @@ _of_all(
     lambda y, x, p: _inv_boxcox_by_power(1 + y, x, p),
 )
 
-# -- gamma, beta ---------------------------------------------------------------------------------------------------
+# -- gamma, beta -----------------------------------------------------------------------------------
 
 constant(sp.gammasgn)
 _of_x(sp.gamma, lambda y, x: y * sp.psi(x))
@@ -208,7 +215,8 @@ _of_x(sp.rgamma, lambda y, x: _rgamma_slope(y, x))
 
 
 def _rgamma_slope(y: Any, x: Any) -> Any:
-    """``-psi(x) / gamma(x)``; left of 1/2, where gamma has poles, by reflection: ``sin(pi x) gamma(1 - x) / pi``."""
+    """``-psi(x) / gamma(x)``; left of 1/2, where gamma has poles, by reflection:
+    ``sin(pi x) gamma(1 - x) / pi``."""
     left = primal(np.real(x)) < 0.5
     mirrored, x, y = 1 - _choose(left, x, 0.0), _choose(left, 1.0, x), _choose(left, 1.0, y)
     sine, cosine = np.sin(np.pi * mirrored), np.cos(np.pi * mirrored)
@@ -271,7 +279,7 @@ _of_x(
     PARAMETER,
 )
 
-# -- Bessel functions ----------------------------------------------------------------------------------------------
+# -- Bessel functions ------------------------------------------------------------------------------
 
 _of_x(sp.j0, lambda y, x: -sp.j1(x))
 _of_x(sp.y0, lambda y, x: -sp.y1(x))
@@ -314,7 +322,7 @@ def _airy_vjp(g: Any, y: Any, x: Any) -> Any:
 elementwise(sp.airy, _airy_vjp)
 
 
-# -- integrals -----------------------------------------------------------------------------------------------------
+# -- integrals -------------------------------------------------------------------------------------
 
 
 def _pair(function: Any, *slopes: Any) -> None:
@@ -342,8 +350,9 @@ def _sinhc(x: Any) -> Any:
     return found if np.iscomplexobj(primal(x)) else np.real(found)
 
 
-# Where a closed form is 0/0, its terms cancel in the neighbourhood, too, and more so in its derivatives. There stands
-# the series, as a hypergeometric function, which has derivatives of every order.
+# Where a closed form is 0/0, its terms cancel in the neighbourhood, too, and more so in its
+# derivatives. There stands the series, as a hypergeometric function,
+# which has derivatives of every order.
 
 
 def _spence_slope(x: Any) -> Any:
@@ -358,7 +367,8 @@ _of_x(sp.spence, lambda y, x: _spence_slope(x))
 
 
 def _k_slope(m: Any, rest: Any) -> Any:
-    """Of `ellipk` at m, where the `rest` is 1 - m; either of the two may be more exact than one less the other."""
+    """Of `ellipk` at m, where the `rest` is 1 - m;
+    either of the two may be more exact than one less the other."""
     near = abs(primal(m)) < 0.5
     series = np.pi / 8 * sp.hyp2f1(1.5, 1.5, 2.0, _choose(near, m, 0.0))
     far, rest = _choose(near, 0.75, m), _choose(near, 0.25, rest)
@@ -373,7 +383,8 @@ def _e_slope(m: Any) -> Any:
 
 
 def _by_parameter(phi: Any, m: Any, coefficients: Any) -> Any:
-    """The derivative by m of the integral of ``(1 - m sin^2)^a`` from 0 to phi, by its series in m."""
+    """The derivative by m of the integral of ``(1 - m sin^2)^a`` from 0 to phi,
+    by its series in m."""
     sine, cosine = np.sin(phi), np.cos(phi)
     powers, found = phi, 0.0  # the integral of sin^2k
     for k, coefficient in enumerate(coefficients, 1):
@@ -435,7 +446,7 @@ _of_x(
     PARAMETER,
 )
 
-# -- orthogonal polynomials: each derivative is a polynomial of the next lower order ------------------------------
+# -- orthogonal polynomials: each derivative is a polynomial of the next lower order ---------------
 
 
 def _lower(n: Any, slope: Any) -> Any:
@@ -477,7 +488,7 @@ _of_x(
 )
 
 
-# -- functions that are not ufuncs ---------------------------------------------------------------------------------
+# -- functions that are not ufuncs -----------------------------------------------------------------
 
 
 @rrule.register(sp.polygamma)

@@ -1,8 +1,10 @@
-"""`scipy.stats`: densities and distribution functions of the common distributions, by their parameters too.
+"""`scipy.stats`: densities and distribution functions of the common distributions,
+by their parameters too.
 
-A rule replaces the method by its formula in numpy and `scipy.special` and lets the AD differentiate that. So it needs
-a config with a reverse mode, and gives derivatives of every order. The value is scipy's own; what scipy makes of the ends of
-a support, of parameters that are not allowed and of extreme arguments is not said twice.
+A rule replaces the method by its formula in numpy and `scipy.special` and lets the AD differentiate
+that. So it needs a config with a reverse mode, and gives derivatives of every order. The value is
+scipy's own; what scipy makes of the ends of a support, of parameters that are not allowed and of
+extreme arguments is not said twice.
 """
 
 from __future__ import annotations
@@ -28,7 +30,8 @@ ROOT_TWO_PI = np.sqrt(2 * np.pi)
 
 
 def declare(distribution: Any, method: str, written: Formula) -> None:
-    """``distribution.method(*args)`` has the derivatives of ``written(*args)``, for instances of its class."""
+    """``distribution.method(*args)`` has the derivatives of ``written(*args)``,
+    for instances of its class."""
 
     def formula(*args: Any, **kwargs: Any) -> Any:
         plain = {name: _plain(value) for name, value in kwargs.items()}
@@ -84,7 +87,8 @@ def _shape_names(distribution: Any) -> list[str]:
 
 
 def _located(names: list[str], standard: Formula, scaled: bool) -> Formula:
-    """The formula with loc and scale from that of the standardised variable; `scaled`: it is a log density."""
+    """The formula with loc and scale from that of the standardised variable; `scaled`:
+    it is a log density."""
 
     def formula(x: Any, *args: Any, **kwargs: Any) -> Any:
         given = {"loc": 0.0, "scale": 1.0} | dict(zip(names, args)) | kwargs
@@ -101,7 +105,8 @@ def continuous(
 ) -> None:
     """Declare a family with location and scale from the formulas of its standard member.
 
-    `at_ends`, where given, is the density at 0 and 1, where it may be 0 and have a slope that its logarithm does not know.
+    `at_ends`, where given, is the density at 0 and 1,
+    where it may be 0 and have a slope that its logarithm does not know.
     """
     names = [*_shape_names(distribution), "loc", "scale"]
     upper = sf or (lambda z, *s: 1 - cdf(z, *s))
@@ -150,7 +155,7 @@ def _upper_beta(a: Any, b: Any, z: Any) -> Any:
     return sp.betaincc(a, b, z) if hasattr(sp, "betaincc") else 1 - sp.betainc(a, b, z)
 
 
-# -- families ------------------------------------------------------------------------------------------------------
+# -- families --------------------------------------------------------------------------------------
 
 
 def _normal(z: Any) -> Any:
@@ -256,7 +261,7 @@ continuous(
 )
 
 
-# -- counts --------------------------------------------------------------------------------------------------------
+# -- counts ----------------------------------------------------------------------------------------
 
 
 def _counted(j: Any, n: Any, formula: Formula) -> Any:
@@ -306,11 +311,12 @@ for _distribution, _logpmf in ((st.binom, _binom_logpmf), (st.bernoulli, _bernou
     declare(_distribution, "pmf", lambda *a, f=_logpmf, **kwargs: np.exp(f(*a, **kwargs)))
 
 
-# -- several variables ---------------------------------------------------------------------------------------------
+# -- several variables -----------------------------------------------------------------------------
 
 
 def _matrix(cov: Any, n: int) -> Any:
-    """A covariance from all the ways to write it: a number, variances, a matrix of which scipy reads the lower half."""
+    """A covariance from all the ways to write it:
+    a number, variances, a matrix of which scipy reads the lower half."""
     if np.ndim(cov) < 2:
         return cov * np.eye(n)
     return np.tril(cov) + np.swapaxes(np.tril(cov, -1), -1, -2)
@@ -333,7 +339,8 @@ def _null_space(matrix: Any) -> tuple[Any, int]:
 
 
 def _normal_logpdf(x: Any, mean: Any = None, cov: Any = 1, allow_singular: bool = False) -> Any:
-    """With a singular covariance: on its support, by the covariance plus the projection on its null space."""
+    """With a singular covariance: on its support,
+    by the covariance plus the projection on its null space."""
     n = _size(x, mean, cov)
     apart = x if mean is None else x - mean
     if np.ndim(apart) == 0 or (n == 1 and np.ndim(apart) == 1):

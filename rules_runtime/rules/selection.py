@@ -1,8 +1,9 @@
-"""Functions that choose elements: `take_along_axis`, `select`, `choose`, `delete`, `insert`, `block` and their kin.
+"""Functions that choose elements: `take_along_axis`, `select`, `choose`, `delete`,
+`insert`, `block` and their kin.
 
-What a result is made of does not move with the values. So each rule finds, with the function itself and the
-numbers of the elements, which element of the arguments every element of the result is, and adds the
-cotangent up there.
+What a result is made of does not move with the values. So each rule finds, with the function itself
+and the numbers of the elements, which element of the arguments every element of the result is,
+and adds the cotangent up there.
 """
 
 from __future__ import annotations
@@ -23,7 +24,8 @@ def _numbers(x: Any) -> Any:
 
 
 def _added_up(g: Any, index: Any, x: Any) -> Any:
-    """The cotangent of `x` where the result is ``x.ravel()[index]``; indices below zero are other elements."""
+    """The cotangent of `x` where the result is ``x.ravel()[index]``;
+    indices below zero are other elements."""
     g, index = np.reshape(g, (-1,)), np.reshape(index, (-1,))
     if np.any(index < 0):
         mine = np.flatnonzero(index >= 0)
@@ -32,7 +34,7 @@ def _added_up(g: Any, index: Any, x: Any) -> Any:
     return np.reshape(scatter(g, index, (size,), g.dtype), np.shape(x))
 
 
-# -- elements of one array -----------------------------------------------------------------------------------------
+# -- elements of one array -------------------------------------------------------------------------
 
 
 def take_along_axis_vjp(g: Any, y: Any, arr: Any, indices: Any, axis: Any = -1) -> Any:
@@ -79,7 +81,7 @@ derivative(np.resize, resize_vjp, needs="")
 derivative(np.trim_zeros, trim_zeros_vjp, needs="0")
 
 
-# -- elements of several arrays ------------------------------------------------------------------------------------
+# -- elements of several arrays --------------------------------------------------------------------
 
 
 def _insert_vjp(which: int) -> Any:

@@ -1,4 +1,5 @@
-"""Arrays as sets: `numpy.unique` and its kin. A result goes back to the first of the elements that are equal."""
+"""Arrays as sets: `numpy.unique` and its kin.
+A result goes back to the first of the elements that are equal."""
 
 from __future__ import annotations
 
@@ -56,7 +57,8 @@ def _union1d_vjp(which: int) -> Any:
 
 
 def _to_found(g: Any, y: Any, ar: Any) -> Any:
-    """The cotangent of `ar`, whose first elements that are equal to those of the result went into it."""
+    """The cotangent of `ar`, whose first elements that are equal to
+    those of the result went into it."""
     values, kept = np.asarray(primal(ar)), np.asarray(primal(y))
     flat = values.ravel()
     order = np.argsort(flat, kind="stable")

@@ -1,4 +1,5 @@
-"""Rules of linear systems and factorisations that other rules lean on: solve, inv, Cholesky, determinants."""
+"""Rules of linear systems and factorisations that other rules lean on:
+solve, inv, Cholesky, determinants."""
 
 from __future__ import annotations
 
@@ -54,7 +55,8 @@ derivative(np.linalg.inv, inv_vjp, needs="y")
 
 
 def cholesky_of_triangle_vjp(g: Any, y: Any, a: Any, /, *, upper: bool = False) -> Any:
-    """numpy reads one triangle alone, so what belongs to both halves of a symmetric matrix goes there."""
+    """numpy reads one triangle alone, so what belongs to both halves
+    of a symmetric matrix goes there."""
     if upper:
         g, y = _adjoint(g), _adjoint(y)
     n = np.shape(y)[-1]
@@ -64,7 +66,8 @@ def cholesky_of_triangle_vjp(g: Any, y: Any, a: Any, /, *, upper: bool = False) 
 
 
 def _cholesky(a: Any, /, **kwargs: Any) -> Any:
-    """numpy's; dask's function of that name gives the upper factor where numpy's gives the lower."""
+    """numpy's; dask's function of that name gives the upper
+    factor where numpy's gives the lower."""
     if is_other(a) and hasattr(a, "chunks"):
         upper = kwargs.get("upper", False)
         return sys.modules["dask.array"].linalg.cholesky(a, lower=not upper)
@@ -84,7 +87,8 @@ def det_vjp(g: Any, y: Any, x: Any) -> Any:
 
 
 def _cofactors(x: Any) -> Any:
-    """The derivative of the determinant of singular matrices: u, s, v by SVD, products of all the other s."""
+    """The derivative of the determinant of singular matrices:
+    u, s, v by SVD, products of all the other s."""
     u, s, vh = np.linalg.svd(x)
     n = s.shape[-1]
     others = np.stack([np.prod(np.delete(s, k, -1), axis=-1) for k in range(n)], axis=-1)

@@ -1,7 +1,9 @@
-"""Sorting and what is read off sorted values: `numpy.sort`, `partition`, `median`, `quantile` and their kin.
+"""Sorting and what is read off sorted values:
+`numpy.sort`, `partition`, `median`, `quantile` and their kin.
 
-Sorting is a permutation that depends on the values only where two of them are equal, so the cotangent goes
-back by the inverse permutation. A quantile is a weighted mean of one or two sorted values.
+Sorting is a permutation that depends on the values only where two of them are equal, so the
+cotangent goes back by the inverse permutation.
+A quantile is a weighted mean of one or two sorted values.
 """
 
 from __future__ import annotations
@@ -15,7 +17,7 @@ from rules_runtime.forms import derivative, primal
 from rules_runtime.kernels.broadcast import normal_axes
 from rules_runtime.kernels.others import is_other
 
-# -- permutations --------------------------------------------------------------------------------------------------
+# -- permutations ----------------------------------------------------------------------------------
 
 
 def _inverse(order: Any, axis: int) -> Any:
@@ -59,7 +61,7 @@ derivative(np.partition, partition_vjp, needs="y0")
 derivative(np.sort_complex, lambda g, y, a: _permuted_back(g, y, a, -1), needs="y0")
 
 
-# -- quantiles -----------------------------------------------------------------------------------------------------
+# -- quantiles -------------------------------------------------------------------------------------
 
 
 # How fast the place of a quantile among n sorted values moves with q, where it moves steadily.
@@ -75,8 +77,8 @@ _SPEEDS: dict[str, Callable[[float], float]] = {
 class _Places:
     """Where the quantiles `q` lie in rows of sorted values, of which `counts` are numbers.
 
-    `lower` is the place below, `t` how far it is from there to the next, `speed` how that changes with q; all of
-    shape ``q.shape + counts.shape``.
+    `lower` is the place below, `t` how far it is from there to the next, `speed` how that changes
+    with q; all of shape ``q.shape + counts.shape``.
     """
 
     def __init__(self, q: Any, counts: Any, method: Any) -> None:

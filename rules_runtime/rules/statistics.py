@@ -15,7 +15,7 @@ from rules_runtime.tangents import AbstractZero
 _DEFAULT: Any = getattr(np, "_NoValue", None)
 
 
-# -- averages ------------------------------------------------------------------------------------------------------
+# -- averages --------------------------------------------------------------------------------------
 
 
 def _spread_weights(weights: Any, shape: tuple[int, ...], axes: tuple[int, ...], axis: Any) -> Any:
@@ -87,7 +87,7 @@ def ptp_vjp(
 derivative(np.ptp, ptp_vjp, needs="0")
 
 
-# -- covariance ----------------------------------------------------------------------------------------------------
+# -- covariance ------------------------------------------------------------------------------------
 
 
 class _Observations:
@@ -128,7 +128,8 @@ class _Observations:
         return rows if self.rowvar or np.shape(part)[0] == 1 else np.transpose(rows)
 
     def weights_adjoint(self, g: Any) -> Any:
-        """The cotangent of `aweights`: by the sum of products, and by the factor that it is divided by.
+        """The cotangent of `aweights`: by the sum of products,
+        and by the factor that it is divided by.
 
         The weighted mean moves too, but the deviations from it have the weighted sum zero.
         """

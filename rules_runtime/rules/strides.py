@@ -22,7 +22,8 @@ def _offsets(shape: Any, strides: Any) -> Any:
 
 
 def _places(x: Any, shape: Any, strides: Any) -> Any:
-    """The numbers of the elements of `x` that an array of this shape and these strides is made of."""
+    """The numbers of the elements of `x` that an array of this shape
+    and these strides is made of."""
     mine, theirs = _offsets(x.shape, x.strides).ravel(), _offsets(shape, strides)
     order = np.argsort(mine, kind="stable")
     at = np.searchsorted(mine, theirs, sorter=order)

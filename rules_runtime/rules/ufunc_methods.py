@@ -1,4 +1,5 @@
-"""Methods of ufuncs: `outer` of every binary ufunc, `accumulate`, `reduce` and `reduceat` of those that have one."""
+"""Methods of ufuncs: `outer` of every binary ufunc, `accumulate`,
+`reduce` and `reduceat` of those that have one."""
 
 from __future__ import annotations
 
@@ -15,7 +16,7 @@ from rules_runtime.rules import elementwise as _elementwise  # noqa: F401  (decl
 from rules_runtime.rules.cumulative import running_product_adjoint, running_sum_back
 from rules_runtime.rules.reductions import extremum_vjp, prod_vjp, sum_vjp
 
-# -- outer ---------------------------------------------------------------------------------------------------------
+# -- outer -----------------------------------------------------------------------------------------
 
 
 def _outer_vjp(form: Form, which: int) -> Callable[..., Any]:
@@ -40,7 +41,7 @@ for _form in list(FORMS.values()):
             )
 
 
-# -- accumulate ----------------------------------------------------------------------------------------------------
+# -- accumulate ------------------------------------------------------------------------------------
 
 
 def _accumulate(adjoint: Callable[..., Any]) -> Callable[..., Any]:
@@ -84,7 +85,7 @@ derivative(np.minimum.accumulate, _accumulate(_running_extremum_adjoint))
 derivative(np.logaddexp.accumulate, _accumulate(_running_logsum_adjoint))
 
 
-# -- reduce --------------------------------------------------------------------------------------------------------
+# -- reduce ----------------------------------------------------------------------------------------
 
 
 def _reduce(rule: Callable[..., Any]) -> Callable[..., Any]:
@@ -132,7 +133,7 @@ derivative(np.logaddexp.reduce, _reduce(_logsum_vjp))
 derivative(np.hypot.reduce, _reduce(_length_vjp))
 
 
-# -- reduceat ------------------------------------------------------------------------------------------------------
+# -- reduceat --------------------------------------------------------------------------------------
 
 
 def add_reduceat_vjp(

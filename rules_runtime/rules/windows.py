@@ -1,7 +1,8 @@
 """The modified Bessel function of order 0 and the window made of it: `numpy.i0`, `kaiser`.
 
-Its derivative is that of order 1, which numpy does not have: the mean of ``sinh(x cos t) cos t`` over the
-circle (of ``exp(x cos t) cos t``, too, but the terms of that cancel where x is tiny). The mean over n points leaves out terms of the size of the Bessel function of order n alone.
+Its derivative is that of order 1, which numpy does not have: the mean of ``sinh(x cos t) cos t``
+over the circle (of ``exp(x cos t) cos t``, too, but the terms of that cancel where x is tiny). The
+mean over n points leaves out terms of the size of the Bessel function of order n alone.
 """
 
 from __future__ import annotations

@@ -1,8 +1,9 @@
 """Arrays that traced code makes to fill in: `c = np.zeros(2); c[0] = x[0] * x[1]`.
 
-A plain array cannot hold a traced value. So `np.zeros` and its kin, called by traced code, give a `Blank`: a plain array in
-all that is done with it, until a traced value is written into it. Then it becomes a traced array, a constant one until then, and with
-it its slices; who holds it sees the update, as with any array.
+A plain array cannot hold a traced value. So `np.zeros` and its kin, called by traced code, give a
+`Blank`: a plain array in all that is done with it, until a traced value is written into it. Then it
+becomes a traced array, a constant one until then, and with it its slices;
+who holds it sees the update, as with any array.
 """
 
 from __future__ import annotations
@@ -30,7 +31,8 @@ _LIBRARIES = frozenset(("numpy", "scipy", __name__.partition(".")[0]))
 
 
 def blank(x: ndarray, caller: FrameType) -> Any:
-    """A new array as a `Blank`, where the caller is a function that is being traced, in the thread that traces it."""
+    """A new array as a `Blank`, where the caller is a function that is being traced,
+    in the thread that traces it."""
     if x.dtype.kind not in "fc" or not _calls(caller):
         return x
     mine = threading.get_ident()
@@ -41,8 +43,8 @@ def blank(x: ndarray, caller: FrameType) -> Any:
 
 
 def _calls(frame: FrameType) -> bool:
-    """Whether what a frame calls is one of these functions, and no function of an extension module, which has no frame and
-    must be given an array of numpy's."""
+    """Whether what a frame calls is one of these functions, and no function of an extension module,
+    which has no frame and must be given an array of numpy's."""
     code, at = frame.f_code, frame.f_lasti
     found = _sites.get((id(code), at))
     if found is None:
@@ -53,7 +55,8 @@ def _calls(frame: FrameType) -> bool:
 
 
 def _name_called(code: CodeType, at: int) -> Any:
-    """The name of the function that an instruction calls: what was loaded from where the expression begins, and is longest."""
+    """The name of the function that an instruction calls:
+    what was loaded from where the expression begins, and is longest."""
     before = [i for i in dis.get_instructions(code) if i.offset <= at]
     start = _start(before[-1])
     loads = [i for i in before if i.opname.startswith("LOAD_") and _start(i) == start]
@@ -91,7 +94,8 @@ def _view(parent: Blank, x: Any, index: Any) -> Any:
 
 
 def begin(x: Blank, v: Any) -> None:
-    """Make a blank array, and what it is a view of, traced arrays, for `v` is to be written into it."""
+    """Make a blank array, and what it is a view of, traced arrays,
+    for `v` is to be written into it."""
     while hasattr(x, "base"):
         x, index = x.base
         if index is None:
@@ -124,7 +128,7 @@ def _nothing(g: Any, saved: Any) -> list[Any]:
     return []
 
 
-# -- what it does --------------------------------------------------------------------------------------------------------
+# -- what it does ----------------------------------------------------------------------------------
 
 
 def _getitem(self: Blank, index: Any) -> Any:

@@ -1,7 +1,9 @@
-"""Recording functions of one or two arguments that broadcast, by their static forms: real or complex, of any precision.
+"""Recording functions of one or two arguments that broadcast, by their static forms:
+real or complex, of any precision.
 
-These are what arrays are computed with, so nothing is done here but what a plain call of one trace needs. What is not such a call
-(several levels, lists, arrays of other libraries) gets NotImplemented, and goes the long way with the same result.
+These are what arrays are computed with, so nothing is done here but what a plain call of one trace
+needs. What is not such a call (several levels, lists, arrays of other libraries) gets
+NotImplemented, and goes the long way with the same result.
 """
 
 from __future__ import annotations
@@ -140,7 +142,8 @@ def both_sides_vjp(g: Any, saved: Any) -> tuple[Any, Any]:
 
 
 def fitted(dx: Any, shape: tuple[int, ...], is_complex: bool) -> Any:
-    """A cotangent summed to the shape of its primal, real where that is real and complex where that is complex."""
+    """A cotangent summed to the shape of its primal,
+    real where that is real and complex where that is complex."""
     if type(dx) is ndarray:
         if dx.dtype.kind == "c":
             if not is_complex:

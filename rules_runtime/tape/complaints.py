@@ -1,4 +1,5 @@
-"""Errors of functions that were handed a traced value and could not compute with it, in words that say what to do instead."""
+"""Errors of functions that were handed a traced value and could not compute with it,
+in words that say what to do instead."""
 
 from __future__ import annotations
 
@@ -27,7 +28,8 @@ class TracedValueError(RulesError, TypeError):
 
 
 def explained(error: Exception, of: Any) -> TracedValueError | None:
-    """The error to raise in the place of one that a traced function ended with; None where it says enough, or is another."""
+    """The error to raise in the place of one that a traced function ended with;
+    None where it says enough, or is another."""
     if isinstance(error, (RulesError, FinishedTrace)):
         return None
     broken = isinstance(error, SystemError)  # a C function went on with what was no number
@@ -59,7 +61,8 @@ def _name(frame: FrameType) -> str:
 
 
 def _is_given_traced(frame: FrameType) -> bool:
-    """Whether a function of numpy or scipy that raised some error of its own was called with a traced value."""
+    """Whether a function of numpy or scipy that raised some error of
+    its own was called with a traced value."""
     code = frame.f_code
     if _package_of(frame) not in _NUMERIC:
         return False
@@ -78,8 +81,8 @@ def _package_of(frame: FrameType) -> str:
 def _frames(
     traceback: TracebackType | None, users: str, inside: bool
 ) -> tuple[FrameType | None, TracebackType | None, str]:
-    """Where the user's code entered the library in which an error arose (or, `inside`, that called it back), the last that
-    was the user's own code, and the package where it arose."""
+    """Where the user's code entered the library in which an error arose (or, `inside`, that called
+    it back), the last that was the user's own code, and the package where it arose."""
     package = ""
     entered: FrameType | None = None
     own: TracebackType | None = None
@@ -98,7 +101,8 @@ def _frames(
 
 
 def _source(traceback: TracebackType) -> str | None:
-    """The piece of the line that was computed, from the positions that Python keeps for its own tracebacks."""
+    """The piece of the line that was computed,
+    from the positions that Python keeps for its own tracebacks."""
     code: CodeType = traceback.tb_frame.f_code
     for k, (line, last, start, stop) in enumerate(code.co_positions()):
         if k == traceback.tb_lasti // 2:

@@ -1,9 +1,11 @@
-"""numpy's functions that make arrays, in traced code: `np.array([np.cos(t), np.sin(t)])` is a traced array.
+"""numpy's functions that make arrays, in traced code:
+`np.array([np.cos(t), np.sin(t)])` is a traced array.
 
-numpy's protocols leave these functions out: they see the numbers in a list one by one, and put them into an array of Python
-objects, with which only some of numpy can compute. So, when the tape is loaded, the names that numpy and other modules
-have for them are bound to objects that ask whether a trace is open and something traced is among what they are given, and
-call numpy's function where it is not (`names.py`).
+numpy's protocols leave these functions out: they see the numbers in a list one by one, and put them
+into an array of Python objects, with which only some of numpy can compute. So, when the tape is
+loaded, the names that numpy and other modules have for them are bound to objects that ask whether a
+trace is open and something traced is among what they are given,
+and call numpy's function where it is not (`names.py`).
 """
 
 from __future__ import annotations
@@ -29,7 +31,8 @@ _sequences = (list, tuple)
 
 
 def holds_traced(x: Any) -> bool:
-    """Whether `x` is traced, or a list, a tuple or an array of objects with something traced in it."""
+    """Whether `x` is traced, or a list, a tuple or an array of
+    objects with something traced in it."""
     kind = type(x)
     if kind is Tracer:
         return True
@@ -45,7 +48,8 @@ _nested = frozenset((list, tuple, ndarray))
 
 
 def traced_array(x: Any) -> Any:
-    """What holds something traced, as a traced array; NotImplemented for what is no array of numbers."""
+    """What holds something traced, as a traced array;
+    NotImplemented for what is no array of numbers."""
     if type(x) is Tracer:
         return x
     if type(x) is ndarray:
@@ -117,7 +121,8 @@ def _flattened(x: Any, leaves: list[Any]) -> tuple[int, ...]:
 
 
 def _typed(x: Any, dtype: Any, copy: bool) -> Any:
-    """A traced array as one of `dtype`; plain where that is one of whole numbers, through which nothing flows."""
+    """A traced array as one of `dtype`; plain where that is one of whole numbers,
+    through which nothing flows."""
     if dtype is None or np.dtype(dtype) == x.dtype:
         return tracer(x.value, x.tape, x.index) if copy else x
     if np.dtype(dtype).kind in "iub":
@@ -128,7 +133,8 @@ def _typed(x: Any, dtype: Any, copy: bool) -> Any:
 
 
 def _is_copied(copy: Any) -> bool:
-    """`copy` may also be a member of an enumeration of numpy's, which refuses to be true or false."""
+    """`copy` may also be a member of an enumeration of numpy's,
+    which refuses to be true or false."""
     return copy is True or getattr(copy, "name", "") == "ALWAYS"
 
 
@@ -141,7 +147,7 @@ def _is_reordered(x: Any, options: dict[str, Any]) -> bool:
 _CONTIGUOUS: dict[Any, str] = {"C": "C_CONTIGUOUS", "F": "F_CONTIGUOUS"}
 
 
-# -- one function for each of numpy's, with its parameters; NotImplemented leaves the call to that ---------------------
+# -- one function for each of numpy's, with its parameters; NotImplemented leaves the call to that -
 
 
 def _array(
@@ -243,15 +249,16 @@ def _constructor(name: str, function: Any) -> Asking:
 
 
 def install() -> None:
-    """Bind the names that modules have for numpy's constructors to ones that know of traced values."""
+    """Bind the names that modules have for numpy's constructors
+    to ones that know of traced values."""
     made = {id(f): _constructor(name, f) for name, f in _originals.items()}
     bind(made, ("numpy.", __name__))  # numpy's own use of them is none of ours
 
 
-# -- lists of traced numbers in the place of an array: np.mean([a, b]) ---------------------------------------------------
+# -- lists of traced numbers in the place of an array: np.mean([a, b]) -----------------------------
 
-# numpy sees no traced value in the list and calls its own code, to which numbers in an array of objects are no numbers.
-# (The others of its functions take arrays of objects, or lists of arrays.)
+# numpy sees no traced value in the list and calls its own code, to which numbers in an array of
+# objects are no numbers. (The others of its functions take arrays of objects, or lists of arrays.)
 _TAKE_LISTS = """
     amax amin angle broadcast_to corrcoef cov cross cumulative_prod cumulative_sum ediff1d geomspace gradient max mean meshgrid min nanmax nanmean nanmedian nanmin nanpercentile
     nanprod nanquantile nanstd nansum nanvar pad percentile polydiv ptp quantile median average setdiff1d setxor1d intersect1d

@@ -1,4 +1,5 @@
-"""Cotangents that are not written out yet: slices of an array, parts of a result (and `kernels.fill`: one number for all)."""
+"""Cotangents that are not written out yet: slices of an array, parts of a result (and
+`kernels.fill`: one number for all)."""
 
 from __future__ import annotations
 
@@ -55,7 +56,8 @@ class Pieces:
         return total
 
     def _of_others(self) -> Any:
-        """For arrays of another library, which may not be written into: zeros around each slice, and their sum."""
+        """For arrays of another library, which may not be written into:
+        zeros around each slice, and their sum."""
         total: Any = None
         for index, g in self.items:
             wide = scatter(g, index, self.shape, self.dtype)
@@ -63,7 +65,8 @@ class Pieces:
         return total
 
     def _tiled(self) -> Any:
-        """The slices side by side, where each is `(:, ..., a:b)` and together they cover the array once."""
+        """The slices side by side, where each is `(:, ...,
+        a:b)` and together they cover the array once."""
         spans = []
         axis = -1
         shape = self.shape

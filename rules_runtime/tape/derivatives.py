@@ -26,14 +26,16 @@ Y = TypeVar("Y")
 def pullback(
     f: Callable[..., Y], *args: Any, **kwargs: Any
 ) -> tuple[Y, Callable[[Any], tuple[Any, ...]]]:
-    """`(y, back)`: the value `f(*args, **kwargs)`, and the function that takes a cotangent of it back to the arguments.
+    """`(y, back)`: the value `f(*args, **kwargs)`,
+    and the function that takes a cotangent of it back to the arguments.
 
-    `back(dy)` gives a tuple with one gradient for each of `args`, in the shape of that argument: arrays for arrays (real
-    for real), floats for floats, a `Tangent` for tuples, lists, dicts and objects, `NoTangent()` for what cannot be
-    perturbed. `dy` has the structure of `y`. `back` can be called any number of times.
+    `back(dy)` gives a tuple with one gradient for each of `args`, in the shape of that argument:
+    arrays for arrays (real for real), floats for floats, a `Tangent` for tuples, lists, dicts and
+    objects, `NoTangent()` for what cannot be perturbed. `dy` has the structure of `y`. `back` can
+    be called any number of times.
 
-    Raises `MissingRuleError` where `f` uses a function that has no rule on a traced value, and `ValueError` where the shape
-    of `dy` is not that of `y`.
+    Raises `MissingRuleError` where `f` uses a function that has no rule on a traced value, and
+    `ValueError` where the shape of `dy` is not that of `y`.
 
     >>> y, back = pullback(lambda x, y: x * y, 2.0, 3.0)
     >>> y, back(1.0)
@@ -66,13 +68,15 @@ def gradient(
     has_aux: bool = False,
     **kwargs: Any,
 ) -> Any:
-    """The gradient of a function with one real number as result: a tuple with one entry for each argument.
+    """The gradient of a function with one real number as result:
+    a tuple with one entry for each argument.
 
-    With `argnums` only these arguments are differentiated: a tuple of them gives a tuple, one number the gradient itself.
-    Keyword arguments are handed to `f`. With `has_aux` the function gives `(number, anything)`, and what comes back is
-    `(gradients, anything)`.
+    With `argnums` only these arguments are differentiated: a tuple of them gives a tuple, one
+    number the gradient itself. Keyword arguments are handed to `f`. With `has_aux` the function
+    gives `(number, anything)`, and what comes back is `(gradients, anything)`.
 
-    Raises `TypeError` where the result is no real number, or no argument holds a floating point number.
+    Raises `TypeError` where the result is no real number,
+    or no argument holds a floating point number.
 
     >>> gradient(lambda x: np.sum(x**2), np.array([1.0, 2.0]))
     (array([2., 4.]),)
@@ -102,13 +106,15 @@ def value_and_gradient(
     has_aux: bool = False,
     **kwargs: Any,
 ) -> tuple[Y, Any]:
-    """`(f(*args), gradients)`, where `f` gives one real number and `gradients` has one entry for each argument.
+    """`(f(*args), gradients)`, where `f` gives one real number and
+    `gradients` has one entry for each argument.
 
-    Entries are as those of `pullback`'s `back`. What the forward pass kept is released on the way back. `argnums` and
-    keyword arguments are as with `gradient`; with `has_aux` the function gives `(number, anything)`, of which the number is
-    differentiated.
+    Entries are as those of `pullback`'s `back`. What the forward pass kept is released on the way
+    back. `argnums` and keyword arguments are as with `gradient`; with `has_aux` the function gives
+    `(number, anything)`, of which the number is differentiated.
 
-    Raises `TypeError` where the result is no real number, or no argument holds a floating point number.
+    Raises `TypeError` where the result is no real number,
+    or no argument holds a floating point number.
 
     >>> value_and_gradient(lambda x, y: x * y, 2.0, 3.0)
     (6.0, (3.0, 2.0))
@@ -127,7 +133,8 @@ def value_and_gradient(
 
 
 def _without_aux(trace: Trace) -> Any:
-    """The number of a function that gives `(number, anything)`; the trace is that of the number from here on."""
+    """The number of a function that gives `(number, anything)`;
+    the trace is that of the number from here on."""
     if not isinstance(trace.y, tuple) or len(trace.y) != 2:
         raise TypeError(
             f"with has_aux the function gives (number, anything), a tuple of two, not {_described(trace.y)}"
@@ -138,7 +145,8 @@ def _without_aux(trace: Trace) -> Any:
 
 
 def _positions(argnums: int | Sequence[int], count: int) -> list[int]:
-    """The positions that `argnums` names, of so many arguments; negative ones count from the end."""
+    """The positions that `argnums` names, of so many arguments;
+    negative ones count from the end."""
     numbers = [argnums] if isinstance(argnums, int) else list(argnums)
     for k in numbers:
         if not -count <= k < count:
@@ -197,7 +205,8 @@ def _described(y: Any) -> str:
 
 
 def vjp(f: Callable[..., Any], args: tuple[Any, ...], dy: Any) -> tuple[Any, tuple[Any, ...]]:
-    """`(y, gradients)`: the value at `args` and the vector-Jacobian product with the cotangent `dy`.
+    """`(y, gradients)`: the value at `args` and the vector-Jacobian
+    product with the cotangent `dy`.
 
     >>> vjp(lambda x: x**2, (np.array([1.0, 2.0]),), np.array([1.0, 10.0]))
     (array([1., 4.]), (array([ 2., 40.]),))
@@ -207,11 +216,12 @@ def vjp(f: Callable[..., Any], args: tuple[Any, ...], dy: Any) -> tuple[Any, tup
 
 
 def jacobian(f: Callable[..., Any], x: Any) -> Any:
-    """The Jacobian of `f` at `x`, of shape `np.shape(f(x)) + np.shape(x)`. One pass back for each number of the result.
+    """The Jacobian of `f` at `x`, of shape `np.shape(f(x)) + np.shape(x)`.
+    One pass back for each number of the result.
 
-    Of a structure (a tuple, a dict, an object ...) it is a `Tangent` with the Jacobian by each part; of a structured result
-    a `Tangent` with the Jacobian of each part. Of a complex result it has the derivative of the real part plus i times that
-    of the imaginary part, for a real `x`.
+    Of a structure (a tuple, a dict, an object ...) it is a `Tangent` with the Jacobian by each
+    part; of a structured result a `Tangent` with the Jacobian of each part. Of a complex result it
+    has the derivative of the real part plus i times that of the imaginary part, for a real `x`.
 
     >>> jacobian(lambda x: x[:2] * x[2], np.array([1.0, 2.0, 3.0]))
     array([[3., 0., 1.],
@@ -243,7 +253,8 @@ def jacobian(f: Callable[..., Any], x: Any) -> Any:
 
 
 def _stacked(rows: list[Any], shape: tuple[int, ...], x: Any) -> Any:
-    """Tangents of `x`, of which each belongs to a number of an array of that shape, as one Jacobian."""
+    """Tangents of `x`, of which each belongs to a number of an array of that shape,
+    as one Jacobian."""
     numbers = itertools.count()
     tree = tree_of(x, lambda leaf: next(numbers), once=True)
     parts = [spread(tree, row, x) for row in rows]
@@ -258,9 +269,11 @@ def _stacked(rows: list[Any], shape: tuple[int, ...], x: Any) -> Any:
 
 
 def hessian(f: Callable[..., Any], x: Any) -> Any:
-    """The matrix of second derivatives of a function with one real number as result, of shape `2 * np.shape(x)`.
+    """The matrix of second derivatives of a function with one real number as result,
+    of shape `2 * np.shape(x)`.
 
-    Of a structure it is a `Tangent` of `Tangent`s: `hessian(f, p)["a"]["b"]` is by `p["a"]` and `p["b"]`.
+    Of a structure it is a `Tangent` of `Tangent`s:
+    `hessian(f, p)["a"]["b"]` is by `p["a"]` and `p["b"]`.
 
     >>> hessian(lambda x: x[0] ** 2 * x[1], np.array([1.0, 2.0]))
     array([[4., 2.],

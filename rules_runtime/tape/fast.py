@@ -1,7 +1,9 @@
-"""Numpy functions with a path of their own: reductions, shapes, extrema and the commonest functions of two arguments.
+"""Numpy functions with a path of their own:
+reductions, shapes, extrema and the commonest functions of two arguments.
 
-Each takes `(args, kwargs)` as numpy's protocol hands them over and returns NotImplemented for whatever is not the common case: one
-trace, plain float64 arrays, arguments by position or the keywords `axis` and `keepdims`. Then `apply` does it, with the same result.
+Each takes `(args, kwargs)` as numpy's protocol hands them over and returns NotImplemented for
+whatever is not the common case: one trace, plain float64 arrays, arguments by position or the
+keywords `axis` and `keepdims`. Then `apply` does it, with the same result.
 """
 
 from __future__ import annotations
@@ -194,7 +196,8 @@ def fast_reshape(args: Any, kwargs: Any) -> Any:
 
 
 def fast_ravel(args: Any, kwargs: Any) -> Any:
-    """As the reshape, or transpose and reshape, that it is; the orders A and K go by how the array lies in memory."""
+    """As the reshape, or transpose and reshape, that it is;
+    the orders A and K go by how the array lies in memory."""
     x, v = args[0], primal(args[0])
     if type(x) is not Tracer or type(v) is not ndarray or len(args) + len(kwargs) > 2:
         return NotImplemented
@@ -257,7 +260,8 @@ def fast_dot(args: Any, kwargs: Any) -> Any:
 
 
 def _parts(args: Any, kwargs: Any) -> Any:
-    """`(parts, values, tape, axis)` of a join of plain float64 arrays or numbers; None otherwise."""
+    """`(parts, values, tape, axis)` of a join of plain float64 arrays or numbers;
+    None otherwise."""
     axis = 0
     for name, value in kwargs.items():
         if name != "axis":
@@ -323,7 +327,8 @@ def fast_stack(args: Any, kwargs: Any) -> Any:
 
 
 def fast_einsum(args: Any, kwargs: Any) -> Any:
-    """The form with lists of labels, `np.einsum(x, [0, 1], y, [1, 2])`, is written as the one with a string."""
+    """The form with lists of labels, `np.einsum(x, [0, 1], y, [1, 2])`,
+    is written as the one with a string."""
     if type(args[0]) is str or kwargs:
         return NotImplemented
     operands, terms = args[0 : len(args) // 2 * 2 : 2], args[1::2]
@@ -362,7 +367,8 @@ _by_constant = {np.maximum: maximum_vjp, np.minimum: minimum_vjp}
 
 
 def binary(ufunc: Any, a: Any, b: Any) -> Any:
-    """A function of two arguments with a static form, on plain values of one trace; else NotImplemented."""
+    """A function of two arguments with a static form, on plain values of one trace;
+    else NotImplemented."""
     special = _by_constant.get(ufunc)
     if special is not None and type(a) is Tracer and type(b) is not Tracer:
         x = a.value

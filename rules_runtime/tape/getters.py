@@ -1,8 +1,9 @@
 """Rules for `getattr`: reading `x.s` of a traced object asks for the rule of its class.
 
-A class for which such a rule is registered gets a `__getattribute__` that asks first, and so do its subclasses. Methods are
-no fields, and are read as ever. `getattr(x, "s")`, written so, asks inside a trace for objects that are not traced too: it is
-what `literal_getproperty(x, Val("s"))` is converted to, and the value that the rule gives counts.
+A class for which such a rule is registered gets a `__getattribute__` that asks first, and so do its
+subclasses. Methods are no fields, and are read as ever. `getattr(x, "s")`, written so, asks inside
+a trace for objects that are not traced too: it is what `literal_getproperty(x, Val("s"))` is
+converted to, and the value that the rule gives counts.
 """
 
 from __future__ import annotations

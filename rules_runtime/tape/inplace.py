@@ -1,8 +1,9 @@
 """Updates in place of traced arrays: `x += y`, `x[i] = v`, `np.add(x, y, out=x)`.
 
-Nothing is overwritten, for the tape may need the old values. The tracer gets a new value and a new place, and as all names
-refer to the tracer, all see the update, as numpy's own arrays would have it. Views are kept in step: an update of `x[2:4]`
-is written into `x`, and an update of `x` is read again by the slices of it that are still alive. Other views (of `x.T`, say) are not followed:
+Nothing is overwritten, for the tape may need the old values. The tracer gets a new value and a new
+place, and as all names refer to the tracer, all see the update, as numpy's own arrays would have
+it. Views are kept in step: an update of `x[2:4]` is written into `x`, and an update of `x` is read
+again by the slices of it that are still alive. Other views (of `x.T`, say) are not followed:
 updating them, or their base, while they are alive is an error.
 """
 
@@ -50,8 +51,8 @@ def setitem(self: Tracer, index: Any, v: Any) -> None:
 def replaced(x: Tracer, index: Any, v: Any) -> Any:
     """`x` with `v` at `index`, traced; basic indices of plain arrays without a detour.
 
-    Where nobody but `x` holds the array it is written to: the tape needs nothing of what is overwritten, and what it does
-    need of an array, an entry of it holds.
+    Where nobody but `x` holds the array it is written to: the tape needs nothing of what is
+    overwritten, and what it does need of an array, an entry of it holds.
     """
     old = x.value
     if type(old) is not ndarray or old.dtype.kind not in "fc" or not is_basic(index):
@@ -118,7 +119,8 @@ def put_vjp(g: Any, saved: Any, mine: bool) -> Any:
 
 
 def rebind(target: Tracer, new: Any, skip: Tracer | None = None) -> Tracer:
-    """Give `target` the value and the place of `new`, as an update in place would; its views follow, but for `skip`."""
+    """Give `target` the value and the place of `new`, as an update in place would;
+    its views follow, but for `skip`."""
     old = primal(target)
     shape, dtype = np.shape(old), np.result_type(old)
     if np.shape(primal(new)) != shape:

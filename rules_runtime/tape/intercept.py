@@ -1,15 +1,16 @@
 """Calls of a user's own functions that have a rule, made inside traced code.
 
-Numpy's functions hand traced arguments over by protocol; a plain Python function does not know about tracing, and its
-body might not survive it (`math.sin`), or the rule might be another derivative on purpose. So, when the first rule is
-registered for it, a question is put before its body (`prelude.py`): is a trace open, is one of the arguments traced, and
-is there a rule? Else the body runs as it was, in the same frame. The function object stays the same, with its signature,
-defaults, attributes and closure, so every reference to it, in every module, is served, and what is changed of it later is
-changed.
+Numpy's functions hand traced arguments over by protocol; a plain Python function does not know
+about tracing, and its body might not survive it (`math.sin`), or the rule might be another
+derivative on purpose. So, when the first rule is registered for it, a question is put before its
+body (`prelude.py`): is a trace open, is one of the arguments traced, and is there a rule? Else the
+body runs as it was, in the same frame. The function object stays the same, with its signature,
+defaults, attributes and closure, so every reference to it, in every module, is served, and what is
+changed of it later is changed.
 
-The question is asked after Python has bound the arguments, and a rule may depend on how many were given by position.
-So it is first asked without those that are at their defaults, and with those after them by name, then with more of them by
-position or by name, then with the defaults too.
+The question is asked after Python has bound the arguments, and a rule may depend on how many were
+given by position. So it is first asked without those that are at their defaults, and with those
+after them by name, then with more of them by position or by name, then with the defaults too.
 
 Coroutines and generators are left alone: they return before they have computed.
 """
@@ -56,8 +57,8 @@ def answer() -> Any:
 
 
 class Hook:
-    """What the code of a function with a rule asks. A copy of that code asks the same, and gets no answer where it is not
-    the function's own: other globals, another closure, another process."""
+    """What the code of a function with a rule asks. A copy of that code asks the same, and gets no
+    answer where it is not the function's own: other globals, another closure, another process."""
 
     __slots__ = ("asked", "function", "names")
 
@@ -113,7 +114,8 @@ def _is_own(function: Any, frame: types.FrameType) -> bool:
 def _shapes(
     function: Any, code: types.CodeType, values: Any
 ) -> Iterator[tuple[tuple[Any, ...], dict[str, Any], bool]]:
-    """The ways in which the arguments of a call may have been given, the likeliest first, and whether no other is like it."""
+    """The ways in which the arguments of a call may have been given, the likeliest first, and
+    whether no other is like it."""
     n, at = code.co_argcount, code.co_argcount + code.co_kwonlyargcount
     names = code.co_varnames
     given = [values[name] for name in names[:n]]
@@ -152,10 +154,12 @@ def _shapes(
 
 
 def intercept(function: Any, dispatch: Dispatch, takes: Takes | None = None) -> bool:
-    """Have calls of `function` in a trace go by `dispatch(function, args, kwargs)`; False where that cannot be.
+    """Have calls of `function` in a trace go by `dispatch(function, args, kwargs)`;
+    False where that cannot be.
 
-    `dispatch` returns NotImplemented where it has no answer; then the function itself runs. Where `takes` is given, and
-    there was no answer, `dispatch` is asked again for each of the other ways to give the arguments which that takes.
+    `dispatch` returns NotImplemented where it has no answer; then the function itself runs. Where
+    `takes` is given, and there was no answer, `dispatch` is asked again for each of the other ways
+    to give the arguments which that takes.
     """
     if type(function) is not types.FunctionType or function.__code__.co_flags & _skipped:
         return False
@@ -168,9 +172,11 @@ def intercept(function: Any, dispatch: Dispatch, takes: Takes | None = None) -> 
 
 
 def without_rule(f: Any) -> Any:
-    """A callable that runs the code of `f`, asks no hook, and is none that a rule is registered for.
+    """A callable that runs the code of `f`, asks no hook,
+    and is none that a rule is registered for.
 
-    Raises `RuleError` where `f` is no function, method or instance that is called by code in Python.
+    Raises `RuleError` where `f` is no function,
+    method or instance that is called by code in Python.
     """
     if type(f) is types.FunctionType:
         code = f.__code__
@@ -220,10 +226,11 @@ _built: dict[int, Any] = {}
 
 
 def intercept_class(cls: Any, dispatch: Dispatch, takes: Takes | None = None) -> bool:
-    """Have `cls(...)` in a trace go by `dispatch(cls.__new__, (cls, *args), kwargs)`; False where that cannot be.
+    """Have `cls(...)` in a trace go by `dispatch(cls.__new__, (cls, *args), kwargs)`;
+    False where that cannot be.
 
-    Python calls `__new__` and then, with the same arguments, `__init__`. The first asks for the rule, and where there was
-    one the second is left out.
+    Python calls `__new__` and then, with the same arguments, `__init__`. The first asks for the
+    rule, and where there was one the second is left out.
     """
     new, init = cls.__new__, cls.__init__
     if type(init) is not types.FunctionType and init is not object.__init__:
@@ -249,7 +256,8 @@ def _python_new(new: Any, init: Any) -> Any:
 
 
 def built(y: Any, cls: Any) -> Any:
-    """`y`, which a rule has made in the place of `cls(...)`, and which `__init__` is to leave alone."""
+    """`y`, which a rule has made in the place of `cls(...)`,
+    and which `__init__` is to leave alone."""
     if isinstance(y, cls):
         kind: Any = type(y)
         if kind.__init__ is not cls.__init__ and not hasattr(kind.__init__, "__leaves_alone__"):

@@ -1,4 +1,5 @@
-"""The methods and properties of a traced array: numpy's functions under the names that arrays have for them."""
+"""The methods and properties of a traced array:
+numpy's functions under the names that arrays have for them."""
 
 from __future__ import annotations
 
@@ -22,7 +23,8 @@ def _method(function: Any) -> Callable[..., Any]:
 
 
 def _fast_method(function: Any) -> Callable[..., Any]:
-    """As `_method`, without the way through numpy's protocol where the function has a path of its own."""
+    """As `_method`, without the way through numpy's protocol where the
+    function has a path of its own."""
 
     def method(self: Tracer, *args: Any, **kwargs: Any) -> Any:
         fast = FAST_FUNCTIONS.get(function)
@@ -77,7 +79,8 @@ def _astype(self: Tracer, dtype: Any, **kwargs: Any) -> Any:
 
 
 def _view(self: Tracer, dtype: Any = None, type: Any = None) -> Any:
-    """The array itself, of which everything is a view already; other ways to read its memory are refused."""
+    """The array itself, of which everything is a view already;
+    other ways to read its memory are refused."""
     kind, wanted = (dtype, None) if isinstance(dtype, _class) else (type, dtype)
     if isinstance(kind, _class) and not issubclass(kind, np.ndarray):
         kind, wanted = None, kind
@@ -126,7 +129,8 @@ def _refuse(name: str, instead: str, why: str = "works in place") -> Callable[..
 
 
 def _hidden(name: str) -> Any:
-    """An attribute that would show the memory of an array: it is missing, as code that asks for it expects."""
+    """An attribute that would show the memory of an array:
+    it is missing, as code that asks for it expects."""
 
     def attribute(self: Tracer) -> Any:
         raise AttributeError(

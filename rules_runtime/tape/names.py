@@ -1,8 +1,9 @@
 """Functions that are not written in Python, under the names that modules have for them.
 
-Neither a protocol nor a prelude reaches `math.erf` or `sorted`. So the names are bound to objects that ask first and call the
-function where there is no answer. Such an object equals the function, with the same hash, so that tables by function find
-it. What holds the function itself (a list, a closure, a default) is not reached.
+Neither a protocol nor a prelude reaches `math.erf` or `sorted`. So the names are bound to objects
+that ask first and call the function where there is no answer. Such an object equals the function,
+with the same hash, so that tables by function find it. What holds the function itself (a list, a
+closure, a default) is not reached.
 """
 
 from __future__ import annotations
@@ -53,7 +54,8 @@ def is_own(frame: types.FrameType) -> bool:
 
 
 def bind(made: Mapping[int, Asking], skip: tuple[str, ...] = ()) -> bool:
-    """Bind the names that modules have for functions, by `id`, to what is made of these; whether there were any.
+    """Bind the names that modules have for functions, by `id`, to what is made of these;
+    whether there were any.
 
     Modules with names that begin like one of `skip` keep theirs.
     """

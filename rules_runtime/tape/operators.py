@@ -1,9 +1,12 @@
-"""The operators of a tracer. Each computes the value, makes one entry and one tracer, and does nothing else.
+"""The operators of a tracer. Each computes the value, makes one entry and one tracer,
+and does nothing else.
 
-Operators are where small functions spend their time, so the common cases are written out: numbers (numpy's or Python's), and
-float64 arrays of one shape. All else (broadcasting, other dtypes, several levels) goes by `apply`, with the same result.
+Operators are where small functions spend their time, so the common cases are written out: numbers
+(numpy's or Python's), and float64 arrays of one shape. All else (broadcasting, other dtypes,
+several levels) goes by `apply`, with the same result.
 
-`x + c` for a constant needs no entry: its cotangent is that of `x`, so the new tracer has the place of `x`.
+`x + c` for a constant needs no entry: its cotangent is that of `x`,
+so the new tracer has the place of `x`.
 """
 
 from __future__ import annotations
@@ -75,7 +78,8 @@ def zero_d(c: float) -> Any:
 
 
 def wide(a: Any, b: Any, x: Any, y: Any, z: Any, both: Any, ufunc: Any) -> Any:
-    """An operation that broadcasts: `a` and `b` are the operands, `x` and `y` their values, `z` the result if known.
+    """An operation that broadcasts: `a` and `b` are the operands, `x` and `y` their values,
+    `z` the result if known.
 
     For real float64 results; all else goes by `apply`.
     """
@@ -522,7 +526,8 @@ OVERWRITE_NOT = -1  # fresh results, g untouched
 
 
 class Written(list[Any]):
-    """The views of an array that was written to: what is read of it are copies, so that it can be written to in place."""
+    """The views of an array that was written to:
+    what is read of it are copies, so that it can be written to in place."""
 
     __slots__ = ()
 
@@ -660,7 +665,8 @@ FAST = {
     "__divmod__": divmod_,
     "__rdivmod__": rdivmod,
 }
-# ufunc -> the methods that stand for it, and how they call it: to go the long way where the user has a rule for it
+# ufunc -> the methods that stand for it, and how they call it:
+# to go the long way where the user has a rule for it
 METHODS: dict[Any, tuple[tuple[str, bool], ...]] = {
     np.add: (("__add__", False), ("__radd__", True)),
     np.subtract: (("__sub__", False), ("__rsub__", True)),

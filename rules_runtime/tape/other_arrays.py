@@ -1,4 +1,5 @@
-"""dask is told about tracers. It takes whatever looks like a numpy array for a piece of its own arrays, and tracers do."""
+"""dask is told about tracers. It takes whatever looks like a numpy
+array for a piece of its own arrays, and tracers do."""
 
 from __future__ import annotations
 
@@ -9,7 +10,8 @@ from .tracer import Tracer
 
 
 def tell_dask() -> None:
-    """Have a dask array leave operations with a traced value to that, once `dask.array` has been imported."""
+    """Have a dask array leave operations with a traced value to that,
+    once `dask.array` has been imported."""
     core: Any = sys.modules["dask.array.core"]
     ask = getattr(core, "_should_delegate", None)  # None while another thread imports it
     if ask is None or hasattr(ask, "knows_tracers"):

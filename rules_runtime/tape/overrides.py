@@ -1,4 +1,5 @@
-"""What the tape does when somebody registers a rule: fast paths step aside, Python functions are intercepted."""
+"""What the tape does when somebody registers a rule:
+fast paths step aside, Python functions are intercepted."""
 
 from __future__ import annotations
 
@@ -37,7 +38,8 @@ def _takes(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool
 
 
 def _callee(function: Any, args: tuple[Any, ...]) -> Any:
-    """What is being called through `function`: a class, a class method, or an instance with rules of its own."""
+    """What is being called through `function`:
+    a class, a class method, or an instance with rules of its own."""
     first = args[0] if args else None
     if isinstance(first, type) and function is not first.__new__:
         return types.MethodType(function, first)
@@ -64,7 +66,8 @@ def _plain(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
 
 
 def _bind(target: Any) -> bool:
-    """Have calls of a function that is not written in Python ask for its rules, by the names that modules have for it."""
+    """Have calls of a function that is not written in Python ask for its rules,
+    by the names that modules have for it."""
 
     def call(*args: Any, **kwargs: Any) -> Any:
         if OPEN and not is_own(sys._getframe(1)):

@@ -1,12 +1,13 @@
-"""A question before the body of a Python function: code that asks, and runs the body as it was where the answer is no.
+"""A question before the body of a Python function:
+code that asks, and runs the body as it was where the answer is no.
 
     if is_open() and ask():
         return answer()
 
-What is put before the body is compiled here, by the Python that runs it, and copied behind the instruction with which the
-body begins. Names, arguments, defaults, free variables and jumps (which are relative) stay what they were; the tables of
-lines and of exceptions move with the body. The code needs no other function, so there is nothing of which it could hold an
-old copy.
+What is put before the body is compiled here, by the Python that runs it, and copied behind the
+instruction with which the body begins. Names, arguments, defaults, free variables and jumps (which
+are relative) stay what they were; the tables of lines and of exceptions move with the body. The
+code needs no other function, so there is nothing of which it could hold an old copy.
 """
 
 from __future__ import annotations
@@ -42,7 +43,8 @@ def _units(code: types.CodeType) -> list[tuple[dis.Instruction, int]]:
 
 
 def with_prelude(code: types.CodeType, is_open: Any, ask: Any, answer: Any) -> types.CodeType:
-    """`code` that first calls `is_open()`; where that is true `ask()`; and where that is true gives what `answer()` gives."""
+    """`code` that first calls `is_open()`; where that is true `ask()`;
+    and where that is true gives what `answer()` gives."""
     at = _beginning(code)
     consts = (*code.co_consts, is_open, ask, answer)
     prelude = _assembled(len(code.co_consts))
@@ -64,7 +66,8 @@ def end_of_prelude(code: types.CodeType) -> int:
 
 
 def _beginning(code: types.CodeType) -> int:
-    """The offset behind the instruction with which the body begins; what stands before it makes cells."""
+    """The offset behind the instruction with which the body begins;
+    what stands before it makes cells."""
     opcodes = code.co_code[::2]
     return 2 * (opcodes.index(dis.opmap["RESUME"]) + 1 + _AFTER_RESUME)
 
@@ -74,7 +77,8 @@ _AFTER_RESUME = next(n for ins, n in _units(_TEMPLATE) if ins.opname == "RESUME"
 
 @functools.cache
 def _assembled(base: int) -> bytes:
-    """The instructions of the prelude, whose three constants begin at index `base`; where a test fails they go to the end."""
+    """The instructions of the prelude, whose three constants begin at index `base`;
+    where a test fails they go to the end."""
     units = _units(_TEMPLATE)
     begin = next(k for k, (ins, _) in enumerate(units) if ins.opname == "RESUME") + 1
     end = next(k for k, (ins, _) in enumerate(units) if ins.opname == "RETURN_VALUE") + 1
@@ -99,7 +103,8 @@ def _extensions(arg: int) -> int:
     return max((arg.bit_length() - 1) // 8, 0)
 
 
-# ---- the tables of a code object (Objects/locations.md and exception_handling_notes.txt of CPython) ----
+# ---- the tables of a code object (Objects/locations.md and
+# exception_handling_notes.txt of CPython) ----
 
 
 def _lines(positions: list[Any], line: int) -> bytes:

@@ -1,6 +1,7 @@
 """How numpy's functions reach a tracer: `__array_ufunc__` and `__array_function__`.
 
-The functions of `kernels.elementwise.UNARY` and the reductions of `FUNCTIONS` have a path of their own; all else goes by `apply`.
+The functions of `kernels.elementwise.UNARY` and the reductions of `FUNCTIONS` have a path of their
+own; all else goes by `apply`.
 """
 
 from __future__ import annotations
@@ -24,7 +25,8 @@ ndarray = np.ndarray
 float64 = np.float64
 F8 = np.dtype(float)
 
-# ufunc -> (vjp, what it saves: 0 the argument, 1 the result, 2 nothing; for arrays 3 more where vjp may overwrite)
+# ufunc -> (vjp, what it saves: 0 the argument, 1 the result, 2 nothing;
+# for arrays 3 more where vjp may overwrite)
 FAST_UNARY: dict[Any, tuple[Callable[..., Any], int]] = {
     ufunc: (vjp, {"x": 0, "y": 1, "": 2}[saves]) for ufunc, (vjp, saves) in UNARY.items()
 }

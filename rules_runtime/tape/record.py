@@ -1,7 +1,9 @@
-"""What happens to a call with traced arguments that has no fast path of its own: find the rule, compute, make an entry.
+"""What happens to a call with traced arguments that has no fast path of its own:
+find the rule, compute, make an entry.
 
-`apply` takes any function. The innermost tape among the arguments records; tracers of outer tapes are constants to it and
-stay where they are, so that computing the value records on the outer tape in turn.
+`apply` takes any function. The innermost tape among the arguments records; tracers of outer tapes
+are constants to it and stay where they are,
+so that computing the value records on the outer tape in turn.
 """
 
 from __future__ import annotations
@@ -110,9 +112,11 @@ _known = frozenset((Tracer, ndarray, np.float64, float, int, bool, complex, list
 
 
 def _is_foreign(x: Any) -> bool:
-    """Whether `x` has its own idea of arithmetic: an array type that is not traced (xarray's), any object with operators.
+    """Whether `x` has its own idea of arithmetic:
+    an array type that is not traced (xarray's), any object with operators.
 
-    Computing with it here would lose the tracer inside of what it gives; given the tracer, it computes with that.
+    Computing with it here would lose the tracer inside of what it gives;
+    given the tracer, it computes with that.
     """
     kind = type(x)
     if kind in _known or isinstance(x, (ndarray, np.generic, Number)) or is_leaf(x):
@@ -123,7 +127,8 @@ def _is_foreign(x: Any) -> bool:
 
 
 def by_position(function: Any, args: Any, kwargs: Any) -> tuple[Any, Any]:
-    """The call with its traced keyword arguments moved to their positions, for keywords have no tangent."""
+    """The call with its traced keyword arguments moved to their positions,
+    for keywords have no tangent."""
     if function in POSITIONS:
         ordered: tuple[Any, Any] | None = POSITIONS[function](args, kwargs)
         if ordered is not None:
@@ -185,9 +190,11 @@ def name_of(function: Any) -> str:
 
 
 def apply(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-    """Call a function with traced arguments: by its static form, or by the rule that the registry has for it.
+    """Call a function with traced arguments:
+    by its static form, or by the rule that the registry has for it.
 
-    Raises `MissingRuleError` where there is neither. A ufunc of a value that is foreign to us is left to that value.
+    Raises `MissingRuleError` where there is neither.
+    A ufunc of a value that is foreign to us is left to that value.
     """
     form = FORMS.get(function)
     if form is not None and not form.constant and function not in OVERRIDDEN:
@@ -237,7 +244,8 @@ _plain_kinds = frozenset(_numbers)
 
 
 def _tape_of_plain(args: tuple[Any, ...], ints: bool) -> Tape | None:
-    """The one tape of arguments that are tracers, plain arrays, numbers and the like; None where that is not all."""
+    """The one tape of arguments that are tracers, plain arrays, numbers and the like;
+    None where that is not all."""
     tape = None
     for x in args:
         kind = type(x)
@@ -264,7 +272,8 @@ def _is_tuple_of_ints(x: Any) -> bool:
 
 
 def _are_options(form: Form, kwargs: dict[str, Any]) -> bool:
-    """Whether keyword arguments hold nothing traced and mean nothing but what the function's rule knows."""
+    """Whether keyword arguments hold nothing traced and mean nothing
+    but what the function's rule knows."""
     if type(form.function) is np.ufunc or kwargs.get("out") is not None:
         return False
     for v in kwargs.values():
@@ -388,7 +397,8 @@ _plain_kinds = frozenset((ndarray, np.float64, float, np.float32, complex, np.co
 
 
 def check_other(function: Any, x: Any) -> None:
-    """Raise an error where the library of `x` has no such function: dask would load the whole array and go on with numpy's."""
+    """Raise an error where the library of `x` has no such function:
+    dask would load the whole array and go on with numpy's."""
     home: Any = sys.modules.get("dask.array")
     if home is None or not isinstance(x, home.Array) or isinstance(function, np.ufunc):
         return
@@ -405,7 +415,8 @@ def check_other(function: Any, x: Any) -> None:
 
 
 def note_if_view(args: Any, number: Any, view: Tracer) -> None:
-    """Where a result is a view of the traced argument, remember so: an update in place of either would change both."""
+    """Where a result is a view of the traced argument, remember so:
+    an update in place of either would change both."""
     if type(number) is int:
         x, base = primal(args[number]), getattr(primal(view), "base", None)
         if type(x) is not ndarray or base is None:
@@ -476,7 +487,8 @@ def _fit(x: Any) -> tuple[tuple[int, ...], bool]:
 
 
 def one_vjp(g: Any, saved: Any) -> Any:
-    """The cotangent of the one traced argument: g, a view of something, an array that nobody else has; None for a zero."""
+    """The cotangent of the one traced argument:
+    g, a view of something, an array that nobody else has; None for a zero."""
     vjp, y, args, kwargs, fit = saved
     dx = vjp(g, y, *args, **kwargs)
     if type(dx) is not ndarray or dx.shape != fit[0] or (dx.dtype.kind == "c") is not fit[1]:
@@ -487,7 +499,8 @@ def one_vjp(g: Any, saved: Any) -> Any:
 
 
 def _unlike(dx: Any, y: Any, args: Any) -> Any:
-    """A cotangent that is none of the arrays of the forward pass; those are not the tape's to add to."""
+    """A cotangent that is none of the arrays of the forward pass;
+    those are not the tape's to add to."""
     if type(dx) is ndarray:
         for x in (y, *args):
             if dx is x or (isinstance(x, (tuple, list)) and any(dx is part for part in x)):
@@ -496,7 +509,8 @@ def _unlike(dx: Any, y: Any, args: Any) -> Any:
 
 
 def form_vjp(g: Any, saved: Any) -> list[Any]:
-    """The cotangents of all traced arguments; an argument that is a list has its function called once.
+    """The cotangents of all traced arguments;
+    an argument that is a list has its function called once.
 
     Arrays that have memory of their own are nobody else's, as with `one_vjp`.
     """
@@ -522,7 +536,8 @@ def form_vjp(g: Any, saved: Any) -> list[Any]:
 
 
 def fitted(dx: Any, fit: tuple[tuple[int, ...], bool]) -> Any:
-    """A cotangent summed to the shape of its primal, real where that is real and complex where that is complex."""
+    """A cotangent summed to the shape of its primal,
+    real where that is real and complex where that is complex."""
     if type(dx) is ndarray:
         if dx.shape == fit[0] and (dx.dtype.kind == "c") is fit[1]:
             return dx
@@ -553,9 +568,11 @@ def as_tangent(y: Any, tree: Tree, items: list[Any]) -> Any:
 def record_structure(
     tape: Tape, entry: Any, y: Any, build: Callable[[Any, Tree, list[Any]], Any]
 ) -> Any:
-    """Record a call with a structured result: an entry for the call, and one for each leaf of the result.
+    """Record a call with a structured result:
+    an entry for the call, and one for each leaf of the result.
 
-    A leaf that is itself traced on this tape (a rule that calls a closure) gets its cotangent from both.
+    A leaf that is itself traced on this tape (a rule that calls a
+    closure) gets its cotangent from both.
     """
     place = record(tape, entry)
     found: list[Any] = []
@@ -573,7 +590,8 @@ def record_structure(
 
 
 def _also(tape: Tape, value: Any, place: int) -> Tracer:
-    """A tracer of `value` at `place`, which is given to that value's own place too where it is traced here already."""
+    """A tracer of `value` at `place`, which is given to that value's
+    own place too where it is traced here already."""
     if type(value) is Tracer and value.tape is tape:
         return tracer(value.value, tape, record(tape, (place, value.index)))
     return tracer(value, tape, place)
@@ -583,7 +601,8 @@ def _also(tape: Tape, value: Any, place: int) -> Tracer:
 
 
 def apply_rule(tape: Tape, function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-    """Compute by the rule that the registry finds for the primal values; raises `MissingRuleError`."""
+    """Compute by the rule that the registry finds for the primal values;
+    raises `MissingRuleError`."""
     y = try_rule(tape, function, args, kwargs)
     if y is NotImplemented:
         if isinstance(function, np.ufunc) and not kwargs and _is_of_objects(function):
@@ -627,7 +646,8 @@ def has_rule(f: Any) -> bool:
 def try_rule(
     tape: Tape, function: Any, args: tuple[Any, ...], kwargs: dict[str, Any], original: Any = None
 ) -> Any:
-    """Like `apply_rule`, but NotImplemented where there is no rule. `function` may be a traced copy of `original`."""
+    """Like `apply_rule`, but NotImplemented where there is no rule.
+    `function` may be a traced copy of `original`."""
     if kwargs and any(inner_tape(v) is not None for v in kwargs.values()):
         kwargs_plain = {k: v for k, v in kwargs.items() if inner_tape(v) is None}
         if len(kwargs_plain) != len(kwargs):
@@ -673,7 +693,8 @@ def _place_and_fit(tape: Tape, x: Any) -> Any:
 
 
 def _shown(x: Any, tape: Tape) -> Any:
-    """What a rule sees of an argument: its values, of which it may write into none (see `readonly.py` for plain arrays)."""
+    """What a rule sees of an argument: its values, of which it may write into none (see
+    `readonly.py` for plain arrays)."""
     if type(x) is Tracer:
         return _as_view(x.value) if x.tape is tape else _as_view(x)
     if type(x) in (list, tuple, dict, Blank):
@@ -691,7 +712,8 @@ def _shown(x: Any, tape: Tape) -> Any:
 
 
 def _as_view(x: Any) -> Any:
-    """A value of an outer tape as a view of itself, so that an update in place is an error there too."""
+    """A value of an outer tape as a view of itself,
+    so that an update in place is an error there too."""
     if type(x) is not Tracer:
         return x
     view = tracer(x.value, x.tape, x.index)
@@ -739,7 +761,8 @@ def rule_vjp(g: Any, saved: Any, olds: list[Any]) -> list[Any]:
 def parts_for_leaves(
     pullback: Any, k: int, tangent: Any, tree: Any, operand: Any, strict: bool = False
 ) -> list[tuple[Any, Any]]:
-    """What a tree has for each leaf of argument `k`, in order, and that leaf's part of the tangent that a rule gave."""
+    """What a tree has for each leaf of argument `k`, in order,
+    and that leaf's part of the tangent that a rule gave."""
     if type(tree) is tuple:
         return [(tree, tangent)]
     try:
@@ -775,7 +798,8 @@ def _reshaped(dx: Any, shape: tuple[int, ...], pullback: Any, k: int) -> Any:
 
 
 def as_number(dx: Any, pullback: Any, k: int) -> Any:
-    """The tangent that a rule gave for a number or an array; it may be a list or a `Tangent` of numbers.
+    """The tangent that a rule gave for a number or an array;
+    it may be a list or a `Tangent` of numbers.
 
     Raises `WrongTangentError` where it is nothing of the kind.
     """

@@ -1,7 +1,8 @@
-"""Functions that numpy writes in Python, whose commonest calls are done here with fewer steps, forwards and back.
+"""Functions that numpy writes in Python,
+whose commonest calls are done here with fewer steps, forwards and back.
 
-As in `fast.py`, each takes `(args, kwargs)` and returns NotImplemented for whatever is not the common case: one trace, plain float64
-arrays, few arguments. Results are numpy's, to the last bit.
+As in `fast.py`, each takes `(args, kwargs)` and returns NotImplemented for whatever is not the
+common case: one trace, plain float64 arrays, few arguments. Results are numpy's, to the last bit.
 """
 
 from __future__ import annotations
@@ -337,7 +338,8 @@ def _about(
     a: Any, axis: Any = None, dtype: Any = None, out: Any = None, ddof: Any = 0, keepdims: Any = False, *,
     where: Any = True, mean: Any = None, correction: Any = None, leave_out: Any = None,
 ) -> Any:  # fmt: skip
-    """The variance about a traced mean, which is given by keyword and has no place among the arguments of a rule."""
+    """The variance about a traced mean, which is given by keyword
+    and has no place among the arguments of a rule."""
     if type(mean) is not Tracer or dtype is not None or out is not None:
         return NotImplemented
     if leave_out is not None:

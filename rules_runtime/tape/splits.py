@@ -1,5 +1,5 @@
-"""Functions that cut a traced array into parts, as slices of it: a part that nobody uses costs nothing, and an update of one in
-place is one of the array."""
+"""Functions that cut a traced array into parts, as slices of it: a part that nobody uses costs
+nothing, and an update of one in place is one of the array."""
 
 from __future__ import annotations
 

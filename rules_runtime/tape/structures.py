@@ -1,7 +1,9 @@
-"""Arguments and results with parts: finding the numbers in them, copying them with tracers, building their tangents.
+"""Arguments and results with parts: finding the numbers in them,
+copying them with tracers, building their tangents.
 
-Leaves are floating point numbers and arrays, and tracers. Tuples, lists, dicts and objects with fields are walked (`parts_of`);
-everything else is an atom. An object that occurs twice is copied once, and cycles are kept.
+Leaves are floating point numbers and arrays, and tracers. Tuples, lists, dicts and objects with
+fields are walked (`parts_of`); everything else is an atom.
+An object that occurs twice is copied once, and cycles are kept.
 """
 
 from __future__ import annotations
@@ -56,7 +58,8 @@ _arrays = frozenset((ndarray, np.memmap))
 
 
 def check_argument(x: Any) -> None:
-    """Raise an error for an argument, or a part of a tuple, list or dict, with numbers in it that get no gradient."""
+    """Raise an error for an argument, or a part of a tuple, list or dict,
+    with numbers in it that get no gradient."""
     kind = type(x)
     if kind is tuple or kind is list or kind is dict:
         for part in x.values() if kind is dict else x:
@@ -93,7 +96,8 @@ def is_leaf(x: Any) -> bool:
 
 
 def parts(x: Any) -> dict[Any, Any] | None:
-    """The parts of a structure; None for leaves and atoms. Object arrays have their elements, a `Tangent` its parts."""
+    """The parts of a structure; None for leaves and atoms.
+    Object arrays have their elements, a `Tangent` its parts."""
     kind = type(x)
     if kind in _atoms or kind is Tracer:
         return None
@@ -219,7 +223,8 @@ def _rebuild_object(
 def _rebuild_mapping(
     x: Any, found: dict[Any, Any], leaf: Callable[[Any], Any], memo: dict[int, Any]
 ) -> Any:
-    """A mapping that is no dict holds its items in attributes; these are copied, for setting an item may do anything."""
+    """A mapping that is no dict holds its items in attributes;
+    these are copied, for setting an item may do anything."""
     if type(x) is types.MappingProxyType:
         return types.MappingProxyType({k: rebuild(value, leaf, memo) for k, value in found.items()})
     seen: dict[int, list[Any]] = {}  # one number may be at several places
@@ -242,8 +247,8 @@ def _rebuild_mapping(
 
 
 def _holds_leaf(x: Any, known: dict[int, tuple[bool, Any]]) -> bool:
-    """Whether there is a leaf within `x`. `known` gets the answer for all that is within: asked for part after part, each is looked
-    at once."""
+    """Whether there is a leaf within `x`. `known` gets the answer for all that is within: asked for
+    part after part, each is looked at once."""
     if id(x) not in known:
         holders: dict[int, list[Any]] = {id(x): []}
         holding: list[Any] = []
@@ -268,7 +273,8 @@ def _holds_leaf(x: Any, known: dict[int, tuple[bool, Any]]) -> bool:
 
 
 def _shallow(x: Any) -> Any:
-    """A copy of an object with the same parts; without running its own code where that is possible."""
+    """A copy of an object with the same parts;
+    without running its own code where that is possible."""
     if isinstance(x, ndarray):
         return x.copy()
     if type(x) is types.MethodType:  # copy.copy would look it up by its name
@@ -359,7 +365,8 @@ def _value(x: Any) -> Any:
 
 
 def tangent_at(tangent: Any, path: Path) -> Any:
-    """The part of a tangent of nested lists that belongs to the leaf at `path`; zeros have zero parts."""
+    """The part of a tangent of nested lists that belongs to the leaf at `path`;
+    zeros have zero parts."""
     for key in path:
         if isinstance(tangent, AbstractZero) or tangent is None:
             return ZeroTangent()
@@ -369,7 +376,8 @@ def tangent_at(tangent: Any, path: Path) -> Any:
 
 # ---- trees: what is known of each leaf, in the structure of the value ----------------------
 
-Tree = Any  # a dict of trees by the key of the part, anything else for a leaf, None where there is no leaf
+# a dict of trees by the key of the part, anything else for a leaf, None where there is no leaf
+Tree = Any
 
 AGAIN: Tree = {}  # of a part that was met before
 
@@ -377,7 +385,8 @@ AGAIN: Tree = {}  # of a part that was met before
 def tree_of(x: Any, known: Callable[[Any], Any], *, once: bool = False) -> Tree:
     """The tree of what is `known` of each leaf of `x`; leaves of which that is None are left out.
 
-    An object that occurs twice has its leaves at both places, or, where they are wanted `once`, at the first.
+    An object that occurs twice has its leaves at both places, or, where they are wanted `once`,
+    at the first.
     """
     return _tree_of(x, known, once, {})
 
@@ -414,7 +423,8 @@ def leaves_of(tree: Tree) -> list[Any]:
 
 
 def spread(tree: Tree, tangent: Any, x: Any, *, strict: bool = False) -> list[tuple[Any, Any, Any]]:
-    """For each leaf of the tree of `x`, in order: what the tree has, the leaf's part of the tangent, and its value.
+    """For each leaf of the tree of `x`, in order:
+    what the tree has, the leaf's part of the tangent, and its value.
 
     With `strict` the tangent may have no part that `x` has not.
     """
@@ -442,7 +452,8 @@ def _spread(
 
 
 def numbered(x: Any, seen: list[Any] | None = None, *, once: bool = False) -> Tree:
-    """The tree that has for each leaf its number in the order in which `rebuild` meets them; `seen` gets the leaves."""
+    """The tree that has for each leaf its number in the order in which `rebuild` meets them;
+    `seen` gets the leaves."""
     found = [] if seen is None else seen
 
     def number(leaf: Any) -> float:

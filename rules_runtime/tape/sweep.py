@@ -1,6 +1,8 @@
-"""The backward sweep: from the last entry of a tape to the first, each cotangent into its parents' places.
+"""The backward sweep: from the last entry of a tape to the first,
+each cotangent into its parents' places.
 
-An entry is a tuple; its length says what it is (`i`, `j` are places on the tape, `g` the cotangent of the entry itself):
+An entry is a tuple; its length says what it is (`i`, `j` are places on the tape,
+`g` the cotangent of the entry itself):
 
     (i, j)                              both parents are given g                        (a sum)
     (i, vjp, saved)                     vjp(g, saved), an array that nobody else has
@@ -11,18 +13,21 @@ An entry is a tuple; its length says what it is (`i`, `j` are places on the tape
 
     SHARED      what vjp gives may be held by others, too
     VIEW        it is g, or a view of g: as shared as g is
-    OVERWRITE   vjp(g, saved, mine); where `mine` is true it may use g's memory for the result, which nobody else has
+    OVERWRITE   vjp(g, saved, mine); where `mine` is true it may use g's memory for the result,
+                which nobody else has
     VIEW_OR_NEW vjp(g, saved, mine); what it gives is g itself, or an array that nobody else has
-    INTO        vjp(g, saved, old): it may add to `old`, an array of the tape's own, or None, and return that
-                (of several parents a list of these)
-    KEPT        vjp(g, saved, own); `own` says whose memory g and the entry are, see `kernels/large.py`
-    FORM        what vjp gives is nobody else's if it is an array with memory of its own, and not g; None for nothing
+    INTO        vjp(g, saved, old): it may add to `old`, an array of the tape's own, or None, and
+                return that (of several parents a list of these)
+    KEPT        vjp(g, saved, own); `own` says whose memory g and the entry are (kernels/large.py)
+    FORM        what vjp gives is nobody else's if it is an array with memory of its own,
+                and not g; None for nothing
     SCATTER     saved is (index, shape, dtype): g goes to x[index]
     PART        saved is (number, count, build): g is one leaf of the structured result at place i
 
-Ownership. A place whose number is in `shared` holds a cotangent that others may hold, too: `x + y` hands one array to both.
-Adding to such a place makes a new array, adding to any other is done in place. A cotangent is dropped as soon as it is used,
-an entry as soon as it is passed, so the arrays saved by the forward pass die on the way.
+Ownership. A place whose number is in `shared` holds a cotangent that others may hold, too: `x + y`
+hands one array to both. Adding to such a place makes a new array, adding to any other is done in
+place. A cotangent is dropped as soon as it is used, an entry as soon as it is passed, so the arrays
+saved by the forward pass die on the way.
 """
 
 from __future__ import annotations
@@ -83,7 +88,8 @@ def takes_fill(vjp: Any) -> Any:
 
 
 def sweep(entries: list[Any], grads: list[Any], shared: set[int], first: int) -> None:
-    """Empty the list `entries` down to place `first`; afterwards `grads[:first]` holds the cotangents of the inputs."""
+    """Empty the list `entries` down to place `first`;
+    afterwards `grads[:first]` holds the cotangents of the inputs."""
     for k in range(len(entries) - 1, first - 1, -1):
         entry = entries[k]
         g = grads[k]
@@ -352,7 +358,8 @@ def _merge(grads: list[Any], i: int, dx: Any, shared: set[int]) -> None:
 
 
 def _scatter(grads: list[Any], i: int, add_at: Any, saved: Any, g: Any, shared: set[int]) -> None:
-    """Add `g` to `x[index]` for the array at place `i`; slices wait as `Pieces`, numbers and gathers do not."""
+    """Add `g` to `x[index]` for the array at place `i`;
+    slices wait as `Pieces`, numbers and gathers do not."""
     index, shape, dtype = saved
     old = grads[i]
     if type(g) is Scaled:

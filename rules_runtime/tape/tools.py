@@ -1,7 +1,9 @@
-"""Tools for authors of rules: what was recorded, what each rule gave, where the backward sweep spends its time.
+"""Tools for authors of rules: what was recorded, what each rule gave,
+where the backward sweep spends its time.
 
-Each is a context manager, for whatever is differentiated within the block by the same thread (or task), and they nest: all that are open
-watch. What was traced within the block stays watched where its pullback is called later.
+Each is a context manager, for whatever is differentiated within the block by the same thread (or
+task), and they nest: all that are open watch.
+What was traced within the block stays watched where its pullback is called later.
 """
 
 from __future__ import annotations
@@ -107,11 +109,12 @@ def _listed(steps: list[Step]) -> str:
 
 
 def trace(*call: Any) -> Listing:
-    """What the tape records: `trace(f, *args)` runs `f` as a gradient would, `with trace() as listing:` lists all that is traced there.
+    """What the tape records: `trace(f, *args)` runs `f` as a gradient would, `with trace() as
+    listing:` lists all that is traced there.
 
-    `print(listing)` shows for each entry the operation, the entries that it was given, the shape and dtype of its value, the
-    bytes of the arrays that it keeps for the way back, and the line of the source. `listing.steps` has the same as values.
-    What needs no entry (`x + 1.0`) has none.
+    `print(listing)` shows for each entry the operation, the entries that it was given, the shape
+    and dtype of its value, the bytes of the arrays that it keeps for the way back, and the line of
+    the source. `listing.steps` has the same as values. What needs no entry (`x + 1.0`) has none.
 
     >>> listing = trace(lambda x: np.sum(np.sin(x) * x), np.ones(3))
     >>> [(step.operation, step.parents, step.kept) for step in listing.steps]
@@ -168,9 +171,11 @@ class Profile(_Open):
 
 
 def profile(*call: Any) -> Profile:
-    """Where the backward sweep spends its time: `profile(f, *args)` runs a gradient, `with profile() as found:` takes all that is swept.
+    """Where the backward sweep spends its time: `profile(f, *args)` runs a gradient, `with
+    profile() as found:` takes all that is swept.
 
-    `print(found)` shows calls and time for each rule, most time first; `found.seconds` and `found.calls` have the same by name.
+    `print(found)` shows calls and time for each rule, most time first; `found.seconds` and
+    `found.calls` have the same by name.
 
     >>> profile(lambda x: np.sum(np.sin(x) * np.sin(2.0 * x)), np.ones(3)).calls["np.sin"]
     2
@@ -228,7 +233,8 @@ class Checker(_Open):
             raise WrongTangentError(f"{what} infinite or undefined numbers, for a finite cotangent")
 
     def _by_rule(self, call: Call) -> Any:
-        """As the tape calls a rule's pullback, with a look at what that gives before anything is made to fit."""
+        """As the tape calls a rule's pullback,
+        with a look at what that gives before anything is made to fit."""
         g, (pullback, routes, tape), *rest = call.args
         rule = getattr(getattr(pullback, "handover", None), "rule", pullback)
 
@@ -277,7 +283,8 @@ def _check_space(what: str, dx: Any, shape: tuple[int, ...], is_complex: bool) -
 
 
 def _check_type(what: str, tangent: Any, x: Any) -> None:
-    """The tangent of a structure must be one of its class; that of a bound method is its instance's."""
+    """The tangent of a structure must be one of its class;
+    that of a bound method is its instance's."""
     if isinstance(x, MethodType):
         x = x.__self__
     if not isinstance(tangent, Tangent) or isinstance(x, tangent.primal_type):
@@ -320,11 +327,13 @@ def described(dx: Any) -> str:
 def debug_mode(
     tell: Callable[[str], None] | Literal[False] | None = print, *, finite: bool = False
 ) -> Checker:
-    """`with debug_mode():` tells which rule gave which tangent as it comes (to `tell`; None for silence), and checks each.
+    """`with debug_mode():` tells which rule gave which tangent as it comes (to `tell`;
+    None for silence), and checks each.
 
-    Checked are the shape of a tangent, that it is real for a real argument, that it is of the class of a structure, and that no
-    array which a pullback still needs was changed in place since; with `finite` also that finite cotangents give finite tangents.
-    Errors in a pullback say to which operation and line it belongs. Gradients are slow within.
+    Checked are the shape of a tangent, that it is real for a real argument, that it is of the class
+    of a structure, and that no array which a pullback still needs was changed in place since; with
+    `finite` also that finite cotangents give finite tangents. Errors in a pullback say to which
+    operation and line it belongs. Gradients are slow within.
 
     Raises `WrongTangentError` and `ChangedArrayError`.
 

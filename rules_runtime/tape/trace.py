@@ -49,7 +49,8 @@ class TapeConfig(RuleConfig[HasReverseMode, HasForwardMode]):
 
 
 class Trace:
-    """A function that has run on traced arguments: its result, and the entries from which cotangents come."""
+    """A function that has run on traced arguments:
+    its result, and the entries from which cotangents come."""
 
     __slots__ = ("args", "callee_places", "f", "first", "outputs", "places", "tape", "y")
 
@@ -70,7 +71,8 @@ class Trace:
         if getters.pending:
             getters.settle()
         if "scipy" in modules and rrule._waiting is not None:
-            rrule._waiting()  # its functions are plain Python: a rule must be there before they are called
+            # its functions are plain Python: a rule must be there before they are called
+            rrule._waiting()
         if "dask.array" in modules:
             tell_dask()
         self.callee_places: Tree
@@ -126,7 +128,8 @@ class Trace:
             tape.close()
 
     def cotangents(self, dy: Any, once: bool = False) -> tuple[list[Any], set[int]]:
-        """The cotangents of the inputs by place, and which of those places are shared. `once` empties the tape."""
+        """The cotangents of the inputs by place, and which of those places are shared.
+        `once` empties the tape."""
         tape = self.tape
         grads: list[Any] = [None] * len(tape)
         shared: set[int] = set()
@@ -148,7 +151,8 @@ class Trace:
     def tangents(
         self, dy: Any, *, once: bool = False, written_out: bool = False
     ) -> tuple[Any, ...]:
-        """The tangents of the function and its arguments; `written_out` has arrays of zeros for nothing."""
+        """The tangents of the function and its arguments;
+        `written_out` has arrays of zeros for nothing."""
         grads, shared = self.cotangents(dy, once)
         out = [_structured(self.f, self.callee_places, grads, shared, written_out)]
         for x, place in zip(self.args, self.places):
@@ -159,7 +163,8 @@ class Trace:
         return tuple(out)
 
     def gradients_of_number(self) -> tuple[Any, ...]:
-        """The gradients of the arguments where the result is one real number; the tape is empty afterwards."""
+        """The gradients of the arguments where the result is one real number;
+        the tape is empty afterwards."""
         tape = self.tape
         grads: list[Any] = [None] * len(tape)
         shared: set[int] = set()
@@ -248,7 +253,8 @@ def seed(dy: Any, value: Any) -> Any:
 
 
 def finished(x: Any, g: Any, is_shared: bool, written_out: bool) -> Any:
-    """The gradient of an argument as the user expects it: an array for an array, its dtype, real for real."""
+    """The gradient of an argument as the user expects it:
+    an array for an array, its dtype, real for real."""
     kind = type(x)
     if kind is float64 and type(g) is float64:
         return g
@@ -296,9 +302,11 @@ def finished(x: Any, g: Any, is_shared: bool, written_out: bool) -> Any:
 def trace_pullback(
     config: Any, f: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
 ) -> tuple[Any, Callable[[Any], tuple[Any, ...]]]:
-    """`(y, pullback)` by running `f` on tracers; `pullback(dy)` gives the tangent of `f` and of each argument.
+    """`(y, pullback)` by running `f` on tracers;
+    `pullback(dy)` gives the tangent of `f` and of each argument.
 
-    The rules that are met on the way are looked up with `config`. The pullback can be called any number of times.
+    The rules that are met on the way are looked up with `config`.
+    The pullback can be called any number of times.
     """
     trace = Trace(config, f, args, kwargs)
     return trace.y, trace.tangents

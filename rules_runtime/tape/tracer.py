@@ -1,11 +1,12 @@
 """The traced value and the list it is recorded on.
 
-A `Tape` is a list of entries, a tracer a primal value with its place in that list. Entries are tuples of parents' places,
-a function and what it needs, told apart by length (see `sweep.py`). A tracer's value may be a tracer of an outer tape:
-that is all there is to higher order. Of two tapes the one with the higher level is the inner one; values of outer tapes are
-constants to it.
+A `Tape` is a list of entries, a tracer a primal value with its place in that list. Entries are
+tuples of parents' places, a function and what it needs, told apart by length (see `sweep.py`). A
+tracer's value may be a tracer of an outer tape: that is all there is to higher order. Of two tapes
+the one with the higher level is the inner one; values of outer tapes are constants to it.
 
-Operators are attached by `operators.py`, protocols by `protocols.py`, in-place updates by `inplace.py`.
+Operators are attached by `operators.py`, protocols by `protocols.py`,
+in-place updates by `inplace.py`.
 """
 
 from __future__ import annotations
@@ -52,9 +53,11 @@ class Tape(list[Any]):
         OPEN[level] = self
 
     def close(self) -> None:
-        """No more entries: what still holds a tracer of this tape gets an error when it computes with it.
+        """No more entries: what still holds a tracer of this tape gets
+        an error when it computes with it.
 
-        While it is `swept` nothing is recorded and nothing is wrong: closures of pullbacks may hold tracers, constants by now.
+        While it is `swept` nothing is recorded and nothing is wrong:
+        closures of pullbacks may hold tracers, constants by now.
         """
         OPEN.pop(self.level, None)
         self.swept = False
@@ -63,14 +66,16 @@ class Tape(list[Any]):
 
 
 def record(tape: Tape, entry: Any) -> int:
-    """Append an entry; its place. (Hot code writes this out, and asks for `place_of` where others have appended meanwhile.)"""
+    """Append an entry; its place. (Hot code writes this out,
+    and asks for `place_of` where others have appended meanwhile.)"""
     i = len(tape)
     tape.append(entry)
     return i if len(tape) - i == 1 else place_of(entry, tape, i)
 
 
 def place_of(entry: Any, tape: Tape, start: int) -> int:
-    """The place of an entry that was appended when the tape had `start` entries, while other threads appended theirs.
+    """The place of an entry that was appended when the tape had `start` entries,
+    while other threads appended theirs.
 
     A tape that is closed keeps no entry; then any place does.
     """
@@ -105,7 +110,8 @@ class _Placed:
 
 
 class Tracer(_Placed):
-    """A value under differentiation. It behaves as its primal value does and records what is done with it."""
+    """A value under differentiation. It behaves as its primal value
+    does and records what is done with it."""
 
     __slots__ = ()
 
@@ -259,7 +265,8 @@ class Tracer(_Placed):
         out = np.empty(self.shape, object)
         for place in np.ndindex(out.shape):
             out[place] = self[place] if place else self
-        if not copy:  # np.asarray(x) would be x itself: what is written to either must not be missed by the other
+        # np.asarray(x) would be x itself: what is written to either must not be missed by the other
+        if not copy:
             out.flags.writeable = False
             self.views = [*getattr(self, "views", ()), ref(out)]
         return out
@@ -290,7 +297,8 @@ def primal(x: Any) -> Any:
 
 
 def tracer(value: Any, tape: Tape, index: int) -> Tracer:
-    """A new tracer. (Hot code writes these four lines out: a class without `__init__` is made twice as fast.)"""
+    """A new tracer. (Hot code writes these four lines out:
+    a class without `__init__` is made twice as fast.)"""
     t = Tracer()
     t.value = value
     t.tape = tape

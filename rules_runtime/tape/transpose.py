@@ -1,4 +1,5 @@
-"""The way forwards: a pullback is linear, so that its own pullback, by the tape, takes tangents from arguments to results."""
+"""The way forwards: a pullback is linear, so that its own pullback, by the tape,
+takes tangents from arguments to results."""
 
 from __future__ import annotations
 
@@ -23,7 +24,8 @@ _tape = TapeConfig()
 def transpose(
     pull: Callable[..., tuple[Any, ...]], ys: Sequence[Any]
 ) -> Callable[[Sequence[Any]], tuple[Any, ...]]:
-    """The transpose of a linear function `pull` that takes cotangents of the leaves `ys`; both give and take tuples of leaves.
+    """The transpose of a linear function `pull` that takes cotangents of the leaves `ys`;
+    both give and take tuples of leaves.
 
     >>> transpose(lambda g: (3.0 * g, g), [2.0])([1.0, 10.0])
     (13.0,)
@@ -100,7 +102,8 @@ def _checked(v: Any, x: Any) -> Any:
 
 
 def fitted(dx: Any, x: Any) -> Any:
-    """A tangent of the leaf `x` in the space of `x`; `None` for zero. Raises where the rule declares that it does not know."""
+    """A tangent of the leaf `x` in the space of `x`; `None` for zero. Raises where the rule
+    declares that it does not know."""
     if dx is None:
         return None
     if type(dx) is np.ndarray is type(x) and dx.dtype == x.dtype and dx.shape == x.shape:

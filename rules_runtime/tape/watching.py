@@ -1,8 +1,10 @@
-"""A tape that is watched: what each entry was, where it came from, and watchers around each pullback of the sweep.
+"""A tape that is watched: what each entry was, where it came from,
+and watchers around each pullback of the sweep.
 
-`trace`, `profile` and `debug_mode` (`tools.py`) are watchers. Those of the running context (`trace.watching`) are asked when a function
-is traced; where there are none nothing of this is on the way. What an entry is is read off the frames of the code that records it, so
-that recording code does not have to say it.
+`trace`, `profile` and `debug_mode` (`tools.py`) are watchers. Those of the running context
+(`trace.watching`) are asked when a function is traced; where there are none nothing of this is on
+the way. What an entry is is read off the frames of the code that records it,
+so that recording code does not have to say it.
 """
 
 from __future__ import annotations
@@ -32,8 +34,9 @@ _NUMPY = os.path.dirname(os.path.abspath(np.__file__)) + os.sep
 
 
 class Step(NamedTuple):
-    """One entry of a tape: the operation, the shape and dtype of its value, the bytes of the arrays that it keeps and no step
-    before it does, where in the source it is, and the steps whose values it was given."""
+    """One entry of a tape: the operation, the shape and dtype of its value, the bytes of the arrays
+    that it keeps and no step before it does, where in the source it is,
+    and the steps whose values it was given."""
 
     operation: str
     shape: tuple[int, ...]
@@ -47,7 +50,8 @@ class Step(NamedTuple):
 
 
 class Call(NamedTuple):
-    """A pullback that is about to run, `vjp(*args)`: that of `step`, for the cotangents of `parents`."""
+    """A pullback that is about to run, `vjp(*args)`:
+    that of `step`, for the cotangents of `parents`."""
 
     step: Step
     parents: tuple[Step, ...]
@@ -60,7 +64,8 @@ class Call(NamedTuple):
 
 
 class Watcher:
-    """What is done when a trace begins, around each pullback of its sweep, and after the sweep; by itself, nothing."""
+    """What is done when a trace begins, around each pullback of its sweep, and after the sweep;
+    by itself, nothing."""
 
     fingerprints = (
         False  # whether arrays that entries keep are to be told from what becomes of them
@@ -124,8 +129,9 @@ class WatchedTape(Tape):
         for k in range(len(entries)):
             if entries[k] is not None:
                 entries[k] = self._watched(k, _with_vjp(entries[k]))
-        # The sweep asks how many refer to an entry before it computes in the memory of what that keeps. These are copies: where
-        # the tape still has the originals, somebody has to refer to them.
+        # The sweep asks how many refer to an entry before it computes in the memory of what that
+        # keeps. These are copies: where the tape still has the originals,
+        # somebody has to refer to them.
         held = entries[:] if len(self) else None
         inside, self.inside = self.inside, 0.0
         start = perf_counter()
@@ -182,7 +188,8 @@ def _multiples(g: Any, factors: Any) -> Any:
 
 
 class _Around:
-    """The pullback of entry `k` with watchers around it; equal to the pullback, so that the sweep takes it for that."""
+    """The pullback of entry `k` with watchers around it;
+    equal to the pullback, so that the sweep takes it for that."""
 
     __slots__ = ("k", "tape", "vjp")
 

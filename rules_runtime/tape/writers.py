@@ -1,4 +1,5 @@
-"""Functions of numpy that write into their first argument, as assignments by index to a traced array."""
+"""Functions of numpy that write into their first argument,
+as assignments by index to a traced array."""
 
 from __future__ import annotations
 
@@ -72,7 +73,8 @@ def _nan_to_num(args: Any, kwargs: Any) -> Any:
 
 
 def _writer(write: Callable[..., None]) -> Callable[[Any, Any], Any]:
-    """For the table of fast paths; a plain array cannot hold traced values, so that is left to the error."""
+    """For the table of fast paths; a plain array cannot hold traced values,
+    so that is left to the error."""
 
     first = next(iter(inspect.signature(write).parameters))
 

@@ -1,4 +1,5 @@
-"""Whether a tangent can be accumulated: `add` and `add_inplace` give the sum and leave it as it was."""
+"""Whether a tangent can be accumulated: `add` and `add_inplace` give
+the sum and leave it as it was."""
 
 from __future__ import annotations
 

@@ -173,7 +173,8 @@ def value_problem(
 
 
 def _alike(a: Any, b: Any) -> bool:
-    """Equal, as far as that can be told: objects without an `==` of their own need only one type."""
+    """Equal, as far as that can be told:
+    objects without an `==` of their own need only one type."""
     if a is b:
         return True
     if type(a) is not type(b):

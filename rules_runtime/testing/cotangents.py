@@ -19,7 +19,8 @@ MOST_ZERO_PARTS = 16
 
 
 def rand_tangent(x: Any, rng: np.random.Generator | None = None) -> Any:
-    """A random tangent of `x`: a number, an array, a `Tangent`, or `NoTangent()`. Without `rng` always the same.
+    """A random tangent of `x`: a number, an array, a `Tangent`, or `NoTangent()`.
+    Without `rng` always the same.
 
     >>> rand_tangent((2.0, "a"), np.random.default_rng(0))
     Tangent[tuple](1.354, NoTangent())

@@ -2,8 +2,8 @@
 
 The function is seen as a map between real vectors. Its result is flattened (complex numbers as real
 and imaginary part), the leaf is moved along one real direction at a time, and the difference of the
-flattened results is weighed with the cotangent. For a complex leaf the derivatives along 1 and i are
-put together as ``df/dx + i df/dy``, which is the conjugate transpose applied to the cotangent.
+flattened results is weighed with the cotangent. For a complex leaf the derivatives along 1 and i
+are put together as ``df/dx + i df/dy``, which is the conjugate transpose applied to the cotangent.
 """
 
 from __future__ import annotations
@@ -34,7 +34,8 @@ class NoDerivative(Exception):
 
 @dataclass(frozen=True)
 class Moved:
-    """One direction in a leaf, and the derivative of ``<cotangent, f>`` along it for each cotangent."""
+    """One direction in a leaf, and the derivative of ``<cotangent,
+    f>`` along it for each cotangent."""
 
     direction: NDArray[Any]
     index: tuple[int, ...] | None  # where `direction` is a unit vector
@@ -76,7 +77,8 @@ def moved_leaf(
     epsilon: float,
     chosen: Any = None,
 ) -> list[Moved]:
-    """Derivatives of ``weights @ flat(f(leaf))`` along the directions of `leaf`, or the `chosen` one.
+    """Derivatives of ``weights @ flat(f(leaf))`` along the directions of `leaf`,
+    or the `chosen` one.
 
     `weights` has shape ``(cotangents, numbers in the result)``, `at_zero` is ``flat(f(leaf))`` and
     `epsilon` the rounding unit that f computes with. Raises `NoDerivative`.

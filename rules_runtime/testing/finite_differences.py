@@ -5,8 +5,8 @@ extrapolating to h = 0 (Richardson's deferred approach to the limit, in the tabl
 Ridders, *Adv. Eng. Software* 4 (1982), uses for derivatives) removes one term of it per step, until
 rounding takes over. Every entry of the tableau is compared with its neighbours, and the entry that
 differs least is kept, for each component of f by itself: so a large step serves where rounding
-matters and a small one where a kink or a pole is near. What two steps agree on by chance, on both sides
-of a kink or a jump, is found by the second difference and forgotten.
+matters and a small one where a kink or a pole is near. What two steps agree on by chance, on both
+sides of a kink or a jump, is found by the second difference and forgotten.
 
 Steps are powers of two, so that ``x + h`` is exact for all but enormous x.
 """
@@ -120,8 +120,9 @@ def _better(a: Estimate, b: Estimate) -> Estimate:
 def _forgotten(estimate: Estimate, bend: Vector, new_bend: Vector, slight: Vector) -> Estimate:
     """The estimate without the components that turned out not to be smooth at this step.
 
-    The second difference over h² tends to f'' where f is smooth. Where there is a kink or a jump between the
-    points, it doubles or quadruples as the step is halved, and what agreed did so by chance.
+    The second difference over h² tends to f'' where f is smooth. Where there is a kink or a jump
+    between the points, it doubles or quadruples as the step is halved,
+    and what agreed did so by chance.
     """
     grew = np.abs(new_bend) > 1.5 * np.abs(bend) + slight
     return Estimate(estimate.value, np.where(grew, np.inf, estimate.error))
@@ -130,7 +131,8 @@ def _forgotten(estimate: Estimate, bend: Vector, new_bend: Vector, slight: Vecto
 def _central(
     f: Callable[[float], Vector | None], at_zero: Vector, step: float
 ) -> tuple[Vector, Vector] | None:
-    """The first and the second central quotient, or `None` where f has no finite value that it has at zero."""
+    """The first and the second central quotient,
+    or `None` where f has no finite value that it has at zero."""
     up, down = f(step), f(-step)
     if up is None or down is None or up.shape != at_zero.shape or down.shape != at_zero.shape:
         return None

@@ -28,16 +28,20 @@ def test_frule(
     rtol: float | None = None,
     atol: float | None = None,
 ) -> None:
-    """Check the forward rule of `f` at `args` by finite differences: ``test_frule([config,] f, *args)``.
+    """Check the forward rule of `f` at `args` by finite differences:
+    ``test_frule([config,] f, *args)``.
 
-    Checked are: that there is an frule (or an rrule, of which one is derived); its value; that the tangent of the result has
-    the structure, shape and realness of the result and agrees with central differences, for two random directions of all
-    arguments and for each argument by itself, the others given zeros; that nothing is changed in place.
+    Checked are: that there is an frule (or an rrule, of which one is derived); its value; that the
+    tangent of the result has the structure, shape and realness of the result and agrees with
+    central differences, for two random directions of all arguments and for each argument by itself,
+    the others given zeros; that nothing is changed in place.
 
-    An argument `Along(x, dx)` is moved along `dx` alone. `rtol` and `atol` are as with `test_rrule`.
+    An argument `Along(x, dx)` is moved along `dx` alone.
+    `rtol` and `atol` are as with `test_rrule`.
 
     Raises:
-        RuleTestFailure: an `AssertionError` that says for which direction, what the rule gave and what finite differences gave.
+        RuleTestFailure: an `AssertionError` that says for which direction,
+        what the rule gave and what finite differences gave.
 
     >>> test_frule(np.multiply, 2.0, np.array([1.0, 3.0]))
     """

@@ -1,7 +1,8 @@
 """What a value is made of: its differentiable leaves, the paths to them, a copy with one changed.
 
-A leaf is differentiable when it is a float or complex number or an array of them. Integers, booleans,
-strings, `None`, types, functions and whatever holds none of these numbers cannot be perturbed.
+A leaf is differentiable when it is a float or complex number or an array of them. Integers,
+booleans, strings, `None`, types, functions and whatever holds none
+of these numbers cannot be perturbed.
 """
 
 from __future__ import annotations
@@ -64,7 +65,8 @@ def parts(value: Any) -> dict[Step, Any] | None:
 def leaves(
     value: Any, path: Path = (), above: frozenset[int] = frozenset()
 ) -> Iterator[tuple[Path, Any]]:
-    """Every differentiable leaf with the path to it. A part that holds itself is not entered twice."""
+    """Every differentiable leaf with the path to it.
+    A part that holds itself is not entered twice."""
     if is_number(value):
         yield path, value
         return

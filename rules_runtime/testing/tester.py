@@ -30,7 +30,8 @@ _NOT_GIVEN: Any = object()
 
 @dataclass(frozen=True)
 class Along:
-    """An argument of `test_rrule` together with the direction in which it is moved: `x ⊢ dx` in Julia.
+    """An argument of `test_rrule` together with the direction in which it is moved:
+    `x ⊢ dx` in Julia.
 
     >>> Along(2.0, 1.0).tangent
     1.0
@@ -50,18 +51,19 @@ def test_rrule(
 ) -> None:
     """Check the rule of `f` at `args` by finite differences: ``test_rrule([config,] f, *args)``.
 
-    Checked are: that there is a rule; its value; that its pullback gives a tuple with one tangent for the
-    callee and one for each positional argument; that each tangent has the structure, shape and realness
-    of its argument and agrees with central differences, also for a structured cotangent with one part
-    after the other zero; that what is not differentiable (a string, an integer, a function ...) gets a
-    zero; that nothing is changed in place; that a thunked cotangent and a second call give the same; and
-    that the tangents can be accumulated.
+    Checked are: that there is a rule; its value; that its pullback gives a tuple with one tangent
+    for the callee and one for each positional argument; that each tangent has the structure, shape
+    and realness of its argument and agrees with central differences, also for a structured
+    cotangent with one part after the other zero; that what is not differentiable (a string, an
+    integer, a function ...) gets a zero; that nothing is changed in place; that a thunked cotangent
+    and a second call give the same; and that the tangents can be accumulated.
 
     Args:
-        config_f_args: optionally a `RuleConfig` (default `TapeConfig()`), the callable, its positional
-            arguments. The function must be smooth at this point. An argument that may be moved in some
-            directions only (a symmetric matrix, say) is given as `Along(x, dx)`: the function is
-            differentiated along `dx` alone, and not at all where that is a zero.
+        config_f_args: optionally a `RuleConfig` (default `TapeConfig()`), the callable,
+        its positional
+            arguments. The function must be smooth at this point. An argument that may be moved in
+            some directions only (a symmetric matrix, say) is given as `Along(x, dx)`: the function
+            is differentiated along `dx` alone, and not at all where that is a zero.
         output_tangent: the cotangent to try; random ones where it is not given. Structured
             cotangents are `Tangent`s; plain tuples, lists and dicts are taken too.
         fkwargs: keyword arguments of the call.
@@ -86,8 +88,8 @@ def test_rrule(
 def test_scalar(f: Callable[..., Any], x: Any, **options: Any) -> None:
     """Check the rule of a function of one number, which gives one, by finite differences.
 
-    It is tried with Python's and numpy's numbers and with a 0-d array; of a complex result both the real and the imaginary
-    part are. `options` are those of `test_rrule`.
+    It is tried with Python's and numpy's numbers and with a 0-d array; of a complex result both the
+    real and the imaginary part are. `options` are those of `test_rrule`.
 
     Raises:
         RuleTestFailure: as `test_rrule` does.
@@ -178,7 +180,8 @@ class RuleCheck:
         return failure
 
     def call_function(self) -> Any:
-        """The value of the function on copies; what it changes in place the rule may change as well."""
+        """The value of the function on copies;
+        what it changes in place the rule may change as well."""
         f, args, fkwargs = _copied((self.f, self.args, self.fkwargs))
         y = f(*args, **fkwargs)
         after = (_callee_primal(f), args, fkwargs)

@@ -71,7 +71,8 @@ def rrule_f(_, x):
 
 
 def test_every_entry() -> None:
-    """`Structured` has a tangent for its kind, `Unpacked` a star, `Bridged` is called with the cotangent."""
+    """`Structured` has a tangent for its kind, `Unpacked` a star,
+    `Bridged` is called with the cotangent."""
 
     def change(rule: LegacyRule, given: list[ast.expr]) -> LegacyRule:
         parts = given[2]
@@ -106,7 +107,8 @@ def rrule_f(_, x, y, z, u):
 
 
 def test_primal_output_and_body() -> None:
-    """The value is computed before anything else; parameters keep annotations, defaults and stars."""
+    """The value is computed before anything else;
+    parameters keep annotations, defaults and stars."""
 
     def change(rule: LegacyRule, given: list[ast.expr]) -> LegacyRule:
         return replace(

@@ -1,4 +1,5 @@
-"""`rrule.explain` names the rule that is used, where it stands, and for each other rule why it loses."""
+"""`rrule.explain` names the rule that is used, where it stands,
+and for each other rule why it loses."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""The forward mode against the reverse mode and against finite differences; how frules are found and called."""
+"""The forward mode against the reverse mode and against finite differences;
+how frules are found and called."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""`rrule_via_ad(..., skip_rule=True)`: a rule that asks the AD for what it would do without the rule. Opt-outs per AD."""
+"""`rrule_via_ad(..., skip_rule=True)`: a rule that asks the AD for
+what it would do without the rule. Opt-outs per AD."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""HIPS autograd's rules: `defvjp(f, lambda ans, x: lambda g: ..., None)`, as far as they are lambdas."""
+"""HIPS autograd's rules that are lambdas: `defvjp(f, lambda ans, x: lambda g: ..., None)`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""One registration of autograd's as a `LegacyRule`: makers that are lambdas, read as what they give."""
+"""One registration of autograd's as a `LegacyRule`:
+makers that are lambdas, read as what they give."""
 
 from __future__ import annotations
 

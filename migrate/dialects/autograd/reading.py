@@ -1,4 +1,5 @@
-"""A file with autograd's rules: where they are registered, and what becomes of them and of their imports."""
+"""A file with autograd's rules: where they are registered,
+and what becomes of them and of their imports."""
 
 from __future__ import annotations
 
@@ -74,7 +75,8 @@ class Rules(Reading):
     # ---- imports -------------------------------------------------------------------------
 
     def leaving(self, work: Work) -> Leaving:
-        """The imports that nothing needs any more; where that is all of autograd, numpy is numpy again."""
+        """The imports that nothing needs any more;
+        where that is all of autograd, numpy is numpy again."""
         leaving = Unused(self.module, self.legacy, work.edits, self.consumed).leaving()
         leaving = replace(leaving, width=WIDTH)
         gone = {alias for _, alias in leaving.aliases}

@@ -210,7 +210,8 @@ def _from_call(
 
 
 def _doubt_of_target(target: ast.expr, view: ModuleView) -> str:
-    """Why `Cls.__call__` may be another function than a `def __call__` of a class of this module."""
+    """Why `Cls.__call__` may be another function than a `def __call__` of a class of this
+    module."""
     for value in possible_values(target, view):
         if isinstance(value, ast.Name):
             doubt = _doubt_of_class(view.scopes.around[value].node, view)
@@ -419,7 +420,8 @@ def uses_elsewhere(function: DefNode, view: ModuleView) -> list[ast.Name]:
 
 
 def is_bare_target(function: DefNode, view: ModuleView) -> bool:
-    """Whether the next thing that has the name of a targeted rule is a bare rule, which is for what the name means then."""
+    """Whether the next thing that has the name of a targeted rule is a bare rule,
+    which is for what the name means then."""
     scope = view.scopes.around[function]
     after = [
         b

@@ -31,7 +31,8 @@ class ModuleView(Module):
 
     @cached_property
     def definitions(self) -> dict[Variable, DefNode]:
-        """Every name that is bound to one plain function and to nothing else (but legacy rules of the same name)."""
+        """Every name that is bound to one plain function and to nothing
+        else (but legacy rules of the same name)."""
         found: dict[Variable, DefNode] = {}
         for node in self.scopes.around:
             if not isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
@@ -47,7 +48,8 @@ class ModuleView(Module):
         return found
 
     def editable(self, function: FunctionNode) -> bool:
-        """Whether a function belongs to the rules: it is one, stands inside one, or only rules use it."""
+        """Whether a function belongs to the rules:
+        it is one, stands inside one, or only rules use it."""
         node: ast.AST | None = function
         while node is not None:
             if node in self.rule_functions or node in self.owned:
@@ -56,7 +58,8 @@ class ModuleView(Module):
         return False
 
     def imported_value(self, node: ast.expr) -> Simple | None:
-        """What a name or an attribute is for the data flow, where it comes from the legacy language or is numpy's."""
+        """What a name or an attribute is for the data flow,
+        where it comes from the legacy language or is numpy's."""
         if node not in self._imported_values:
             self._imported_values[node] = self._imported_value(node)
         return self._imported_values[node]

@@ -1,4 +1,5 @@
-"""Legacy calls outside of rules: `nograd`, `accum`, `hook`, `ignore`, `dropgrad`, `literal_getproperty`."""
+"""Legacy calls outside of rules: `nograd`, `accum`, `hook`, `ignore`,
+`dropgrad`, `literal_getproperty`."""
 
 from __future__ import annotations
 
@@ -126,7 +127,8 @@ class Calls:
         self.cutter = Cutter(view.source, view.scopes)
 
     def take_over_hook(self, work: Work, rewritten: Collection[Rule]) -> None:
-        """`hook` has the same name in both languages: where no legacy code goes on using it, only its import changes."""
+        """`hook` has the same name in both languages:
+        where no legacy code goes on using it, only its import changes."""
         uses = [n for n, meaning in self.view.legacy.uses() if meaning == "hook"]
         names = [n for n in uses if isinstance(n, ast.Name) and n.id == "hook"]
         if not names or work.options.only is not None:
@@ -145,7 +147,8 @@ class Calls:
     ) -> Iterator[tuple[Found, Plan | Left]]:
         """`nograd` and the legacy calls in code that is no rule.
 
-        `rules` are rewritten, as are the functions `rewritten`; `consumed` are uses that are gone, and those that go are added.
+        `rules` are rewritten, as are the functions `rewritten`;
+        `consumed` are uses that are gone, and those that go are added.
         """
         edits = NodeEdits()
         outside = OutsideRewriter(self.view, work.names, edits, consumed, work.file_notes)
@@ -183,7 +186,8 @@ class Calls:
         return sorted(self.view.legacy.uses(), key=lambda u: (u[0].lineno, u[0].col_offset))
 
     def _legacy_functions(self, rewritten: Collection[Rule]) -> set[ast.AST]:
-        """Functions that stay in the legacy language: rules that are left or bridged, and what they call."""
+        """Functions that stay in the legacy language:
+        rules that are left or bridged, and what they call."""
         kept: set[ast.AST] = set(self.candidates.bridged)
         primals = {primal for rule in self.candidates.rules for primal in self._primals(rule)}
         for rule in self.candidates.rules:
@@ -217,7 +221,8 @@ class Calls:
 
     @cached_property
     def found(self) -> dict[ast.expr, Found]:
-        """Every use of a legacy name, so that an id does not depend on which of them are converted."""
+        """Every use of a legacy name, so that an id does not
+        depend on which of them are converted."""
         calls = list(dict.fromkeys(self._call_of(node) for node, _ in self._uses()))
         shown = {call: self._shown(call) for call in calls}
         ids = identified(((call, "\0".join(shown[call])) for call in calls), "call-")

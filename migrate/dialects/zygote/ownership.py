@@ -42,7 +42,8 @@ def owned_helpers(view: ModuleView, rules: Iterable[Rule]) -> dict[ast.AST, set[
 def _used_inside(
     candidates: dict[Variable, ast.AST], functions: dict[ast.AST, Rule], view: ModuleView
 ) -> dict[ast.AST, set[Variable]]:
-    """Takes away the candidates that other code uses; gives the others by the functions that use them."""
+    """Takes away the candidates that other code uses;
+    gives the others by the functions that use them."""
     homes = {*candidates.values(), *functions}
     inside: dict[ast.AST, set[Variable]] = {}
     pending = list(candidates)

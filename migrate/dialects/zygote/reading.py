@@ -1,4 +1,5 @@
-"""A file with Zygote's rules: which there are, and what can be said of each before its body is read."""
+"""A file with Zygote's rules: which there are,
+and what can be said of each before its body is read."""
 
 from __future__ import annotations
 
@@ -120,7 +121,8 @@ class Rules(Reading):
         return NameChooser(self.view.scopes, self.runtime)
 
     def bridged(self, rule: Rule, reason: str) -> Bridged | Left:
-        """A rule that cannot be rewritten is bridged, if its text does not show that it can only fail."""
+        """A rule that cannot be rewritten is bridged,
+        if its text does not show that it can only fail."""
         try:
             if rule.function is not None:
                 refuse_visible_errors(self.view, rule, self._names())
@@ -177,7 +179,8 @@ class Rules(Reading):
         ).leaving()
 
     def _kept(self, work: Work, together: Together) -> set[Variable]:
-        """Legacy names that the new text uses: a bare rule for `literal_getproperty` that is left is one of them."""
+        """Legacy names that the new text uses:
+        a bare rule for `literal_getproperty` that is left is one of them."""
         kept = set(together.kept)
         for found, rule in self.of.items():
             function = rule.function

@@ -1,4 +1,5 @@
-"""One attempt at the rules of a file: those that share helpers are rewritten together or not at all."""
+"""One attempt at the rules of a file: those that share helpers are
+rewritten together or not at all."""
 
 from __future__ import annotations
 
@@ -114,7 +115,8 @@ class Together:
         self.rewritten.add(rule.function)
 
     def _advice(self, cluster: Cluster, rule: Rule) -> list[RuleNote]:
-        """What the guide recommends beyond what is needed; the safe part of it is applied where asked for."""
+        """What the guide recommends beyond what is needed;
+        the safe part of it is applied where asked for."""
         options = self.work.options
         if not (options.advise or options.fix_style):
             return []

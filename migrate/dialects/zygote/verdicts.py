@@ -15,7 +15,8 @@ class Undecided(Exception):
 
 
 class NoArgument(Undecided):
-    """A tangent would have to be converted at run time, and what it is the tangent of is not in sight."""
+    """A tangent would have to be converted at run time,
+    and what it is the tangent of is not in sight."""
 
 
 class Refused(Exception):

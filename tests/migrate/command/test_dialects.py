@@ -1,4 +1,5 @@
-"""Which legacy languages a run reads: by the command line, by the settings, or those that need not be asked for."""
+"""Which legacy languages a run reads: by the command line, by the settings,
+or those that need not be asked for."""
 
 from __future__ import annotations
 

@@ -1,6 +1,8 @@
-"""First and second derivatives where a closed form cancels: near removable singularities, far out, near the end of a domain.
+"""First and second derivatives where a closed form cancels:
+near removable singularities, far out, near the end of a domain.
 
-The wanted numbers are from mpmath with 60 digits. Each row: the point, the first and the second derivative.
+The wanted numbers are from mpmath with 60 digits. Each row:
+the point, the first and the second derivative.
 """
 
 from __future__ import annotations

@@ -1,4 +1,5 @@
-"""What calls give, in the data flow: functions of the module, of Python, of numpy, of the legacy language, and methods."""
+"""What calls give, in the data flow: functions of the module, of Python, of numpy,
+of the legacy language, and methods."""
 
 from __future__ import annotations
 
@@ -136,7 +137,8 @@ class Calls:
         found = set(self.flow.returns.get(function, set()))
         if not self.flow.rewriting or self.flow.view.editable(function):
             return found
-        # Nothing inside a function that stays as it is can be changed, so its Nones and its containers stay legacy.
+        # Nothing inside a function that stays as it is can be changed,
+        # so its Nones and its containers stay legacy.
         kept: Atoms = set()
         for atom in found:
             kept.add(UNKNOWN if isinstance(atom, (Nothing, Held)) else atom)
@@ -260,7 +262,8 @@ class Calls:
         return None
 
     def _holds_objects(self, name: str, node: ast.Call, arguments: list[Atoms]) -> bool:
-        """Whether an array is made that can hold None, dicts and the like: its dtype says so, or it starts full of None."""
+        """Whether an array is made that can hold None, dicts and the like:
+        its dtype says so, or it starts full of None."""
         dtypes = [*node.args[1:], *[k.value for k in node.keywords if k.arg == "dtype"]]
         if any(is_object_dtype(d) for d in dtypes):
             return True

@@ -1,8 +1,8 @@
 """Data flow through the functions of one or more rules: for every expression, what it can be.
 
-The theory is a small points-to analysis in the manner of Andersen: sets only grow, every function of the cluster is run over abstract
-values until nothing changes. Calls of functions that stand in the module are followed; everything else is UNKNOWN.
-`values.py` says what the atoms mean.
+The theory is a small points-to analysis in the manner of Andersen: sets only grow, every function
+of the cluster is run over abstract values until nothing changes. Calls of functions that stand in
+the module are followed; everything else is UNKNOWN. `values.py` says what the atoms mean.
 """
 
 from __future__ import annotations

@@ -1,4 +1,5 @@
-"""Which structure a value has, as the legacy language tells structures apart: a tuple, a list, a dict (also for objects), or an array."""
+"""Which structure a value has, as the legacy language tells structures apart: a tuple, a list, a
+dict (also for objects), or an array."""
 
 from __future__ import annotations
 
@@ -15,7 +16,8 @@ _BUILTIN = {"tuple": "tuple", "list": "list", "sorted": "list", "dict": "dict"}
 
 
 def kinds_of(node: ast.expr, flow: Flow, depth: int = _DEPTH) -> set[str] | None:
-    """The structures that an expression can have ("tuple", "list", "dict", "array"), or None where that is not seen."""
+    """The structures that an expression can have ("tuple", "list", "dict", "array"),
+    or None where that is not seen."""
     view = flow.view
     match node:
         case ast.Tuple():

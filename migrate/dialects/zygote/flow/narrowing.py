@@ -1,4 +1,5 @@
-"""What a name cannot be where it stands: `isinstance(d, tuple)` has been asked on the way, and denied."""
+"""What a name cannot be where it stands:
+`isinstance(d, tuple)` has been asked on the way, and denied."""
 
 from __future__ import annotations
 
@@ -9,7 +10,8 @@ from migrate.syntax.scopes import Scopes
 
 
 def denied_classes(node: ast.Name, scopes: Scopes) -> frozenset[str]:
-    """The names of the classes of which a name is no instance where it is read, as the tests around and before say."""
+    """The names of the classes of which a name is no instance where it is read,
+    as the tests around and before say."""
     found: set[str] = set()
     inner: ast.AST = node
     for outer in scopes.ancestors(node):

@@ -1,4 +1,5 @@
-"""What a flow knows so far: what variables, expressions, containers and functions can hold. Sets only grow."""
+"""What a flow knows so far: what variables, expressions, containers and functions can hold.
+Sets only grow."""
 
 from __future__ import annotations
 
@@ -21,7 +22,8 @@ from migrate.syntax.scopes import FunctionNode, Variable
 
 
 class Store:
-    """The state of an abstract run; Flow, which extends it, says what statements and expressions do."""
+    """The state of an abstract run; Flow, which extends it,
+    says what statements and expressions do."""
 
     def __init__(
         self,
@@ -97,7 +99,8 @@ class Store:
         return lengths.pop() if len(lengths) == 1 else None
 
     def gradients_of(self, asked: ast.Call, kind: str) -> list[Atoms] | None:
-        """What a pullback that `asked` has given returns, by position; None where that is not told apart."""
+        """What a pullback that `asked` has given returns, by position;
+        None where that is not told apart."""
         return None
 
     def value_of(self, arguments: list[Atoms], node: ast.Call) -> Atoms:

@@ -1,10 +1,11 @@
-"""Which structures tangents have: the rules are run once more, over the shapes of the *legacy* language.
+"""Which structures tangents have: the rules are run once more,
+over the shapes of the *legacy* language.
 
-The data flow of `flow.py` knows a tangent only as such. Where it matters whether one may be a tuple or a
-list (`d[0] + d[1]` joins them there, and adds them in the target language), this second run tells: the
-cotangent of `(a, b)` is a tuple, that of a number is a number, the pullback of an AD gives what its
-arguments are. An argument without an annotation counts as a number, a slice of one is not known, and what
-is subtracted, divided or raised to a power somewhere is a number.
+The data flow of `flow.py` knows a tangent only as such. Where it matters whether one may be a tuple
+or a list (`d[0] + d[1]` joins them there, and adds them in the target language), this second run
+tells: the cotangent of `(a, b)` is a tuple, that of a number is a number, the pullback of an AD
+gives what its arguments are. An argument without an annotation counts as a number, a slice of one
+is not known, and what is subtracted, divided or raised to a power somewhere is a number.
 """
 
 from __future__ import annotations
@@ -234,7 +235,8 @@ class Structures(Flow):
         return only if isinstance(only, ast.ClassDef) else None
 
     def _instance(self, node: ast.Call, made: ast.ClassDef) -> Atoms:
-        """`P(a, b)`: the fields by the parameters of `__init__`, or in the order of the annotations."""
+        """`P(a, b)`: the fields by the parameters of `__init__`,
+        or in the order of the annotations."""
         positional = [self.value(a) for a in node.args]
         named = {k.arg: self.value(k.value) for k in node.keywords}
         fields = self.view.annotations.fields(made)

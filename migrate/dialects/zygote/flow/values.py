@@ -1,23 +1,25 @@
 """The abstract values of the data-flow analysis.
 
-An expression's value is a set of atoms, an over-approximation of what it can be while a rule runs *after* conversion:
+An expression's value is a set of atoms, an over-approximation of what
+it can be while a rule runs *after* conversion:
 
-======================  ==================================================================================================
-`ARRAY`                 a number or an array, or another value that no tangent type looks like; the same in both languages
+======================  ============================================================================
+`ARRAY`                 a number, an array, or what no tangent type looks like; in both languages
 `PLAIN`                 a value of the primal program, of any type (a tuple, an object, None)
 `NUMERIC`               a function of numpy that gives arrays or numbers
 `UNKNOWN`               the result of a call that cannot be followed, in the legacy language
-`TANGENT`               a tangent of the target language: the cotangent, a part of it, what a `back` gave
+`TANGENT`               a tangent of the target language: the cotangent, a part, what a `back` gave
 `COTANGENT_ARRAY`       the cotangent of a function that is seen to return an array or a number
-`Nothing(node)`         a None written at that node (or implied by it): a zero, if it reaches a tangent
+`Nothing(node)`         a None written at that node (or implied): a zero, if it reaches a tangent
 `Held(site)`            a tuple, list, dict or iterator that the rule builds at that site
 `Back(kind, node)`      the second part of `pullback(...)` ("args") or `_pullback(...)` ("all")
 `Function(node)`        a function or lambda of this module
 `Bound(node)`           `functools.partial(...)` made at that node
-======================  ==================================================================================================
+======================  ============================================================================
 
-Containers are told apart by where they are made (allocation sites), local variables by their lives (`webs.py`); apart from that the analysis
-does not know of time, which errs on the side of "can be more things".
+Containers are told apart by where they are made (allocation sites), local variables by their lives
+(`webs.py`); apart from that the analysis does not know of time,
+which errs on the side of "can be more things".
 """
 
 from __future__ import annotations
@@ -55,7 +57,8 @@ COTANGENT_ARRAY = Simple.COTANGENT_ARRAY
 
 @dataclass(frozen=True)
 class Nothing:
-    """A None: the literal itself, a bare `return`, a missing default of `d.get(k)`, a function that falls off its end."""
+    """A None: the literal itself, a bare `return`, a missing default of `d.get(k)`,
+    a function that falls off its end."""
 
     node: ast.AST
     implied: str = ""  # "", "return", "fall", "get", "fromkeys"

@@ -1,7 +1,9 @@
-"""What comes to nothing where a tangent is zero: `w * v`, `0.0 if v is None else 2 * v`, `total += z(v)`.
+"""What comes to nothing where a tangent is zero:
+`w * v`, `0.0 if v is None else 2 * v`, `total += z(v)`.
 
-A `Tangent` of an object or a dict goes through the keys that were given; the legacy one through all of them, `None` for the
-zero ones. A loop over it does the same in both languages where each of its turns comes to nothing for a zero.
+A `Tangent` of an object or a dict goes through the keys that were given; the legacy one through all
+of them, `None` for the zero ones. A loop over it does the same in both languages where each of its
+turns comes to nothing for a zero.
 """
 
 from __future__ import annotations
@@ -93,7 +95,8 @@ class Vanishing:
         return None
 
     def _is_pure(self, node: ast.expr) -> bool:
-        """Whether evaluating it does nothing else: `next(weights)` moves on, whatever it is multiplied with."""
+        """Whether evaluating it does nothing else:
+        `next(weights)` moves on, whatever it is multiplied with."""
         for inner in ast.walk(node):
             if isinstance(inner, (ast.NamedExpr, ast.Yield, ast.YieldFrom, ast.Await)):
                 return False

@@ -1,4 +1,5 @@
-"""Advice on rules that are converted: what the guide recommends beyond what is needed. Given only when asked for."""
+"""Advice on rules that are converted: what the guide recommends beyond what is needed.
+Given only when asked for."""
 
 from __future__ import annotations
 
@@ -120,7 +121,8 @@ def _only_nones(node: ast.expr) -> bool:
 def name_pullback(
     rule: Rule, pullback: ast.AST, view: ModuleView, names: NameChooser, edits: NodeEdits
 ) -> bool:
-    """Turn `return y, lambda dy: …` into a named function and `return y, f_pullback`; False where that is not plain."""
+    """Turn `return y, lambda dy: …` into a named function and `return y, f_pullback`;
+    False where that is not plain."""
     source = view.source
     parent = view.scopes.parents.get(pullback)
     statement = view.scopes.parents.get(parent) if parent is not None else None

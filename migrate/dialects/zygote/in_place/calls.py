@@ -204,7 +204,8 @@ class CallRewriter:
         self._foreign_call(node, called)
 
     def _pullback_call(self, node: ast.Call, called: Atoms, handed: list[Function]) -> None:
-        """A pullback of the rule that the rule itself calls: its result has the callee's tangent first now."""
+        """A pullback of the rule that the rule itself calls:
+        its result has the callee's tangent first now."""
         if node in self.results.handled_calls:
             return
         if len(handed) != len(called):
@@ -338,7 +339,8 @@ class CallRewriter:
         return self.cluster.config_for(node)
 
     def _helper_context(self, context: ast.Name, node: ast.Call) -> str | None:
-        """The context parameter of a helper, where every caller passes the rule's: it carries the config now."""
+        """The context parameter of a helper, where every caller passes the rule's:
+        it carries the config now."""
         variable = self.view.scopes.of(context)
         function = self.cluster.function_around(node)
         if variable.scope is None or function is None:
@@ -480,14 +482,16 @@ class CallRewriter:
         return False
 
     def _is_loose(self, node: ast.Call) -> bool:
-        """Messages, and `issubclass(type(d), dict)`: where a dict with some of the keys does as well."""
+        """Messages, and `issubclass(type(d), dict)`:
+        where a dict with some of the keys does as well."""
         parent = self.view.scopes.parents.get(node)
         if isinstance(parent, ast.Call) and getattr(parent.func, "id", "") == "issubclass":
             return True
         return any(isinstance(a, (ast.Raise, ast.Assert)) for a in self.view.scopes.ancestors(node))
 
     def _has_attribute(self, node: ast.Call) -> None:
-        """`hasattr(d, "append")`; a `Tangent` has the methods of a dict, and no attribute of an array."""
+        """`hasattr(d, "append")`; a `Tangent` has the methods of a dict,
+        and no attribute of an array."""
         atoms = self.flow.atoms(node.args[0])
         match node.args[1:]:
             case [ast.Constant(value=name)] if name in ARRAY_ATTRIBUTES | ARRAY_METHODS:
@@ -511,7 +515,8 @@ class CallRewriter:
             self.edits.wrap(function, "lambda *dys: ({})(*dys)[1:]", inside=True)
 
     def _check_function_operand(self, node: ast.Call) -> None:
-        """`map(f, parts)`, `max(parts, key=f)`: a function that cannot be followed would be given tangents."""
+        """`map(f, parts)`, `max(parts, key=f)`:
+        a function that cannot be followed would be given tangents."""
         last = last_part(node.func)
         operands = [k.value for k in node.keywords if k.arg in ("key", "func", "initial")]
         if last in _APPLYING and node.args:
@@ -529,7 +534,8 @@ class CallRewriter:
                 raise Undecided("a function that cannot be followed is applied to tangents")
 
     def in_legacy(self, node: ast.expr, whole: bool = True) -> None:
-        """Have a tangent in the legacy language for what is done with it here; `whole`, if that may count its keys."""
+        """Have a tangent in the legacy language for what is done with it here;
+        `whole`, if that may count its keys."""
         primal = self.cluster.primal_of(node) if whole else ""
         self.edits.wrap(node, f"{self.names.use('to_legacy')}({{}}{primal})")
         self.cluster.note(

@@ -1,4 +1,5 @@
-"""A cluster: rules that share helper functions, with those helpers; what is known of it, and what its rewriters record."""
+"""A cluster: rules that share helper functions, with those helpers;
+what is known of it, and what its rewriters record."""
 
 from __future__ import annotations
 
@@ -59,7 +60,8 @@ class Pullback:
 
 
 class Cluster:
-    """What is known of rules that are rewritten together, and what their rewriters record; one for each attempt."""
+    """What is known of rules that are rewritten together, and what their rewriters record;
+    one for each attempt."""
 
     def __init__(
         self,
@@ -191,7 +193,8 @@ class Cluster:
                 self.marked[atom] = zero if known in (None, zero) else ZERO
 
     def value_kinds(self, rules: list[Rule]) -> set[str] | None:
-        """The structures of what these rules return as their values, or None where that is not seen."""
+        """The structures of what these rules return as their values,
+        or None where that is not seen."""
         found: set[str] = set()
         for rule in rules:
             assert rule.function is not None
@@ -207,7 +210,8 @@ class Cluster:
         return found
 
     def cotangent_kinds(self, node: ast.expr) -> set[str] | None:
-        """The structures of the values whose cotangent a name is, or None where it is none or that is not seen."""
+        """The structures of the values whose cotangent a name is,
+        or None where it is none or that is not seen."""
         if not isinstance(node, ast.Name):
             return None
         variable = self.view.variable_at(node)
@@ -280,7 +284,8 @@ class Cluster:
         )
 
     def escapes(self, atoms: Atoms, depth: int = 0) -> bool:
-        """Whether what only the new rule understands is inside one of these: tangents, zeros, pullbacks."""
+        """Whether what only the new rule understands is inside one of these:
+        tangents, zeros, pullbacks."""
         if self.carries_tangents(atoms) or depth > 4:
             return True
         for atom in atoms:

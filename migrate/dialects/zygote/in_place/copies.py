@@ -1,7 +1,8 @@
 """Dicts with the keys of a tangent: `dict(dy)`, `{**dy}`, `{k: … for k, v in dy.items()}`.
 
-The legacy cotangent of an object has every field, `None` for the zero ones. A `Tangent` has the keys that were given, and reads as a zero at all others;
-a plain dict made of it does not. So such a dict is read with a default, and where its number of keys counts nothing can be done.
+The legacy cotangent of an object has every field, `None` for the zero ones. A `Tangent` has the
+keys that were given, and reads as a zero at all others; a plain dict made of it does not. So such a
+dict is read with a default, and where its number of keys counts nothing can be done.
 """
 
 from __future__ import annotations

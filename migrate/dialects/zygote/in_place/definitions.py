@@ -80,7 +80,8 @@ class DefinitionRewriter:
         return not all(map(self._only_looked_at, self._own_uses(function)))
 
     def _only_looked_at(self, use: ast.expr) -> bool:
-        """`rule.__name__`, `rule is None`, `del rule`: uses that do not call a rule, now or later."""
+        """`rule.__name__`, `rule is None`, `del rule`:
+        uses that do not call a rule, now or later."""
         parent = self.view.scopes.parents.get(use)
         match parent:
             case ast.Attribute(attr=attr):
@@ -110,7 +111,8 @@ class DefinitionRewriter:
         return self.view.scopes.around[parent].kind != "class"
 
     def _factory_is_only_called(self, node: ast.Return) -> bool:
-        """A rule that a function returns: harmless where what that function gives is dropped, or registered."""
+        """A rule that a function returns:
+        harmless where what that function gives is dropped, or registered."""
         factory = self.view.scopes.enclosing(
             node, ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda
         )
@@ -201,7 +203,8 @@ class DefinitionRewriter:
     def _bridge_kept(
         self, registration: Registration, kept: ast.Assign, form: str, rule: Rule
     ) -> None:
-        """`same = adjoint(t)(rule)` -> `same = rule`, which stays a legacy rule, and is registered below."""
+        """`same = adjoint(t)(rule)` -> `same = rule`, which stays a legacy rule,
+        and is registered below."""
         node = registration.node
         assert isinstance(node, ast.Call)
         text = self.view.text(node.args[0])
@@ -347,7 +350,8 @@ class DefinitionRewriter:
             self.edits.change(call, without_arguments(frozenset(given)))
 
     def _apply_above(self, function: DefNode, bare: Registration, rule: Rule) -> None:
-        """Decorators above a bare `@adjoint` were given the primal function, and its name was bound to their result."""
+        """Decorators above a bare `@adjoint` were given the primal function,
+        and its name was bound to their result."""
         position = function.decorator_list.index(bare.node)
         above = function.decorator_list[:position]
         ours = {r.node for r in rule.registrations}
@@ -485,7 +489,8 @@ def _returns_its_argument(function: ast.FunctionDef) -> bool:
 
 
 def _passes_through(function: ast.FunctionDef, wants_config: bool) -> bool:
-    """Whether a decorator returns what it is given, or a wrapper that hands all arguments on untouched."""
+    """Whether a decorator returns what it is given,
+    or a wrapper that hands all arguments on untouched."""
     arguments = [*function.args.posonlyargs, *function.args.args]
     if len(arguments) != 1:
         return False

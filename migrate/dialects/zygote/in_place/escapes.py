@@ -1,7 +1,10 @@
-"""What only the new rule understands must not get lost: pullbacks and tangents that leave what the analysis follows.
+"""What only the new rule understands must not get lost:
+pullbacks and tangents that leave what the analysis follows.
 
-The pullback of an AD, and a pullback of the rule itself, have one more tangent in the target language. Wherever one is called, that is accounted for; so wherever one may be
-called *unseen* the rule has to be bridged as a whole. The same holds for tangents that come back from a call as something unknown.
+The pullback of an AD, and a pullback of the rule itself, have one more tangent in the target
+language. Wherever one is called, that is accounted for; so wherever one may be called *unseen* the
+rule has to be bridged as a whole. The same holds for tangents
+that come back from a call as something unknown.
 """
 
 from __future__ import annotations
@@ -19,7 +22,8 @@ from migrate.dialects.zygote.flow.values import (
 from migrate.dialects.zygote.in_place.cluster import Cluster
 from migrate.dialects.zygote.verdicts import Undecided
 
-#: Builtins whose result the analysis follows element by element, or that keep nothing of what they are given.
+#: Builtins whose result the analysis follows element by element,
+#: or that keep nothing of what they are given.
 _FOLLOWED = frozenset(
     """tuple list dict zip enumerate reversed sorted iter next set frozenset len isinstance any all bool callable id print
     repr str hash type sum max min getattr range abs float int round""".split()
@@ -60,7 +64,8 @@ class Escapes:
         self.flow = cluster.flow
 
     def holds_pullback(self, atoms: Atoms, depth: int = 0) -> bool:
-        """Whether an AD's pullback or one of the rule's own is among these, or inside one of them."""
+        """Whether an AD's pullback or one of the rule's own is among these,
+        or inside one of them."""
         if depth > _DEPTH:
             return True
         for atom in atoms:
@@ -82,7 +87,8 @@ class Escapes:
         )
 
     def check_call(self, node: ast.Call, called: Atoms) -> None:
-        """Raise Undecided where a call that is not followed is given a pullback, or hands back tangents unseen."""
+        """Raise Undecided where a call that is not followed is given a pullback,
+        or hands back tangents unseen."""
         pullbacks = tangents = False
         for argument in (*node.args, *[k.value for k in node.keywords]):
             value = argument.value if isinstance(argument, ast.Starred) else argument

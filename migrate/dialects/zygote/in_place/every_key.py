@@ -1,7 +1,9 @@
-"""Code that counts on a dict of tangents to have every key: counters in loops over it, tests of its keys, `**d`.
+"""Code that counts on a dict of tangents to have every key:
+counters in loops over it, tests of its keys, `**d`.
 
-The legacy cotangent of an object or a dict has all of its keys, `None` for the zero ones; a `Tangent` those that were given.
-What comes to nothing for a zero is the same in both languages; all else is bridged with its rule.
+The legacy cotangent of an object or a dict has all of its keys, `None` for the zero ones; a
+`Tangent` those that were given. What comes to nothing for a zero is the same in both languages; all
+else is bridged with its rule.
 """
 
 from __future__ import annotations
@@ -80,7 +82,8 @@ class EveryKey:
         return self.is_dict(node)
 
     def is_dict(self, node: ast.expr) -> bool:
-        """Whether it is the cotangent of what is seen to be an object or a dict, or a copy of one."""
+        """Whether it is the cotangent of what is seen to be an object or a dict,
+        or a copy of one."""
         if self._is_copy(node):
             return True
         if not self._is_tangent(node):
@@ -97,7 +100,8 @@ class EveryKey:
         return any(isinstance(a, Held) and a.site.kind == "dict" and a.site.copied for a in atoms)
 
     def _vanishing(self, target: ast.expr, iterable: ast.expr) -> Vanishing:
-        """The names that hold a zero in one turn of a loop: the value, and the key where it is what is read by."""
+        """The names that hold a zero in one turn of a loop:
+        the value, and the key where it is what is read by."""
         match iterable:
             case ast.Call(func=ast.Name(id=name), args=[inner, *_]) if name in _ORDERED:
                 return self._vanishing(target, inner)
@@ -257,7 +261,8 @@ class EveryKey:
                     raise Undecided(_REASON)
 
     def _is_sequence(self, node: ast.expr) -> bool:
-        """Whether it is seen to be a tuple, a list or an array, in which `in` asks for an element."""
+        """Whether it is seen to be a tuple, a list or an array,
+        in which `in` asks for an element."""
         atoms = self.cluster.structures.found_at(node)
         return bool(atoms) and all(
             a in (ARRAY, COTANGENT_ARRAY) or (isinstance(a, Held) and a.site.kind != "dict")

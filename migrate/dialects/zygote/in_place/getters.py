@@ -1,4 +1,5 @@
-"""Rules for reading attributes: the name that was a `Val` is a plain string in a rule for `getattr`."""
+"""Rules for reading attributes: the name that was a `Val` is a
+plain string in a rule for `getattr`."""
 
 from __future__ import annotations
 
@@ -16,7 +17,8 @@ _GETTERS = ("literal_getproperty", "literal_getfield")
 class GetterNames:
     """Rewrites what a cluster's rules do with the name that they are asked for.
 
-    `name.value` is the name, `name == Val("a")` is `name == "a"`; wherever else the name goes, a `Val` is made of it.
+    `name.value` is the name, `name == Val("a")` is `name == "a"`;
+    wherever else the name goes, a `Val` is made of it.
     """
 
     def __init__(self, cluster: Cluster) -> None:

@@ -1,7 +1,8 @@
-"""Joining and repeating: `d[0] + d[1]`, `d * n`, `sum(d, ())`, where the operands may be tangents of tuples or lists.
+"""Joining and repeating: `d[0] + d[1]`, `d * n`, `sum(d, ())`,
+where the operands may be tangents of tuples or lists.
 
-In the legacy language a tuple's `+` joins and its `*` repeats; in the target language those of a `Tangent` add and scale. So
-whatever may be such an operand is bridged with its rule.
+In the legacy language a tuple's `+` joins and its `*` repeats; in the target language those of a
+`Tangent` add and scale. So whatever may be such an operand is bridged with its rule.
 """
 
 from __future__ import annotations

@@ -1,6 +1,8 @@
-"""Lists of structures that are kept in a variable until they are returned: `gs.append({"a": d})`, `gs = [{"a": d} for p in ps]`.
+"""Lists of structures that are kept in a variable until they are returned: `gs.append({"a": d})`,
+`gs = [{"a": d} for p in ps]`.
 
-The structures have no name of their own and nothing reads the list, so each is converted where it is made.
+The structures have no name of their own and nothing reads the list,
+so each is converted where it is made.
 """
 
 from __future__ import annotations
@@ -43,7 +45,8 @@ class KeptLists:
         self.done: set[ast.AST] = set()
 
     def convert(self, lists: list[Site], primal: Primal) -> bool:
-        """Convert the elements of these lists, which stand for `primal`; False where that cannot be done."""
+        """Convert the elements of these lists, which stand for `primal`;
+        False where that cannot be done."""
         if not all(s.kind == "list" and self._is_only_filled(s) for s in lists):
             return False
         displays: list[ast.expr] = []
@@ -90,7 +93,8 @@ class KeptLists:
         return isinstance(parent, ast.Return | ast.Lambda)
 
     def _filler(self, display: ast.expr) -> ast.ListComp | ast.Call | None:
-        """The comprehension, or the call of `append`, that a structure without a name goes into a list by."""
+        """The comprehension, or the call of `append`,
+        that a structure without a name goes into a list by."""
         whole: ast.AST = display
         while isinstance(parent := self.view.scopes.parents.get(whole), ast.IfExp):
             whole = parent

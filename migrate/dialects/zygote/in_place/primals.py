@@ -1,4 +1,5 @@
-"""What a tangent is the tangent of: the argument's text, its annotation, and the zero that it gets."""
+"""What a tangent is the tangent of: the argument's text, its annotation,
+and the zero that it gets."""
 
 from __future__ import annotations
 
@@ -88,7 +89,8 @@ class Arguments:
         return Primal()
 
     def merged(self, other: Arguments) -> Arguments | None:
-        """What two rules that share a pullback agree on; None where even the number of arguments differs."""
+        """What two rules that share a pullback agree on;
+        None where even the number of arguments differs."""
         if len(self.fixed) != len(other.fixed) or self.functor != other.functor:
             return None
         if (self.rest is None) != (other.rest is None):

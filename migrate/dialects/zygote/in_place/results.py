@@ -277,7 +277,8 @@ class ResultRewriter:
         return True
 
     def _is_whole_result(self, nothing: Nothing) -> bool:
-        """`res = None if flat else (dx, dy)`, where `res` is returned and nothing else is done with it."""
+        """`res = None if flat else (dx, dy)`,
+        where `res` is returned and nothing else is done with it."""
         top: ast.AST = nothing.node
         while isinstance(parent := self.view.scopes.parents.get(top), ast.IfExp):
             top = parent

@@ -1,8 +1,9 @@
 """Rewrites the rules of one cluster.
 
-The data flow is run, then the functions are walked once for the *sinks* (what is returned as a tangent, given to a `back`, summed up) and
-once for everything that reads a tangent (tests for None, `isinstance`, calls). What cannot be decided is bridged at run time by
-`from_legacy`, `to_legacy` or `entries_from_legacy`; what cannot even be bridged raises `Undecided`, and the caller falls back to
+The data flow is run, then the functions are walked once for the *sinks* (what is returned as a
+tangent, given to a `back`, summed up) and once for everything that reads a tangent (tests for None,
+`isinstance`, calls). What cannot be decided is bridged at run time by `from_legacy`, `to_legacy` or
+`entries_from_legacy`; what cannot even be bridged raises `Undecided`, and the caller falls back to
 `from_legacy_rule`. A rule whose text shows that it could only fail raises `Refused`.
 """
 
@@ -37,7 +38,8 @@ _MAX_RESTARTS = 12
 
 
 def rewritten(view: ModuleView, rules: list[Rule], names: NameChooser) -> Cluster:
-    """The cluster with its edits; restarts with more functions left alone where one that must stay would have to change."""
+    """The cluster with its edits; restarts with more functions left
+    alone where one that must stay would have to change."""
     before = dict(names.local)
     opaque: frozenset[ast.AST] = frozenset()
     for _ in range(_MAX_RESTARTS):
@@ -56,7 +58,8 @@ def rewritten(view: ModuleView, rules: list[Rule], names: NameChooser) -> Cluste
 
 
 def refuse_visible_errors(view: ModuleView, rule: Rule, names: NameChooser) -> None:
-    """Raise Refused where the text of a rule that will not be rewritten shows that it can only fail.
+    """Raise Refused where the text of a rule that will not be
+    rewritten shows that it can only fail.
 
     The answer is the same whatever has become of other rules that use the same functions.
     """

@@ -69,7 +69,8 @@ class RuleReturns:
                 raise Undecided("what it returns cannot be followed", rule)
 
     def _handed_on(self, call: ast.Call, rule: Rule) -> None:
-        """`return pullback(g, x)`: `rrule_via_ad` has the first tangent already, if it is that of a plain function."""
+        """`return pullback(g, x)`: `rrule_via_ad` has the first tangent already,
+        if it is that of a plain function."""
         kind = self.view.legacy.meaning(call.func)
         if (kind == "_pullback") == rule.functor and (
             kind == "_pullback" or self._is_plain_function(self._callee_of(call))

@@ -1,6 +1,7 @@
 """One tangent at a time: what stands where the target language wants the tangent of an argument.
 
-An expression there is in the target language already, is rewritten into it (None, tuples, lists, dicts), or is bridged at run time.
+An expression there is in the target language already, is rewritten into it (None, tuples, lists,
+dicts), or is bridged at run time.
 """
 
 from __future__ import annotations
@@ -47,7 +48,8 @@ class TangentRewriter:
         self.kept_lists = KeptLists(self)
 
     def entry(self, node: ast.expr, primal: Primal) -> None:
-        """One tangent, of `primal`; as a whole at run time where one of its parts cannot be converted alone."""
+        """One tangent, of `primal`; as a whole at run time where
+        one of its parts cannot be converted alone."""
         saved = self.save()
         try:
             self._entry(node, primal)
@@ -157,7 +159,8 @@ class TangentRewriter:
         return self.element_of(node.generators[0].iter, node.generators[0].target, primal)
 
     def element_of(self, source: ast.expr, target: ast.expr, primal: Primal) -> Primal:
-        """In a loop `for x in xs`, or `for x, d in zip(xs, ds)`, where `xs` is the primal: its element is `x`."""
+        """In a loop `for x in xs`, or `for x, d in zip(xs, ds)`, where `xs` is the primal:
+        its element is `x`."""
         element = self.element(primal)
         match source:
             case ast.Call(func=ast.Name(id="zip") as zipped, args=args) if self.is_builtin(zipped):
@@ -228,7 +231,8 @@ class TangentRewriter:
         self._from_legacy(node, primal)
 
     def _is_container(self, node: ast.expr, atoms: Atoms) -> bool:
-        """Whether what counts as a number is seen to be a container of Python's own, in the second run."""
+        """Whether what counts as a number is seen to be a container of Python's own,
+        in the second run."""
         return ARRAY in atoms and any(
             isinstance(a, Held) for a in self.cluster.structures.found_at(node)
         )
@@ -254,7 +258,8 @@ class TangentRewriter:
     def _held_fields(
         self, node: ast.expr, held: list[Site], elements: Atoms, primal: Primal
     ) -> bool:
-        """A dict in a variable whose keys are seen to be names, for an argument without a class in its annotation."""
+        """A dict in a variable whose keys are seen to be names,
+        for an argument without a class in its annotation."""
         text = self.cluster.visible(primal, node)
         named = all(
             not s.rest
@@ -269,7 +274,8 @@ class TangentRewriter:
         return True
 
     def _class_visible(self, head: ast.expr, primal: Primal, where: ast.AST) -> bool:
-        """Whether the class's expression means the same at a place in the code as in the annotation."""
+        """Whether the class's expression means the same at a
+        place in the code as in the annotation."""
         root = head
         while isinstance(root, ast.Attribute):
             root = root.value
@@ -415,7 +421,8 @@ class TangentRewriter:
         )
 
     def ready(self, atoms: Atoms) -> bool:
-        """Whether values, once their Nones are zeros, are tangents of the target language as they are."""
+        """Whether values, once their Nones are zeros,
+        are tangents of the target language as they are."""
         return all(a in _READY or isinstance(a, Nothing) for a in atoms)
 
     def entries(self, elts: list[ast.expr], arguments: Arguments | None, where: ast.AST) -> None:

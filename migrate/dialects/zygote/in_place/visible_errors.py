@@ -1,7 +1,9 @@
-"""What the text of a rule shows to be an error: such a rule is left, whatever else could be said of it.
+"""What the text of a rule shows to be an error:
+such a rule is left, whatever else could be said of it.
 
-This is asked first, of each rule and before anything is rewritten: the answer must not depend on what becomes of the rule's neighbours, or a
-second run, which finds them converted, would answer otherwise.
+This is asked first, of each rule and before anything is rewritten: the answer must not depend on
+what becomes of the rule's neighbours, or a second run, which finds them converted,
+would answer otherwise.
 """
 
 from __future__ import annotations

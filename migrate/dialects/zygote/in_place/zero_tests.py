@@ -1,4 +1,5 @@
-"""Tests of tangents: for None, for being a dict or a tuple, for the name that a getter rule is asked for."""
+"""Tests of tangents: for None, for being a dict or a tuple,
+for the name that a getter rule is asked for."""
 
 from __future__ import annotations
 
@@ -63,7 +64,8 @@ class ZeroTests:
     # ---- is it extended? -----------------------------------------------------------------
 
     def _joined(self, tangent: ast.expr, other: ast.expr) -> None:
-        """`dy + (None,)`, `dy | {"a": None}`: a tangent is no tuple, list or dict of Python's own any more."""
+        """`dy + (None,)`, `dy | {"a": None}`:
+        a tangent is no tuple, list or dict of Python's own any more."""
         kind = self._kind(other)
         if kind is None or TANGENT not in self.flow.atoms(tangent):
             return
@@ -110,7 +112,8 @@ class ZeroTests:
                     self._in_legacy(left)
 
     def _sentinels(self, left: Atoms, right: Atoms) -> None:
-        """`cfg is default`, where the None of `default` is a zero as well: for `cfg` it would be a None no more."""
+        """`cfg is default`, where the None of `default` is a zero as well:
+        for `cfg` it would be a None no more."""
         for one, other in ((left, right), (right, left)):
             marked = any(isinstance(a, Nothing) and a in self.cluster.marked for a in one)
             if marked and not self.cluster.is_zero_like(other):
@@ -231,7 +234,8 @@ class ZeroTests:
         return node.id in _STRUCTURES and self.view.is_builtin(node.id, node)
 
     def _holds_no_tangents(self, node: ast.expr) -> bool:
-        """Whether a class is seen to be one that a tuple, a list, a dict or None is no instance of."""
+        """Whether a class is seen to be one that a tuple, a list,
+        a dict or None is no instance of."""
         imported = self.view.imported_name(node)
         if imported is not None:
             return self.view.is_numeric(imported[0]) or imported[0] == "numbers"
@@ -283,7 +287,8 @@ class ZeroTests:
     # ---- dicts by key --------------------------------------------------------------------
 
     def _keys(self, node: ast.For | ast.comprehension, function: FunctionNode) -> None:
-        """`for k in dy: … dy[k]`: a named tuple's tangent iterates by position, so its keys are asked for."""
+        """`for k in dy: … dy[k]`: a named tuple's tangent iterates by position,
+        so its keys are asked for."""
         if not (isinstance(node.iter, ast.Name) and isinstance(node.target, ast.Name)):
             return
         if TANGENT not in self.flow.atoms(node.iter):

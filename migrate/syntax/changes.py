@@ -447,13 +447,16 @@ def moved(parts: dict[int, Any], number: int) -> Change:
     return change
 
 
-def lines_of(text: str, parts: dict[int, Any]) -> Change:
-    """Other statements in place of a line, in whose text `_part_2_` is what was put aside as 2."""
+def lines_of(text: str, parts: dict[int, Any], blank: bool = False) -> Change:
+    """Other statements in place of a line, in whose text `_part_2_` is what was put aside as 2.
+
+    With `blank`, which is for lines at the left margin, an empty line comes first.
+    """
 
     def change(line: Any) -> Any:
         first, *rest = cst.parse_module(text).visit(_FillParts(parts)).body
-        lead = first.with_changes(leading_lines=line.leading_lines)
-        return cst.FlattenSentinel([lead, *rest])
+        lead = [*line.leading_lines, *([cst.EmptyLine(indent=False)] if blank else [])]
+        return cst.FlattenSentinel([first.with_changes(leading_lines=lead), *rest])
 
     return change
 

@@ -40,8 +40,15 @@ class _Writer:
         lines = self._lines(entries)
         for number, node in enumerate(self.moved):
             self.edits.change(node, moved(self.parts, number))
-        self.edits.change_line(rule.site, lines_of("\n".join(lines) + "\n", self.parts))
+        text = "\n".join(lines) + "\n"
+        self.edits.change_line(rule.site, lines_of(text, self.parts, self._stands_close()))
         return Plan((self.edits,), rule.notes, gone=(rule.site,))
+
+    def _stands_close(self) -> bool:
+        """Whether other code stands on the line above, from which a definition is set apart."""
+        line = self.rule.site.lineno
+        above = self.source.lines[line - 2].strip() if line > 1 else ""
+        return self.rule.site.col_offset == 0 and above != "" and not above.startswith("#")
 
     # ---- entries -------------------------------------------------------------------------
 

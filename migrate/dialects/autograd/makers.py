@@ -171,6 +171,21 @@ class _Reader:
         maker.names = [n for n in ast.walk(maker.value) if isinstance(n, ast.Name)]
         return maker
 
+    def _is_autograds(self, name: ast.Name) -> bool:
+        """Whether a name is autograd's and not `autograd.numpy`, which passes plain arrays on."""
+        for alias in self.scopes.of(name).bindings:
+            match self.scopes.parents.get(alias):
+                case ast.ImportFrom(module=module):
+                    whole = f"{module}.{getattr(alias, 'name', '')}"
+                case ast.Import():
+                    whole = getattr(alias, "name", "")
+                    whole = whole if getattr(alias, "asname", None) else whole.partition(".")[0]
+                case _:
+                    continue
+            if whole.partition(".")[0] == "autograd" and whole != "autograd.numpy":
+                return True
+        return False
+
     def _plain(self, function: ast.Lambda) -> list[str]:
         args = function.args
         more = (args.posonlyargs, args.kwonlyargs, args.vararg, args.kwarg, args.defaults)
@@ -179,14 +194,14 @@ class _Reader:
         return [arg.arg for arg in args.args]
 
     def _check(self, maker: _Maker) -> None:
-        if isinstance(maker.value, ast.Tuple | ast.List | ast.Dict | ast.Lambda):
+        if _is_container(maker.value) or isinstance(maker.value, ast.Lambda):
             self._no("a derivative gives a container")
         cotangent = self._own(maker.inner)[0]
         for node in ast.walk(maker.value):
             if isinstance(node, ast.NamedExpr | ast.Yield | ast.YieldFrom | ast.Await):
                 self._no("a derivative binds a name inside of its expression")
-            if isinstance(node, ast.Call) and self.legacy.meaning(node.func) is not None:
-                self._no("a derivative calls a function of autograd's")
+            if isinstance(node, ast.Name) and self._is_autograds(node):
+                self._no(f"a derivative uses `{node.id}` of autograd's")
             parts: list[ast.expr] = []
             match node:
                 case ast.Subscript(value=value) | ast.Starred(value=value):
@@ -263,3 +278,12 @@ class _Reader:
             return Zero("NoTangent")
         why = f"{primal.name}: no derivative with respect to {arg.arg}"
         return Zero("NotImplementedTangent", why)
+
+
+def _is_container(node: ast.expr) -> bool:
+    displays = ast.Tuple | ast.List | ast.Dict | ast.Set
+    made = ast.ListComp | ast.DictComp | ast.SetComp | ast.GeneratorExp
+    called = isinstance(node, ast.Call) and isinstance(node.func, ast.Name)
+    return isinstance(node, displays | made) or (
+        called and node.func.id in ("tuple", "list", "dict", "set", "zip", "map")  # type: ignore[attr-defined]
+    )

@@ -124,6 +124,9 @@ def test_names_that_clash() -> None:
         ("defvjp(f, lambda ans, x: make(x))", "a derivative does not give a lambda"),
         ("defvjp(f, lambda ans, x: lambda g: g[0])", "a derivative takes the cotangent apart"),
         ("defvjp(f, lambda ans, x: lambda g: (g, g))", "a derivative gives a container"),
+        ("defvjp(f, lambda ans, x: lambda g: tuple(g for _ in x))", "a derivative gives a cont"),
+        ("defvjp(f, lambda ans, x: lambda g: g * getval(x))", "uses `getval` of autograd's"),
+        ("defvjp(f, lambda ans, x: lambda g: ag.grad(h)(x) * g)", "uses `ag` of autograd's"),
         ("defvjp(f, lambda ans, x: lambda g: g * f_pullback)", "`f_pullback` would mean something"),
         ("defvjp(f, lambda ans, t: lambda g: g * t * x)", "`x` would mean something else"),
         ("defvjp(f, lambda ans, t: lambda g: sum(x * t for x in g.ravel()))", "`x` would mean"),
@@ -139,7 +142,8 @@ def test_names_that_clash() -> None:
 )
 def test_what_is_left(rule: str, reason: str) -> None:
     text = (
-        "import autograd.numpy as np\n"
+        "import autograd as ag\nimport autograd.numpy as np\n"
+        "from autograd.tracer import getval\n"
         "from autograd.extend import primitive, defvjp, defvjp_argnum, defjvp\n"
         f"@primitive\ndef f(x):\n    return 2 * x\ndef h(x):\n    return x\n{rule}\n"
     )
@@ -162,6 +166,16 @@ def test_what_is_none_of_autograds(text: str) -> None:
     outcome = outcome_of(text, AUTOGRAD)
     assert isinstance(outcome, FileUnchanged)
     assert not outcome.left
+
+
+def test_rules_stand_apart() -> None:
+    """From code on the line above; a comment there belongs to the rule."""
+    functions = "".join(f"@primitive\ndef {f}(x):\n    return x\n" for f in "abc")
+    rules = [f"defvjp({f}, lambda ans, x: lambda g: g)\n" for f in "abc"]
+    text = converted(HEAD + functions + rules[0] + rules[1] + "# the last\n" + rules[2], AUTOGRAD)
+    assert "    return x\n\n@rrule.register(a)\n" in text
+    assert "    return a(x), a_pullback\n\n@rrule.register(b)\n" in text
+    assert "    return b(x), b_pullback\n# the last\n@rrule.register(c)\n" in text
 
 
 def test_numpy_stays_autograds_where_autograd_stays() -> None:

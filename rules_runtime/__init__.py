@@ -23,6 +23,7 @@ __version__ = "0.1.0"
 if TYPE_CHECKING:
     from .accumulate import add, add_inplace
     from .bridge import entries_from_legacy, from_legacy, to_legacy
+    from .checkpointing import checkpoint
     from .config import (
         HasForwardMode,
         HasForwardsMode,
@@ -91,6 +92,7 @@ __all__ = [
     "__version__",
     "add",
     "add_inplace",
+    "checkpoint",
     "debug_mode",
     "dot",
     "entries_from_legacy",
@@ -129,6 +131,7 @@ _NAMES_OF = {
     "accumulate": "add add_inplace",
     "bridge": "entries_from_legacy from_legacy to_legacy",
     "config": "HasForwardMode HasForwardsMode HasReverseMode NoForwardMode NoForwardsMode NoReverseMode RuleConfig",
+    "checkpointing": "checkpoint",
     "conjugation": "unconjugated",
     "define": "hook ignore_derivatives non_differentiable scalar_rule",
     "errors": "AmbiguousRuleError ChangedArrayError ConfigError MissingRuleError NotImplementedTangentError "

@@ -3,6 +3,7 @@ what goes through a pullback."""
 
 from __future__ import annotations
 
+import functools
 import inspect
 import sys
 from collections.abc import Callable
@@ -10,6 +11,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
+from .accumulate import add
 from .annotations import Scope, Unresolved
 from .errors import RuleError
 from .kernels.broadcast import unbroadcast
@@ -70,6 +72,9 @@ def scalar_rule(f: F, *partials: Callable[..., Any]) -> F:
     `NotImplementedTangent`. Functions that work elementwise on arrays may be defined so as well:
     cotangents are summed over the axes that were broadcast. Annotations of the arguments dispatch.
 
+    A function that gives a tuple has a tuple of partial derivatives for each argument,
+    one for each part of the result.
+
     The pullback multiplies by the conjugate, which is right for holomorphic functions,
     and projects.
 
@@ -88,6 +93,7 @@ def scalar_rule(f: F, *partials: Callable[..., Any]) -> F:
     def rrule_scalar(callee: Any, /, *args: Any, **kwargs: Any) -> Any:
         y = callee(*args, **kwargs)
         slopes = _slopes(partials, y, args)
+        several = isinstance(y, tuple)
         projections = [ProjectTo(x) for x in args]
         shapes = [np.shape(x) for x in args]
 
@@ -95,7 +101,7 @@ def scalar_rule(f: F, *partials: Callable[..., Any]) -> F:
             return (
                 NoTangent(),
                 *(
-                    project(_times(slope, dy, shape))
+                    project(_summed(slope, dy, shape) if several else _times(slope, dy, shape))
                     for project, slope, shape in zip(projections, slopes, shapes)
                 ),
             )
@@ -130,7 +136,9 @@ def _slopes(
     if len(partials) == len(args) and len(args) > 1:
         return tuple(partial(y, *args) for partial in partials)
     slopes: Any = partials[0](y, *args)
-    if not isinstance(slopes, tuple):
+    if not isinstance(slopes, tuple) or (
+        isinstance(y, tuple) and len(args) == 1 and not isinstance(slopes[0], tuple)
+    ):
         slopes = (slopes,)
     if len(slopes) != len(args):
         raise RuleError(
@@ -139,8 +147,22 @@ def _slopes(
     return tuple(slopes)
 
 
+def _summed(slopes: Any, dy: Any, shape: tuple[int, ...]) -> Any:
+    """What all parts of a result that is a tuple give for one argument."""
+    if isinstance(slopes, (AbstractZero, NotImplementedTangent)):
+        return slopes
+    dys = tuple(dy)
+    if not isinstance(slopes, tuple) or len(slopes) != len(dys):
+        raise RuleError(
+            f"a function that gives {len(dys)} parts has so many partial derivatives for each argument, in a tuple; not {slopes!r}"
+        )
+    return functools.reduce(add, [_times(s, d, shape) for s, d in zip(slopes, dys)])
+
+
 def _times(slope: Any, dy: Any, shape: tuple[int, ...]) -> Any:
-    slope = unthunk(slope)
+    slope, dy = unthunk(slope), unthunk(dy)
+    if isinstance(dy, AbstractZero):
+        return dy
     if isinstance(slope, (AbstractZero, NotImplementedTangent)):
         return slope
     dx = np.conj(slope) * dy

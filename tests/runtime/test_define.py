@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
@@ -121,6 +121,43 @@ def test_the_types_of_a_signature_may_be_named_by_strings() -> None:
 
 
 # scalar_rule
+
+
+class Pair(NamedTuple):
+    first: Any
+    second: Any
+
+
+@pytest.mark.parametrize("kind", [tuple, Pair._make])
+@pytest.mark.parametrize("x", [0.7, np.array([0.5, -1.2]), np.array([0.3 + 0.2j]), np.float32(0.4)])
+def test_the_rule_of_several_results(x: Any, kind: Any) -> None:
+    def sincos(x: Any) -> Any:
+        return kind((np.sin(x), np.cos(x)))
+
+    def polar(r: Any, t: Any) -> Any:
+        return kind((r * np.cos(t), r * np.sin(t)))
+
+    scalar_rule(sincos, lambda y, x: (y[1], -y[0]))
+    check_rule(sincos, x)
+    scalar_rule(polar, lambda y, r, t: ((np.cos(t), np.sin(t)), (-y[1], y[0])))
+    check_rule(polar, x, 0.3)
+    check_rule(polar, 1.5, x)  # broadcast
+    partials = (lambda y, r, t: (np.cos(t), np.sin(t)), lambda y, r, t: (-y[1], y[0]))
+    scalar_rule(polar, *partials)
+    check_rule(polar, x, 0.3)
+    scalar_rule(polar, lambda y, r, t: ((np.cos(t), np.sin(t)), NoTangent()))
+    assert rrule(polar, 2.0, 0.0)[1](Tangent[tuple](1.0, 5.0)) == (NONE, 1.0, NONE)
+    assert rrule(polar, 2.0, 0.0)[1](Tangent[tuple](ZERO, 5.0))[1] == 0.0
+
+
+def test_the_number_of_partials_for_several_results() -> None:
+    def sincos(x: Any) -> Any:
+        return np.sin(x), np.cos(x)
+
+    for wrong in (lambda y, x: y[1], lambda y, x: (y[1], y[0], 0.0), lambda y, x: ((y[1],),)):
+        scalar_rule(sincos, wrong)
+        with pytest.raises(RuleError, match="gives 2 parts"):
+            rrule(sincos, 0.5)[1](Tangent[tuple](1.0, 1.0))
 
 
 def test_the_rule_of_one_argument() -> None:

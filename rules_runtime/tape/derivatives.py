@@ -17,6 +17,7 @@ from .structures import spread, tangent_of, tree_of
 from .sweep import sweep
 from .trace import TapeConfig, Trace, finished, trace_pullback
 from .tracer import Tracer, primal
+from .transpose import transpose
 
 ndarray = np.ndarray
 _config = TapeConfig()
@@ -217,7 +218,9 @@ def vjp(f: Callable[..., Any], args: tuple[Any, ...], dy: Any) -> tuple[Any, tup
 
 def jacobian(f: Callable[..., Any], x: Any) -> Any:
     """The Jacobian of `f` at `x`, of shape `np.shape(f(x)) + np.shape(x)`.
-    One pass back for each number of the result.
+
+    It takes one pass back for each number of the result, or one forwards for each number
+    of `x` where those are fewer by far.
 
     Of a structure (a tuple, a dict, an object ...) it is a `Tangent` with the Jacobian by each
     part; of a structured result a `Tangent` with the Jacobian of each part. Of a complex result it
@@ -230,6 +233,9 @@ def jacobian(f: Callable[..., Any], x: Any) -> Any:
     array([1., 1.])
     """
     trace = Trace(_config, f, (x,), {}, _nothing_to_differentiate)
+    columns = _by_columns(trace, x)
+    if columns is not None:
+        return columns
     numbers = itertools.count()
     tree = tree_of(trace.y, lambda leaf: next(numbers), once=True)
     if tree is None and parts_of(trace.y) is None:  # an integer
@@ -250,6 +256,30 @@ def jacobian(f: Callable[..., Any], x: Any) -> Any:
         return trace.tangents(dy, written_out=True)[1]
 
     return tangent_of(trace.y, tree, of_leaf)
+
+
+#: The way forwards is traced once more, and passes are longer; so many times more results than arguments make up for that.
+_TALL = 4
+
+
+def _by_columns(trace: Trace, x: Any) -> Any:
+    """The Jacobian by one pass forwards for each number of `x`, where that is cheaper; `None` where it is not, or cannot be."""
+    y: Any = trace.y
+    if not (type(y) is ndarray and type(x) in (ndarray, float, np.float64) and y.dtype.kind == "f"):
+        return None
+    like = np.asarray(x)
+    if like.dtype != y.dtype or not like.size or y.size <= _TALL * (like.size + 1):
+        return None
+    columns = []
+    try:
+        push = transpose(lambda dy: (trace.tangents(dy, written_out=True)[1],), [y])
+        for place in np.ndindex(like.shape):
+            unit = np.zeros_like(like)
+            unit[place] = 1.0
+            columns.append(push([unit[()]])[0])
+    except Exception:
+        return None  # a pullback that cannot be traced: the rows, which need no more than its value, say what is wrong
+    return np.stack(columns, axis=-1).reshape(y.shape + like.shape)
 
 
 def _stacked(rows: list[Any], shape: tuple[int, ...], x: Any) -> Any:

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from rules_runtime import gradient
+from rules_runtime import checkpoint, gradient, jvp
 
 
 def squash(v: Any) -> Any:
@@ -102,6 +102,20 @@ def test_random_programs(seed: int, shape: tuple[int, ...]) -> None:
         found = np.sum(grads[k] * direction)
         scale = np.linalg.norm(grads[k]) * np.linalg.norm(direction)
         assert abs(found - numeric) <= 1e-5 * scale + 1e-6, (found, numeric)
+
+
+@pytest.mark.parametrize("shape", [(4,), (3, 2), (40, 20)], ids=str)
+@pytest.mark.parametrize("seed", range(20))
+def test_forwards_and_checkpoints_of_random_programs(seed: int, shape: tuple[int, ...]) -> None:
+    rng = np.random.default_rng(2000 + seed)
+    inputs, along = ([rng.normal(size=shape) for _ in range(2)] for _ in range(2))
+    f = program(seed, 12)
+    grads = gradient(f, *inputs)
+    backwards = sum(np.sum(g * v) for g, v in zip(grads, along))
+    scale = 1.0 + sum(np.linalg.norm(g) * np.linalg.norm(v) for g, v in zip(grads, along))
+    assert abs(jvp(f, inputs, along)[1] - backwards) <= 1e-10 * scale
+    for again, g in zip(gradient(lambda *xs: checkpoint(f, *xs), *inputs), grads):
+        np.testing.assert_allclose(again, g, rtol=1e-10)
 
 
 @pytest.mark.parametrize("seed", range(12))

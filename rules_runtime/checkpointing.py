@@ -1,4 +1,4 @@
-"""`checkpoint`: what is computed within a call is not kept for the way back, but computed again there."""
+"""`checkpoint`: what a call computes is not kept for the way back, but computed again there."""
 
 from __future__ import annotations
 
@@ -12,10 +12,12 @@ from .via_ad import rrule_via_ad
 
 
 def checkpoint(f: Any, /, *args: Any, **kwargs: Any) -> Any:
-    """`f(*args, **kwargs)`; on the way back it is called again, so that only its arguments are kept and not what it computed.
+    """`f(*args, **kwargs)`; on the way back it is called again, so that only its arguments are
+    kept and not what it computed.
 
-    That costs a second run of `f`, which must give the same again, and saves the memory of all that happens within it. Where
-    `f` reads traced values from the functions around it, nothing is saved: they are to be arguments.
+    That costs a second run of `f`, which must give the same again, and saves the memory of all
+    that happens within it. Where `f` reads traced values from the functions around it, nothing is
+    saved: they are to be arguments.
 
     >>> from rules_runtime import gradient
     >>> gradient(lambda x: checkpoint(lambda y: y * y, x) + x, 3.0)
@@ -32,8 +34,8 @@ def _rrule_checkpoint(
     leaves: list[Any] = []
     take_apart(y, is_number, leaves)
     if any(map(is_traced, leaves)):
-        # what f reads from around it is traced, and will not be any more when f is called again; or this is a derivative of
-        # a derivative: either way it is differentiated as it stands
+        # what f reads from around it is traced, and will not be any more when f is called again;
+        # or this is a derivative of a derivative: it is differentiated as it stands
         return None
 
     def checkpoint_pullback(dy: Any) -> Any:

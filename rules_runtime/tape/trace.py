@@ -230,7 +230,7 @@ def seed(dy: Any, value: Any) -> Any:
     if isinstance(dy, AbstractZero) or dy is None:
         return None
     if isinstance(dy, NotImplementedTangent):
-        dy + 1.0  # says why
+        float(dy)  # raises, and says why
     shape = np.shape(primal(value))
     if type(dy) is not Tracer and not isinstance(dy, (ndarray, np.generic)):
         if not hasattr(type(dy), "__array_function__"):

@@ -12,7 +12,14 @@ ag = pytest.importorskip("autograd", reason="HIPS autograd is not installed")
 import autograd.numpy as anp  # noqa: E402
 from autograd.test_util import check_grads  # noqa: E402
 
-from rules_runtime import NoTangent, gradient, rrule, rrule_via_ad  # noqa: E402
+from rules_runtime import (  # noqa: E402
+    NoTangent,
+    NotImplementedTangent,
+    NotImplementedTangentError,
+    gradient,
+    rrule,
+    rrule_via_ad,
+)
 from rules_runtime.config import HasReverseMode, RuleConfig  # noqa: E402
 from rules_runtime.hosts import autograd as host  # noqa: E402
 from rules_runtime.hosts.calls import NoRuleError  # noqa: E402
@@ -145,3 +152,12 @@ def test_rules_of_autograds_own_primitives() -> None:
         check_grads(f, modes=["rev"], order=2)(X, 2 * X)
     finally:
         rrule.remove_rule(rule)
+
+
+def test_a_derivative_that_is_not_implemented_is_an_error() -> None:
+    def f(x: Any) -> Any:
+        return 2.0 * x
+
+    rrule.register(f)(lambda _, x: (f(x), lambda dy: (NoTangent(), NotImplementedTangent("yet"))))
+    with pytest.raises(NotImplementedTangentError, match="yet"):
+        ag.grad(host.wrap(f))(1.0)

@@ -1,4 +1,4 @@
-"""`checkpoint`: the same derivatives, to any order, of whatever is called; what is within is not kept."""
+"""`checkpoint`: the same derivatives, to any order; what is within is not kept."""
 
 from __future__ import annotations
 

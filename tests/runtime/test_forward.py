@@ -17,6 +17,8 @@ from rules_runtime import (
     NoForwardMode,
     NoForwardsMode,
     NoTangent,
+    NotImplementedTangent,
+    NotImplementedTangentError,
     RuleConfig,
     RuleError,
     Tangent,
@@ -170,6 +172,49 @@ def test_rules_that_ask_whether_a_cotangent_is_zero() -> None:
         return f(x), lambda dy: (NoTangent(), 0.0 * x if dy == 0 else 3.0 * dy)
 
     assert frule((None, 2.0), f, 1.0)[1] == 6.0
+
+
+@pytest.mark.parametrize("kind", [np.float64, np.float32, np.complex128])
+@pytest.mark.parametrize("shape", [(), (1,), (4,), (2, 3), (0,)])
+def test_pullbacks_that_the_tape_cannot_follow(kind: Any, shape: Any, forget_rules: None) -> None:
+    def f(x: Any, y: Any) -> Any:
+        return x * y, np.sum(y**2)
+
+    @rrule.register(f)
+    def rrule_f(_: Any, x: Any, y: Any) -> Any:
+        def f_pullback(d: Any) -> Any:
+            dx = np.empty(np.shape(x), kind)
+            for k in np.ndindex(np.shape(x)):  # into an array of its own
+                one = d[0][k] if shape else d[0]
+                dx[k] = (complex if kind is np.complex128 else float)(one) * y[k]
+            return NoTangent(), dx, np.real(np.conj(x) * d[0]) + 2 * y * d[1]
+
+        return f(x, y), f_pullback
+
+    rng = np.random.default_rng(3)
+    x, y = (np.asarray(rng.uniform(0.5, 1.5, size=shape)) for _ in range(2))
+    x = np.asarray(x * (1 + 0.5j) if kind is np.complex128 else x, kind)
+    vx, vy = rand_tangent(x, rng), rand_tangent(y, rng)
+    _, moved = jvp(f, (x, y), (vx, vy))
+    rtol = 1e-5 if kind is np.float32 else 1e-12
+    np.testing.assert_allclose(moved[0], vx * y + x * vy, rtol=rtol)
+    np.testing.assert_allclose(moved[1], np.sum(2 * y * vy), rtol=rtol)
+
+
+def test_errors_of_pullbacks_are_raised(forget_rules: None) -> None:
+    def f(x: Any) -> Any:
+        return x
+
+    def fails(dy: Any) -> Any:
+        raise ZeroDivisionError("in the pullback")
+
+    rrule.register(f)(lambda _, x: (x, fails))
+    with pytest.raises(ZeroDivisionError, match="in the pullback"):
+        jvp(f, (1.0,), (1.0,))
+    rrule.register(f)(lambda _, x: (x, lambda dy: (NoTangent(), NotImplementedTangent("not yet"))))
+    for x, v in ((1.0, 1.0), (np.ones(2), np.ones(2)), (1.0, NotImplementedTangent("not yet"))):
+        with pytest.raises(NotImplementedTangentError, match="not yet"):
+            jvp(f, (x,), (v,))
 
 
 def test_higher_orders() -> None:

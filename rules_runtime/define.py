@@ -45,7 +45,7 @@ def non_differentiable(f: F, *signature: Any) -> F:
     (2, (NoTangent(), NoTangent()))
     """
     for annotation in signature:
-        if inspect.isroutine(annotation):
+        if inspect.isroutine(annotation) or hasattr(type(annotation), "__asks_first__"):
             raise RuleError(
                 f"non_differentiable(f, *types): {annotation!r} is no type; declare one function at a time"
             )

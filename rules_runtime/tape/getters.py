@@ -100,6 +100,9 @@ def _watch_class(cls: Any) -> bool:
 def _ask(x: Any, name: str) -> Any:
     if name[:2] == "__" or isinstance(look_up(type(x), name), _METHODS):
         return NotImplemented
+    table = rrule._tables.get(getattr)
+    if table is None or not any(rule.signature.at(0).loose(x) for rule in table.rules):
+        return NotImplemented
     tape = inner_tape(x)
     if tape is not None:
         return try_rule(tape, getattr, (x, name), {})

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -19,3 +21,16 @@ def forget_rules() -> Iterator[None]:
     for rule in added:
         if not rule.built_in:
             rrule.remove_rule(rule)
+    overrides = sys.modules.get("rules_runtime.tape.overrides")
+    if overrides is not None and overrides._bound:  # builtins that have been given rules
+        unbind(overrides._bound)
+
+
+def unbind(functions: set[Any]) -> None:
+    """Give modules back the functions, in the place of what asks for their rules."""
+    for module in list(sys.modules.values()):
+        names = getattr(module, "__dict__", None) or {}
+        for key, value in list(names.items()):
+            if hasattr(type(value), "__asks_first__") and value.function in functions:
+                names[key] = value.function
+    functions.clear()

@@ -271,3 +271,17 @@ def test_what_cannot_be_read_with_a_rule_is_said() -> None:
 
     with pytest.warns(RuntimeWarning, match="rule for getattr"):
         times(100.0, types.SimpleNamespace)
+
+
+def test_reading_costs_nothing_where_no_rule_is_for_the_class(monkeypatch: Any) -> None:
+    def rule(_: Any, x: Any, name: Any) -> Any:
+        return getattr(x, name), lambda dy: (N, N, N)
+
+    added = rrule.add_rule(getattr, rule)
+    gradient(lambda h: h.p * 1.0, Holder(2.0))  # a rule for any object: the class is watched now
+    rrule.remove_rule(added)
+    times(100.0)
+    looked: list[Any] = []
+    monkeypatch.setattr("rules_runtime.tape.getters.inner_tape", looked.append)
+    assert gradient(lambda h: h.p * 1.0, Holder(2.0))[0].p == 1.0
+    assert looked == []

@@ -24,9 +24,11 @@ from migrate.dialects.zygote.in_place import (
     calls,
     definitions,
     results,
-    rewriting,
     visible_errors,
     zero_tests,
+)
+from migrate.dialects.zygote.in_place import (
+    rewriting as cluster_rewriting,
 )
 from migrate.model import FileConverted, FileUnchanged, Options
 from migrate.syntax import node_edits, printing
@@ -188,7 +190,7 @@ MUTATIONS = [
     Mutation(
         "a variable None is kept",
         ("none_entries", "closures_nonlocal"),
-        deciding(rewriting, "_write_zeros", None),
+        deciding(cluster_rewriting, "_write_zeros", None),
     ),
     Mutation(
         "None for all entries is kept",

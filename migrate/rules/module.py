@@ -139,14 +139,20 @@ class Module:
             self._imported[node] = self._imported_name(node)
         return self._imported[node]
 
-    def _imported_name(self, node: ast.expr) -> tuple[str, str] | None:
+    def _imported_name(self, node: ast.expr, depth: int = 0) -> tuple[str, str] | None:
         parts: list[str] = []
         while isinstance(node, ast.Attribute):
             parts.append(node.attr)
             node = node.value
         if not isinstance(node, ast.Name):
             return None
-        bindings = self.scopes.of(node).bindings
+        bindings = [b for b in self.scopes.of(node).bindings if not self._is_fallback(b)]
+        again = self._renamed(bindings)
+        if again is not None:  # `np = numpy`, `sla = scipy.linalg`
+            whole = again
+            for part in reversed(parts):
+                whole = ast.Attribute(whole, part, ast.Load())
+            return self._imported_name(whole, depth + 1) if depth < 4 else None
         if not bindings or not all(isinstance(b, ast.alias) for b in bindings):
             return None
         alias = bindings[0]
@@ -167,6 +173,28 @@ class Module:
         if not rest:
             return None
         return (alias.name if alias.asname else alias.name.partition(".")[0]), rest
+
+    def _is_fallback(self, binding: ast.AST) -> bool:
+        """`except ImportError: sla = None`."""
+        statement = self.scopes.parents.get(binding)
+        return (
+            isinstance(statement, ast.Assign)
+            and isinstance(statement.value, ast.Constant)
+            and statement.value.value is None
+            and isinstance(self.scopes.parents.get(statement), ast.ExceptHandler)
+        )
+
+    def _renamed(self, bindings: list[ast.AST]) -> ast.expr | None:
+        """What a name is another name for, where it is bound once, at the top of the module."""
+        if len(bindings) != 1 or self.scopes.around.get(bindings[0]) is not self.scopes.module:
+            return None
+        match self.scopes.parents.get(bindings[0]):
+            case ast.Assign(
+                targets=[ast.Name(id=name)], value=ast.Name() | ast.Attribute() as value
+            ):
+                roots = {n.id for n in ast.walk(value) if isinstance(n, ast.Name)}
+                return None if name in roots else value
+        return None
 
     def is_numeric(self, module: str) -> bool:
         return module.partition(".")[0] in NUMERIC_MODULES

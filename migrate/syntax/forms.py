@@ -68,3 +68,12 @@ def _continues(node: ast.stmt) -> bool:
             )
             return not complete or any(falls_through(c.body) for c in cases)
     return True
+
+
+def is_zero(node: ast.expr) -> bool:
+    """`None`, `0`, `0.0`: nothing, where a tangent is meant."""
+    return (
+        isinstance(node, ast.Constant)
+        and not isinstance(node.value, (str, bytes))
+        and not node.value
+    )

@@ -27,7 +27,7 @@ from migrate.dialects.zygote.in_place.tangents import TangentRewriter
 from migrate.dialects.zygote.verdicts import Undecided
 from migrate.syntax.annotations import last_part
 from migrate.syntax.changes import first_argument, last_argument, prepended
-from migrate.syntax.forms import constant_index, iterated_alone
+from migrate.syntax.forms import constant_index, is_zero, iterated_alone
 from migrate.syntax.node_edits import NodeEdits
 from migrate.syntax.numeric import ARRAY_ATTRIBUTES, ARRAY_METHODS, SCALAR_BUILTINS
 from migrate.syntax.scopes import FunctionNode, Variable
@@ -364,7 +364,11 @@ class CallRewriter:
         if isinstance(parent, ast.Call) and parent.func is node:
             return
         if self.flow.atoms(node.value) & {TANGENT, COTANGENT_ARRAY}:
-            self.in_legacy(node.value, node.attr != "get")
+            match parent:
+                case ast.Call(func=ast.Name(id="map"), args=[_, _]):  # without a default
+                    self.in_legacy(node.value, node.attr != "get")
+                case _:
+                    self.in_legacy(node.value)
 
     def _context_use(self, node: ast.Name | ast.Attribute) -> None:
         """`__context__` handed to a helper: the config goes in its place."""
@@ -546,6 +550,8 @@ class CallRewriter:
         if func.attr == "get":
             if len(node.args) == 1 and not node.keywords:
                 self.edits.change(node, last_argument(f"{self.names.use('ZeroTangent')}()"))
+            elif not all(map(is_zero, node.args[1:])):
+                raise Undecided("it counts on a tangent to have every key")
             return
         if func.attr in ARRAY_METHODS:
             return

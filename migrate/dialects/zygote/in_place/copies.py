@@ -13,7 +13,7 @@ from migrate.dialects.zygote.flow.values import PLAIN, UNKNOWN, Held
 from migrate.dialects.zygote.in_place.cluster import Cluster
 from migrate.dialects.zygote.verdicts import Undecided
 from migrate.syntax.changes import last_argument, read_with
-from migrate.syntax.forms import is_none, iterated_alone
+from migrate.syntax.forms import is_none, is_zero, iterated_alone
 from migrate.syntax.node_edits import NodeEdits
 
 _EVERY_KEY = "it counts on a tangent to have every key"
@@ -58,6 +58,7 @@ class Copies:
             self.edits.change(node, last_argument(f"{self.cluster.names.use('ZeroTangent')}()"))
         elif (
             name == "popitem"
+            or (name in ("get", "pop") and not all(map(is_zero, node.args[1:])))
             or (name == "setdefault" and not all(map(is_none, node.args[1:])))
             or (name in ("items", "values", "keys") and not iterated_alone(node, self.view.scopes))
         ):

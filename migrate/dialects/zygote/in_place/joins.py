@@ -33,8 +33,11 @@ class Joins:
             case ast.BinOp(op=ast.Add() | ast.Mult() as op, left=left, right=right):
                 self._arithmetic([left, right], isinstance(op, ast.Add))
             case ast.AugAssign(op=ast.Add() | ast.Mult() as op, target=left, value=right):
-                self._extended(left, right)
                 self._arithmetic([left, right], isinstance(op, ast.Add))
+            case ast.BinOp(op=ast.BitOr(), left=left, right=right):
+                self._merged(left, right)
+            case ast.AugAssign(op=ast.BitOr(), target=left, value=right):
+                self._merged(left, right)
             case ast.Call(func=ast.Name(id="sum") as called, args=[parts, start]):
                 if self.view.scopes.of(called).scope is None:
                     self._sum(parts, start)
@@ -49,11 +52,10 @@ class Joins:
             case ast.Call(args=args):
                 self._operator(node, args)
 
-    def _extended(self, target: ast.expr, value: ast.expr) -> None:
-        """`out += part`: a tuple takes no tangent, a list does."""
-        held = {a.site.kind for a in self.flow.found_at(target) if isinstance(a, Held)}
-        if held - {"list"} and TANGENT in self.flow.found_at(value):
-            raise Undecided("it joins what may be tangents of tuples or lists")
+    def _merged(self, left: ast.expr, right: ast.expr) -> None:
+        """`d[0] | d[1]`: a `Tangent` is no dict that could be merged."""
+        if TANGENT in self.flow.found_at(left) and TANGENT in self.flow.found_at(right):
+            raise Undecided("it merges tangents of dicts")
 
     def _operator(self, node: ast.Call, args: Sequence[ast.expr]) -> None:
         imported = self.view.imported_name(node.func)

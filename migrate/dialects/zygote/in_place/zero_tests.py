@@ -57,6 +57,7 @@ class ZeroTests:
             case ast.AugAssign(op=ast.Add() | ast.BitOr()):
                 if self._kind(node.value) and TANGENT in self._target(node.target):
                     raise Undecided("it extends a tangent in place")
+                self._extended(node)
                 self._stores(node)
             case ast.Assign() | ast.AugAssign() | ast.Delete():
                 self._stores(node)
@@ -73,6 +74,17 @@ class ZeroTests:
             raise Undecided("what may be a tangent is joined with a container")
         self._need(kind, tangent)
         self.edits.wrap(tangent, f"{kind}({{}})")
+
+    def _extended(self, node: ast.AugAssign) -> None:
+        """`out += part`, where `out` is a list or a tuple of Python's own."""
+        held = {a.site.kind for a in self._target(node.target) if isinstance(a, Held)}
+        if not held or TANGENT not in self.flow.atoms(node.value):
+            return
+        if held not in ({"list"}, {"tuple"}) or not isinstance(node.op, ast.Add):
+            raise Undecided("it extends a container by what may be a tangent")
+        kind = held.pop()
+        self._need(kind, node.value)
+        self.edits.wrap(node.value, f"{kind}({{}})")
 
     def _kind(self, node: ast.expr) -> str | None:
         kinds = {a.site.kind for a in self.flow.atoms(node) if isinstance(a, Held)}

@@ -29,6 +29,11 @@ class ModuleView(Module):
         """The star import that brings the legacy language."""
         return self.legacy.star
 
+    def is_transparent(self, decorator: ast.expr) -> bool:
+        """Whether a decorator is seen to hand arguments and results on: `@np.errstate(...)`."""
+        head = decorator.func if isinstance(decorator, ast.Call) else decorator
+        return self.imported_name(head) == ("numpy", "errstate")
+
     @cached_property
     def definitions(self) -> dict[Variable, DefNode]:
         """Every name that is bound to one plain function and to nothing

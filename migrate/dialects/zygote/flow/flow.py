@@ -150,7 +150,8 @@ class Flow(Store):
                     self.value(decorator)
                 self.add(node)
                 variable = self.view.scopes.variable(node.name, self.view.scopes.around[node])
-                self.give(variable, {UNKNOWN} if node.decorator_list else {Function(node)})
+                plain = all(map(self.view.is_transparent, node.decorator_list))
+                self.give(variable, {Function(node)} if plain else {UNKNOWN})
             case ast.ClassDef():
                 variable = self.view.scopes.variable(node.name, self.view.scopes.around[node])
                 self.give(variable, {PLAIN})

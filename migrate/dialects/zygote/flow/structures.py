@@ -78,6 +78,11 @@ class Structures(Flow):
         atoms = self.found_at(node)
         return any(a in _NUMBERS for a in atoms) and not any(isinstance(a, Held) for a in atoms)
 
+    def is_array(self, node: ast.expr) -> bool:
+        """Whether it is seen to be the tangent of an array, and not only taken for one."""
+        atoms = self.found_at(node)
+        return bool(atoms) and all(a is COTANGENT_ARRAY for a in atoms)
+
     # ---- seeds ---------------------------------------------------------------------------
 
     def _seed(self, function: FunctionNode) -> None:
@@ -174,6 +179,8 @@ class Structures(Flow):
                 found.add(self._cotangent_of(atom.site, depth))
             elif atom in (UNKNOWN, TANGENT) or isinstance(atom, Held):
                 found.add(TANGENT)
+            elif atom is PLAIN:
+                found.add(ARRAY)  # a number, as long as nothing speaks against it
             elif not isinstance(atom, Nothing):
                 found.add(COTANGENT_ARRAY)
         return found

@@ -512,7 +512,7 @@ def _passes_through(function: ast.FunctionDef, wants_config: bool) -> bool:
     if wrapper.args.args or wrapper.args.posonlyargs or wrapper.args.kwonlyargs:
         return False
     star, keywords = wrapper.args.vararg, wrapper.args.kwarg
-    if star is None or keywords is None:
+    if star is None:
         return False
     uses = [n for n in ast.walk(wrapper) if isinstance(n, ast.Name) and n.id == star.arg]
     calls = [
@@ -523,7 +523,7 @@ def _passes_through(function: ast.FunctionDef, wants_config: bool) -> bool:
         and n.func.id == rule
         and len(n.args) == 1
         and isinstance(n.args[0], ast.Starred)
-        and len(n.keywords) == 1
-        and n.keywords[0].arg is None
+        and len(n.keywords) == (keywords is not None)
+        and all(k.arg is None for k in n.keywords)
     ]
     return len(calls) >= 1 and len(uses) == len(calls)

@@ -128,7 +128,8 @@ def _check_pullback(cluster: Cluster, pullback: Pullback) -> None:
     rule = pullback.rules[0]
     if not cluster.view.editable(function):
         raise Undecided("its pullback is a function that other code uses too", rule)
-    if isinstance(function, ast.FunctionDef) and function.decorator_list:
+    decorators = function.decorator_list if isinstance(function, ast.FunctionDef) else []
+    if not all(map(cluster.view.is_transparent, decorators)):
         raise Undecided("its pullback is decorated", rule)
     if function in {r.function for r in cluster.rules}:
         raise Undecided("a rule is its own pullback", rule)

@@ -205,6 +205,8 @@ class TangentRewriter:
     def _entry_by_atoms(self, node: ast.expr, primal: Primal) -> None:
         atoms = self.flow.atoms(node)
         held = [a.site for a in atoms if isinstance(a, Held)]
+        if atoms == {TANGENT, UNKNOWN} and self.cluster.structures.is_array(node):
+            atoms = {TANGENT}  # a slice, of an array
         if not held and atoms and self.ready(atoms) and not self._is_container(node, atoms):
             self.cluster.mark(atoms)
             return

@@ -277,7 +277,8 @@ class Structures(Flow):
         if COTANGENT_ARRAY in base:
             found.add(COTANGENT_ARRAY)
         if PLAIN in base:
-            found.add(UNKNOWN if isinstance(index, ast.Slice) else PLAIN)
+            part = index.value if isinstance(index, ast.Constant) else None
+            found.add(UNKNOWN if isinstance(index, ast.Slice) or isinstance(part, str) else PLAIN)
         return found
 
     def attribute(self, base: Atoms, attr: str) -> Atoms:
@@ -287,7 +288,7 @@ class Structures(Flow):
             if isinstance(atom, Held) and atom.site.by_key:
                 found |= atom.site.by_key.get(attr, set()) | atom.site.rest
             else:
-                found |= super().attribute({atom}, attr)
+                found |= {UNKNOWN} if atom is PLAIN else super().attribute({atom}, attr)
         return found
 
     def elements(self, atoms: Atoms) -> Atoms:

@@ -39,6 +39,11 @@ class Cut:
     nodes: tuple[ast.stmt, ...]  # that it is made of; of a head, the compound statement
     head: bool = False
 
+    @property
+    def simple(self) -> bool:
+        """Whether it is a line of simple statements."""
+        return not isinstance(self.nodes[0], COMPOUND)
+
     def holds(self, other: Cut) -> bool:
         """Whether another piece lies inside of this one."""
         return self.start <= other.start and other.end <= self.end

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from types import TracebackType
 from typing import Any
 
@@ -32,6 +33,29 @@ class _Mark:
     ) -> None:
         if kind is None:
             self.state.found(self.node, self.start, self.opened)
+
+
+#: Nodes that `ast` gives another place than libcst does.
+_SPECIAL = frozenset(
+    {cst.Tuple, cst.GeneratorExp, cst.SubscriptElement, *cst.BaseCompoundStatement.__subclasses__()}
+)
+_NO_MARK: AbstractContextManager[None] = nullcontext()
+
+
+class Writer(CodegenState):
+    """Prints a module without a look at where its nodes come out."""
+
+    def __init__(self, module: cst.Module) -> None:
+        super().__init__(module.default_indent, module.default_newline)
+
+    def record_syntactic_position(  # type: ignore[override]
+        self,
+        node: cst.CSTNode,
+        *,
+        start_node: cst.CSTNode | None = None,
+        end_node: cst.CSTNode | None = None,
+    ) -> AbstractContextManager[None]:
+        return _NO_MARK
 
 
 class Reader(CodegenState):
@@ -81,17 +105,22 @@ class Reader(CodegenState):
     def found(self, node: Any, start: int, opened: int) -> None:
         """A node that was printed from `start` to here."""
         end = self.at
-        if isinstance(node, cst.GeneratorExp) and not node.lpar:  # its parentheses are a call's
+        kind = type(node)
+        if kind not in _SPECIAL:
+            if (start, end) in self.wanted:
+                self._match(node, start, end)
+            return
+        if kind is cst.GeneratorExp and not node.lpar:  # its parentheses are a call's
             around = [
                 (s, e)
                 for (s, e), nodes in self.wanted.items()
                 if s < start and end < e and any(isinstance(n, ast.GeneratorExp) for n in nodes)
             ]
             start, end = max(around, default=(start, end))
-        elif isinstance(node, (cst.Tuple, cst.GeneratorExp)) and node.lpar:
+        elif kind in (cst.Tuple, cst.GeneratorExp) and node.lpar:
             self.open_tuple = (node, opened)
             return
-        elif isinstance(node, cst.SubscriptElement):
+        elif kind is cst.SubscriptElement:
             node = node.slice
         elif isinstance(node, cst.BaseCompoundStatement):
             end = -1  # the start tells it

@@ -12,7 +12,7 @@ import ast
 import re
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import libcst as cst
@@ -22,7 +22,7 @@ from migrate.syntax.edits import Moves, arranged, replaced_in
 from migrate.syntax.node_edits import NodeEdits
 from migrate.syntax.pieces import COMPOUND, Cut, Cutter
 from migrate.syntax.placeholders import NO_NAMES, Placeholder, placeholders
-from migrate.syntax.places import Changer, Placer, Reader
+from migrate.syntax.places import Changer, Placer, Reader, Writer
 from migrate.syntax.scopes import Scopes
 from migrate.syntax.source import Replacement, Source
 
@@ -174,6 +174,8 @@ class _Printer:
     ) -> Replacement:
         """A piece with its changes made;
         `holes` stand for parts in which no more than `texts` change."""
+        if all(isinstance(node, ast.expr) for node in nodes) and cut.simple:
+            cut = replace(cut, before="")  # no line is added: its indentation does not matter
         stands = [hole.stands for hole in holes]
         moves = Moves(stands)
         shift = len(cut.before) - cut.start
@@ -227,6 +229,10 @@ class _Printer:
         changer = Changer(changes, reader.path)
         new: Any = module.visit(changer)
         became = {n: id(changer.became[id(reader.nodes[n])]) for n in watched if n in reader.nodes}
+        if not became:
+            writer = Writer(new)
+            new._codegen(writer)
+            return "".join(writer.tokens), {}
         placer = Placer(new, set(became.values()))
         new._codegen(placer)
         spans = {n: placer.spans[i] for n, i in became.items() if i in placer.spans}

@@ -18,7 +18,7 @@ import sys
 import threading
 import tokenize
 import warnings
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -137,18 +137,24 @@ class Source:
 
     def comments_within(self, node: Placed, *but: Placed) -> list[str]:
         """The comments inside of a node that stand in none of these parts of it."""
-        return self._comments_in([self.span(node)], list(map(self.span, but)))
+        parts = [self.span(part) for part in but]
+        return [
+            text
+            for at, text in self._comments_in(*self.span(node))
+            if not any(start <= at < end for start, end in parts)
+        ]
 
     def comments_after(self, parts: Sequence[Placed], whole: Placed) -> list[list[str]]:
         """The comments from each of the parts of a node to the next one."""
         starts = [*(self.span(part)[0] for part in parts), self.span(whole)[1]]
-        return [self._comments_in([span], []) for span in itertools.pairwise(starts)]
+        return [
+            [text for _, text in self._comments_in(start, end)]
+            for start, end in itertools.pairwise(starts)
+        ]
 
-    def _comments_in(self, spans: list[tuple[int, int]], but: list[tuple[int, int]]) -> list[str]:
-        def inside(at: int, ranges: list[tuple[int, int]]) -> bool:
-            return any(start <= at < end for start, end in ranges)
-
-        return [text for at, text in self.comments if inside(at, spans) and not inside(at, but)]
+    def _comments_in(self, start: int, end: int) -> list[tuple[int, str]]:
+        first = bisect_left(self.comments, (start,))
+        return self.comments[first : bisect_left(self.comments, (end,))]
 
     def _comments_by_tokens(self) -> Iterator[tuple[int, str]]:
         try:

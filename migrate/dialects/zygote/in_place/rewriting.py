@@ -116,7 +116,7 @@ def _attempt(
         copies.rewrite(node)
         joins.check(node)
         every_key.check(node)
-        if with_edits and with_edits is not cluster.edits:
+        if with_edits is not cluster.edits and with_edits:
             raise _MustStay(function)
     _write_zeros(cluster)
     _find_edited_helpers(cluster)

@@ -7,6 +7,7 @@ import os
 from dataclasses import dataclass, field
 from typing import Any
 
+from migrate.command.files import read_bytes
 from migrate.command.git import root_of
 from migrate.command.takers import Takers
 
@@ -132,8 +133,7 @@ def _source(folder: str, parts: list[str]) -> Found:
         candidates = [place + ".py", candidates[0], place + ".pyi", candidates[1]]
     for candidate in candidates:
         try:
-            with open(candidate, "rb") as file:
-                return candidate, file.read()
+            return candidate, read_bytes(candidate)
         except OSError:
             continue
     return None

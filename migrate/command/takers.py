@@ -14,6 +14,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from migrate.command.files import read_bytes
+
 _LIMIT = 4000  # files that are looked at
 _BESIDE = ("tests", "test", "examples", "benchmarks", "scripts", "docs")
 _PASSED_OVER = frozenset({"__pycache__", "node_modules", "site-packages", "build", "dist"})
@@ -125,7 +127,6 @@ def _words(path: str) -> set[str]:
 
 def _read(path: str) -> bytes:
     try:
-        with open(path, "rb") as file:
-            return file.read()
+        return read_bytes(path)  # it does not wait for a FIFO
     except OSError:
         return b""

@@ -121,20 +121,35 @@ def test_exclusions_that_leave_nothing(folder: Path, command: Command) -> None:
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("defvjp(f, lambda ans, x: lambda g: g)\n", "HIPS autograd (defvjp)"),
-        ("@jax.custom_vjp\ndef f(x): ...\n", "JAX (custom_vjp)"),
-        ("@partial(jax.custom_vjp, nondiff_argnums=0)\ndef f(x): ...\n", "JAX (custom_vjp)"),
-        ("f = jax.custom_vjp(g)\n", "JAX (custom_vjp)"),
-        ("f = jax.custom_vjp(g)\nf.defvjp(h, k)\n", "JAX (custom_vjp)"),
-        ("from torch.autograd import Function\n", "PyTorch (autograd.Function)"),
-        ("class F(torch.autograd.Function):\n    pass\n", "PyTorch (autograd.Function)"),
+        (
+            "defvjp(f, lambda ans, x: lambda g: g)\n",
+            "HIPS autograd (defvjp), which --dialect autograd reads",
+        ),
+        ("@jax.custom_vjp\ndef f(x): ...\n", "JAX (custom_vjp), a language that is not read yet"),
+        (
+            "@partial(jax.custom_vjp, nondiff_argnums=0)\ndef f(x): ...\n",
+            "JAX (custom_vjp), a language that is not read yet",
+        ),
+        ("f = jax.custom_vjp(g)\n", "JAX (custom_vjp), a language that is not read yet"),
+        (
+            "f = jax.custom_vjp(g)\nf.defvjp(h, k)\n",
+            "JAX (custom_vjp), a language that is not read yet",
+        ),
+        (
+            "from torch.autograd import Function\n",
+            "PyTorch (autograd.Function), a language that is not read yet",
+        ),
+        (
+            "class F(torch.autograd.Function):\n    pass\n",
+            "PyTorch (autograd.Function), a language that is not read yet",
+        ),
     ],
 )
 def test_rules_of_another_language(folder: Path, command: Command, text: str, words: str) -> None:
     (folder / "a.py").write_text(text)
     (folder / "b.py").write_text(text)
     done = command(".")
-    assert f"hint: a.py (and 1 more file) has rules of {words}, a language that is not" in done.err
+    assert f"hint: a.py (and 1 more file) has rules of {words}\n" in done.err
     assert done.err.count("hint") == 1
     (folder / "c.py").write_bytes(RULE)
     assert "hint" not in command("--check", ".").err

@@ -114,7 +114,9 @@ class RuleReturns:
             return
         name = node.id
         text = self._adapted(f"{name}[1]", kind, rule)
-        self.edits.replace(node, f"{name}[0], {text}")
+        pair = f"{name}[0], {text}"
+        alone = isinstance(self.view.scopes.parents.get(node), ast.Return)
+        self.edits.replace(node, pair if alone else f"({pair})")
 
     def _is_plain_function(self, node: ast.expr) -> bool:
         """Whether a callee is seen to be a function without a tangent of its own."""

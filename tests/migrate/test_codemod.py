@@ -12,6 +12,7 @@ import pytest
 from libcst.codemod import CodemodContext, SkipFile
 
 from migrate.codemod import ConvertRules
+from migrate.command.modules import Memory, NearbyModules
 from migrate.convert import convert_source
 from migrate.model import FileConverted, Options
 
@@ -29,7 +30,8 @@ def by_libcst(path: Path) -> tuple[bytes, list[str]]:
 
 @pytest.mark.parametrize("path", sorted({*LEGACY[::12]} - {LONE_CR}), ids=lambda p: p.stem)
 def test_the_bytes_are_the_same(path: Path) -> None:
-    outcome = convert_source(path.read_bytes(), str(path), Options())
+    nearby = NearbyModules(str(path), Memory())
+    outcome = convert_source(path.read_bytes(), str(path), Options(), nearby)
     after = outcome.after if isinstance(outcome, FileConverted) else path.read_bytes()
     new, warnings = by_libcst(path)
     assert new == after

@@ -24,7 +24,6 @@ except ImportError as error:
         "rules_runtime.hosts.autograd needs HIPS autograd: pip install 'rules-runtime[autograd]'"
     ) from error
 
-from ..callees import name_of
 from ..config import HasReverseMode, RuleConfig
 from ..leaves import (
     LEAF,
@@ -36,7 +35,6 @@ from ..leaves import (
     tangents_of_arguments,
     tangents_of_leaves,
 )
-from ..registry import rrule
 from ..tape.transpose import fitted, written_out
 from .calls import (
     Call,
@@ -45,6 +43,8 @@ from .calls import (
     PushforwardCall,
     call_of,
     conjugate,
+    via_host,
+    with_rule,
 )
 from .modules import WrappedModule
 
@@ -54,10 +54,7 @@ class AutogradConfig(RuleConfig[HasReverseMode]):
 
     def rrule_via_ad(self, f: Any, *args: Any, **kwargs: Any) -> Any:
         """By a rule, else by autograd, else (where `f` speaks only numpy) by the tape."""
-        found = rrule.apply(self, f, args, kwargs)
-        if found is None:
-            found = by_autograd(f, args, kwargs)
-        return super().rrule_via_ad(f, *args, **kwargs) if found is None else found
+        return via_host(self, f, args, kwargs, by_autograd)
 
 
 config = AutogradConfig()
@@ -255,11 +252,4 @@ def rule_from_autograd(f: Any) -> Any:
     def function(*args: Any, **kwargs: Any) -> Any:
         return f(*args, **kwargs)
 
-    @rrule.register(function)
-    def rrule_function(_: Any, *args: Any, **kwargs: Any) -> Any:
-        found = by_autograd(f, args, kwargs)
-        if found is None:
-            raise TypeError(f"autograd cannot differentiate {name_of(f)} here")
-        return found
-
-    return function
+    return with_rule(function, f, by_autograd, "autograd")

@@ -237,3 +237,32 @@ def by_position(
         f"{name_of(f)}: a differentiable argument is passed by a keyword ({', '.join(kwargs)}), for which rules have no "
         "tangents: pass it by position, or as a plain numpy array if it is a constant"
     )
+
+
+#: `(y, pullback)` of a call by the AD of a host itself,
+#: `None` where the function does not take what it traces.
+ByHost = Callable[[Any, tuple[Any, ...], dict[str, Any]], Any]
+
+
+def via_host(
+    config: RuleConfig[Any], f: Any, args: tuple[Any, ...], kwargs: dict[str, Any], by_host: ByHost
+) -> Any:
+    """What a host's config gives for `rrule_via_ad`: by a rule, else by the host, else (where `f`
+    speaks only numpy) by the tape."""
+    found = rrule.apply(config, f, args, kwargs)
+    if found is None:
+        found = by_host(f, args, kwargs)
+    return RuleConfig.rrule_via_ad(config, f, *args, **kwargs) if found is None else found
+
+
+def with_rule(function: Any, f: Any, by_host: ByHost, host: str) -> Any:
+    """`function`, which is `f` for numpy, with the rule that `by_host` gives for `f`."""
+
+    @rrule.register(function)
+    def rrule_function(_: Any, *args: Any, **kwargs: Any) -> Any:
+        found = by_host(f, args, kwargs)
+        if found is None:
+            raise TypeError(f"{host} cannot differentiate {name_of(f)} here")
+        return found
+
+    return function

@@ -26,7 +26,6 @@ except ImportError as error:
         "rules_runtime.hosts.jax needs JAX: pip install 'rules-runtime[jax]'"
     ) from error
 
-from ..callees import name_of
 from ..config import HasReverseMode, RuleConfig
 from ..leaves import (
     Structure,
@@ -38,7 +37,6 @@ from ..leaves import (
     tangents_of_arguments,
     tangents_of_leaves,
 )
-from ..registry import rrule
 from ..tape.transpose import fitted, written_out
 from .calls import (
     Call,
@@ -47,6 +45,8 @@ from .calls import (
     PushforwardCall,
     call_of,
     conjugate,
+    via_host,
+    with_rule,
 )
 from .modules import WrappedModule
 
@@ -56,10 +56,7 @@ class JaxConfig(RuleConfig[HasReverseMode]):
 
     def rrule_via_ad(self, f: Any, *args: Any, **kwargs: Any) -> Any:
         """By a rule, else by JAX, else (where `f` speaks only numpy) by the tape."""
-        found = rrule.apply(self, f, args, kwargs)
-        if found is None:
-            found = by_jax(f, args, kwargs)
-        return super().rrule_via_ad(f, *args, **kwargs) if found is None else found
+        return via_host(self, f, args, kwargs, by_jax)
 
 
 config = JaxConfig()
@@ -417,11 +414,4 @@ def rule_from_jax(f: Any) -> Any:
         result = take_apart(y, is_jax, parts)
         return put_together(result, iter([to_numpy(part) for part in parts]))
 
-    @rrule.register(function)
-    def rrule_function(_: Any, *args: Any, **kwargs: Any) -> Any:
-        found = by_jax(f, args, kwargs)
-        if found is None:
-            raise TypeError(f"JAX cannot differentiate {name_of(f)} here")
-        return found
-
-    return function
+    return with_rule(function, f, by_jax, "JAX")

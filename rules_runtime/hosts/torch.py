@@ -21,7 +21,6 @@ except ImportError as error:
         "rules_runtime.hosts.torch needs PyTorch: pip install 'rules-runtime[torch]'"
     ) from error
 
-from ..callees import name_of
 from ..config import HasReverseMode, RuleConfig
 from ..errors import RuleError
 from ..leaves import (
@@ -34,7 +33,6 @@ from ..leaves import (
     tangents_of_arguments,
     tangents_of_leaves,
 )
-from ..registry import rrule
 from ..tape.transpose import fitted, written_out
 from .calls import (
     Call,
@@ -42,6 +40,8 @@ from .calls import (
     PullbackCall,
     PushforwardCall,
     call_of,
+    via_host,
+    with_rule,
 )
 from .modules import WrappedModule
 
@@ -53,10 +53,7 @@ class TorchConfig(RuleConfig[HasReverseMode]):
 
     def rrule_via_ad(self, f: Any, *args: Any, **kwargs: Any) -> Any:
         """By a rule, else by PyTorch, else (where `f` speaks only numpy) by the tape."""
-        found = rrule.apply(self, f, args, kwargs)
-        if found is None:
-            found = by_torch(f, args, kwargs)
-        return super().rrule_via_ad(f, *args, **kwargs) if found is None else found
+        return via_host(self, f, args, kwargs, by_torch)
 
 
 config = TorchConfig()
@@ -302,11 +299,4 @@ def rule_from_torch(f: Any) -> Any:
         result = take_apart(y, is_tensor, parts)
         return put_together(result, iter([to_numpy(t) for t in parts]))
 
-    @rrule.register(function)
-    def rrule_function(_: Any, *args: Any, **kwargs: Any) -> Any:
-        found = by_torch(f, args, kwargs)
-        if found is None:
-            raise TypeError(f"PyTorch cannot differentiate {name_of(f)} here")
-        return found
-
-    return function
+    return with_rule(function, f, by_torch, "PyTorch")

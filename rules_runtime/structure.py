@@ -62,13 +62,27 @@ def fields_of(x: Any) -> dict[str, Any] | None:
     """
     if is_namedtuple(x):
         return dict(zip(type(x)._fields, x))
-    if isinstance(x, (*_ATOMS, *_NUMBERS, np.ndarray, tuple, list, set, frozenset, Mapping)):
-        return None
     if isinstance(x, functools.partial):
         return {"func": x.func, "args": x.args, "keywords": x.keywords}
     if isinstance(x, types.MethodType):
         return {"__self__": x.__self__}
-    return attributes_of(x) or None
+    return (attributes_of(x) or None) if has_fields(x) else None
+
+
+_NO_FIELDS = (
+    *_ATOMS, *_NUMBERS, np.ndarray, tuple, list, set, frozenset, Mapping, collections.deque,
+    functools.partial, types.MethodType,
+)  # fmt: skip
+
+
+def has_fields(x: Any) -> bool:
+    """Whether the parts of `x` are its attributes: an object, and nothing that Python or numpy
+    has a place for otherwise.
+
+    >>> has_fields((1.0, 2.0)), has_fields(types.SimpleNamespace(a=1.0))
+    (False, True)
+    """
+    return not isinstance(x, _NO_FIELDS)
 
 
 def attributes_of(x: Any) -> dict[str, Any]:
@@ -78,17 +92,21 @@ def attributes_of(x: Any) -> dict[str, Any]:
     {'data': {'a': 1.0}}
     """
     found: dict[str, Any] = {}
-    for cls in reversed(type(x).__mro__):
-        slots = cls.__dict__.get("__slots__", ())
-        for name in [slots] if isinstance(slots, str) else slots:
-            name = _mangled(cls, name)
-            if name not in ("__dict__", "__weakref__"):
-                with contextlib.suppress(
-                    AttributeError
-                ):  # as it is, whatever a class makes of reading it
-                    found[name] = object.__getattribute__(x, name)
+    cls: Any = type(x)
+    for name in _slots_of(cls):
+        with contextlib.suppress(AttributeError):  # as it is, whatever a class makes of reading it
+            found[name] = object.__getattribute__(x, name)
     found.update(getattr(x, "__dict__", None) or {})
     return found
+
+
+@functools.lru_cache(maxsize=1024)
+def _slots_of(cls: type) -> tuple[str, ...]:
+    found = []
+    for base in reversed(cls.__mro__):
+        slots = base.__dict__.get("__slots__", ())
+        found += [_mangled(base, name) for name in ([slots] if isinstance(slots, str) else slots)]
+    return tuple([name for name in found if name not in ("__dict__", "__weakref__")])
 
 
 def _mangled(cls: type, name: str) -> str:

@@ -14,12 +14,12 @@ import functools
 import sys
 import types
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from ..matching import parts_of_tangent
-from ..structure import attributes_of, fields_of, parts_of
+from ..structure import attributes_of, fields_of, has_fields, is_namedtuple, parts_of
 from ..tangents import (
     AbstractTangent,
     AbstractZero,
@@ -57,25 +57,6 @@ def check_array(x: Any) -> None:
 _arrays = frozenset((ndarray, np.memmap))
 
 
-def check_argument(x: Any) -> None:
-    """Raise an error for an argument, or a part of a tuple, list or dict,
-    with numbers in it that get no gradient."""
-    kind = type(x)
-    if kind is tuple or kind is list or kind is dict:
-        for part in x.values() if kind is dict else x:
-            check_argument(part)
-    elif kind is set or kind is frozenset:
-        if any(map(is_leaf, x)):
-            raise TypeError(
-                f"numbers in a {kind.__name__} cannot be differentiated, for they have no places: give a tuple or a list"
-            )
-    elif isinstance(x, (ndarray, np.void)) and x.dtype.names and kind is not Tracer:
-        raise TypeError(
-            "a structured array cannot be differentiated: give its fields as a dict of arrays, "
-            "{name: x[name] for name in x.dtype.names}"
-        )
-
-
 def is_leaf(x: Any) -> bool:
     """Whether `x` is a number or an array that can be perturbed, or a tracer."""
     kind = type(x)
@@ -98,25 +79,79 @@ def is_leaf(x: Any) -> bool:
 def parts(x: Any) -> dict[Any, Any] | None:
     """The parts of a structure; None for leaves and atoms.
     Object arrays have their elements, a `Tangent` its parts."""
-    kind = type(x)
-    if kind in _atoms or kind is Tracer:
-        return None
-    if kind is tuple or kind is list:
-        return dict(enumerate(x))
-    if kind is dict:
-        return x  # type: ignore[no-any-return]
-    if isinstance(x, ndarray):
-        return {k: x[k] for k in np.ndindex(x.shape)} if x.dtype.kind == "O" else None
-    if hasattr(kind, "__array_function__"):
-        return None  # an array of another library, of no floating point numbers
-    if isinstance(x, Tangent):
-        return dict(enumerate(x._parts)) if isinstance(x._parts, tuple) else x._parts
-    if isinstance(x, AbstractTangent) or not (
-        kind.__flags__ & _HEAP_TYPE or isinstance(x, _walked)
-    ):
-        return None
-    found: dict[Any, Any] | None = parts_of(x)
+    return kind_of(x).parts(x)
+
+
+class Kind(NamedTuple):
+    """How values of one class are taken apart and copied, found once for the class."""
+
+    parts: Callable[[Any], dict[Any, Any] | None]
+    made: str  # what a copy is made of: "values", "items", "fields", "" where that takes longer
+    tangent: Any  # the class of its tangents
+
+
+_kinds: dict[type, Kind] = {}
+_KINDS = 1024  # of so many classes
+
+
+def kind_of(x: Any) -> Kind:
+    """What is known of the class of `x`."""
+    cls = type(x)
+    found = _kinds.get(cls)
+    if found is None:
+        found = _kind_of(x, cls)
+        if x.__class__ is cls:  # no proxy, of which each may stand for another class
+            if len(_kinds) >= _KINDS:
+                _kinds.clear()
+            _kinds[cls] = found
     return found
+
+
+def _kind_of(x: Any, cls: Any) -> Kind:
+    if cls in _atoms or cls is Tracer:
+        return _ATOM
+    if isinstance(x, ndarray):
+        return Kind(_elements, "", None)
+    if hasattr(cls, "__array_function__"):
+        return _ATOM  # an array of another library, of no floating point numbers
+    if isinstance(x, Tangent):
+        return Kind(_parts_of_tangent, "", cls)
+    if isinstance(x, AbstractTangent) or not (cls.__flags__ & _HEAP_TYPE or isinstance(x, _walked)):
+        return _ATOM
+    tangent = tangent_type(cls)
+    if cls is dict:
+        return Kind(_itself, "items", tangent)
+    if is_namedtuple(x):
+        return Kind(parts_of, "values", tangent)
+    if isinstance(x, (tuple, list)):
+        return Kind(_by_position, "values" if cls is list or isinstance(x, tuple) else "", tangent)
+    if has_fields(x):
+        plain = cls.__reduce_ex__ is object.__reduce_ex__ and not isinstance(x, _walked)
+        return Kind(attributes_of, "fields" if plain else "", tangent)
+    return Kind(parts_of, "", tangent)
+
+
+def _none(x: Any) -> None:
+    return None
+
+
+_ATOM = Kind(_none, "", None)
+
+
+def _itself(x: Any) -> Any:
+    return x
+
+
+def _by_position(x: Any) -> dict[Any, Any]:
+    return dict(enumerate(x))
+
+
+def _elements(x: Any) -> dict[Any, Any] | None:
+    return {k: x[k] for k in np.ndindex(x.shape)} if x.dtype.kind == "O" else None
+
+
+def _parts_of_tangent(x: Any) -> Any:
+    return _by_position(x._parts) if isinstance(x._parts, tuple) else x._parts
 
 
 _HEAP_TYPE = (
@@ -476,24 +511,34 @@ def tangent_of(x: Any, tree: Tree, leaf: Callable[[Any, Any], Any], *, whole: bo
         return ZeroTangent()
     if isinstance(x, Thunk):
         x = x.unthunk()
-    found = parts(x) or {}
-    made = {
-        key: tangent_of(value, tree.get(key), leaf, whole=whole) for key, value in found.items()
-    }
+    kind = kind_of(x)
+    made: dict[Any, Any] = {}
+    zeros = 0
+    for key, value in (kind.parts(x) or {}).items():
+        part = tree.get(key)
+        if type(part) is dict:
+            made[key] = dx = tangent_of(value, part, leaf, whole=whole)
+        else:
+            made[key] = dx = _no_tangent if part is None else leaf(value, part)
+        if type(dx) is not ndarray and isinstance(dx, AbstractZero):
+            zeros += 1
     if isinstance(x, ndarray):
         out = np.empty(x.shape, object)
         for key, value in made.items():
             out[key] = value
         return out
-    if all(isinstance(t, AbstractZero) for t in made.values()):
+    if zeros == len(made):
         return ZeroTangent()
     if isinstance(x, Tangent):  # it is of its own tangent space
         return type(x)._of(tuple(made.values()) if isinstance(x._parts, tuple) else made)
-    typed = tangent_type(type(x))
-    if typed._kind == "positions":
-        return typed(*made.values())
-    given = {key: t for key, t in made.items() if whole or not isinstance(t, AbstractZero)}
-    return typed(**given) if typed._kind == "named" else typed(given)
+    if kind.tangent._kind == "positions":
+        return kind.tangent._of(tuple(made.values()))
+    if zeros and not whole:
+        made = {key: dx for key, dx in made.items() if not isinstance(dx, AbstractZero)}
+    return kind.tangent._of(made)
+
+
+_no_tangent = NoTangent()
 
 
 __all__ = [

@@ -19,25 +19,23 @@ from ..registry import rrule
 from ..tangents import AbstractZero, NotImplementedTangent, ZeroTangent
 from ..thunks import unthunk
 from . import getters
+from .arguments import place_on, traced
 from .complaints import explained
 from .cotangents import Pieces
 from .other_arrays import tell_dask
 from .record import gather, has_rule, try_rule
 from .structures import (
     Tree,
-    check_argument,
-    check_array,
     is_leaf,
     parts,
     plain,
-    rebuild,
     spread,
     tangent_of,
     tree_of,
     untraced,
 )
 from .sweep import _merge, sweep
-from .tracer import OPEN, Tape, Tracer, primal, tracer
+from .tracer import OPEN, Tape, Tracer, primal
 
 ndarray = np.ndarray
 float64 = np.float64
@@ -81,9 +79,9 @@ class Trace:
             callee, self.callee_places = f, None
             is_function = type(f) is FunctionType
             if not is_function and parts(f):
-                callee, self.callee_places = _traced(f, tape)
+                callee, self.callee_places = traced(f, tape)
             start = len(tape)
-            traced = []
+            made = []
             self.places: list[Tree] = []  # of the arguments' leaves on the tape
             for x in args:
                 kind = type(x)
@@ -94,19 +92,19 @@ class Trace:
                     t.index = len(tape)
                     tape.append(None)
                     self.places.append(t.index)
-                    traced.append(t)
+                    made.append(t)
                 else:
-                    x, places = _traced(x, tape)
+                    x, places = traced(x, tape)
                     self.places.append(places)
-                    traced.append(x)
+                    made.append(x)
             self.first = len(tape)
             if self.first == start and refuse is not None:
                 refuse(args)
             y = NotImplemented
             if id(f) in _rules if is_function else has_rule(f):
-                y = try_rule(tape, callee, tuple(traced), kwargs, f if id(f) in _rules else None)
+                y = try_rule(tape, callee, tuple(made), kwargs, f if id(f) in _rules else None)
             if y is NotImplemented:
-                y = callee(*traced, **kwargs)
+                y = callee(*made, **kwargs)
             if type(y) is ndarray and y.dtype.kind == "O" and y.size:
                 y = gather(y)
             if type(y) is Tracer:
@@ -116,7 +114,7 @@ class Trace:
                 else:
                     self.outputs = None
             else:
-                self.outputs = tree_of(y, functools.partial(_place_on, tape))
+                self.outputs = tree_of(y, functools.partial(place_on, tape))
                 y = untraced(y, tape)
             self.y = y
         except Exception as error:
@@ -194,29 +192,6 @@ _one = float64(1.0)
 _rules = rrule._tables
 
 
-def _place_on(tape: Tape, x: Any) -> int | None:
-    return x.index if type(x) is Tracer and x.tape is tape else None
-
-
-def _traced(x: Any, tape: Tape) -> tuple[Any, Tree]:
-    """An argument with tracers for its leaves, and their places."""
-    check_argument(x)
-    if type(x) is not Tracer and not is_leaf(x) and not parts(x):
-        return x, None
-
-    def leaf(value: Any) -> Any:
-        check_array(value)
-        t = tracer(value, tape, len(tape))
-        tape.append(None)
-        return t
-
-    made = rebuild(x, leaf)
-    if type(made) is Tracer:
-        return made, made.index
-    # The tracers themselves hold values that nobody may need; their places are enough.
-    return made, tree_of(made, functools.partial(_place_on, tape), once=True)
-
-
 def _structured(x: Any, places: Tree, grads: list[Any], shared: set[int], written_out: bool) -> Any:
     def leaf(value: Any, place: int) -> Any:
         return finished(value, grads[place], place in shared, written_out)
@@ -258,6 +233,8 @@ def finished(x: Any, g: Any, is_shared: bool, written_out: bool) -> Any:
     kind = type(x)
     if kind is float64 and type(g) is float64:
         return g
+    if kind is ndarray and type(g) is ndarray and g.dtype is x.dtype:
+        return g.copy() if is_shared or (g.base is not None and not g.flags.writeable) else g
     if g is None:
         if not written_out:
             return ZeroTangent()
@@ -282,13 +259,7 @@ def finished(x: Any, g: Any, is_shared: bool, written_out: bool) -> Any:
         return np.real(g) if np.iscomplexobj(g) and not np.iscomplexobj(x) else g
     if kind is ndarray:
         if type(g) is ndarray:
-            if g.dtype is not x.dtype and g.dtype != x.dtype:
-                return (g.real if x.dtype.kind == "f" and g.dtype.kind == "c" else g).astype(
-                    x.dtype
-                )
-            if is_shared or (g.base is not None and not g.flags.writeable):
-                return g.copy()
-            return g
+            return (g.real if x.dtype.kind == "f" and g.dtype.kind == "c" else g).astype(x.dtype)
         return np.asarray(g, x.dtype) if isinstance(g, np.generic) else g
     if isinstance(x, (float, complex, np.inexact)) and np.ndim(g) == 0:
         if isinstance(g, ndarray):

@@ -29,6 +29,8 @@ from rules_runtime import (
     rrule_via_ad,
     value_and_gradient,
 )
+from rules_runtime.tape import arguments
+from rules_runtime.tape.structures import parts
 
 
 class Point(NamedTuple):
@@ -444,3 +446,67 @@ def test_a_traced_value_is_found_at_any_depth() -> None:
 class Holder:
     def __init__(self, held: Any) -> None:
         self.held = held
+
+
+def test_what_holds_itself_is_walked_once() -> None:
+    """Structures that hold themselves, and parts of them that hold no numbers."""
+    node, names = Layer(np.array([1.0, 2.0]), 3.0), ["a", ("b", 1)]
+    node.parent, node.names = [node], names  # type: ignore[attr-defined]
+    seen: list[Any] = []
+
+    def f(n: Any) -> Any:
+        seen.append(n)
+        return np.sum(n.parent[0].W * n.b)
+
+    (g,) = gradient(f, node)
+    assert seen[0] is seen[0].parent[0] is not node
+    assert seen[0].names is names, "nothing in it to trace: not copied"
+    np.testing.assert_array_equal(g.W, [3.0, 3.0])
+    assert (g.b, g.parent) == (3.0, ZeroTangent())
+
+
+def _random_structure(rng: np.random.Generator, depth: int, made: list[Any]) -> Any:
+    """A structure of any kinds, in which parts may occur twice."""
+    kind = int(rng.integers(14 if depth else 5))
+    if kind < 5:
+        leaves = [float(rng.normal()), rng.normal(size=3), np.float32(1.5), 7, np.arange(3)]
+        return leaves[kind]
+    if kind == 5 and made:
+        return made[int(rng.integers(len(made)))]
+    a, b = (_random_structure(rng, depth - 1, made) for _ in range(2))
+    kinds: list[Any] = [
+        lambda: [a, "text", b], lambda: (a, b), lambda: {"a": a, 2: b}, lambda: Point(a, b),
+        lambda: Frozen(a, b), lambda: Slotted(a, b), lambda: Layer(a, b),
+        lambda: collections.UserDict(a=a, b=b), list,
+    ]  # fmt: skip
+    made.append(kinds[kind - 5]())
+    return made[-1]
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_the_short_walk_and_the_long_one_find_the_same(
+    seed: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rng = np.random.default_rng(seed)
+    p = [_random_structure(rng, 4, []), 1.0]
+    before = repr(p)
+
+    def f(p: Any) -> Any:
+        total, seen, todo = 0.0, set(), [p]
+        while todo:
+            x = todo.pop()
+            if isinstance(x, (float, np.ndarray)):
+                total = total + np.sum(x * (2.0 + len(seen)))
+            if id(x) not in seen:
+                seen.add(id(x))
+                todo += (parts(x) or {}).values()
+        return total
+
+    short = gradient(f, p)
+
+    def refuse(*args: Any) -> Any:
+        raise arguments._Unusual
+
+    monkeypatch.setattr(arguments, "_walked", refuse)
+    assert repr(gradient(f, p)) == repr(short)
+    assert repr(p) == before

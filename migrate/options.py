@@ -90,6 +90,12 @@ class Options:
         word="module",
         repeated=True,
     )
+    real: bool = option(
+        False,
+        CONVERT,
+        "No rule is called with complex values: write no @unconjugated.",
+        repeated=True,
+    )
     advise: bool = option(False, CONVERT, "Also report what could be better style.", repeated=True)
     fix_style: bool = option(
         False, CONVERT, "Also apply such advice where it is safe.", repeated=True

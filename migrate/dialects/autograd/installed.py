@@ -6,6 +6,7 @@ They are imported when something is asked of them, and only then.
 
 from __future__ import annotations
 
+import ast
 import inspect
 import math
 from functools import lru_cache
@@ -13,13 +14,37 @@ from importlib import import_module
 from inspect import Parameter
 from typing import Any
 
+from migrate.rules.module import Module
+
 #: What can be written as it is shown.
 _PLAIN = (bool, int, float, complex, str, bytes, type(None))
 _ROOTS = frozenset({"numpy", "scipy", "math", "cmath", "operator", "builtins"})
 #: Functions that `autograd.numpy` has under a name of numpy's, with parameters of its own.
 _OWN = frozenset("array concatenate vstack hstack column_stack stack append".split())
+#: Functions for real values that are no ufuncs.
+_REAL = frozenset({"scipy.special.polygamma", "scipy.special.multigammaln"})
 #: Where `autograd.scipy` has functions of its own under scipy's names.
 _OWN_MODULES = frozenset({"signal"})
+
+
+def dotted_name(node: ast.expr, module: Module) -> str:
+    """What a name of another module is called there: `numpy.linalg.inv`; empty for other names."""
+    imported = module.imported_name(node)
+    if imported is not None:
+        return ".".join(imported)
+    parts: list[str] = []
+    while isinstance(node, ast.Attribute):
+        parts.append(node.attr)
+        node = node.value
+    alias = (
+        next(iter(module.scopes.of(node).bindings), None) if isinstance(node, ast.Name) else None
+    )
+    statement = module.scopes.parents.get(alias) if isinstance(alias, ast.alias) else None
+    if isinstance(statement, ast.ImportFrom) and statement.level:  # autograd's own text
+        found = [*(statement.module or "").split("."), alias.name, *reversed(parts)]  # type: ignore[union-attr]
+        if "numpy_wrapper" in found[:-1]:
+            return ".".join(["autograd.numpy", *found[found.index("numpy_wrapper") + 1 :]])
+    return ""
 
 
 def parameters(dotted: str) -> tuple[Parameter, ...] | None:
@@ -42,7 +67,7 @@ def default_text(parameter: Parameter) -> str | None:
 
 def refuses_complex(dotted: str) -> bool:
     """Whether a function certainly takes no complex value."""
-    if dotted.startswith("math."):
+    if dotted.startswith("math.") or dotted.removeprefix("autograd.") in _REAL:
         return True
     try:
         found, owner = _found(dotted)

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
         RuleConfig,
     )
     from .conjugation import unconjugated
-    from .define import hook, ignore_derivatives, non_differentiable, scalar_rule
+    from .define import hook, ignore_derivatives, non_differentiable, primitive, scalar_rule
     from .errors import (
         AmbiguousRuleError,
         ChangedArrayError,
@@ -49,17 +49,19 @@ if TYPE_CHECKING:
     )
     from .forward import frule, frule_via_ad, hvp, jvp, no_frule
     from .inner_products import dot, norm
+    from .kernels.broadcast import unreduce
     from .kernels.memory import release_memory
     from .legacy_rules import from_legacy_rule
     from .projection import ProjectTo, UnbroadcastTo
     from .registry import no_rrule, rrule
-    from .structure import zero_tangent
+    from .structure import filled, zero_tangent
     from .tangents import AbstractZero, NoTangent, NotImplementedTangent, Tangent, ZeroTangent
     from .tape import TapeConfig, gradient, hessian, jacobian, pullback, value_and_gradient, vjp
     from .tape.tools import debug_mode, profile, trace
     from .thunks import InplaceableThunk, Thunk, unthunk
     from .ties import tied_subspaces
     from .via_ad import rrule_via_ad
+    from .vjpmakers import from_vjpmaker_argnum, from_vjpmaker_argnums, from_vjpmakers
 
 __all__ = [
     "AbstractZero",
@@ -96,8 +98,12 @@ __all__ = [
     "debug_mode",
     "dot",
     "entries_from_legacy",
+    "filled",
     "from_legacy",
     "from_legacy_rule",
+    "from_vjpmaker_argnum",
+    "from_vjpmaker_argnums",
+    "from_vjpmakers",
     "frule",
     "frule_via_ad",
     "gradient",
@@ -111,6 +117,7 @@ __all__ = [
     "no_rrule",
     "non_differentiable",
     "norm",
+    "primitive",
     "profile",
     "pullback",
     "release_memory",
@@ -121,6 +128,7 @@ __all__ = [
     "to_legacy",
     "trace",
     "unconjugated",
+    "unreduce",
     "unthunk",
     "value_and_gradient",
     "vjp",
@@ -133,22 +141,24 @@ _NAMES_OF = {
     "config": "HasForwardMode HasForwardsMode HasReverseMode NoForwardMode NoForwardsMode NoReverseMode RuleConfig",
     "checkpointing": "checkpoint",
     "conjugation": "unconjugated",
-    "define": "hook ignore_derivatives non_differentiable scalar_rule",
+    "define": "hook ignore_derivatives non_differentiable primitive scalar_rule",
     "errors": "AmbiguousRuleError ChangedArrayError ConfigError MissingRuleError NotImplementedTangentError "
     "ProjectionError RuleError RulesError TangentError WrongTangentError",
     "forward": "frule frule_via_ad hvp jvp no_frule",
     "inner_products": "dot norm",
+    "kernels.broadcast": "unreduce",
     "kernels.memory": "release_memory",
     "legacy_rules": "from_legacy_rule",
     "projection": "ProjectTo UnbroadcastTo",
     "registry": "no_rrule rrule",
-    "structure": "zero_tangent",
+    "structure": "filled zero_tangent",
     "tangents": "AbstractZero NoTangent NotImplementedTangent Tangent ZeroTangent",
     "tape": "TapeConfig gradient hessian jacobian pullback value_and_gradient vjp",
     "tape.tools": "debug_mode profile trace",
     "thunks": "InplaceableThunk Thunk unthunk",
     "ties": "tied_subspaces",
     "via_ad": "rrule_via_ad",
+    "vjpmakers": "from_vjpmaker_argnum from_vjpmaker_argnums from_vjpmakers",
 }
 _HOMES = {name: module for module, names in _NAMES_OF.items() for name in names.split()}
 

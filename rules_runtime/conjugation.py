@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from .tangents import AbstractZero, NotImplementedTangent, Tangent
-from .thunks import Thunk
+from .thunks import InplaceableThunk, Thunk
 
 
 def unconjugated(rule: Callable[..., Any]) -> Callable[..., Any]:
@@ -52,6 +52,8 @@ def unconjugated(rule: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _conjugate(t: Any) -> Any:
+    if isinstance(t, InplaceableThunk):
+        return InplaceableThunk(lambda total: _add_to(total, t), lambda: _conjugate(t.unthunk()))
     if isinstance(t, Thunk):
         return Thunk(lambda: _conjugate(t.unthunk()))
     if isinstance(t, Tangent):
@@ -59,3 +61,10 @@ def _conjugate(t: Any) -> Any:
     if t is None or isinstance(t, (AbstractZero, NotImplementedTangent)):
         return t
     return np.conj(t) if np.iscomplexobj(t) else t
+
+
+def _add_to(total: Any, t: InplaceableThunk) -> Any:
+    if not np.iscomplexobj(total):
+        return t.add_to(total)
+    total += _conjugate(t.unthunk())
+    return total

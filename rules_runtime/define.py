@@ -3,6 +3,7 @@ what goes through a pullback."""
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import inspect
 import sys
@@ -198,6 +199,32 @@ def hook(f: Callable[[Any], Any], x: T) -> T:
     return x
 
 
+def primitive(f: Callable[..., Any]) -> Callable[..., Any]:
+    """A function of its own that calls `f`, for rules to be attached to: those are none for `f`.
+
+    `f` may be anything that can be called: a ufunc, a builtin, a bound method. Also a decorator.
+
+    Raises `RuleError` where `f` cannot be called.
+
+    >>> root = primitive(np.sqrt)
+    >>> root is np.sqrt, float(root(4.0)), root.__name__
+    (False, 2.0, 'sqrt')
+    """
+    if not callable(f):
+        raise RuleError(f"primitive: {f!r} cannot be called")
+
+    # not functools.wraps: what finds the function behind a wrapper would find f
+    def own(*args: Any, **kwargs: Any) -> Any:
+        return f(*args, **kwargs)
+
+    for name in functools.WRAPPER_ASSIGNMENTS:
+        with contextlib.suppress(AttributeError, TypeError):
+            setattr(own, name, getattr(f, name))
+    with contextlib.suppress(TypeError, ValueError):
+        own.__signature__ = inspect.signature(f)  # type: ignore[attr-defined]
+    return own
+
+
 @rrule.register(ignore_derivatives)
 def _rrule_ignore_derivatives(_: Any, x: Any) -> Any:
     return ignore_derivatives(x), lambda dx: (NoTangent(), NoTangent())
@@ -208,4 +235,4 @@ def _rrule_hook(_: Any, f: Any, x: Any) -> Any:
     return x, lambda dx: (NoTangent(), NoTangent(), f(dx))
 
 
-__all__ = ["hook", "ignore_derivatives", "non_differentiable", "scalar_rule"]
+__all__ = ["hook", "ignore_derivatives", "non_differentiable", "primitive", "scalar_rule"]

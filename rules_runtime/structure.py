@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from .tangents import AbstractZero, NoTangent, ZeroTangent, tangent_type
+from .thunks import unthunk
 
 # Instances of these have no tangent space, whatever attributes they have.
 _ATOMS: tuple[type, ...] = (
@@ -231,3 +232,31 @@ def _zero_tangent(x: Any, above: frozenset[int]) -> Any:
         key: _zero_tangent(part, above) for key, part in parts.items() if can_be_perturbed(part)
     }
     return tangent_type(type(x))._of(zero_parts)
+
+
+def filled(dy: Any, y: Any) -> Any:
+    """The cotangent `dy` of `y`, with zeros written out for all of its parts: tuples for tuples,
+    lists for lists, dicts for dicts, and an array as it is.
+
+    >>> from rules_runtime import Tangent
+    >>> filled(Tangent[tuple](2.0, ZeroTangent()), (1.0, np.ones(2)))
+    (2.0, array([0., 0.]))
+    """
+    dy = unthunk(dy)
+    if isinstance(y, (tuple, list, Mapping)):
+        held = parts_of(y)
+        parts = [
+            filled(
+                dy if isinstance(dy, AbstractZero) else dy[place if is_namedtuple(y) else key], part
+            )
+            for place, (key, part) in enumerate(held.items())
+        ]
+        if isinstance(y, Mapping):
+            return dict(zip(held, parts))
+        kind: Any = type(y)
+        return kind(*parts) if is_namedtuple(y) else kind(parts)
+    if isinstance(dy, AbstractZero) and isinstance(y, (np.ndarray, *_NUMBERS, int, np.generic)):
+        dtype = np.result_type(y)
+        if dtype.kind in "fciub":
+            return np.zeros(np.shape(y), dtype if dtype.kind in "fc" else float)[()]
+    return dy

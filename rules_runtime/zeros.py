@@ -147,10 +147,10 @@ class AbstractZero(AbstractTangent):
     conjugate = copy = conj
 
     def sum(self, *args: Any, **kwargs: Any) -> Any:
-        """The zero itself, as for every linear map: `sum`, `reshape`, `transpose`, `astype` ..."""
+        """The zero itself, as of zeros: `sum`, `max`, `reshape`, `transpose`, `astype` ..."""
         return self
 
-    mean = reshape = transpose = ravel = squeeze = astype = sum
+    mean = prod = max = min = reshape = transpose = ravel = squeeze = astype = sum
 
     def any(self, *args: Any, **kwargs: Any) -> bool:
         """False, as of zeros."""

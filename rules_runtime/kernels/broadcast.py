@@ -121,3 +121,15 @@ def normal_axes(axis: Any, ndim: int) -> tuple[int, ...]:
     if isinstance(axis, tuple):
         return tuple(int(k) % ndim if ndim else 0 for k in axis)
     return (int(axis) % ndim,) if ndim else ()
+
+
+def unreduce(g: Any, shape: Shape, axis: Any = None, keepdims: bool = False) -> Any:
+    """The adjoint of `np.sum(x, axis, keepdims=keepdims)` for an `x` of the given shape: `g`
+    repeated along the axes that were summed, as a view that cannot be written to.
+
+    >>> unreduce(np.array([1.0, 2.0]), (2, 2), 1)
+    array([[1., 1.],
+           [2., 2.]])
+    """
+    shape = tuple(shape)
+    return expand(g, shape, normal_axes(axis, len(shape)))

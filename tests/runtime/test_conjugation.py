@@ -60,6 +60,10 @@ def test_whatever_a_tangent_is() -> None:
     assert unthunk(thunk) == 1 + 1j
     assert same == [NoTangent(), ZeroTangent(), missing]
     np.testing.assert_array_equal(unthunk(added), [-1j])
+    assert isinstance(added, InplaceableThunk)
+    total = np.array([2 + 2j])
+    assert added.add_to(total) is total
+    np.testing.assert_array_equal(total, [2 + 1j])
 
 
 def test_a_config_and_annotations_still_dispatch() -> None:
@@ -120,3 +124,12 @@ def test_unbroadcast_keeps_no_array() -> None:
     gc.collect()
     assert alive() is None
     assert projection(1.0 * np.ones(1000)).shape == (1000,)
+
+
+def test_what_adds_in_place_is_not_computed_for_real_numbers() -> None:
+    def computed() -> Any:
+        raise AssertionError
+
+    in_place = InplaceableThunk(lambda acc: np.add(acc, 1.0, out=acc), computed)
+    _, back = unconjugated(lambda _, x: (x, lambda dy: (NoTangent(), in_place)))(None, 1.0)
+    np.testing.assert_array_equal(back(1.0)[1].add_to(np.zeros(2)), [1.0, 1.0])

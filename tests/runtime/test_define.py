@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import math
 from typing import Any, NamedTuple
 
@@ -17,9 +18,11 @@ from rules_runtime import (
     Tangent,
     Thunk,
     ZeroTangent,
+    gradient,
     hook,
     ignore_derivatives,
     non_differentiable,
+    primitive,
     rrule,
     scalar_rule,
 )
@@ -323,3 +326,34 @@ def test_hooks_and_ignored_values_under_the_built_in_ad() -> None:
 
     assert gradient(lambda x: hook(lambda dx: -dx, x) * 3.0, 2.0) == (-3.0,)
     assert gradient(lambda x: ignore_derivatives(x) * x, 2.0) == (2.0,)
+
+
+@pytest.mark.parametrize("f", [np.sqrt, math.sqrt, np.float64, "aB".count], ids=repr)
+def test_a_function_of_its_own(f: Any) -> None:
+    own = primitive(f)
+    argument = "B" if f is not np.sqrt and f is not math.sqrt and f is not np.float64 else 4.0
+    assert own is not f
+    assert own(argument) == f(argument)
+
+
+def test_a_rule_of_a_function_of_its_own_is_no_rule_of_the_other() -> None:
+    own, second = primitive(np.sqrt), primitive(np.sqrt)
+    rrule.register(own)(lambda _, x: (np.sqrt(x), lambda dy: (NoTangent(), 100.0 * dy)))
+    assert gradient(own, 4.0) == (100.0,)
+    assert gradient(lambda x: own(x), 4.0) == (100.0,)
+    assert gradient(np.sqrt, 4.0) == (0.25,)
+    assert gradient(second, 4.0) == (0.25,)
+    assert rrule(second, 4.0) is None
+
+
+def test_a_method_and_a_decorated_function_of_its_own() -> None:
+    @primitive
+    def scaled(x: Any, *, by: float = 2.0) -> Any:
+        "Twice."
+        return by * x
+
+    assert (scaled.__name__, scaled.__doc__) == ("scaled", "Twice.")
+    assert str(inspect.signature(scaled)).startswith("(x: 'Any', *, by: 'float' = 2.0)")
+    assert gradient(lambda x: scaled(x, by=5.0), 1.0) == (5.0,)
+    with pytest.raises(RuleError, match=r"3\.0 cannot be called"):
+        primitive(3.0)  # type: ignore[arg-type]

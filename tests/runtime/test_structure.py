@@ -19,12 +19,14 @@ from rules_runtime.structure import (
     can_be_perturbed,
     field_names,
     fields_of,
+    filled,
     is_namedtuple,
     parts_of,
     zero_of,
     zero_tangent,
 )
 from rules_runtime.tangents import NoTangent, Tangent, ZeroTangent, same
+from rules_runtime.thunks import Thunk
 
 
 @dataclass
@@ -268,3 +270,30 @@ def test_zero_tangents_are_zero(x: Any) -> None:
 def test_subclasses_of_containers_keep_their_type() -> None:
     ordered = collections.OrderedDict(a=1.0)
     assert type(zero_tangent(ordered)) is Tangent[collections.OrderedDict]
+
+
+class Named(NamedTuple):
+    a: Any
+    b: Any
+
+
+@pytest.mark.parametrize("zero", [ZeroTangent(), NoTangent()])
+def test_zeros_written_out(zero: Any) -> None:
+    y = (np.ones((2, 0), np.float32), [1.0, 2j], {"k": Named(np.float32(1), 3), "s": "text"})
+    a, (b, c), d = filled(zero, y)
+    assert (a.shape, a.dtype) == ((2, 0), np.float32)
+    assert (b, c, type(c)) == (0.0, 0j, np.complex128)
+    assert (type(d["k"]), d["k"]) == (Named, Named(0.0, 0.0))
+    assert (d["k"].a.dtype, d["k"].b.dtype) == (np.float32, np.float64)
+    assert d["s"] is zero
+    assert type(filled(zero, [1.0])) is list
+
+
+def test_what_is_given_stays() -> None:
+    x = np.ones(2)
+    assert filled(x, np.zeros(2)) is x
+    given = Tangent[Named](b=Thunk(lambda: x))
+    assert filled(given, Named(1.0, x)) == Named(0.0, x)
+    assert filled(Thunk(lambda: (x, ZeroTangent())), (x, 1.0))[0] is x
+    assert filled(Tangent[dict]({"a": x}), {"a": x, "b": 1.0}) == {"a": x, "b": 0.0}
+    assert filled(Tangent[tuple](x, ZeroTangent()), Named(x, 1.0)) == (x, 0.0)

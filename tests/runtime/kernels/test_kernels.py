@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from rules_runtime.kernels.broadcast import expand, product_sum, unbroadcast
+from rules_runtime import gradient
+from rules_runtime.kernels.broadcast import expand, product_sum, unbroadcast, unreduce
 from rules_runtime.kernels.extrema import extremum_cotangent
 from rules_runtime.kernels.fill import Fill, Scaled
 from rules_runtime.kernels.products import matmul, matmul_left, matmul_right
@@ -157,3 +158,21 @@ def test_put_changes_nothing() -> None:
     x = np.zeros(3)
     np.testing.assert_array_equal(put(x, 1, 5.0), [0, 5, 0])
     np.testing.assert_array_equal(x, np.zeros(3))
+
+
+@pytest.mark.parametrize("axis", [None, 0, -1, 1, (0, -1), (2, 0), ()])
+@pytest.mark.parametrize("keepdims", [False, True])
+@pytest.mark.parametrize("shape", [(2, 3, 4), (1, 0, 2)])
+def test_the_adjoint_of_a_sum(shape: Any, axis: Any, keepdims: bool) -> None:
+    x = RNG.normal(size=shape)
+    g = RNG.normal(size=np.shape(np.sum(x, axis, keepdims=keepdims)))
+    spread = unreduce(g, shape, axis, keepdims)
+    assert spread.shape == shape
+    np.testing.assert_allclose(np.sum(spread * x), np.sum(g * np.sum(x, axis, keepdims=keepdims)))
+    for order in (g.T.copy().T, g.astype(np.float32)):
+        again = unreduce(order, shape, axis, keepdims)
+        assert again.dtype == order.dtype
+        np.testing.assert_allclose(again, spread, rtol=1e-6)
+    assert gradient(lambda g: np.sum(unreduce(g, shape, axis) * x), np.sum(x, axis))[
+        0
+    ] == pytest.approx(np.sum(x, axis))

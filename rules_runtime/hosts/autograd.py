@@ -18,7 +18,7 @@ try:
     from autograd.core import defjvp_argnums
     from autograd.extend import defvjp_argnums, primitive
     from autograd.numpy.numpy_boxes import ArrayBox
-    from autograd.tracer import getval, isbox
+    from autograd.tracer import box_types, getval, isbox
 except ImportError as error:
     raise ImportError(
         "rules_runtime.hosts.autograd needs HIPS autograd: pip install 'rules-runtime[autograd]'"
@@ -35,13 +35,13 @@ from ..leaves import (
     tangents_of_arguments,
     tangents_of_leaves,
 )
-from ..tape.transpose import fitted, written_out
+from ..tape.transpose import fitted, written_out, zero_like
 from .calls import (
     Call,
-    Evaluation,
+    Caller,
+    Job,
     PullbackCall,
     PushforwardCall,
-    call_of,
     conjugate,
     via_host,
     with_rule,
@@ -111,18 +111,7 @@ def _is_value(x: Any) -> bool:
     return isbox(x) or is_number(x)
 
 
-class _Job:
-    """One call on its way through autograd:
-    what was computed is kept beside the call, for the way back."""
-
-    __slots__ = ("call", "evaluation")
-
-    def __init__(self, call: Call) -> None:
-        self.call = call
-        self.evaluation: Evaluation | None = None
-
-
-def _run(job: _Job, *leaves: Any) -> Any:
+def _run(*leaves: Any, job: Job) -> Any:
     job.evaluation = evaluation = job.call.run(leaves)
     ys = evaluation.ys
     return ys[0] if len(ys) == 1 else ys
@@ -131,46 +120,48 @@ def _run(job: _Job, *leaves: Any) -> Any:
 _call = primitive(_run)
 
 
-def _leaves_of(g: Any, count: int) -> list[Any]:
-    return [g] if count == 1 else [g[k] for k in range(count)]
+def _leaves_of(g: Any, count: int) -> Sequence[Any]:
+    return (g,) if count == 1 else [g[k] for k in range(count)]
 
 
-def _derived(call: Call, values: Sequence[Any], count: int) -> tuple[Any, ...]:
-    ds = _call(_Job(call), *values)
-    return (ds,) if count == 1 else tuple([ds[k] for k in range(count)])
+def _derived(call: Call, values: Sequence[Any], count: int) -> Sequence[Any]:
+    return _leaves_of(_call(*values, job=Job(call)), count)
 
 
 def _vjpmaker(
-    argnums: tuple[int, ...], ans: Any, args: tuple[Any, ...], kwargs: Any
-) -> Callable[[Any], tuple[Any, ...]]:
-    job, leaves = args[0], args[1:]
+    argnums: tuple[int, ...], ans: Any, leaves: tuple[Any, ...], kwargs: Any
+) -> Callable[[Any], Sequence[Any]]:
+    job = kwargs["job"]
     evaluation = job.evaluation
-    wanted = tuple([k - 1 for k in argnums])
     count = len(evaluation.ys)
 
-    def vjp(g: Any) -> tuple[Any, ...]:
+    def vjp(g: Any) -> Sequence[Any]:
         gs = _leaves_of(g, count)
-        if any(map(isbox, leaves)) or any(map(isbox, gs)):
-            call = PullbackCall(job.call, len(leaves), wanted, conjugated=True)
-            return _derived(call, (*leaves, *gs), len(wanted))
-        ds = evaluation.back([conjugate(g) for g in gs], wanted)
-        return tuple([conjugate(d) for d in written_out(ds, [leaves[k] for k in wanted])])
+        if not box_types.isdisjoint(map(type, (*leaves, *gs))):
+            call = PullbackCall(job.call, len(leaves), argnums, conjugated=True)
+            return _derived(call, (*leaves, *gs), len(argnums))
+        ds = evaluation.back([conjugate(g) for g in gs], argnums)
+        return [zero_like(leaves[k]) if d is None else conjugate(d) for d, k in zip(ds, argnums)]
 
     return vjp
 
 
 def _jvpmaker(
-    argnums: tuple[int, ...], vs: Sequence[Any], ans: Any, args: tuple[Any, ...], kwargs: Any
+    argnums: tuple[int, ...], vs: Sequence[Any], ans: Any, leaves: tuple[Any, ...], kwargs: Any
 ) -> Any:
-    job, leaves = args[0], args[1:]
+    job = kwargs["job"]
     count = len(job.evaluation.ys)
-    call = PushforwardCall(job.call, len(leaves), tuple([k - 1 for k in argnums]))
+    call = PushforwardCall(job.call, len(leaves), argnums)
     dys = _derived(call, (*leaves, *vs), count)
     return dys[0] if count == 1 else boxed_tuple(dys)
 
 
 defvjp_argnums(_call, _vjpmaker)
 defjvp_argnums(_call, _jvpmaker)
+
+
+def _is_array(x: Any) -> bool:
+    return type(x) is ArrayBox
 
 
 def wrap(f: Any) -> Any:
@@ -186,12 +177,13 @@ def wrap(f: Any) -> Any:
     np.float64(-1.2732395447351628)
     """
 
+    caller = Caller(config, f, _is_array, isbox, _opened)
+
     @functools.wraps(f, updated=())
     def wrapped(*args: Any, **kwargs: Any) -> Any:
-        containers = not all(type(x) is ArrayBox for x in args)
-        call, leaves = call_of(config, f, args, kwargs, isbox, _opened if containers else None)
-        job = _Job(call)
-        ys = _call(job, *leaves)
+        call, leaves = caller(args, kwargs)
+        job = Job(call)
+        ys = _call(*leaves, job=job)
         evaluation = job.evaluation
         assert evaluation is not None
         if evaluation.structure is LEAF:

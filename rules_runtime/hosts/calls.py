@@ -39,13 +39,15 @@ from ..tape.transpose import fitted, transpose, written_out
 Back = Callable[[Sequence[Any], Sequence[int]], list[Any]]
 
 
-@dataclass(frozen=True, slots=True)
 class Evaluation:
     """What a call gave: the leaves of its result, what they are leaves of, and the way back."""
 
-    ys: tuple[Any, ...]
-    structure: Structure
-    back: Back
+    __slots__ = ("back", "structure", "ys")  # no dataclass: one is made at every call
+
+    def __init__(self, ys: tuple[Any, ...], structure: Structure, back: Back) -> None:
+        self.ys = ys
+        self.structure = structure
+        self.back = back
 
 
 class Call(Protocol):
@@ -53,6 +55,17 @@ class Call(Protocol):
 
     def run(self, leaves: Sequence[Any]) -> Evaluation:
         """Compute with numpy arrays and numbers, or with what the tape traces."""
+
+
+class Job:
+    """One call on its way through a host:
+    what was computed is kept beside it, for the way back."""
+
+    __slots__ = ("call", "evaluation")
+
+    def __init__(self, call: Call) -> None:
+        self.call = call
+        self.evaluation: Evaluation | None = None
 
 
 class NoRuleError(RuleError):
@@ -95,11 +108,15 @@ class RuleCall:
             ys = tuple(parts)
 
         def back(gs: Sequence[Any], wanted: Sequence[int]) -> list[Any]:
-            if all(g is None for g in gs):
+            if result is LEAF:
+                dy = as_number(gs[0])
+            elif all(g is None for g in gs):
+                dy = None
+            else:
+                dy = tangent(result, map(as_number, gs))
+            if dy is None:
                 return [None] * len(wanted)
-            # numbers reach rules as numbers, whatever the host has for them
-            gs = [g[()] if type(g) is np.ndarray and not g.ndim else g for g in gs]
-            own = pullback(gs[0] if result is LEAF else tangent(result, iter(gs)))
+            own = pullback(dy)
             if structure is None:
                 return [fitted(own[1 + k], leaves[k]) for k in wanted]
             dx: list[Any] = []
@@ -110,25 +127,38 @@ class RuleCall:
         return Evaluation(ys, result, back)
 
 
-def call_of(
-    config: RuleConfig[Any],
-    f: Any,
-    args: tuple[Any, ...],
-    kwargs: dict[str, Any],
-    is_leaf: Callable[[Any], bool],
-    opened: Callable[[Any], Any] | None = None,
-) -> tuple[RuleCall, Sequence[Any]]:
-    """A host's call of `f`, and the leaves that the host differentiates."""
-    if kwargs:
-        args, kwargs = by_position(f, args, kwargs, is_leaf)
-    if type(f) in _plain and opened is None and all(map(is_leaf, args)):
-        return RuleCall(config, f, None, kwargs), args
-    leaves: list[Any] = []
-    structure = take_apart((f, *args), is_leaf, leaves, opened)
-    return RuleCall(config, f, structure, kwargs), leaves
+class Caller:
+    """A host's calls of `f`. `is_array` says what the host differentiates; where it has containers
+    of its own, `opened` gives them as Python's, and `is_leaf` says what is in them."""
+
+    def __init__(
+        self,
+        config: RuleConfig[Any],
+        f: Any,
+        is_array: Callable[[Any], bool],
+        is_leaf: Callable[[Any], bool] | None = None,
+        opened: Callable[[Any], Any] | None = None,
+    ) -> None:
+        self.config, self.f = config, f
+        self.is_array, self.is_leaf, self.opened = is_array, is_leaf or is_array, opened
+        # of arrays alone, as most calls are, all are the same
+        self.flat = RuleCall(config, f, None, {}) if type(f) in _PLAIN else None
+
+    def __call__(
+        self, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> tuple[RuleCall, Sequence[Any]]:
+        """A call, and the leaves that the host differentiates."""
+        if kwargs:
+            args, kwargs = by_position(self.f, args, kwargs, self.is_leaf)
+        elif self.flat is not None and all(map(self.is_array, args)):
+            return self.flat, args
+        leaves: list[Any] = []
+        structure = take_apart((self.f, *args), self.is_leaf, leaves, self.opened)
+        return RuleCall(self.config, self.f, structure, kwargs), leaves
 
 
-_plain = (types.FunctionType, types.BuiltinFunctionType, np.ufunc, type(np.sum))
+#: Functions that hold nothing which could be differentiated.
+_PLAIN = (types.FunctionType, types.BuiltinFunctionType, np.ufunc, type(np.sum))
 
 
 @dataclass(frozen=True, eq=False)
@@ -205,11 +235,16 @@ def traced(f: Callable[..., tuple[Any, ...]], leaves: Sequence[Any]) -> Evaluati
     return Evaluation(ys, structure, back)
 
 
+def as_number(g: Any) -> Any:
+    """A 0-d array as a number, which is what rules dispatch on, whatever the host has for it."""
+    return g[()] if type(g) is np.ndarray and not g.ndim else g
+
+
 def conjugate(x: Any) -> Any:
     """The complex conjugate; `x` itself where it is real, which costs nothing."""
-    if x is None or (type(x) is np.ndarray and x.dtype.kind == "f"):
-        return x
-    return np.conj(x) if np.iscomplexobj(x) else x
+    if type(x) is np.ndarray:
+        return x.conj() if x.dtype.kind == "c" else x
+    return np.conj(x) if x is not None and np.iscomplexobj(x) else x
 
 
 def by_position(

@@ -35,11 +35,10 @@ from ..leaves import (
 )
 from ..tape.transpose import fitted, written_out
 from .calls import (
-    Call,
-    Evaluation,
+    Caller,
+    Job,
     PullbackCall,
     PushforwardCall,
-    call_of,
     via_host,
     with_rule,
 )
@@ -67,6 +66,15 @@ def is_tensor(x: Any) -> bool:
 def to_numpy(t: Any) -> Any:
     """A tensor as an array over the same memory, or as a number:
     rules dispatch on numbers as numbers."""
+    try:
+        a = t.detach().numpy()
+    except (TypeError, RuntimeError):
+        a = _prepared(t).numpy()
+    return a if a.ndim else a[()]
+
+
+def _prepared(t: Any) -> Any:
+    """What numpy can hold of a tensor that it does not take as it is."""
     if t.device.type != "cpu":
         raise RuleError(
             f"a rule of numpy was given a tensor on {t.device}: move it to the CPU first (t.cpu())"
@@ -75,10 +83,7 @@ def to_numpy(t: Any) -> Any:
         raise RuleError(f"a rule of numpy was given a {t.layout} tensor: take t.to_dense()")
     if t.dtype is torch.bfloat16:
         raise RuleError("numpy has no bfloat16: take t.float()")
-    t = t.detach()
-    if t.is_conj() or t.is_neg():
-        t = t.resolve_conj().resolve_neg()
-    return t.numpy()[()]
+    return t.detach().resolve_conj().resolve_neg()
 
 
 def to_torch(y: Any, own: Sequence[Any] = ()) -> Any:
@@ -89,41 +94,33 @@ def to_torch(y: Any, own: Sequence[Any] = ()) -> Any:
     input would let a change of the one in place change the other behind its back.
     """
     a = np.asarray(y)
-    if a.ndim == 0:
-        return torch.from_numpy(a.copy()) if isinstance(y, np.ndarray) else torch.from_numpy(a)
     if (
         not a.flags.writeable
-        or min(a.strides, default=0) < 0
-        or any(np.may_share_memory(a, x) for x in own if isinstance(x, np.ndarray))
+        or (a.base is not None and _is_view_of(a, own))
+        or (a.ndim and min(a.strides) < 0)
+        or (a is y and not a.ndim)
     ):
         a = a.copy()
     return torch.from_numpy(a)
 
 
-class _Job:
-    """One call on its way through PyTorch."""
-
-    __slots__ = ("call", "evaluation")
-
-    def __init__(self, call: Call) -> None:
-        self.call = call
-        self.evaluation: Evaluation | None = None
+def _is_view_of(a: Any, own: Sequence[Any]) -> bool:
+    return any(np.may_share_memory(a, x) for x in own if isinstance(x, np.ndarray))
 
 
-class _Call(torch.autograd.Function):
-    """A `Call` on tensors. Its first argument, the job, is for PyTorch an object like any other."""
+def _evaluated(job: Job, tensors: Sequence[Any]) -> tuple[Any, ...]:
+    arrays = [to_numpy(t) for t in tensors]
+    job.evaluation = evaluation = job.call.run(arrays)
+    return tuple([to_torch(y, arrays) for y in evaluation.ys])
 
-    @staticmethod
-    def forward(job: _Job, *tensors: Any) -> tuple[Any, ...]:
-        arrays = [to_numpy(t) for t in tensors]
-        job.evaluation = evaluation = job.call.run(arrays)
-        return tuple([to_torch(y, arrays) for y in evaluation.ys])
+
+class _Differentiated(torch.autograd.Function):
+    """The derivatives of a `Call` on tensors, of any order."""
 
     @staticmethod
-    def setup_context(ctx: Any, inputs: Any, output: Any) -> None:
-        ctx.job, *tensors = inputs
-        ctx.evaluation = ctx.job.evaluation
-        ctx.count = len(output)
+    def keep(ctx: Any, job: Job, tensors: Sequence[Any], output: Sequence[Any]) -> None:
+        """What the derivatives need."""
+        ctx.job, ctx.evaluation = job, job.evaluation
         ctx.save_for_backward(*tensors)  # so that PyTorch notices a change in place
         ctx.save_for_forward(*tensors)
         ctx.set_materialize_grads(False)
@@ -133,55 +130,80 @@ class _Call(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, *gs: Any) -> tuple[Any, ...]:
-        tensors = ctx.saved_tensors
-        wanted = tuple([k for k, need in enumerate(ctx.needs_input_grad[1:]) if need])
-        found: list[Any] = [None] * len(tensors)
-        plain = ctx.evaluation is not None and not _is_transformed(*tensors, *gs)
-        if torch.is_grad_enabled() or not plain:
-            ys = ctx.evaluation.ys if ctx.evaluation is not None else None
-            whole = [_zeros_of(ys[k]) if g is None else g for k, g in enumerate(gs)] if ys else gs
-            call = PullbackCall(ctx.job.call, len(tensors), wanted, conjugated=False)
-            ds: Sequence[Any] = _Call.apply(_Job(call), *tensors, *whole)
+        tensors, evaluation = ctx.saved_tensors, ctx.evaluation
+        wanted = [k for k, need in enumerate(ctx.needs_input_grad[1:]) if need]
+        ds: Sequence[Any]
+        if evaluation is None or torch.is_grad_enabled() or _is_transforming():
+            if evaluation is not None:
+                gs = tuple(
+                    [
+                        torch.zeros_like(to_torch(y)) if g is None else g
+                        for g, y in zip(gs, evaluation.ys, strict=True)
+                    ]
+                )
+            call = PullbackCall(ctx.job.call, len(tensors), tuple(wanted), conjugated=False)
+            ds = apply(Job(call), (*tensors, *gs))
         else:
-            own = ctx.evaluation.back([None if g is None else to_numpy(g) for g in gs], wanted)
+            own = evaluation.back([None if g is None else to_numpy(g) for g in gs], wanted)
             ds = [None if d is None else to_torch(d) for d in own]
+        found: list[Any] = [None] * (1 + len(tensors))
         for k, d in zip(wanted, ds, strict=True):
-            found[k] = d if d is None or d.dtype is tensors[k].dtype else d.to(tensors[k].dtype)
-        return (None, *found)
+            if d is not None:
+                dtype = tensors[k].dtype
+                found[k + 1] = d if d.dtype is dtype else d.to(dtype)
+        return tuple(found)
 
     @staticmethod
     def jvp(ctx: Any, _: Any, *vs: Any) -> Any:
         tensors = ctx.saved_tensors
         moved = tuple([k for k, v in enumerate(vs) if v is not None])
         call = PushforwardCall(ctx.job.call, len(tensors), moved)
-        dys = _Call.apply(_Job(call), *tensors, *[vs[k] for k in moved])
-        return tuple(dys)
+        return apply(Job(call), (*tensors, *[vs[k] for k in moved]))
+
+
+class _Call(_Differentiated):
+    """A `Call` on tensors. Its first argument, the job, is for PyTorch an object like any other."""
 
     @staticmethod
-    def vmap(info: Any, in_dims: Any, job: _Job, *tensors: Any) -> Any:
+    def forward(ctx: Any, job: Job, *tensors: Any) -> tuple[Any, ...]:
+        ys = _evaluated(job, tensors)
+        _Differentiated.keep(ctx, job, tensors, ys)
+        return ys
+
+
+class _TransformedCall(_Differentiated):
+    """The same in the form that `torch.func` needs, which costs PyTorch more."""
+
+    @staticmethod
+    def forward(job: Job, *tensors: Any) -> tuple[Any, ...]:
+        return _evaluated(job, tensors)
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: Any, output: Any) -> None:
+        _Differentiated.keep(ctx, inputs[0], inputs[1:], output)
+
+    @staticmethod
+    def vmap(info: Any, in_dims: Any, job: Job, *tensors: Any) -> Any:
         rows = []
         for row in range(info.batch_size):
             own = [
                 t if dim is None else t.select(dim, row)
                 for t, dim in zip(tensors, in_dims[1:], strict=True)
             ]
-            one = _Job(job.call)
-            rows.append(_Call.apply(one, *own))
+            one = Job(job.call)
+            rows.append(apply(one, own))
             job.evaluation = job.evaluation or one.evaluation
-        return tuple([torch.stack(column) for column in zip(*rows, strict=True)]), (0,) * len(
-            rows[0]
-        )
+        ys = tuple([torch.stack(column) for column in zip(*rows, strict=True)])
+        return ys, (0,) * len(ys)
 
 
-def _is_transformed(*tensors: Any) -> bool:
-    return any(
-        t is not None and torch._C._functorch.is_functorch_wrapped_tensor(t) for t in tensors
-    )
+def _is_transforming() -> bool:
+    return bool(torch._C._are_functorch_transforms_active())
 
 
-def _zeros_of(y: Any) -> Any:
-    like = to_torch(y)
-    return torch.zeros_like(like)
+def apply(job: Job, tensors: Sequence[Any]) -> Any:
+    """The results of a call as tensors that PyTorch differentiates."""
+    return (_TransformedCall if _is_transforming() else _Call).apply(job, *tensors)
 
 
 def wrap(f: Any) -> Any:
@@ -199,18 +221,23 @@ def wrap(f: Any) -> Any:
     -1.2732
     """
 
+    caller = Caller(config, f, is_tensor)
+
     @functools.wraps(f, updated=())
     def wrapped(*args: Any, **kwargs: Any) -> Any:
-        call, leaves = call_of(config, f, args, kwargs, is_tensor)
-        job = _Job(call)
-        ys = _Call.apply(job, *leaves)
+        if torch.compiler.is_compiling():
+            return outside(*args, **kwargs)
+        call, leaves = caller(args, kwargs)
+        job = Job(call)
+        ys = apply(job, leaves)
         evaluation = job.evaluation
         assert evaluation is not None
         return (
             ys[0] if evaluation.structure is LEAF else put_together(evaluation.structure, iter(ys))
         )
 
-    return torch.compiler.disable(wrapped)
+    outside = torch.compiler.disable(wrapped)
+    return wrapped
 
 
 def wrap_module(module: types.ModuleType) -> WrappedModule:

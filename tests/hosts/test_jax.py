@@ -108,6 +108,33 @@ def test_single_precision_and_whole_numbers() -> None:
         close(dx, jnp.array([1.0, 2.0, 0.0]))
 
 
+def test_whole_numbers_among_results(registered: Any) -> None:
+    def largest(x: Any) -> Any:
+        return np.argmax(x), x.max(), "name"
+
+    def rule(_: Any, x: Any) -> Any:
+        k = int(np.argmax(x))
+        return largest(x), lambda dy: (NoTangent(), dy[1] * (np.arange(len(x)) == k))
+
+    registered(largest, rule)
+    wrapped, x = host.wrap(largest), jnp.array([1.0, 3.0, 2.0])
+    for jit in (lambda f: f, jax.jit):
+        close(jit(jax.grad(lambda x: wrapped(x)[0] * wrapped(x)[1]))(x), jnp.array([0.0, 1.0, 0.0]))
+        _, (dk, dy) = jax.jvp(jit(lambda x: wrapped(x)[:2]), (x,), (x,))
+        assert dk.dtype == jax.dtypes.float0
+        close(dy, 3.0)
+
+
+def test_without_the_short_way_of_this_jax(monkeypatch: pytest.MonkeyPatch) -> None:
+    inner = pytest.importorskip("jax._src.interpreters.ad")
+    monkeypatch.setattr(inner, "primitive_linearizations", {})
+    x = array(4)
+    close(
+        jax.grad(lambda x: host.wrap(np.sinc)(x).sum())(x), jax.grad(lambda x: jnp.sinc(x).sum())(x)
+    )
+    check_grads(host.wrap(np.sinc), (x,), order=2)
+
+
 def test_eagerly_nothing_is_tried_or_called_back(registered: Any) -> None:
     calls: list[Any] = []
 

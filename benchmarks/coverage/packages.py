@@ -1,0 +1,244 @@
+"""The packages of the name `autograd`, legacy or converted, of any generation, behind one face."""
+
+from __future__ import annotations
+
+import functools
+import importlib
+import importlib.util
+import pkgutil
+import sys
+import types
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from benchmarks.coverage.values import conjugated, numbers, parts
+
+
+def load(side: str, folder: str, generation: str) -> Package:
+    """The package below `folder`, imported whole."""
+    sys.path.insert(0, folder)
+    if generation != "1.9":
+        for name in ("int", "float", "bool", "complex", "object", "str"):
+            if name not in np.__dict__:
+                setattr(np, name, getattr(__builtins__, name, None) or eval(name))
+    return (Legacy if side == "legacy" else Converted)(generation)
+
+
+class Package:
+    """What both sides have."""
+
+    def __init__(self, generation: str) -> None:
+        self.generation = generation
+        self.notes: list[str] = []
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            self._import()
+
+    def _import(self) -> None:
+        package = importlib.import_module("autograd")
+        for found in pkgutil.walk_packages(package.__path__, "autograd."):
+            if "test" in found.name:
+                continue
+            try:
+                importlib.import_module(found.name)
+            except Exception as error:
+                self.notes.append(f"{found.name} is not imported: {error!r}")
+
+    def find(self, name: str) -> Any:
+        """`package.<name>`, where modules hide behind functions of their name too."""
+        words = name.split(".")
+        for k in range(len(words), 0, -1):
+            module = sys.modules.get(".".join(["autograd", *words[:k]]))
+            if module is None:
+                continue
+            try:
+                return _plain_function(functools.reduce(getattr, words[k:], module))
+            except AttributeError:
+                continue
+        raise AttributeError(name)
+
+
+def _plain_function(f: Any) -> Any:
+    return f.__func__ if isinstance(f, types.MethodType) else f
+
+
+def names_of(targets: list[Any]) -> dict[int, str]:
+    """The shortest name in `autograd` of each target."""
+    names: dict[int, str] = {}
+    wanted = {id(t) for t in targets}
+    modules = [m for m in sys.modules if m == "autograd" or m.startswith("autograd.")]
+    for module in sorted(modules, key=lambda m: (m.count("."), m)):
+        for name, value in list(vars(sys.modules[module]).items()):
+            place = f"{module}.{name}".removeprefix("autograd.")
+            if id(value) in wanted:
+                names.setdefault(id(value), place)
+            if isinstance(value, type):
+                for part, member in list(vars(value).items()):
+                    if id(member) in wanted:
+                        names.setdefault(id(member), f"{place}.{part}")
+    return names
+
+
+class Legacy(Package):
+    """Rules as autograd has them."""
+
+    def _import(self) -> None:
+        super()._import()
+        core = sys.modules["autograd.core"]
+        self.modern = getattr(core, "primitive_vjps", None)
+        self.vspace = getattr(core, "vspace", None)
+
+    def has_rule(self, f: Any) -> bool:
+        if self.modern is not None:
+            return f in self.modern
+        table = getattr(f, "vjps", None) or getattr(f, "grads", None)
+        return bool(table) or "vjp" in getattr(f, "__dict__", {})
+
+    def described(self) -> list[dict[str, Any]]:
+        if self.modern is None:
+            return []
+        names = names_of(list(self.modern))
+        return [{"name": names.get(id(f), repr(f))} for f in self.modern]
+
+    def tangents(
+        self, f: Any, again: Callable[[], Any], kwargs: Any, y: Any, dy: Any, wanted: list[int]
+    ) -> tuple[Any, dict[int, Any], None]:
+        from benchmarks.coverage.worker import Tangent, _text
+
+        found = {}
+        for k in wanted:
+            try:
+                t = self._vjp(f, k, y, again(), kwargs, conjugated(dy))
+            except (NotImplementedError, KeyError) as error:
+                found[k] = Tangent("none", None, _text(error))
+                continue
+            except Exception as error:
+                found[k] = Tangent("error", None, _text(error))
+                continue
+            if type(t).__name__ == "SparseObject":
+                t = t.mut_add(t.vs.zeros())
+            found[k] = Tangent("zero") if t is None else Tangent("value", conjugated(t))
+        return y, found, None
+
+    def _vjp(self, f: Any, k: int, y: Any, args: Any, kwargs: Any, g: Any) -> Any:
+        if self.modern is not None:
+            return list(self.modern[f]((k,), y, args, kwargs)(g))[0]
+        if k in getattr(f, "zero_vjps", ()) or k in getattr(f, "zero_grads", ()):
+            return None
+        if self.generation == "1.0":
+            return f.gradmaker(k, y, *args, **kwargs)(g)
+        return f.vjp(k, g, y, self.vspace(args[k]), self.vspace(y), args, kwargs)
+
+
+class Converted(Package):
+    """Rules of ours: what `rrule.register` was told while the package was imported."""
+
+    def _import(self) -> None:
+        from rules_runtime import rrule
+
+        self.rules: dict[int, tuple[Any, Any, str, int]] = {}
+        rrule.on_register(self._registered)
+        super()._import()
+
+    def _registered(self, target: Any, rule: Any) -> None:
+        frame: Any = sys._getframe(1)
+        while frame is not None and "rules_runtime" in frame.f_code.co_filename:
+            frame = frame.f_back
+        assert frame is not None
+        self.rules[id(target)] = (target, rule, frame.f_code.co_filename, frame.f_lineno)
+
+    def has_rule(self, f: Any) -> bool:
+        return id(f) in self.rules
+
+    def described(self) -> list[dict[str, Any]]:
+        names = names_of([target for target, *_ in self.rules.values()])
+        return [
+            {
+                "name": names.get(key, repr(target)),
+                "file": file,
+                "line": line,
+                "unconjugated": _unwrapped(rule) is not None,
+            }
+            for key, (target, rule, file, line) in self.rules.items()
+        ]
+
+    def tangents(
+        self, f: Any, again: Callable[[], Any], kwargs: Any, y: Any, dy: Any, wanted: list[int]
+    ) -> tuple[Any, dict[int, Any], dict[int, Any] | None]:
+        from rules_runtime import rrule
+
+        _, rule, _, _ = self.rules[id(f)]
+        if self.generation == "1.9":
+            result = rrule(f, *again(), **kwargs)
+        else:  # their `primitive` makes instances of one class
+            result = rule.function(f, *again(), **kwargs)
+        if result is None:
+            raise LookupError("no rule for the call")
+        y, back = result
+        found = self._read(back(_cotangent(dy)), wanted)
+        plain = _unwrapped(rule)
+        raw = None
+        if plain is not None:
+            raw = self._read(plain(f, *again(), **kwargs)[1](_cotangent(dy)), wanted)
+        return y, found, raw
+
+    def _read(self, tangents: Any, wanted: list[int]) -> dict[int, Any]:
+        from benchmarks.coverage.worker import Tangent, _text
+        from rules_runtime import AbstractZero, NotImplementedTangent, unthunk
+
+        found = {}
+        for k in wanted:
+            try:
+                t = unthunk(tangents[k + 1])
+                if type(t).__name__ == "SparseObject":
+                    t = t.mut_add(t.vs.zeros())
+                if isinstance(t, NotImplementedTangent):
+                    found[k] = Tangent("none", None, str(t))
+                elif isinstance(t, AbstractZero) or t is None:
+                    found[k] = Tangent("zero")
+                else:
+                    found[k] = Tangent("value", _written(t))
+            except Exception as error:
+                found[k] = Tangent("error", None, _text(error))
+        return found
+
+
+def _unwrapped(rule: Any) -> Any:
+    """The rule below `@unconjugated`, None where it has none."""
+    from rules_runtime.conjugation import unconjugated
+
+    function = getattr(rule, "function", rule)
+    code = unconjugated(lambda *_: None).__code__
+    return function.__wrapped__ if getattr(function, "__code__", None) is code else None
+
+
+def _cotangent(dy: Any) -> Any:
+    from rules_runtime import Tangent
+
+    if isinstance(dy, dict):
+        return Tangent[dict]({k: _cotangent(v) for k, v in dy.items()})
+    if isinstance(dy, list):
+        return Tangent[list](*map(_cotangent, dy))
+    if isinstance(dy, tuple):
+        return Tangent[tuple](*map(_cotangent, dy))
+    return dy
+
+
+def _written(t: Any) -> Any:
+    """A tangent as plain containers and arrays."""
+    from rules_runtime import AbstractZero, Tangent, unthunk
+
+    t = unthunk(t)
+    if isinstance(t, Tangent):
+        names = list(t)
+        return {k: _written(t[k]) for k in names}
+    if isinstance(t, AbstractZero):
+        return None
+    if isinstance(t, dict):
+        return {k: _written(v) for k, v in t.items()}
+    if isinstance(t, (list, tuple)):
+        return {k: _written(v) for k, v in enumerate(t)}
+    return t

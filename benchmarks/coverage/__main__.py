@@ -16,11 +16,15 @@ from collections import Counter, defaultdict
 from pathlib import Path
 from typing import Any
 
+from benchmarks.coverage.answers import Job
 from benchmarks.coverage.corpora import AUTOGRAD, FUTURE, Cache, Corpus, environment
 from benchmarks.coverage.judge import FAULT, Verdict, judge
-from benchmarks.coverage.worker import Job
 
-DELIBERATE = {"numpy.linalg.eig", "numpy.linalg.eigh", "numpy.linalg.svd"}  # signs and phases are free
+DELIBERATE = {
+    "numpy.linalg.eig",
+    "numpy.linalg.eigh",
+    "numpy.linalg.svd",
+}  # signs and phases are free
 
 
 def asked(job: Job, extra: str = "") -> Any:
@@ -41,9 +45,7 @@ def compare(cache: Cache, corpus: Corpus, only: tuple[str, ...]) -> list[Verdict
     extra = f":{cache.legacy(FUTURE)}" if corpus.generation == "1.1" else ""
     ours = asked(Job("converted", str(folder), corpus.generation, only), extra)
     known = {k: (a.result, a.cotangent) for k, a in ours["answers"].items() if not a.error}
-    theirs = asked(
-        Job("legacy", str(cache.legacy(corpus)), corpus.generation, only, known), extra
-    )
+    theirs = asked(Job("legacy", str(cache.legacy(corpus)), corpus.generation, only, known), extra)
     print(corpus.label, report["summary"])
     for note in ours["notes"]:
         print("  converted:", note)
@@ -62,11 +64,14 @@ def compare(cache: Cache, corpus: Corpus, only: tuple[str, ...]) -> list[Verdict
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--cache", type=Path, default=Path.home() / ".cache/rrule-migrate-coverage")
+    parser.add_argument("--corpus", default="")
     parser.add_argument("--only", default="", help="keys of recipes")
     options = parser.parse_args()
     cache = Cache(options.cache)
     faults = 0
     for corpus in AUTOGRAD:
+        if not corpus.label.endswith(options.corpus):
+            continue
         verdicts = compare(cache, corpus, tuple(filter(None, options.only.split(","))))
         print(" ", Counter(v.kind for v in verdicts))
         for v in verdicts:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -27,29 +28,33 @@ class Corpus:
     version: str
     source: bool = False
     generation: str = ""
-    edits: tuple[tuple[str, str, str], ...] = ()
+    edits: tuple[tuple[str, str], ...] = ()
 
     @property
     def label(self) -> str:
         return f"{self.name} {self.version}"
 
 
+# What keeps old packages from being imported by today's Python, of both sides.
+NUMPY_1 = (
+    (r"(types\.BuiltinFunctionType)", r"\1, type(_np.clip)"),
+    (r"np\.array\((\w+), copy=False\)", r"np.asarray(\1)"),
+)
+PYTHON_2 = (
+    (r"\.iteritems\(\)", ".items()"),
+    (
+        r"types\.FloatType, types\.IntType, types\.NoneType, types\.TypeType",
+        "float, int, type(None), type",
+    ),
+    (r"(types\.BuiltinFunctionType)", r"\1, type(np.clip)"),
+    (r"(?m)^import (numpy_wrapper|numpy_grads|numpy_extra|container_types)$", r"from . import \1"),
+    (r"(?m)^from numpy_wrapper import", "from .numpy_wrapper import"),
+    (r"getattr\(float, float_op\)", 'getattr(float, float_op.replace("div__", "truediv__"))'),
+)
 AUTOGRAD = (
     Corpus("autograd", "1.9.1", generation="1.9"),
-    Corpus("autograd", "1.1.13", source=True, generation="1.1"),
-    Corpus(
-        "autograd",
-        "1.0.1",
-        source=True,
-        generation="1.0",
-        edits=(
-            (
-                "core.py",
-                "primitive(getattr(float, float_op))",
-                'primitive(getattr(float, float_op.replace("div__", "truediv__")))',
-            ),
-        ),
-    ),
+    Corpus("autograd", "1.1.13", source=True, generation="1.1", edits=NUMPY_1),
+    Corpus("autograd", "1.0.1", source=True, generation="1.0", edits=PYTHON_2),
 )
 TANGENT = Corpus("tangent", "0.1.9", source=True)
 LIBRARIES = (
@@ -103,11 +108,11 @@ class Cache:
                 (inner,) = fresh.iterdir()
                 for part in inner.iterdir():
                     part.rename(fresh / part.name)
-            for name, old, new in corpus.edits:
-                file = fresh / corpus.name / name
+            for file in (fresh / corpus.name).rglob("*.py") if corpus.edits else ():
                 text = file.read_text()
-                assert old in text, (corpus, old)
-                file.write_text(text.replace(old, new))
+                for pattern, new in corpus.edits:
+                    text = re.sub(pattern, new, text)
+                file.write_text(text)
             fresh.rename(place)
         return place
 

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.coverage.answers import Answer, Tangent
 from benchmarks.coverage.values import numbers, same
-from benchmarks.coverage.worker import Answer, Tangent
 
 VERIFIED = "verified"
 SOME = "verified in some cases"
@@ -32,7 +32,9 @@ class Verdict:
     needs_unconjugated: bool | None = None  # None: it refuses complex values
 
 
-def judge(name: str, ours: dict[Any, Answer], theirs: dict[Any, Answer], deliberate: bool) -> Verdict:
+def judge(
+    name: str, ours: dict[Any, Answer], theirs: dict[Any, Answer], deliberate: bool
+) -> Verdict:
     """The verdict on one rule; the keys are its cases, the same on both sides."""
     seen: Counter[str] = Counter()
     verdict = Verdict(name)
@@ -71,10 +73,14 @@ def _conjugation(verdict: Verdict, our: Answer) -> None:
 
 def _of_call(our: Answer, their: Answer) -> list[tuple[str, str]]:
     if their.error and not our.error:
-        return [(NOT_HERE, "") if their.error.startswith("arguments") else (FAULT, f"legacy {their.error}")]
+        return [
+            (NOT_HERE, "")
+            if their.error.startswith("arguments")
+            else (FAULT, f"legacy {their.error}")
+        ]
     if our.error:
         if their.error:
-            return [("refused by both", "")]
+            return [("refused by both", our.error)]
         if all(t.kind in ("error", "none") for t in their.tangents.values()):
             return [(NOT_HERE, our.error)]
         return [(FAULT, our.error)]
@@ -84,7 +90,11 @@ def _of_call(our: Answer, their: Answer) -> list[tuple[str, str]]:
 def _of_argument(k: int, our: Answer, their: Answer) -> tuple[str, str]:
     mine, legacy, agrees = our.tangents[k], their.tangents[k], our.differences.get(k)
     if legacy.kind == "none":
-        return (NO_DERIVATIVE, "") if mine.kind in ("none", "error") else (FAULT, f"argument {k}: a tangent where autograd has none")
+        return (
+            (NO_DERIVATIVE, "")
+            if mine.kind in ("none", "error")
+            else (FAULT, f"argument {k}: a tangent where autograd has none")
+        )
     if legacy.kind == "error":
         if mine.kind in ("error", "none"):
             return NOT_HERE, f"argument {k}: {legacy.text}"

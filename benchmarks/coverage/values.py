@@ -16,6 +16,17 @@ def is_number(x: Any) -> bool:
     )
 
 
+def dense(t: Any) -> Any:
+    """A sparse cotangent of autograd's, written out."""
+    if type(t).__name__ == "SparseObject":
+        return t.mut_add(t.vs.zeros())
+    if type(t).__name__ == "SparseArray":  # of 1.0
+        whole = np.zeros(t.shape)
+        np.add.at(whole, t.idx, t.val)
+        return whole
+    return t
+
+
 def parts(x: Any) -> list[tuple[Any, Any]]:
     """The items of a container; nothing of what is none."""
     if isinstance(x, dict):
@@ -54,6 +65,7 @@ def like(x: Any, random: np.random.Generator) -> Any:
             value = value + 1j * random.normal(size=np.shape(v))
         return np.asarray(value, np.asarray(v).dtype)[() if np.ndim(v) == 0 else ...]
 
+    x = dense(x)
     if not is_number(x) and not parts(x):
         return 0.0
     return mapped(x, fresh) if is_number(x) else _each(x, random)

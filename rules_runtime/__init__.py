@@ -61,7 +61,7 @@ if TYPE_CHECKING:
     from .thunks import InplaceableThunk, Thunk, unthunk
     from .ties import tied_subspaces
     from .via_ad import rrule_via_ad
-    from .vjpmakers import from_vjpmaker_argnum, from_vjpmaker_argnums, from_vjpmakers
+    from .vjpmakers import Space, from_vjpmaker_argnum, from_vjpmaker_argnums, from_vjpmakers
 
 __all__ = [
     "AbstractZero",
@@ -84,6 +84,7 @@ __all__ = [
     "RuleConfig",
     "RuleError",
     "RulesError",
+    "Space",
     "Tangent",
     "TangentError",
     "TapeConfig",
@@ -158,7 +159,7 @@ _NAMES_OF = {
     "thunks": "InplaceableThunk Thunk unthunk",
     "ties": "tied_subspaces",
     "via_ad": "rrule_via_ad",
-    "vjpmakers": "from_vjpmaker_argnum from_vjpmaker_argnums from_vjpmakers",
+    "vjpmakers": "Space from_vjpmaker_argnum from_vjpmaker_argnums from_vjpmakers",
 }
 _HOMES = {name: module for module, names in _NAMES_OF.items() for name in names.split()}
 

@@ -11,6 +11,8 @@ import itertools
 from collections.abc import Callable, Iterable
 from typing import Any
 
+import numpy as np
+
 from .callees import name_of
 from .conjugation import unconjugated
 from .errors import RuleError
@@ -160,3 +162,29 @@ def _parameter(f: Any, k: int) -> str:
         if p.kind in (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
     ]
     return names[k] if k < len(names) else f"argument {k}"
+
+
+class Space:
+    """Where an array or a number lives, as a vector space of autograd's says it; the value itself
+    is not kept.
+
+    >>> space = Space(np.ones((2, 3)))
+    >>> space.shape, space.ndim, space.size, space.iscomplex, space.zeros().shape
+    ((2, 3), 2, 6, False, (2, 3))
+    """
+
+    __slots__ = ("dtype", "iscomplex", "ndim", "shape", "size")
+
+    def __init__(self, x: Any) -> None:
+        self.shape: tuple[int, ...] = np.shape(x)
+        self.ndim = len(self.shape)
+        self.iscomplex = bool(np.iscomplexobj(x))
+        self.size = int(np.prod(self.shape, dtype=int)) * (1 + self.iscomplex)  # of real numbers
+        self.dtype = np.result_type(x)
+
+    def zeros(self) -> Any:
+        """The zero of the space."""
+        return np.zeros(self.shape, self.dtype)
+
+    def __repr__(self) -> str:
+        return f"Space({self.shape}, {self.dtype})"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from typing import Any
 
 import hypothesis.extra.numpy as hnp
@@ -15,6 +16,7 @@ from rules_runtime import (
     NotImplementedTangent,
     NotImplementedTangentError,
     RuleError,
+    Space,
     Tangent,
     UnbroadcastTo,
     ZeroTangent,
@@ -240,3 +242,24 @@ def test_second_order_by_the_tape() -> None:
 def test_what_is_no_maker(make: Any) -> None:
     with pytest.raises(RuleError, match=r"sin: a maker of vjps is a function"):
         make(np.sin, 3.0)
+
+
+@pytest.mark.parametrize("x", [2.0, 1j, np.float32(1), np.ones((2, 0, 3)), np.ones(3, complex)])
+def test_a_space_says_what_autograds_says(x: Any) -> None:
+    extend = pytest.importorskip("autograd.extend")
+    space, theirs = Space(x), extend.vspace(x)
+    for attribute in ("shape", "ndim", "size", "iscomplex"):
+        assert getattr(space, attribute) == getattr(theirs, attribute)
+    assert space.dtype == np.result_type(x)
+    assert np.shape(space.zeros()) == space.shape
+    assert space.zeros().dtype == space.dtype
+    assert not np.any(space.zeros())
+
+
+def test_a_space_keeps_no_array() -> None:
+    x = np.ones(3)
+    kept = weakref.ref(x)
+    space = Space(x)
+    del x
+    assert kept() is None
+    assert repr(space) == "Space((3,), float64)"

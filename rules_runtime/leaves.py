@@ -37,6 +37,7 @@ class Structure:
 
 
 LEAF = Structure(1)
+_BY_KEY = (Tangent, tuple, list, dict, np.ndarray)  # of which an array is the tangent of a list
 
 
 def is_number(x: Any) -> bool:
@@ -152,7 +153,7 @@ def tangents_of_leaves(
         elif is_namedtuple(structure.value) and dx.primal_type is tuple:
             below = dx[position]
         else:
-            below = dx[key] if isinstance(dx, (Tangent, tuple, list, dict)) else getattr(dx, key)
+            below = dx[key] if isinstance(dx, _BY_KEY) else getattr(dx, key)
         tangents_of_leaves(part, below, wanted, found)
 
 

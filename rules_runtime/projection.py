@@ -21,6 +21,7 @@ from .thunks import Thunk
 
 _PARTED = (tuple, list, Mapping)  # these have parts, and no shape
 _NO_ARRAYS = (AbstractZero, NotImplementedTangent, Tangent, Thunk)
+_SCALARS = (float, complex, np.float64, np.float32, np.complex128)
 
 
 class ProjectTo:
@@ -70,13 +71,31 @@ class UnbroadcastTo(ProjectTo):
     __slots__ = ("_shape",)
 
     def __init__(self, x: Any) -> None:
-        super().__init__(x)
-        self._shape = None if isinstance(x, _PARTED) or not can_be_perturbed(x) else np.shape(x)
+        self._name = type(x).__name__
+        self._project = _projection(x)
+        self._shape = _shape(x)
 
     def __call__(self, dx: Any) -> Any:
-        if self._shape is not None and not isinstance(dx, _NO_ARRAYS):
-            dx = unbroadcast(dx, self._shape)
+        shape = self._shape
+        if type(dx) is np.ndarray:
+            if dx.shape != shape and shape is not None:
+                dx = unbroadcast(dx, shape)
+            return self._project(dx)
+        if shape == () and type(dx) in _SCALARS:
+            return self._project(dx)
+        if shape is not None and not isinstance(dx, _NO_ARRAYS):
+            dx = unbroadcast(dx, shape)
         return super().__call__(dx)
+
+
+def _shape(x: Any) -> tuple[int, ...] | None:
+    """The shape of an array or a number, of integers too, to which ADs may ask for tangents."""
+    if isinstance(x, np.ndarray):
+        shape: tuple[int, ...] = x.shape
+        return shape
+    if isinstance(x, (int, float, complex, np.number)):
+        return ()
+    return None if isinstance(x, _PARTED) or not can_be_perturbed(x) else np.shape(x)
 
 
 _Projection = Callable[[Any], Any]

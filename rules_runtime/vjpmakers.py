@@ -6,6 +6,7 @@ For what cannot be read from the text of a registration. Nothing of autograd is 
 
 from __future__ import annotations
 
+import functools
 import inspect
 import itertools
 from collections.abc import Callable, Iterable
@@ -74,10 +75,10 @@ def from_vjpmaker_argnum(f: Any, maker: Maker) -> Any:
     _checked(maker, f)
 
     def tangents(moved: Any, ans: Any, args: Any, kwargs: Any, g: Any) -> list[Any]:
-        return [
-            Thunk(lambda k=k: _tangent(maker(k, ans, args, kwargs)(g), args[k]))  # type: ignore[misc]
-            for k in moved
-        ]
+        def tangent(k: int) -> Any:
+            return Thunk(lambda: _tangent(maker(k, ans, args, kwargs)(g), args[k]))
+
+        return [tangent(k) for k in moved]
 
     return _rule(f, tangents, maker)
 
@@ -104,7 +105,7 @@ def from_vjpmaker_argnums(f: Any, maker: Maker) -> Any:
 
         together: list[Any] = []
 
-        def tangent(place: int) -> Any:
+        def computed(place: int) -> Any:
             if not together:
                 try:
                     together.extend(run(moved))
@@ -114,7 +115,7 @@ def from_vjpmaker_argnums(f: Any, maker: Maker) -> Any:
                     return run(moved[place : place + 1])[0]
             return together[place]
 
-        return [Thunk(lambda place=place: tangent(place)) for place in range(len(moved))]  # type: ignore[misc]
+        return [Thunk(functools.partial(computed, place)) for place in range(len(moved))]
 
     return _rule(f, tangents, maker)
 

@@ -14,28 +14,36 @@ from typing import Any
 
 try:
     import autograd as ag
+    from autograd.builtins import dict as boxed_dict
+    from autograd.builtins import list as boxed_list
     from autograd.builtins import tuple as boxed_tuple
-    from autograd.core import defjvp_argnums
-    from autograd.extend import defvjp_argnums, primitive
+    from autograd.core import VJPNode, defjvp_argnums, primitive_vjps
+    from autograd.extend import Box, VSpace, defvjp_argnums, primitive, vspace
     from autograd.numpy.numpy_boxes import ArrayBox
-    from autograd.tracer import box_types, getval, isbox
+    from autograd.tracer import box_types, getval, isbox, notrace_primitives, trace_stack
 except ImportError as error:
     raise ImportError(
         "rules_runtime.hosts.autograd needs HIPS autograd: pip install 'rules-runtime[autograd]'"
     ) from error
 
+from ..callees import name_of
 from ..config import HasReverseMode, RuleConfig
+from ..define import non_differentiable
+from ..errors import RuleError
 from ..leaves import (
     LEAF,
     hides_values,
     is_number,
-    is_traced,
     put_together,
     take_apart,
     tangents_of_arguments,
     tangents_of_leaves,
 )
+from ..registry import rrule
+from ..tape.intercept import OTHERS
+from ..tape.tracer import OPEN, Tracer, primal
 from ..tape.transpose import fitted, written_out, zero_like
+from ..vjpmakers import from_vjpmaker_argnum, from_vjpmaker_argnums
 from .calls import (
     Call,
     Caller,
@@ -64,8 +72,6 @@ def by_autograd(f: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """`(y, pullback)` by autograd, `None` where `f` does not take what autograd traces."""
     leaves: list[Any] = []
     structure = take_apart((f, *args), is_number, leaves)
-    if any(map(is_traced, leaves)):
-        return None
     results: list[Any] = []
 
     def on_leaves(values: Any) -> Any:
@@ -86,8 +92,6 @@ def by_autograd(f: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     def pullback(dy: Any) -> Any:
         gs: list[Any] = []
         tangents_of_leaves(result, dy, lambda _: True, gs)
-        if any(map(is_traced, gs)):  # a derivative of this pullback is asked for
-            return RuleConfig.rrule_via_ad(config, f, *args, **kwargs)[1](dy)
         dx = vjp(tuple([conjugate(g) for g in written_out(gs, ys)]))
         found = [fitted(conjugate(d), x) for d, x in zip(dx, leaves, strict=True)]
         return tangents_of_arguments(structure, found)
@@ -205,29 +209,106 @@ def wrap_module(module: types.ModuleType) -> WrappedModule:
 
 
 def vjps_from_rrule(f: Any) -> Callable[..., Any]:
-    """For `defvjp_argnums(f, vjps_from_rrule(f))`, where `f` is autograd's own primitive: it
-    differentiates by the rule of `f`."""
+    """For `defvjp_argnums(f, vjps_from_rrule(f))`, where `f` is a primitive of autograd: it
+    differentiates by the rrule of `f`, to any order.
+
+    The rule runs where a maker of autograd's would, in the forward pass.
+    """
+    wrapped = wrap(f)
+
+    def boxed(*args: Any, **kwargs: Any) -> Any:
+        return _closed(wrapped(*args, **kwargs))
 
     def vjpmaker(
-        argnums: tuple[int, ...], ans: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
+        argnums: Sequence[int], ans: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> Callable[[Any], tuple[Any, ...]]:
-        wrapped = wrap(f)
-        return lambda g: _whole_vjp(wrapped, argnums, args, kwargs, g)
+        vjp, _ = ag.make_vjp(boxed, tuple(argnums))(*args, **kwargs)
+        return lambda g: tuple(vjp(g))
 
     return vjpmaker
 
 
-def _whole_vjp(
-    wrapped: Any, argnums: tuple[int, ...], args: tuple[Any, ...], kwargs: dict[str, Any], g: Any
-) -> tuple[Any, ...]:
-    def of_some(values: Any) -> Any:
-        given = list(args)
-        for k, n in enumerate(argnums):
-            given[n] = values[k]
-        return wrapped(*given, **kwargs)
+def _closed(y: Any) -> Any:
+    """A container with boxes in it as the box of a container, which autograd follows."""
+    if isinstance(y, dict):
+        return boxed_dict({key: _closed(part) for key, part in y.items()})
+    if isinstance(y, (tuple, list)):
+        kind = boxed_list if isinstance(y, list) else boxed_tuple
+        return kind([_closed(part) for part in y])
+    return y
 
-    vjp, _ = ag.make_vjp(of_some)(tuple([args[n] for n in argnums]))
-    return tuple(vjp(g))
+
+def adopt(*functions: Any) -> None:
+    """Have the tape, and `rrule`, use the rules that autograd has for these primitives of its;
+    for all of its primitives, where none is named. Those that have an rrule keep it.
+
+    Raises `RuleError` where autograd has no rule for a function.
+
+    >>> import autograd.numpy as anp
+    >>> from autograd.extend import defvjp, primitive
+    >>> from rules_runtime import gradient
+    >>> @primitive
+    ... def f(x): return x**2
+    >>> defvjp(f, lambda ans, x: lambda g: 100.0 * g)
+    >>> adopt(f)
+    >>> gradient(f, 3.0)
+    (100.0,)
+    """
+    constants = notrace_primitives[VJPNode]
+    for f in functions or (*primitive_vjps, *constants):
+        if f is _call or rrule.rules_for(f):
+            continue
+        if f in constants:
+            non_differentiable(f)
+        elif f in primitive_vjps:
+            rrule.register(f)(_adopted(f))
+        else:
+            raise RuleError(
+                f"autograd has no rule for {name_of(f)}: adopt() takes its primitives, with defvjp"
+            )
+
+
+def _adopted(f: Any) -> Any:
+    if primitive_vjps[f].__module__ == VJPNode.__module__:  # a maker for each argument
+
+        def maker(k: int, *call: Any) -> Any:
+            vjp = primitive_vjps[f]((k,), *call)
+            return lambda g: next(iter(vjp(g)))
+
+        return from_vjpmaker_argnum(f, maker)
+    return from_vjpmaker_argnums(f, lambda *call: primitive_vjps[f](*call))
+
+
+# -- what the tape traces, within autograd ---------------------------------------------------------
+
+_newest: dict[int, int] = {}  # the newest tape that was open when a trace of autograd began
+
+
+class _TraceStack(type(trace_stack)):  # type: ignore[misc]
+    """The traces of autograd that are open, and which of the tape's each is within."""
+
+    def new_trace(self) -> Any:
+        _newest[self.top + 1] = max(OPEN, default=0)
+        return super().new_trace()
+
+
+trace_stack.__class__ = _TraceStack
+
+
+def _box(x: Tracer, trace: int, node: Any) -> Any:
+    """A box for what a tape traces around the trace of autograd: the other way round, autograd
+    would see what the tape computes, and the tape would not see autograd."""
+    if x.tape.level > _newest.get(trace, 0):
+        raise TypeError(
+            "autograd cannot trace what gradient() of rules_runtime traces within it: take one of "
+            "them for both, or give the function to autograd with hosts.autograd.wrap"
+        )
+    return ArrayBox(x, trace, node)
+
+
+VSpace.register(Tracer, lambda x: vspace(primal(x)))
+Box.type_mappings[Tracer] = _box
+OTHERS.update(dict.fromkeys(Box.types, lambda box: _newest.get(box._trace, 0)))
 
 
 def rule_from_autograd(f: Any) -> Any:

@@ -50,6 +50,18 @@ class _Answers(threading.local):
 
 _answers = _Answers()
 
+#: Types of values that another AD traces, and what gives the level of the newest tape that was open
+#: when the trace of such a value began. A host that is imported puts its own here.
+OTHERS: dict[type, Callable[[Any], int]] = {}
+
+
+def _is_for_another(x: Any, level: int) -> bool:
+    """Whether an AD whose trace is within that of a tape is to see this call first."""
+    if type(x) in (tuple, list):
+        return any(_is_for_another(part, level) for part in x)
+    began = OTHERS.get(type(x))
+    return began is not None and began(x) >= level
+
 
 def answer() -> Any:
     """What the hook that has just said yes has found."""
@@ -73,7 +85,11 @@ class Hook:
     def __call__(self) -> bool:
         frame = sys._getframe(1)
         values = frame.f_locals
-        if not _built and inner_tape([values[name] for name in self.names]) is None:
+        given = [values[name] for name in self.names]
+        tape = inner_tape(given)
+        if tape is None and not _built:
+            return False
+        if OTHERS and tape is not None and _is_for_another(given, tape.level):
             return False
         function = self.function
         if function is None or not _is_own(function, frame):

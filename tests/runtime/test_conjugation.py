@@ -106,6 +106,13 @@ def test_unbroadcast(x: Any, dx: Any, expected: Any) -> None:
     np.testing.assert_array_equal(unthunk(lazy), expected)
 
 
+@pytest.mark.parametrize(("x", "expected"), [(2, 6.0), (np.arange(3), [2.0, 2.0, 2.0])])
+def test_unbroadcast_to_integers(x: Any, expected: Any) -> None:
+    """A rule does not know whether its caller wants that tangent."""
+    np.testing.assert_array_equal(UnbroadcastTo(x)(np.ones((2, 3))), expected)
+    assert UnbroadcastTo(True)(np.ones(3)) == NoTangent()
+
+
 def test_unbroadcast_of_what_has_no_shape() -> None:
     assert UnbroadcastTo("a")(1.0) == NoTangent()
     assert UnbroadcastTo(1.0)(ZeroTangent()) == ZeroTangent()

@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 
-from . import memory
 from .others import is_other
 
 Shape = tuple[int, ...]
@@ -64,7 +63,7 @@ def product_sum(g: Any, factor: Any, shape: Shape) -> Any:
         return unbroadcast(g * factor, shape)
     have = np.broadcast_shapes(g.shape, factor.shape)
     if have == shape:
-        return memory.times(g, factor)
+        return g * factor
     if g.dtype.kind not in "fc" or len(have) > 26:
         return unbroadcast(g * factor, shape)
     if not shape and g.shape == factor.shape:

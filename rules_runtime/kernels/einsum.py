@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from .products import conj, stack_product
+from .products import conj
 
 ndarray = np.ndarray
 
@@ -119,7 +119,7 @@ def pair(x: Any, y: Any, p: Plan) -> Any:
         x = x.reshape(x.shape[:b] + (_product(shape_x), _product(x.shape[b + f :])))
     if k != 1 or p.free_y != 1:
         y = y.reshape(y.shape[:b] + (_product(y.shape[b : b + k]), _product(shape_y)))
-    z = stack_product(x, y) if k else x * y
+    z = np.matmul(x, y) if k else x * y
     if z.shape[b:] != shape_x + shape_y:
         z = z.reshape(batch_shape + shape_x + shape_y)
     return z if p.order_out == tuple(range(z.ndim)) else z.transpose(p.order_out)

@@ -3,12 +3,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-from . import memory
 from .broadcast import full_view
 
 ndarray = np.ndarray
@@ -32,7 +30,7 @@ class Fill:
     def __mul__(self, other: Any) -> Any:
         if type(other) is ndarray and other.ndim:
             if other.shape == self.shape:
-                return memory.times(other, self.value)
+                return other * self.value
             return self.dense() * other
         if type(other) is Fill:
             return Fill(self.value * other.value, self.shape)
@@ -53,7 +51,7 @@ class Fill:
 
 class Scaled:
     """`array * factor`, not multiplied out:
-    what follows may be linear and smaller, and can be multiplied then."""
+    of what is gathered the places are added up first, which may be fewer."""
 
     __slots__ = ("array", "factor")
     __array_ufunc__ = None
@@ -68,17 +66,4 @@ class Scaled:
 
     def dense(self) -> Any:
         """The product, a new array."""
-        return memory.times(self.array, self.factor)
-
-    def through(self, linear: Callable[[Any], Any]) -> Any:
-        """A linear function of it whose results are new arrays:
-        the function first, then the factor."""
-        made = linear(self.array)
-        if type(made) is tuple:
-            return tuple([self._times(part) for part in made])
-        return self._times(made)
-
-    def _times(self, part: Any) -> Any:
-        if type(part) is ndarray:
-            return np.multiply(part, self.factor, part)
-        return part * self.factor
+        return self.array * self.factor

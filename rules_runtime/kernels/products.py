@@ -6,9 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from . import memory
 from .broadcast import unbroadcast
-from .fill import Scaled
 from .low_rank import LowRank, worth
 
 ndarray = np.ndarray
@@ -41,7 +39,7 @@ def matmul_left(g: Any, y: Any, shape: tuple[int, ...]) -> Any:
     elif m == 2 and n > 2:
         return _rows(g, y.T)
     else:
-        dx = stack_product(g, transposed(y))
+        dx = np.matmul(g, transposed(y))
     return unbroadcast(dx, shape) if dx.shape != shape else dx
 
 
@@ -62,16 +60,16 @@ def matmul_right(g: Any, x: Any, shape: tuple[int, ...]) -> Any:
     elif m == 2:
         return np.reshape(x, (-1, shape[0])).T @ np.reshape(g, (-1, shape[1]))
     else:
-        dy = stack_product(transposed(x), g)
+        dy = np.matmul(transposed(x), g)
     return unbroadcast(dy, shape) if dy.shape != shape else dy
 
 
 def _rows(x: Any, y: Any) -> Any:
     """`x @ y` for a stack `x` and one matrix `y`, as one product where `x` is contiguous."""
     if type(x) is ndarray and type(y) is ndarray and x.flags.c_contiguous:
-        made = matrix_product(x.reshape(-1, x.shape[-1]), y)
+        made = x.reshape(-1, x.shape[-1]) @ y
         return made.reshape(x.shape[:-1] + y.shape[-1:])
-    return stack_product(x, y)
+    return np.matmul(x, y)
 
 
 def matmul(x: Any, y: Any) -> Any:
@@ -79,25 +77,11 @@ def matmul(x: Any, y: Any) -> Any:
     which is faster than numpy's loop over the stack."""
     if type(x) is ndarray and type(y) is ndarray and y.ndim == 2 and x.ndim > 2:
         return _rows(x, y)
-    return stack_product(x, y)
-
-
-def stack_product(x: Any, y: Any) -> Any:
-    """`np.matmul(x, y)`; the memory of a large result is taken from where it was left."""
-    if type(x) is ndarray and type(y) is ndarray and x.dtype is F8 and y.dtype is F8:
-        n = x.ndim
-        if n > 2 and y.ndim == n and x.shape[:-2] == y.shape[:-2]:
-            shape = x.shape[:-1] + y.shape[-1:]
-            size = x.size // max(x.shape[-1], 1) * y.shape[-1]
-            if size >= memory.LARGE:
-                return np.matmul(x, y, memory.empty(shape, size))
     return np.matmul(x, y)
 
 
 def matmul_vjp(g: Any, saved: Any) -> Any:
     """Both cotangents of `x @ y`."""
-    if type(g) is Scaled:
-        return g.through(lambda g: matmul_vjp(g, saved))
     x, y = saved
     if type(g) is ndarray and x.ndim == 1 and y.ndim == 2 and worth(1, *y.shape):
         return y @ g, LowRank([x], [g], y.shape)
@@ -105,8 +89,6 @@ def matmul_vjp(g: Any, saved: Any) -> Any:
 
 
 def matmul_left_vjp(g: Any, saved: Any) -> Any:
-    if type(g) is Scaled:
-        return g.through(lambda g: matmul_left_vjp(g, saved))
     y, shape = saved
     if type(g) is ndarray and y.ndim == 1 and len(shape) == 2 and worth(1, *shape):
         return LowRank([g], [y], shape)
@@ -114,20 +96,10 @@ def matmul_left_vjp(g: Any, saved: Any) -> Any:
 
 
 def matmul_right_vjp(g: Any, saved: Any) -> Any:
-    if type(g) is Scaled:
-        return g.through(lambda g: matmul_right_vjp(g, saved))
     x, shape = saved
     if type(g) is ndarray and x.ndim == 1 and len(shape) == 2 and worth(1, *shape):
         return LowRank([x], [g], shape)
     return matmul_right(g, x, shape)
-
-
-def matrix_product(x: Any, y: Any) -> Any:
-    """`x @ y` for two matrices."""
-    size = x.shape[0] * y.shape[1]
-    if size < memory.LARGE or x.dtype is not F8 or y.dtype is not F8 or type(y) is not type(x):
-        return x @ y
-    return np.matmul(x, y, memory.empty((x.shape[0], y.shape[1]), size))
 
 
 # ---- the commonest cases, real and of fixed dimensions; `saved` is the other operand ---------
@@ -135,43 +107,33 @@ def matrix_product(x: Any, y: Any) -> Any:
 
 def matrix_left_vjp(g: Any, y: Any) -> Any:
     """The cotangent of `x` in `x @ y` for two matrices."""
-    if type(g) is Scaled:
-        return g.through(lambda g: matrix_product(g, y.T))
     k, n = y.shape
     if type(g) is ndarray and worth(n, len(g), k):
         return LowRank([g.T], [y.T], (len(g), k))
-    return matrix_product(g, y.T)
+    return g @ y.T
 
 
 def matrix_right_vjp(g: Any, x: Any) -> Any:
     """The cotangent of `y` in `x @ y` for two matrices."""
-    if type(g) is Scaled:
-        return g.through(lambda g: matrix_product(x.T, g))
     m, k = x.shape
     if type(g) is ndarray and worth(m, k, g.shape[1]):
         return LowRank([x], [g], (k, g.shape[1]))
-    return matrix_product(x.T, g)
+    return x.T @ g
 
 
-def matrices_vjp(g: Any, saved: Any, all_at_once: bool = False) -> Any:
+def matrices_vjp(g: Any, saved: Any) -> Any:
     """Both cotangents of the product of two matrices;
     a matrix that is large for such a product may take part in many."""
-    if type(g) is not ndarray:
-        if type(g) is Scaled:
-            return g.through(lambda g: matrices_vjp(g, saved, True))
-        all_at_once = True
     x, y = saved
     (m, k), n = x.shape, y.shape[1]
-    if all_at_once:
-        return matrix_product(g, y.T), matrix_product(x.T, g)
-    dx = LowRank([g.T], [y.T], (m, k)) if worth(n, m, k) else matrix_product(g, y.T)
-    return dx, LowRank([x], [g], (k, n)) if worth(m, k, n) else matrix_product(x.T, g)
+    if type(g) is not ndarray:
+        return g @ y.T, x.T @ g
+    dx = LowRank([g.T], [y.T], (m, k)) if worth(n, m, k) else g @ y.T
+    return dx, LowRank([x], [g], (k, n)) if worth(m, k, n) else x.T @ g
 
 
 def vector_right_vjp(g: Any, x: Any) -> Any:
     """The cotangent of the vector in matrix @ vector."""
-    if type(g) is Scaled:
-        return g.through(lambda g: vector_right_vjp(g, x))
     return g @ x
 
 

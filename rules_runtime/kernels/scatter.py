@@ -11,11 +11,10 @@ from typing import Any
 
 import numpy as np
 
-from . import memory, others
+from . import others
 from .others import is_other
 
 ndarray = np.ndarray
-F8, INTP, UINTP = np.dtype(float), np.dtype(np.intp), np.dtype(np.uintp)
 _basic = (int, slice, type(None), type(Ellipsis))
 
 
@@ -57,24 +56,6 @@ def scatter(g: Any, index: Any, shape: tuple[int, ...], dtype: Any) -> Any:
     out = np.zeros(shape, dtype)
     np.add.at(out, index, g)
     return out
-
-
-def gather(x: Any, index: ndarray) -> Any:
-    """`x[index]` for a large array of integers."""
-    if (
-        type(x) is ndarray
-        and x.ndim == 1
-        and x.size
-        and x.dtype is F8
-        and x.flags.c_contiguous
-        and index.dtype is INTP
-        and index.flags.c_contiguous
-        # read as unsigned, negative numbers are large ones: one pass tells whether all are in range
-        and index.view(UINTP).max() < x.size
-    ):
-        out = memory.empty(index.shape, index.size)
-        return np.take(x, index, out=out, mode="clip")  # mode="raise" would go by a buffer
-    return x[index]
 
 
 def _send(function: Any, args: tuple[Any, ...]) -> Any:

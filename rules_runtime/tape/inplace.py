@@ -10,6 +10,8 @@ updating them, or their base, while they are alive is an error.
 from __future__ import annotations
 
 import operator
+import platform
+import sys
 from collections.abc import Callable
 from typing import Any
 from weakref import getweakrefcount
@@ -17,7 +19,6 @@ from weakref import getweakrefcount
 import numpy as np
 
 from ..kernels.broadcast import unbroadcast
-from ..kernels.large import count
 from ..kernels.scatter import add_at, is_basic, put
 from . import operators
 from .operators import Written
@@ -88,6 +89,14 @@ def replaced(x: Tracer, index: Any, v: Any) -> Any:
     return t
 
 
+# Exact up to CPython 3.13, and only ever too high; elsewhere the array is copied.
+count: Callable[[Any], int] = (
+    sys.getrefcount
+    if platform.python_implementation() == "CPython"
+    and sys.version_info < (3, 14)
+    and getattr(sys, "_is_gil_enabled", lambda: True)()
+    else lambda x: 0
+)
 _HELD = 3  # holders of an array: the tracer, `replaced`, the argument of `count`
 _numbers = frozenset((float64, float, int, bool, np.float32, np.int64, np.bool_))
 _complex = frozenset((complex, np.complex128, np.complex64))

@@ -35,8 +35,6 @@ from ..kernels.elementwise import (
     wide_times_vjp,
 )
 from ..kernels.elementwise import power as fast_power
-from ..kernels.large import IN_PLACE, large_reciprocal_vjp, large_times_vjp
-from ..kernels.memory import LARGE, RESULT, binary, unary
 from ..kernels.others import check_index
 from ..kernels.products import matmul as fast_matmul
 from ..kernels.products import (
@@ -45,15 +43,14 @@ from ..kernels.products import (
     matmul_vjp,
     matrices_vjp,
     matrix_left_vjp,
-    matrix_product,
     matrix_right_vjp,
     matrix_vector_vjp,
     vector_right_vjp,
 )
-from ..kernels.scatter import gather, is_basic, scatter
+from ..kernels.scatter import is_basic, scatter
 from .record import apply, note_view
 from .structures import inner_tape, untraced
-from .sweep import KEPT, OVERWRITE, SCATTER, SHARED, VIEW_OR_NEW, takes_fill, times
+from .sweep import OVERWRITE, SCATTER, SHARED, VIEW_OR_NEW, takes_fill, times
 from .tracer import Tracer, place_of, primal, record, tracer
 
 ndarray = np.ndarray
@@ -85,10 +82,7 @@ def wide(a: Any, b: Any, x: Any, y: Any, z: Any, both: Any, ufunc: Any) -> Any:
     """
     if type(x) in _plain and type(y) in _plain:
         if z is None:
-            size = x.size if type(x) is ndarray else 0
-            if size < LARGE and type(y) is ndarray:
-                size = y.size
-            z = ufunc(x, y) if size < LARGE else binary(ufunc, x, y)
+            z = ufunc(x, y)
         if (type(z) is ndarray and z.dtype is F8) or type(z) is float64:
             left, right, save_both, save_left, save_right = WIDE[both]
             xs = x.shape if type(x) is ndarray else ()
@@ -129,7 +123,7 @@ def add(self: Tracer, other: Any) -> Any:
         if other.tape is not tape:
             return apply(np.add, (self, other), {})
         y = other.value
-        z = x + y if type(x) is not ndarray or x.size < LARGE else binary(np.add, x, y)
+        z = x + y
         kind = type(z)
         if kind is float64 or kind is float or (
             kind is ndarray and type(x) is ndarray and type(y) is ndarray
@@ -148,9 +142,9 @@ def add(self: Tracer, other: Any) -> Any:
     if kind is ndarray and x.dtype is F8:
         okind = type(other)
         if okind is float or okind is int or okind is float64:
-            z = x + zero_d(other) if x.size < LARGE else binary(np.add, x, zero_d(other))
+            z = x + zero_d(other)
         elif okind is ndarray and other.shape == x.shape and other.dtype is F8:
-            z = x + other if x.size < LARGE else binary(np.add, x, other)
+            z = x + other
         else:
             return wide(self, other, x, other, None, wide_sum_vjp, np.add)
     elif kind is float64 or kind is float:
@@ -173,7 +167,7 @@ def sub(self: Tracer, other: Any) -> Any:
         if other.tape is not tape:
             return apply(np.subtract, (self, other), {})
         y = other.value
-        z = x - y if type(x) is not ndarray or x.size < LARGE else binary(np.subtract, x, y)
+        z = x - y
         kind = type(z)
         if kind is float64 or kind is float:
             entry: Any = (self.index, 1.0, other.index, -1.0, None)
@@ -196,9 +190,9 @@ def sub(self: Tracer, other: Any) -> Any:
     if kind is ndarray and x.dtype is F8:
         okind = type(other)
         if okind is float or okind is int or okind is float64:
-            z = x - zero_d(other) if x.size < LARGE else binary(np.subtract, x, zero_d(other))
+            z = x - zero_d(other)
         elif okind is ndarray and other.shape == x.shape and other.dtype is F8:
-            z = x - other if x.size < LARGE else binary(np.subtract, x, other)
+            z = x - other
         else:
             return wide(self, other, x, other, None, wide_difference_vjp, np.subtract)
     elif kind is float64 or kind is float:
@@ -225,7 +219,7 @@ def rsub(self: Tracer, other: Any) -> Any:
     elif kind is ndarray and x.dtype is F8:
         okind = type(other)
         if okind is float or okind is int or okind is float64:
-            z = zero_d(other) - x if x.size < LARGE else binary(np.subtract, zero_d(other), x)
+            z = zero_d(other) - x
         elif okind is ndarray and other.shape == x.shape and other.dtype is F8:
             z = other - x
         else:
@@ -251,7 +245,7 @@ def mul(self: Tracer, other: Any) -> Any:
         if other.tape is not tape:
             return apply(np.multiply, (self, other), {})
         y = other.value
-        z = x * y if type(x) is not ndarray or x.size < LARGE else binary(np.multiply, x, y)
+        z = x * y
         kind = type(z)
         if kind is float64 or kind is float:
             entry: Any = (self.index, y, other.index, x, None)
@@ -261,10 +255,8 @@ def mul(self: Tracer, other: Any) -> Any:
         ):  # fmt: skip
             if self is other:
                 entry = (self.index, square_vjp, x)
-            elif x.size < IN_PLACE:
-                entry = (self.index, other.index, times_vjp, (x, y), OVERWRITE, None)
             else:
-                entry = (self.index, other.index, large_times_vjp, (x, y), KEPT, None)
+                entry = (self.index, other.index, times_vjp, (x, y), OVERWRITE, None)
         else:
             return wide(self, other, x, y, z, wide_times_vjp, np.multiply)
     else:
@@ -275,7 +267,7 @@ def mul(self: Tracer, other: Any) -> Any:
                 other = zero_d(other)
             elif okind is not ndarray or other.shape != x.shape or other.dtype is not F8:
                 return wide(self, other, x, other, None, wide_times_vjp, np.multiply)
-            z = x * other if x.size < LARGE else binary(np.multiply, x, other)
+            z = x * other
             entry = (self.index, scale_vjp, other, OVERWRITE)
         elif kind is float64 or kind is float:
             z = x * other
@@ -301,7 +293,7 @@ def truediv(self: Tracer, other: Any) -> Any:
         if other.tape is not tape:
             return apply(np.divide, (self, other), {})
         y = other.value
-        z = x / y if type(x) is not ndarray or x.size < LARGE else binary(np.divide, x, y)
+        z = x / y
         kind = type(z)
         if kind is float64 or kind is float:
             entry: Any = (self.index, 1.0 / y, other.index, -z / y, None)
@@ -322,7 +314,7 @@ def truediv(self: Tracer, other: Any) -> Any:
                 other = zero_d(c)
             elif okind is not ndarray or other.shape != x.shape or other.dtype is not F8:
                 return wide(self, other, x, other, None, wide_over_vjp, np.divide)
-            z = x / other if x.size < LARGE else binary(np.divide, x, other)
+            z = x / other
             if 1e-150 < c < 1e150:  # a product takes half the time
                 entry = (self.index, scale_vjp, zero_d(1.0 / c), OVERWRITE)
             else:
@@ -355,12 +347,9 @@ def rtruediv(self: Tracer, other: Any) -> Any:
     elif kind is ndarray and x.dtype is F8:
         okind = type(other)
         if okind is float or okind is int or okind is float64:
-            z = zero_d(other) / x if x.size < RESULT else binary(np.divide, zero_d(other), x)
+            z = zero_d(other) / x
             if other == 1:
-                if x.size < IN_PLACE:
-                    entry = (self.index, reciprocal_vjp, z)
-                else:
-                    entry = (self.index, large_reciprocal_vjp, z, KEPT)
+                entry = (self.index, reciprocal_vjp, z)
             else:
                 entry = (self.index, ratio_vjp, (x, z))
         elif okind is ndarray and other.shape == x.shape and other.dtype is F8:
@@ -402,7 +391,7 @@ def power(self: Tracer, other: Any) -> Any:
             entry = (self.index, times, other * float64(x) ** (other - 1))
     elif kind is ndarray and x.dtype is F8:
         if other == 2:
-            z = x**2 if x.size < LARGE else unary(np.square, x)
+            z = x**2
             entry = (self.index, square_vjp, x)
         else:
             z = fast_power(x, other)
@@ -431,7 +420,7 @@ def rpower(self: Tracer, other: Any) -> Any:
 def neg(self: Tracer) -> Any:
     x = self.value
     tape = self.tape
-    z = -x if type(x) is not ndarray or x.size < LARGE else unary(np.negative, x)
+    z = -x
     kind = type(z)
     if kind is float64 or kind is float:
         entry: Any = (self.index, times, -1.0)
@@ -465,7 +454,7 @@ def matmul(self: Tracer, other: Any) -> Any:
         if type(x) is not ndarray or type(y) is not ndarray:
             return apply(np.matmul, (self, other), {})
         if x.ndim == y.ndim == 2:
-            z = matrix_product(x, y)
+            z = x @ y
             entry: Any = (self.index, other.index, matrices_vjp, (x, y), OVERWRITE_NOT, None)
         elif y.ndim == 1 and x.ndim == 2:
             z = x @ y
@@ -479,7 +468,7 @@ def matmul(self: Tracer, other: Any) -> Any:
         if type(x) is not ndarray or type(other) is not ndarray or x.dtype is not F8:
             return apply(np.matmul, (self, other), {})
         if x.ndim == other.ndim == 2:
-            z = matrix_product(x, other)
+            z = x @ other
             entry = (self.index, matrix_left_vjp, other)
         else:
             z = fast_matmul(x, other)
@@ -501,7 +490,7 @@ def rmatmul(self: Tracer, other: Any) -> Any:
     if type(x) is not ndarray or type(other) is not ndarray or x.dtype is not F8:
         return apply(np.matmul, (other, self), {})
     if other.ndim == 2 and x.ndim == 2:
-        z = matrix_product(other, x)
+        z = other @ x
         entry: Any = (self.index, matrix_right_vjp, other)
     elif other.ndim == 2 and x.ndim == 1:
         z = other @ x
@@ -585,7 +574,7 @@ def _getitem(self: Tracer, index: Any) -> Any:
         index = primal(index)
     elif kind is list:
         index = untraced_index(index)
-    y = gather(x, index) if type(index) is ndarray and index.size >= LARGE else x[index]
+    y = x[index]
     t = tracer(y, self.tape, -1)
     add_at = None
     if not is_basic(index):

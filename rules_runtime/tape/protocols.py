@@ -12,14 +12,12 @@ from typing import Any
 import numpy as np
 
 from ..kernels.elementwise import OVERWRITING, UNARY
-from ..kernels.large import IN_PLACE, LARGE_UNARY
-from ..kernels.memory import RESULT, unary
 from . import fast, operators, shortcuts
 from .blanks import begin
 from .record import OVERRIDDEN, apply, name_of, out_error
 from .structures import inner_tape
-from .sweep import KEPT, OVERWRITE, takes_fill
-from .tracer import Blank, Tracer, place_of, primal, record, tracer
+from .sweep import OVERWRITE, takes_fill
+from .tracer import Blank, Tracer, place_of, primal
 
 ndarray = np.ndarray
 float64 = np.float64
@@ -59,8 +57,6 @@ def array_ufunc(self: Tracer, ufunc: Any, method: str, *inputs: Any, **kwargs: A
                 if type(x) is ndarray:
                     if x.dtype is not F8:
                         return apply(ufunc, inputs, {})
-                    if x.size >= RESULT and ufunc in LARGE_UNARY:
-                        return large_unary(self, ufunc, x, found[1])
                     y = ufunc(x)
                 else:
                     y = ufunc(x)
@@ -97,21 +93,6 @@ def array_ufunc(self: Tracer, ufunc: Any, method: str, *inputs: Any, **kwargs: A
                     return z
         return apply(ufunc, inputs, {})
     return _ufunc_method(self, ufunc, method, inputs, kwargs)
-
-
-def large_unary(self: Tracer, ufunc: Any, x: Any, saves: int) -> Tracer:
-    """A function of one large array: in memory that is there already, forwards and back."""
-    y = unary(ufunc, x)
-    tape = self.tape
-    saved = (x, y, None)[saves % 3]
-    entry: Any
-    if x.size >= IN_PLACE:
-        entry = (self.index, LARGE_UNARY[ufunc], saved, KEPT)
-    elif saves < 3:
-        entry = (self.index, FAST_UNARY[ufunc][0], saved)
-    else:
-        entry = (self.index, FAST_UNARY[ufunc][0], saved, OVERWRITE)
-    return tracer(y, tape, record(tape, entry))
 
 
 def _ufunc_method(self: Tracer, ufunc: Any, method: str, inputs: Any, kwargs: Any) -> Any:

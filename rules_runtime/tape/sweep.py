@@ -18,7 +18,6 @@ An entry is a tuple; its length says what it is (`i`, `j` are places on the tape
     VIEW_OR_NEW vjp(g, saved, mine); what it gives is g itself, or an array that nobody else has
     INTO        vjp(g, saved, old): it may add to `old`, an array of the tape's own, or None, and
                 return that (of several parents a list of these)
-    KEPT        vjp(g, saved, own); `own` says whose memory g and the entry are (kernels/large.py)
     FORM        what vjp gives is nobody else's if it is an array with memory of its own,
                 and not g; None for nothing
     SCATTER     saved is (index, shape, dtype): g goes to x[index]
@@ -39,22 +38,11 @@ from typing import Any
 import numpy as np
 
 from ..kernels.fill import Fill, Scaled
-from ..kernels.large import LARGE_UNARY, count, large_times_vjp
 from ..kernels.low_rank import LowRank
-from ..kernels.products import (
-    matmul_left_vjp,
-    matmul_right_vjp,
-    matmul_vjp,
-    matrices_vjp,
-    matrix_left_vjp,
-    matrix_right_vjp,
-    vector_right_vjp,
-)
-from ..kernels.scatter import scatter
 from .cotangents import Parts, Pieces
 from .tracer import Tracer
 
-SHARED, VIEW, OVERWRITE, SCATTER, PART, VIEW_OR_NEW, INTO, KEPT = range(8)
+SHARED, VIEW, OVERWRITE, SCATTER, PART, VIEW_OR_NEW, INTO = range(7)
 FORM = 8
 TAKES_FILL: set[Callable[..., Any]] = set()  # functions that know what to do with a `Fill`
 
@@ -64,21 +52,6 @@ ndarray = np.ndarray
 float64 = np.float64
 _add = np.add
 times = operator.mul  # the entry of a number times a constant: (i, times, c)
-
-
-TAKES_SCALED: set[Any] = {  # and with a `Scaled`
-    scatter,
-    matmul_left_vjp,
-    matmul_right_vjp,
-    matmul_vjp,
-    matrices_vjp,
-    matrix_left_vjp,
-    matrix_right_vjp,
-    vector_right_vjp,
-}
-
-
-TAKES_FILL.update(LARGE_UNARY.values(), [large_times_vjp])
 
 
 def takes_fill(vjp: Any) -> Any:
@@ -109,7 +82,7 @@ def sweep(entries: list[Any], grads: list[Any], shared: set[int], first: int) ->
                     g = g.dense()
                     shared.add(k)
             elif kind is Scaled:
-                if len(entry) > 2 and entry[2 if len(entry) == 6 else 1] not in TAKES_SCALED:
+                if len(entry) != 4 or entry[3] != 3:
                     g = g.dense()
                     shared.discard(k)
             elif kind is Parts:
@@ -128,17 +101,7 @@ def sweep(entries: list[Any], grads: list[Any], shared: set[int], first: int) ->
             dx = None
         elif n == 4:
             i, vjp, saved, mode = entry
-            if mode == 7:
-                dx = vjp(g, saved, (k not in shared) + 2 * (count(entry) == 2))
-                old = grads[i]
-                if old is None:
-                    grads[i] = dx
-                elif type(old) is ndarray and i not in shared and type(dx) is ndarray:
-                    _add(old, dx, old)
-                else:
-                    _merge(grads, i, dx, shared)
-                dx = None
-            elif mode == 2 or mode == 5:
+            if mode == 2 or mode == 5:
                 mine = k not in shared
                 dx = vjp(g, saved, mine)
                 old = grads[i]
@@ -236,8 +199,6 @@ def sweep(entries: list[Any], grads: list[Any], shared: set[int], first: int) ->
             shares_x = shares_y = mode == 0
             if mode == 2:
                 dx, dy = vjp(g, saved, k not in shared)
-            elif mode == 7:
-                dx, dy = vjp(g, saved, (k not in shared) + 2 * (count(entry) == 2))
             elif mode == 5:
                 mine = k not in shared
                 dx, dy = vjp(g, saved, mine)
@@ -362,15 +323,12 @@ def _scatter(grads: list[Any], i: int, add_at: Any, saved: Any, g: Any, shared: 
     slices wait as `Pieces`, numbers and gathers do not."""
     index, shape, dtype = saved
     old = grads[i]
+    factor = None
     if type(g) is Scaled:
         if add_at is not None and type(g.array) is ndarray:
-            dx = g.through(lambda g: add_at(g, index, shape, dtype))
-            if old is None:
-                grads[i] = dx
-            else:
-                _merge(grads, i, dx, shared)
-            return
-        g = g.dense()
+            g, factor = g.array, g.factor
+        else:
+            g = g.dense()
     elif type(g) is Fill:
         g = g.dense()
     if type(old) is Pieces:
@@ -381,6 +339,8 @@ def _scatter(grads: list[Any], i: int, add_at: Any, saved: Any, g: Any, shared: 
         shared.discard(i)
     if add_at is not None:
         dx = add_at(g, index, shape, dtype)
+        if factor is not None:
+            dx = dx * factor
         if old is None:
             grads[i] = dx
         else:

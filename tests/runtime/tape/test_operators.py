@@ -268,3 +268,23 @@ def test_single_precision_stays_single_all_the_way_back(dtype: str) -> None:
     wide = np.dtype(dtype.replace("4", "8") if dtype == "f4" else "c16")
     for d, exact in zip((dw, dx), gradient(f, w.astype(wide), x.astype(wide)), strict=True):
         np.testing.assert_allclose(d, exact, rtol=1e-3, atol=1e-4)
+
+
+@pytest.mark.parametrize("function", [np.add, np.subtract, np.multiply, np.divide])
+@pytest.mark.parametrize("n", [1, 10])
+def test_operands_that_are_not_real_numbers(function: Any, n: int) -> None:
+    """An array with a complex number; with a value of an outer trace."""
+    x = np.linspace(0.1, 1.0, n)
+    z = 1.5 + 2.0j
+    y, back = pullback(function, x, z)
+    assert np.array_equal(y, function(x, z))
+    assert back(np.ones(n, complex))[0].shape == (n,)
+    outer = gradient(
+        lambda a: np.sum(gradient(lambda x, a: np.sum(function(x, a) ** 2), x, a)[0]), 1.5
+    )[0]
+    d = 1e-5
+    expected = (
+        np.sum(gradient(lambda x: np.sum(function(x, 1.5 + d) ** 2), x)[0])
+        - np.sum(gradient(lambda x: np.sum(function(x, 1.5 - d) ** 2), x)[0])
+    ) / (2 * d)
+    assert outer == pytest.approx(expected, rel=1e-6)

@@ -3,12 +3,12 @@ takes tangents from arguments to results."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
 
-from ..errors import TangentError
+from ..errors import RuleError, TangentError
 from ..leaves import is_traced, take_apart, tangent, tangents_of_leaves
 from ..projection import ProjectTo
 from ..tangents import AbstractZero, NoTangent, NotImplementedTangent, Tangent, ZeroTangent
@@ -36,23 +36,44 @@ def transpose(
     random = np.random.default_rng(0)
     at = [_like(random, y) for y in ys]
     try:
-        _, back = trace_pullback(_tape, pull, tuple(at), {})
+        ds, back = trace_pullback(_tape, pull, tuple(at), {})
     except Exception:
         # A pullback that the tape cannot follow (it writes into arrays of its own, it counts with
         # Python's floats) still can be run. What is wrong otherwise is raised there.
-        return _by_units(pull, at)
+        ds, back = pull(*at), _by_units(pull, at)
 
     def push(vs: Sequence[Any]) -> tuple[Any, ...]:
         dys = back(Tangent[tuple](*vs))[1:]  # type: ignore[type-arg]
-        return written_out([fitted(dy, g) for dy, g in zip(dys, at, strict=True)], at)
+        found = written_out([fitted(dy, g) for dy, g in zip(dys, at, strict=True)], at)
+        _check_products(ds, vs, at, found)
+        return found
 
     return push
 
 
+def _check_products(
+    ds: Sequence[Any], vs: Sequence[Any], gs: Sequence[Any], dys: Sequence[Any]
+) -> None:
+    """The pullback takes `gs` to `ds`, what was found to be its transpose takes `vs` to `dys`:
+    their products are the same, or the pullback is not linear.
+
+    Raises `RuleError` where they are not.
+    """
+    if any(map(is_traced, (*ds, *vs, *dys))):
+        return
+    parts = [*_real_products(ds, vs), *[-p for p in _real_products(gs, dys)]]
+    single = any(np.asarray(x).dtype.itemsize < 8 for x in (*ds, *dys))
+    if abs(sum(parts)) > (3e-2 if single else 1e-3) * sum(map(abs, parts)):
+        raise RuleError(
+            "there is no way forwards along this pullback: it is not linear in the cotangent, as those of derivatives are "
+            "(it adds a constant, clips, or asks what its cotangent is). Register an frule (frule.register)"
+        )
+
+
 def _by_units(
     pull: Callable[..., tuple[Any, ...]], at: Sequence[Any]
-) -> Callable[[Sequence[Any]], tuple[Any, ...]]:
-    """The transpose of a linear function that cannot be traced: it is run for each number."""
+) -> Callable[[Any], tuple[Any, ...]]:
+    """The pullback of a linear function that cannot be traced: it is run for each number."""
     zeros = [zero_like(g) for g in at]
     rows: list[list[tuple[complex, tuple[Any, ...]]]] = []
     for k, zero in enumerate(zeros):
@@ -63,20 +84,20 @@ def _by_units(
                 unit[place] = one
                 rows[k].append((one, pull(*zeros[:k], unit[()], *zeros[k + 1 :])))
 
-    def push(vs: Sequence[Any]) -> tuple[Any, ...]:
-        dys = []
+    def back(vs: Any) -> tuple[Any, ...]:
+        dys: list[Any] = [NoTangent()]
         for zero, of_leaf in zip(zeros, rows):
-            found = [one * _real_product(ds, vs) for one, ds in of_leaf]
+            found = [one * sum(_real_products(ds, vs)) for one, ds in of_leaf]
             if np.iscomplexobj(zero):
                 found = [re + im for re, im in zip(found[::2], found[1::2])]
             dys.append(np.reshape(np.array(found), np.shape(zero)) if np.shape(zero) else found[0])
-        return written_out([fitted(dy, g) for dy, g in zip(dys, at, strict=True)], at)
+        return tuple(dys)
 
-    return push
+    return back
 
 
-def _real_product(ds: Sequence[Any], vs: Sequence[Any]) -> Any:
-    return sum([np.sum(np.real(np.conj(d) * v)) for d, v in zip(ds, vs, strict=True)])
+def _real_products(ds: Iterable[Any], vs: Iterable[Any]) -> list[Any]:
+    return [np.sum(np.real(np.conj(d) * v)) for d, v in zip(ds, vs, strict=True)]
 
 
 def pushforward(

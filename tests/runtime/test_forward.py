@@ -30,7 +30,9 @@ from rules_runtime import (
     frule_via_ad,
     gradient,
     hessian,
+    hook,
     hvp,
+    jacobian,
     jvp,
     no_frule,
     pullback,
@@ -371,3 +373,15 @@ def test_test_frule_finds_wrong_rules() -> None:
         check(right, np.zeros(2))
     frule.register(f)(lambda ts, _, x, y: (f(x, y), ts[1] * np.cos(x) * y))
     test_frule(f, np.array([0.3]), Along(np.array([1.1]), NoTangent()))
+
+
+def test_a_pullback_that_is_not_linear_has_no_way_forwards() -> None:
+    def clipped(x: Any) -> Any:
+        return hook(lambda dx: np.clip(dx, -0.1, 0.1), 3.0 * x)
+
+    with pytest.raises(RuleError, match="not linear.*frule"):
+        jvp(clipped, (1.0,), (1.0,))
+    assert gradient(clipped, 1.0) == pytest.approx((0.3,))
+    by_rows = jacobian(lambda x: np.concatenate([clipped(x)] * 9), np.ones(1))
+    np.testing.assert_allclose(by_rows, np.full((9, 1), 0.3))
+    jvp(lambda x: hook(lambda dx: -dx, x), (1.0,), (1.0,))

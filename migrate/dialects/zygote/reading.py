@@ -135,7 +135,7 @@ class Rules(Reading):
     def _in(self, work: Work) -> Together:
         if self._together is None or self._together.work is not work:
             rules = [rule for found, rule in self.of.items() if found not in work.verdicts]
-            self._together = Together(self.view, work, rules, self.calls)
+            self._together = Together(self.view, work, rules, list(self.of.values()), self.calls)
         return self._together
 
     def plan(self, found: Found, work: Work) -> Plan | Bridged | Left:

@@ -6,10 +6,11 @@ from __future__ import annotations
 import ast
 from collections.abc import Sequence
 
-from migrate.dialects.zygote.find import Rule
+from migrate.dialects.zygote.find import Rule, target_text
 from migrate.dialects.zygote.in_place.advice import advise, name_pullback
 from migrate.dialects.zygote.in_place.cluster import Cluster
 from migrate.dialects.zygote.in_place.definitions import DefinitionRewriter
+from migrate.dialects.zygote.in_place.primals import is_context
 from migrate.dialects.zygote.in_place.rewriting import rewritten
 from migrate.dialects.zygote.module import ModuleView
 from migrate.dialects.zygote.outside import Calls
@@ -20,14 +21,21 @@ from migrate.rules.plans import Plan, RuleNote
 from migrate.rules.work import Work
 from migrate.syntax.changes import with_parameters
 from migrate.syntax.node_edits import NodeEdits
-from migrate.syntax.scopes import Variable
+from migrate.syntax.scopes import Variable, positional_parameters
 
 
 class Together:
-    """The plans of one attempt. `rules` are those to be rewritten."""
+    """The plans of one attempt. `rules` are those to be rewritten, of `everything` in the file."""
 
-    def __init__(self, view: ModuleView, work: Work, rules: Sequence[Rule], calls: Calls) -> None:
-        self.view, self.work = view, work
+    def __init__(
+        self,
+        view: ModuleView,
+        work: Work,
+        rules: Sequence[Rule],
+        everything: Sequence[Rule],
+        calls: Calls,
+    ) -> None:
+        self.view, self.work, self.everything = view, work, everything
         self.consumed: set[ast.AST] = set()  # uses of legacy names that are gone
         self.kept: set[Variable] = set()  # legacy names that the new text uses
         self.rewritten: set[ast.AST] = set()  # functions that are in the new language
@@ -45,11 +53,24 @@ class Together:
         try:
             cluster = rewritten(self.view, members, self.work.names)
             for rule in members:
-                self.definitions.check_decorators(rule, rule in cluster.result.wants_config)
+                configured = rule in cluster.result.wants_config
+                self.definitions.check_decorators(rule, configured)
+                if configured and self._is_replaced(rule):
+                    raise Undecided("a later rule for the same calls takes its place", rule)
         except (Undecided, Refused) as verdict:
             self._blame(verdict, members)
             return
         self.clusters |= dict.fromkeys(members, cluster)
+
+    def _is_replaced(self, rule: Rule) -> bool:
+        """Whether the legacy language uses a later rule in its place; with a config it would go
+        before that one, which asks for none."""
+        calls = _calls_of(rule, self.view)
+        return any(
+            other.node.lineno > rule.node.lineno
+            and not calls.isdisjoint(_calls_of(other, self.view))
+            for other in self.everything
+        )
 
     def _blame(self, verdict: Undecided | Refused, members: list[Rule]) -> None:
         """Find the rules of a cluster that fail on their own; all of them, where none does."""
@@ -130,3 +151,14 @@ class Together:
             elif options.advise:
                 notes.append(note)
         return notes
+
+
+def _calls_of(rule: Rule, view: ModuleView) -> set[tuple[str, ...]]:
+    """The targets of a rule, each with what else says which calls the rule is for."""
+    if rule.function is None:
+        return set()
+    args = rule.function.args
+    positional = [a for a in positional_parameters(args) if not is_context(a)]
+    kinds = ["" if a.annotation is None else ast.dump(a.annotation) for a in positional]
+    kinds.append("*" if args.vararg else "")
+    return {(target_text(rule, r, view), *kinds) for r in rule.registrations}

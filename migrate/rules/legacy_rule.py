@@ -1,7 +1,7 @@
 """What every legacy language says of a rule, and nothing of how it says it.
 
 A reader of any language gives a `LegacyRule`, and `write/rule.py` makes a rrule of it. Expressions
-are those of the file: they move to their place with their comments.
+are those of the file, which move to their place with their comments, or text with such in it.
 """
 
 from __future__ import annotations
@@ -12,6 +12,10 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from migrate.rules.plans import RuleNote
+from migrate.syntax.texts import Pieces
+
+#: An expression of the file, or one made of such.
+Value = ast.expr | Pieces
 
 
 @dataclass(frozen=True)
@@ -27,33 +31,30 @@ class Zero:
 class Cotangent:
     """An expression over parameters, output and cotangent; `onto` projects it to its argument."""
 
-    value: ast.expr
+    value: Value
     onto: Literal["", "ProjectTo", "UnbroadcastTo"] = ""
+    space: Value | None = None  # what it is projected onto, where that is not its argument
+    said: ast.expr | None = None  # where the rule says so, if not in the value
+    runs: bool = True  # whether there is something to wait with
 
 
 @dataclass(frozen=True)
 class Structured:
-    """A tangent by parts: `Tangent[kind](…)`, where the parts are those of a display."""
+    """A tangent by parts: `Tangent[kind](…)`, where the parts are text as well."""
 
     kind: str
-    parts: tuple[tuple[str, ast.expr], ...]  # with their keys; of a tuple or list, empty
+    parts: Pieces
+    said: ast.expr | None = None
 
 
 @dataclass(frozen=True)
 class Unpacked:
     """Several entries, the rest of the arguments: `*value`."""
 
-    value: ast.expr
+    value: Value
 
 
-@dataclass(frozen=True)
-class Bridged:
-    """A function of the legacy language, which is called with the cotangent."""
-
-    value: ast.expr
-
-
-Entry = Zero | Cotangent | Structured | Unpacked | Bridged
+Entry = Zero | Cotangent | Structured | Unpacked
 
 
 @dataclass(frozen=True)
@@ -80,13 +81,16 @@ class LegacyRule:
     target: ast.expr
     site: ast.stmt  # the statement in whose place the rule comes
     parameters: tuple[Parameter, ...]
-    entries: tuple[Entry, ...]
+    entries: tuple[Entry, ...]  # of what can be given by position
     cotangent: str
     output: str = ""  # the name of the value inside the pullback; none where nobody reads it
-    primal: ast.expr | None = None  # what computes the value; None: the target, called
-    callee: Entry = Zero("NoTangent")
-    body: tuple[str, ...] = ()  # lines between the primal and the pullback, from the left margin on
+    arguments: str | None = None  # what the target is called with; None: its parameters
+    through: str = ""  # the name of the first parameter, where the target is called by it
+    before: tuple[Pieces, ...] = ()  # lines above the rule
+    body: tuple[Pieces, ...] = ()  # lines between the primal and the pullback
+    opening: tuple[Pieces, ...] = ()  # lines at the head of the pullback
+    after: tuple[Pieces, ...] = ()  # lines below the rule
     decorators: tuple[str, ...] = ()  # functions of the runtime, beside `rrule.register`
     lazy: bool = False  # several entries wait until they are asked for
-    renamed: Mapping[ast.expr, str] = field(default_factory=dict)  # names inside of the expressions
+    changes: Mapping[ast.AST, Pieces] = field(default_factory=dict)  # inside of the expressions
     notes: tuple[RuleNote, ...] = ()

@@ -44,6 +44,8 @@ class Plan:
     notes: tuple[RuleNote, ...] = ()
     helpers: tuple[ast.AST, ...] = ()  # functions that change with it
     gone: tuple[ast.stmt, ...] = ()  # statements that are no more
+    form: str = ""  # which of the forms of its language the rule has now
+    at: ast.stmt | None = None  # the definition that is the rule now, where that is another one
 
 
 @dataclass(frozen=True)

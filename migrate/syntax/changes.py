@@ -16,7 +16,6 @@ import libcst as cst
 Change: TypeAlias = Callable[[Any], Any]
 
 _HOLE = "__hole__"
-_PART = re.compile(r"_part_(\d+)_")
 _SPACE = cst.SimpleWhitespace(" ")
 _NOTHING = cst.SimpleWhitespace("")
 _LOOSE = (
@@ -437,30 +436,6 @@ def commented(texts: Iterable[str]) -> Change:
     return change
 
 
-def moved(parts: dict[int, Any], number: int) -> Change:
-    """An expression as it has become by then, put aside for `lines_of`."""
-
-    def change(node: Any) -> Any:
-        parts[number] = node
-        return node
-
-    return change
-
-
-def lines_of(text: str, parts: dict[int, Any], blank: bool = False) -> Change:
-    """Other statements in place of a line, in whose text `_part_2_` is what was put aside as 2.
-
-    With `blank`, which is for lines at the left margin, an empty line comes first.
-    """
-
-    def change(line: Any) -> Any:
-        first, *rest = cst.parse_module(text).visit(_FillParts(parts)).body
-        lead = [*line.leading_lines, *([cst.EmptyLine(indent=False)] if blank else [])]
-        return cst.FlattenSentinel([first.with_changes(leading_lines=lead), *rest])
-
-    return change
-
-
 def handed_on(targets: str, returned: str) -> Change:
     """A line with `return e` -> `targets = e`, and `return returned` after it."""
 
@@ -531,25 +506,6 @@ class _Fill(cst.CSTTransformer):
 
     def leave_Name(self, original_node: cst.Name, updated_node: cst.Name) -> cst.BaseExpression:
         return self.node if original_node.value == _HOLE else updated_node
-
-
-class _FillParts(cst.CSTTransformer):
-    def __init__(self, parts: dict[int, Any]) -> None:
-        super().__init__()
-        self.parts = parts
-
-    def leave_Name(self, original_node: cst.Name, updated_node: cst.Name) -> cst.BaseExpression:
-        found = _PART.fullmatch(original_node.value)
-        if found is None:
-            return updated_node
-        part = self.parts[int(found[1])]
-        if not original_node.lpar:
-            return part  # type: ignore[no-any-return]
-        around = {
-            "lpar": [*original_node.lpar, *part.lpar],
-            "rpar": [*part.rpar, *original_node.rpar],
-        }
-        return part.with_changes(**around)  # type: ignore[no-any-return]
 
 
 def _filled(template: str, node: Any) -> Any:

@@ -61,8 +61,8 @@ class NodeEdits:
         self.lines.setdefault(node, []).append(change)
 
     def replace_line(self, node: ast.stmt, text: str) -> None:
-        """Put lines in the place of a simple statement that has a line of its own;
-        with no text the line goes."""
+        """Put lines, indented but for the first, in the place of a simple statement that has a
+        line of its own, or of a definition; with no text the line goes."""
         self.rows[node] = text
 
     def add_after(self, node: ast.stmt, text: str, blank: int = 0) -> None:
@@ -107,7 +107,7 @@ class NodeEdits:
     def touches(self, node: ast.AST) -> bool:
         """Whether a node changes itself, or the line that it stands on."""
         ending = any(node is function for function, _ in self.endings)
-        parts = (self.replacements, self.changes, self.lines)
+        parts = (self.replacements, self.changes, self.lines, self.rows)
         return ending or any(node in part for part in parts)
 
     def of(self, node: ast.AST) -> list[Change]:

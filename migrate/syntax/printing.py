@@ -101,12 +101,11 @@ class _Printer:
 
     def _rows(self) -> Iterator[Replacement]:
         for node, text in self.rows.items():
-            start, end = self.source.span(node)
+            start, end = self.cutter.start(node), self.source.span(node)[1]
             if not text:
-                start = self.source.line_starts[node.lineno - 1]
+                start = self.source.line_starts[self.source.line_of(start) - 1]
                 end = min(self.cutter.line_end(end) + 1, len(self.source.text))
-            indent = self.source.indentation(node.lineno)
-            yield Replacement(start, end, text.replace("\n", f"\n{indent}"))
+            yield Replacement(start, end, text)
 
     # ---- pieces --------------------------------------------------------------------------
 
@@ -116,7 +115,7 @@ class _Printer:
         by_cut: dict[Cut, list[ast.AST]] = {}
         for node in dict.fromkeys([*self.changes, *self.lines]):
             by_cut.setdefault(self.cutter.cut(node), []).append(node)
-        gone = [self.source.span(node) for node in self.rows]
+        gone = [(self.cutter.start(node), self.source.span(node)[1]) for node in self.rows]
         found: list[tuple[Cut, list[ast.AST]]] = []
         for cut in sorted(by_cut, key=lambda c: (c.start, -c.end)):
             if any(start <= cut.start and cut.end <= end for start, end in gone):

@@ -253,7 +253,8 @@ class ImportWriter:
 
     def _replace_whole(self, node: ImportStatement, new: str, shares: bool) -> None:
         """Another import in place of one, or nothing; the comments inside of it stay above."""
-        comments = self.module.source.comments_within(node)
+        source = self.module.source
+        comments = source.comments_within(node)
         block = _block_of(node, self.scopes.parents[node])
         others = [s for s in block or [] if s is not node and s not in self.gone]
         alone = self.cutter.is_alone(node)
@@ -265,7 +266,8 @@ class ImportWriter:
                 self.edits.add_before(node, "\n".join(comments))
             return
         if comments:
-            self.edits.replace_line(node, "\n".join(comments))
+            indent = source.indentation(node.lineno)
+            self.edits.replace_line(node, f"\n{indent}".join(comments))
             return
         self.gone.add(node)
         if alone:

@@ -4,15 +4,16 @@ place of the statement that registered it."""
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 
 from migrate.rules import legacy_rule as model
-from migrate.rules.legacy_rule import Entry, LegacyRule
+from migrate.rules.legacy_rule import Entry, LegacyRule, Value
 from migrate.rules.names import NameChooser
 from migrate.rules.plans import Plan
-from migrate.syntax.changes import lines_of, moved
 from migrate.syntax.node_edits import NodeEdits
 from migrate.syntax.source import Source
+from migrate.syntax.texts import Pieces, Texts
 
 #: How long a line may become that is written anew.
 WIDTH = 110
@@ -20,46 +21,39 @@ _STEP = "    "
 
 
 def made_anew(rule: LegacyRule, names: NameChooser, source: Source) -> Plan:
-    """The plan that puts a rrule in place of the statement of a rule."""
+    """The plan that puts a rrule in place of the statement of a rule; may raise Misplaced."""
     return _Writer(rule, names, source).plan()
 
 
-class _Writer:
-    def __init__(self, rule: LegacyRule, names: NameChooser, source: Source) -> None:
-        self.rule, self.names, self.source = rule, names, source
-        self.edits = NodeEdits()
-        self.parts: dict[int, object] = {}
-        self.moved: list[ast.expr] = []
-        self.projections: dict[str, str] = {}  # parameter -> its projection
+class Entries:
+    """The entries of a pullback as text, and what has to be done before for them."""
 
-    def plan(self) -> Plan:
-        rule = self.rule
-        for node, text in rule.renamed.items():
-            self.edits.replace(node, text)
-        entries = [self._entry(rule.callee, ""), *self._entries()]
-        lines = self._lines(entries)
-        for number, node in enumerate(self.moved):
-            self.edits.change(node, moved(self.parts, number))
-        text = "\n".join(lines) + "\n"
-        self.edits.change_line(rule.site, lines_of(text, self.parts, self._stands_close()))
-        return Plan((self.edits,), rule.notes, gone=(rule.site,))
+    def __init__(
+        self, rule: LegacyRule, names: NameChooser, texts: Texts, projections: str = "to_{}"
+    ) -> None:
+        self.rule, self.names, self.texts = rule, names, texts
+        self.projections: dict[str, str] = {}  # name of a projection -> how it is made
 
-    def _stands_close(self) -> bool:
-        """Whether other code stands on the line above, from which a definition is set apart."""
-        line = self.rule.site.lineno
-        above = self.source.lines[line - 2].strip() if line > 1 else ""
-        return self.rule.site.col_offset == 0 and above != "" and not above.startswith("#")
-
-    # ---- entries -------------------------------------------------------------------------
-
-    def _entries(self) -> Iterator[str]:
+    def all(self) -> Iterator[str]:
+        """What the pullback returns, from the callee's tangent on."""
+        yield f"{self.names.use('NoTangent')}()"
         live = [e for e in self.rule.entries if not isinstance(e, model.Zero)]
         lazy = self.rule.lazy and len(live) > 1
         names = [p.name for p in self.rule.parameters]
-        for entry, name in zip(self.rule.entries, names, strict=True):
+        for entry, name in zip(self.rule.entries, names, strict=False):
             text = self._entry(entry, name)
             plain = isinstance(entry, model.Zero | model.Unpacked) or self._is_name(entry)
             yield text if plain or not lazy else f"{self.names.use('Thunk')}(lambda: {text})"
+
+    def prepared(self) -> list[str]:
+        """The statement that makes the projections, if there are any."""
+        if not self.projections:
+            return []
+        return [f"{', '.join(self.projections)} = {', '.join(self.projections.values())}"]
+
+    def value(self, value: Value) -> str:
+        """The text of a value."""
+        return self.texts.of(value) if isinstance(value, ast.AST) else self.texts.joined(value)
 
     def _is_name(self, entry: Entry) -> bool:
         return (
@@ -68,84 +62,105 @@ class _Writer:
             and isinstance(entry.value, ast.Name)
         )
 
-    def _is_loose(self, value: ast.expr) -> bool:
-        return not isinstance(value, ast.Name | ast.Attribute | ast.Subscript | ast.Call)
-
     def _entry(self, entry: Entry, parameter: str) -> str:
         match entry:
             case model.Zero(kind, why):
-                return f"{self.names.use(kind)}({_quoted(why) if why else ''})"
+                return f"{self.names.use(kind)}({quoted(why) if why else ''})"
             case model.Cotangent(value, ""):
-                return self._part(value)
-            case model.Cotangent(value, onto):
-                self.names.use(onto)
-                self.projections[parameter] = onto
-                return f"to_{parameter}({self._part(value)})"
+                return self.value(value)
+            case model.Cotangent(value, onto, space):
+                made = f"{self.names.use(onto)}({self.value(space) if space else parameter})"
+                name = f"to_{parameter}"
+                self.projections[name] = made
+                return f"{name}({self.value(value)})"
             case model.Structured(kind, parts):
-                keyed = [f"{k}={self._part(v)}" if k else self._part(v) for k, v in parts]
-                return f"{self.names.use('Tangent')}[{kind}]({', '.join(keyed)})"
+                return f"{self.names.use('Tangent')}[{kind}]({self.texts.joined(parts)})"
             case model.Unpacked(value):
-                return (
-                    f"*({self._part(value)})" if self._is_loose(value) else f"*{self._part(value)}"
+                text = self.value(value)
+                loose = isinstance(value, ast.AST) and not isinstance(
+                    value, ast.Name | ast.Attribute | ast.Subscript | ast.Call
                 )
-            case model.Bridged(value):
-                made = f"({self._part(value)})" if self._is_loose(value) else self._part(value)
-                return f"{made}({self.rule.cotangent})"
+                return f"*({text})" if loose else f"*{text}"
 
-    def _part(self, node: ast.expr) -> str:
-        self.moved.append(node)
-        return f"_part_{len(self.moved) - 1}_"
+
+class _Writer:
+    def __init__(self, rule: LegacyRule, names: NameChooser, source: Source) -> None:
+        self.rule, self.names, self.source = rule, names, source
+        self.texts = Texts(source, rule.changes)
+        self.entries = Entries(rule, names, self.texts)
+        self.indent = source.indentation(rule.site.lineno)
+
+    def plan(self) -> Plan:
+        edits = NodeEdits()
+        text = "\n".join(self._lines())
+        edits.replace_line(self.rule.site, f"\n{text}" if self._stands_close() else text)
+        return Plan((edits,), self.rule.notes, gone=(self.rule.site,))
+
+    def _stands_close(self) -> bool:
+        """Whether other code stands on the line above, from which a definition is set apart."""
+        line = self.rule.site.lineno
+        above = self.source.lines[line - 2].strip() if line > 1 else ""
+        return self.rule.site.col_offset == 0 and above != "" and not above.startswith("#")
 
     # ---- lines ---------------------------------------------------------------------------
 
-    def _lines(self, entries: list[str]) -> list[str]:
-        rule = self.rule
-        target = self.source.segment(rule.target)
+    def _lines(self) -> Iterator[str]:
+        """The lines, of which the first is indented already."""
+        lines = [
+            *map(self.texts.joined, self.rule.before),
+            *self.rule_lines(),
+            *map(self.texts.joined, self.rule.after),
+        ]
+        yield lines[0]
+        yield from (self.indent + line for line in lines[1:])
+
+    def rule_lines(self) -> Iterator[str]:
+        rule, texts = self.rule, self.texts
+        target = texts.of(rule.target)
         parameters = [p.name for p in rule.parameters]
-        callee = "_" if "_" not in parameters else "callee"
-        called = f"{target}({', '.join(p.lead + p.name for p in rule.parameters)})"
-        primal = called if rule.primal is None else self._part(rule.primal)
-        register = f"{self.names.use('rrule')}.register({target})"
+        callee = rule.through or ("_" if "_" not in parameters else "callee")
+        plain = ", ".join(p.lead + p.name for p in rule.parameters)
+        called = plain if rule.arguments is None else rule.arguments
+        primal = f"{rule.through or target}({called})"
         pullback = f"{rule.name}_pullback"
-        heads = [f"@{register}", *(f"@{self.names.use(d)}" for d in rule.decorators)]
+        returned = self._returned(list(self.entries.all()))
+        yield f"@{self.names.use('rrule')}.register({target})"
+        yield from (f"@{self.names.use(d)}" for d in rule.decorators)
         listed = ", ".join([callee, *map(str, rule.parameters)])
+        yield f"def {self.names.rule_name(rule.name)}({listed}):"
         body = [f"{rule.output} = {primal}"] if rule.output else []
-        if self.projections:
-            made = [f"{self.names.use(onto)}({p})" for p, onto in self.projections.items()]
-            body.append(f"{', '.join(f'to_{p}' for p in self.projections)} = {', '.join(made)}")
-        body += [*rule.body, f"def {pullback}({rule.cotangent}):"]
-        body += [_STEP + line for line in self._returned(entries)]
+        body += [*self.entries.prepared(), *map(texts.joined, rule.body)]
+        body += [f"def {pullback}({rule.cotangent}):"]
+        body += [_STEP + line for line in [*map(texts.joined, rule.opening), *returned]]
         body += [f"return {rule.output or primal}, {pullback}"]
-        name = self.names.rule_name(rule.name)
-        return [*heads, f"def {name}({listed}):", *(_STEP + line for line in body)]
+        yield from (_STEP + line for line in body)
 
     def _returned(self, entries: list[str]) -> list[str]:
         """On one line where that is not too long; else, or with comments, each entry on its own."""
         comments = self._comments()
         whole = f"return {', '.join(entries)}"
-        shown = 2 * len(_STEP) + len(whole) + self.source.span(self.rule.site)[0]
-        shown -= self.source.line_starts[self.rule.site.lineno - 1]
-        for number, node in enumerate(self.moved):
-            shown += len(self.source.segment(node)) - len(f"_part_{number}_")
-        if not comments and shown <= WIDTH and not any(map(self._spans_lines, self.moved)):
+        if not comments and fits(whole, len(self.indent) + 2 * len(_STEP)):
             return [whole]
         lines = ["return ("]
         for number, entry in enumerate(entries):
             above, beside = comments.get(number - 1, ([], ""))
             lines += [_STEP + text for text in above]
-            lines.append(f"{_STEP}{entry},{beside}")
+            comma = "," if not _ends_in_comment(entry) else f"\n{self.indent}{3 * _STEP},"
+            lines.append(f"{_STEP}{entry}{comma}{beside}")
         lines += [_STEP + text for text in comments.get(len(entries) - 1, ([], ""))[0]]
         return [*lines, ")"]
-
-    def _spans_lines(self, node: ast.expr) -> bool:
-        return "\n" in self.source.segment(node)
 
     def _comments(self) -> dict[int, tuple[list[str], str]]:
         """By the entry that they belong to:
         comments above it, and the one beside it, with the space before."""
         start, end = self.source.span(self.rule.site)
-        moved = [self.source.span(node) for node in self.moved]
-        said = {n: span for n, entry in enumerate(self.rule.entries) if (span := self._said(entry))}
+        said: dict[int, tuple[int, int]] = {}
+        moved = [self.source.span(n) for p in self.rule.before for n in _nodes(p)]
+        for number, entry in enumerate(self.rule.entries):
+            spans = list(map(self.source.span, _parts(entry)))
+            moved += spans
+            if spans:
+                said[number] = (min(s for s, _ in spans), max(e for _, e in spans))
         found: dict[int, tuple[list[str], str]] = {}
         for at, text in self.source.comments:
             if not start <= at < end or any(s <= at < e for s, e in moved):
@@ -155,7 +170,8 @@ class _Writer:
             if beside and not found.get(beside[-1], ([], ""))[1]:
                 row = self.source.text[said[beside[-1]][1] : at]
                 above = found.get(beside[-1], ([], ""))[0]
-                found[beside[-1]] = (above, row.lstrip(",)").rjust(2) + text)
+                space = re.sub(r"^[^\s]*", "", row).rjust(2)
+                found[beside[-1]] = (above, (space if not space.strip() else "  ") + text)
                 continue
             after = [(s, n) for n, (s, _) in said.items() if s > at]
             number = min(after)[1] if after else len(self.rule.entries)
@@ -163,16 +179,38 @@ class _Writer:
             found[number] = ([*above, text], own)
         return found
 
-    def _said(self, entry: Entry) -> tuple[int, int] | None:
-        match entry:
-            case model.Zero(said=ast.expr() as node):
-                return self.source.span(node)
-            case model.Cotangent(value=node) | model.Unpacked(value=node) | model.Bridged(node):
-                return self.source.span(node)
-            case model.Structured(parts=parts) if parts:
-                return self.source.span(parts[0][1])[0], self.source.span(parts[-1][1])[1]
-        return None
+
+def _parts(entry: Entry) -> list[ast.expr]:
+    """The expressions of the file that an entry is made of."""
+    said = getattr(entry, "said", None)
+    value = getattr(entry, "value", getattr(entry, "parts", ()))
+    if isinstance(value, ast.expr):
+        return [value]
+    found = [n for n in _nodes(value) if isinstance(n, ast.expr)]
+    return [said] if said is not None and not found else found
 
 
-def _quoted(text: str) -> str:
+def _nodes(pieces: Pieces) -> list[ast.expr]:
+    return [piece for piece in pieces if isinstance(piece, ast.expr)]
+
+
+def _ends_in_comment(text: str) -> bool:
+    return "#" in text.rpartition("\n")[2] and "\n" in text and not _is_whole(text)
+
+
+def _is_whole(text: str) -> bool:
+    try:
+        ast.parse(f"({text})", mode="eval")
+    except SyntaxError:
+        return False
+    return True
+
+
+def fits(line: str, indent: int) -> bool:
+    """Whether a line is one line, and not too long."""
+    return "\n" not in line and indent + len(line) <= WIDTH
+
+
+def quoted(text: str) -> str:
+    """A text as a literal."""
     return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'

@@ -28,4 +28,4 @@ def read(module: Module, options: Options, module_source: ModuleSource | None) -
         return None
     from migrate.dialects.autograd.reading import Rules  # and libcst with it
 
-    return Rules(module, legacy)
+    return Rules(module, legacy, options)

@@ -7,8 +7,10 @@ import ast
 from collections.abc import Iterator
 from dataclasses import replace
 
-from migrate.dialects.autograd.language import REGISTER
-from migrate.dialects.autograd.makers import NotRead, legacy_rule
+from migrate.dialects.autograd.planning import Planner
+from migrate.dialects.autograd.registrations import Registration, registrations
+from migrate.dialects.autograd.rule import Rule
+from migrate.options import Options
 from migrate.rules.legacy_names import LegacyNames
 from migrate.rules.module import Module
 from migrate.rules.plans import Bridged, Found, Leaving, Left, Plan, identified
@@ -17,60 +19,73 @@ from migrate.rules.unused import Unused
 from migrate.rules.work import Work
 from migrate.syntax.changes import restated, without_decorators
 from migrate.syntax.node_edits import NodeEdits
-from migrate.write.rule import WIDTH, made_anew
+from migrate.write.rule import WIDTH
 
 #: What `autograd.numpy` has and numpy has not.
-_NOT_NUMPYS = frozenset({"make_diagonal", "metadata", "concatenate_args", "numpy_wrapper"})
+_NOT_NUMPYS = frozenset(
+    "make_diagonal metadata concatenate_args array_from_args numpy_wrapper wrap_if_boxes_inside".split()
+)
 
 
 class Rules(Reading):
     """The rules of one file; each is planned by itself."""
 
-    def __init__(self, module: Module, legacy: LegacyNames) -> None:
-        self.module, self.legacy = module, legacy
-        calls = sorted(self._calls(), key=lambda c: (c.lineno, c.col_offset))
-        texts = {c: module.source.segment(c) for c in calls}
-        ids = identified((c, f"{self._target(c)}\0{texts[c]}") for c in calls)
-        self.of = {
-            Found(ids[c], t := self._target(c), t, c, module.source.span(c), (c,)): c for c in calls
-        }
+    def __init__(self, module: Module, legacy: LegacyNames, options: Options) -> None:
+        self.module, self.legacy, self.options = module, legacy, options
+        source = module.source
+        found = registrations(module, legacy)
+        shown = [(r, f"{module.text(r.target)}\0{source.segment(r.call)}") for r in found]
+        ids = identified(shown)
+        self.of = {self._shown(r, ids[r]): r for r in found}
         self.rules = tuple(self.of)
         self.consumed: set[ast.AST] = set()
+        self.planned: dict[Found, Rule] = {}
         self._work: Work | None = None
 
-    def _calls(self) -> Iterator[ast.Call]:
-        for node in self.module.scopes.around:
-            if isinstance(node, ast.Call) and self.legacy.meaning(node.func) in REGISTER:
-                yield node
+    def _shown(self, registration: Registration, id: str) -> Found:
+        call, target = registration.call, self.module.text(registration.target)
+        return Found(id, target, target, call, self.module.source.span(call), (call,))
 
-    def _target(self, call: ast.Call) -> str:
-        return self.module.text(call.args[0]) if call.args else self.module.text(call)
+    def _rule(self, registration: Registration) -> Rule:
+        return Rule(registration, self.module, self.legacy, self.options.real)
 
     # ---- plans ---------------------------------------------------------------------------
 
     def settled(self, found: Found) -> Bridged | Left | None:
         """What a comment asks for, and forms that are not read."""
-        call = self.of[found]
+        registration = self.of[found]
+        call = registration.call
         lines = range(call.lineno, (call.end_lineno or call.lineno) + 1)
         if not self.module.skipped_lines.isdisjoint(lines):
             return Left("RM205", "`# rrule-migrate: skip` stands beside it")
-        try:
-            legacy_rule(call, self.module, self.legacy)
-        except NotRead as reason:
-            return Left("RM206", str(reason))
-        return None
+        reason = registration.trouble or self._rule(registration).target.refused
+        return Left("RM206", reason) if reason else None
 
     def plan(self, found: Found, work: Work) -> Plan:
-        """A rrule in place of the registration, and a primal that is a plain function."""
+        """A rrule in place of the registration; the primal is a plain function where autograd
+        goes."""
         if self._work is not work:
-            self._work, self.consumed = work, set()
-        call = self.of[found]
-        rule, primal, used = legacy_rule(call, self.module, self.legacy)
-        plan = made_anew(rule, work.names, self.module.source)
+            self._work, self.consumed, self.planned = work, set(), {}
+        rule = self._rule(self.of[found])
+        keep = self.options.autograd == "keep"
+        planner = Planner(rule, work.names, keep)
+        plan = planner.plan(isinstance(work.verdicts.get(found), Bridged))
+        self.consumed |= planner.consumed
+        self.planned[found] = rule
+        decorator = rule.target.decorator
+        if keep or decorator is None or decorator in self.consumed:
+            return plan
+        primal = self.module.scopes.parents[decorator]
+        assert isinstance(primal, ast.FunctionDef)
         edits = NodeEdits()
-        edits.change(primal, without_decorators(frozenset({0})))
-        self.consumed.update(used)
-        return replace(plan, edits=(*plan.edits, edits), helpers=(primal,))
+        number = primal.decorator_list.index(decorator)
+        edits.change(primal, without_decorators(frozenset({number})))
+        self.consumed |= set(ast.walk(decorator))
+        return replace(plan, edits=(*plan.edits, edits), helpers=(*plan.helpers, primal))
+
+    def settle(self, found: Found, reason: str, bridged: bool) -> Bridged | Left:
+        """A form that does not come out well is given up for the adapter of the runtime."""
+        return Left("RM206", reason) if bridged else Bridged(reason)
 
     # ---- imports -------------------------------------------------------------------------
 
@@ -79,6 +94,8 @@ class Rules(Reading):
         where that is all of autograd, numpy is numpy again."""
         leaving = Unused(self.module, self.legacy, work.edits, self.consumed).leaving()
         leaving = replace(leaving, width=WIDTH)
+        if self.options.autograd == "keep":
+            return leaving
         gone = {alias for _, alias in leaving.aliases}
         staying = [node for node in self._imports() if not gone.issuperset(node.names)]
         numpys = [node for node in staying if self._is_numpys(node)]

@@ -1,0 +1,50 @@
+"""A registration that the runtime translates as a whole, when it is called."""
+
+from __future__ import annotations
+
+from migrate.dialects.autograd.keeping import kept
+from migrate.dialects.autograd.language import ADAPTERS
+from migrate.dialects.autograd.rule import Rule
+from migrate.rules.names import NameChooser
+from migrate.rules.plans import Plan
+from migrate.syntax.node_edits import NodeEdits
+from migrate.syntax.pieces import Cutter
+
+
+def adapted(rule: Rule, names: NameChooser, keep: bool) -> Plan:
+    """`rrule.register(f)(from_vjpmakers(f, …))` in place of `defvjp(f, …)`."""
+    registration, source = rule.registration, rule.module.source
+    adapter = names.use(ADAPTERS[registration.kind])
+    target = source.segment(registration.target)
+    start = source.span(registration.target)[0]
+    end = source.span(registration.call)[1]
+    opening = source.text[source.span(registration.call.func)[1] : start]
+    text = f"{names.use('rrule')}.register({target})({adapter}{opening}{source.text[start:end]})"
+    return replaced(rule, text, names, keep, "A")
+
+
+def without_derivative(rule: Rule, names: NameChooser, keep: bool) -> Plan:
+    """`non_differentiable(f)` in place of `defvjp(f, None)`."""
+    target = rule.module.source.segment(rule.registration.target)
+    comments = rule.module.source.comments_within(rule.registration.call)
+    indent = rule.module.source.indentation(rule.registration.call.lineno)
+    lead = "".join(f"{text}\n{indent}" for text in comments)
+    text = f"{lead}{names.use('non_differentiable')}({target})"
+    return replaced(rule, text, names, keep, "non-differentiable")
+
+
+def replaced(rule: Rule, text: str, names: NameChooser, keep: bool, form: str) -> Plan:
+    """A statement, or an expression in one, in place of a registration."""
+    registration, source = rule.registration, rule.module.source
+    after = kept(rule, names) if keep else ""
+    edits = NodeEdits()
+    site = registration.site
+    cutter = Cutter(source, rule.module.scopes)
+    if site is not None and not cutter.shares_line(site):
+        indent = source.indentation(site.lineno)
+        edits.replace_line(site, f"{text}\n{indent}{after}" if after else text)
+        return Plan((edits,), gone=(site,), form=form)
+    edits.replace(registration.call, f"{text}; {after}" if after and site is not None else text)
+    return Plan((edits,), form=form)
+
+

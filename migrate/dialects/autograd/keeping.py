@@ -1,0 +1,23 @@
+"""Autograd goes on working: it is given the rule that stands in place of its own."""
+
+from __future__ import annotations
+
+import ast
+
+from migrate.dialects.autograd.registrations import GIVEN_BACK
+from migrate.dialects.autograd.rule import Rule
+from migrate.rules.names import NameChooser
+
+TAKES_A_RULE = "defvjp_argnums"
+
+
+def kept(rule: Rule, names: NameChooser) -> str:
+    """`defvjp_argnums(f, vjps_from_rrule(f))`."""
+    registration = rule.registration
+    target = rule.module.source.segment(registration.target)
+    func = registration.call.func
+    if isinstance(func, ast.Attribute):
+        takes = f"{rule.module.text(func.value)}.{TAKES_A_RULE}"
+    else:
+        takes = names.use(f"autograd.extend:{TAKES_A_RULE}")
+    return f"{takes}({target}, {names.use(f'.hosts.autograd:{GIVEN_BACK}')}({target}))"

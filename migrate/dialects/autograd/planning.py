@@ -1,0 +1,227 @@
+"""Which form a registration takes: the first that fits it."""
+
+from __future__ import annotations
+
+import ast
+from dataclasses import dataclass, replace
+
+from migrate.dialects.autograd.adapted import adapted, without_derivative
+from migrate.dialects.autograd.called import Caller
+from migrate.dialects.autograd.conjugation import is_needless, takes_no_complex
+from migrate.dialects.autograd.in_place import Rewriter, in_place, listed_parameters
+from migrate.dialects.autograd.inlined import Inliner, is_inlined
+from migrate.dialects.autograd.keeping import kept
+from migrate.dialects.autograd.makers import function_of
+from migrate.dialects.autograd.rule import Rule
+from migrate.dialects.autograd.tangents import further
+from migrate.rules.legacy_rule import Cotangent, Entry, LegacyRule, Parameter
+from migrate.rules.names import NameChooser
+from migrate.rules.plans import Plan, RuleNote
+from migrate.syntax.pieces import Cutter
+from migrate.syntax.scopes import FunctionNode
+from migrate.syntax.texts import Misplaced
+from migrate.write.rule import made_anew
+
+
+@dataclass
+class Planner:
+    """Plans one rule."""
+
+    rule: Rule
+    names: NameChooser
+    keep: bool
+
+    def __post_init__(self) -> None:
+        self.consumed: set[ast.AST] = set(ast.walk(self.rule.registration.call.func))
+
+    def plan(self, plainly: bool) -> Plan:
+        """The plan; `plainly` asks for the form that needs to know least."""
+        rule = self.rule
+        if rule.registration.is_zero and rule.registration.kind == "defvjp" and self._all_zero():
+            return without_derivative(rule, self.names, self.keep)
+        if not plainly and rule.makers and self._has_lines():
+            plan = self._written()
+            if plan is not None:
+                return plan
+        return adapted(rule, self.names, self.keep)
+
+    def _has_lines(self) -> bool:
+        """Whether a definition can stand where the registration does."""
+        site, module = self.rule.registration.site, self.rule.module
+        return site is not None and not Cutter(module.source, module.scopes).shares_line(site)
+
+    def _all_zero(self) -> bool:
+        """Whether every argument of the target is said to be zero."""
+        signature, makers = self.rule.target.signature, self.rule.registration.makers or {}
+        if signature is None or signature.rest:
+            return False
+        return all(place in makers for place in range(len(signature.positional)))
+
+    def _written(self) -> Plan | None:
+        rule = self.rule
+        if any(self._is_sparse(m.function) for m in rule.makers):
+            return None
+        if rule.signature is not None and rule.is_clear:
+            if len(rule.makers) == 1:
+                plan = self._in_place()
+                if plan is not None:
+                    return plan
+            return self._known()
+        only = rule.makers[0]
+        if len(rule.makers) == 1 and only.place == 0 and len(rule.registration.makers or ()) == 1:
+            return self._unknown()
+        return None
+
+    # ---- the forms -----------------------------------------------------------------------
+
+    def _in_place(self) -> Plan | None:
+        rule = self.rule
+        body = in_place(rule.makers[0], rule)
+        if body is None:
+            return None
+        after = kept(rule, self.names) if self.keep else ""
+        writer = Rewriter(body, rule, self.names, self._decorators(), after)
+        plan = writer.plan()
+        if plan is not None:
+            self.consumed |= writer.consumed
+        return plan
+
+    def _known(self) -> Plan | None:
+        rule = self.rule
+        assert rule.signature is not None and rule.registration.site is not None
+        alone = len(rule.makers) == 1
+        inliner, caller = Inliner(rule, self.names), Caller(rule, self.names)
+        entries: list[Entry] = []
+        inlined = {m: is_inlined(m, rule) for m in rule.makers}
+        if rule.registration.in_loop and not all(map(self._is_steady, rule.makers)):
+            return None
+        by_place = {m.place: m for m in rule.makers}
+        for place in range(len(rule.signature.positional)):
+            maker = by_place.get(place)
+            if maker is None:
+                zero = rule.zero(place)
+                assert zero is not None
+                entries.append(zero)
+            elif inlined[maker]:
+                entries.append(inliner.entry(maker, alone))
+            else:
+                entries.append(caller.entry(maker, alone))
+        if rule.signature.rest:
+            entries.append(further(rule.shown, rule.signature.rest, self.names))
+        apart = inliner.takes_apart or caller.takes_apart
+        called = not all(inlined.values())
+        whole = all(inlined.values()) and all(m.inner is not None for m in rule.makers)
+        return self._made(
+            entries,
+            listed_parameters(rule),
+            rule.arguments,
+            output=rule.output if inliner.reads_output or called or apart else "",
+            apart=apart,
+            before=tuple(caller.before),
+            body=(*inliner.body, *caller.finished()),
+            changes=inliner.changes,
+            notes=tuple(caller.notes),
+            consumed=inliner.consumed,
+            form="I1" if whole else "C",
+        )
+
+    def _unknown(self) -> Plan | None:
+        """All but the first argument is handed on as it came."""
+        rule = self.rule
+        (maker,) = rule.makers
+        if rule.registration.in_loop and not self._is_steady(maker):
+            return None
+        own = maker.signature.positional if maker.signature is not None else ()
+        x = own[0].name if own and not own[0].default else "x"
+        while x in rule.read | {"args", "kwargs", rule.output, rule.cotangent}:
+            x += "_"
+        caller = Caller(rule, self.names)
+        handed = f"{x}, *args, **kwargs"
+        made = caller.call(maker, f"{rule.output}, {handed}")
+        vjp = rule.free("vjp")
+        several = rule.gives_several or (maker.function is None and not rule.gives_array)
+        caller.early.append((vjp, made))
+        entry = Cotangent((f"{vjp}({rule.cotangent})",), said=maker.node)
+        parameters = (Parameter(x), Parameter("args", lead="*"), Parameter("kwargs", lead="**"))
+        return self._made(
+            [entry, further(rule.shown, "args", self.names)],
+            parameters,
+            handed,
+            output=rule.output,
+            apart=several or (not rule.gives_array and caller._takes_apart(maker)),
+            before=tuple(caller.before),
+            body=tuple(caller.finished()),
+            changes={},
+            notes=(),
+            consumed=set(),
+            form="C",
+        )
+
+    def _made(
+        self,
+        entries: list[Entry],
+        parameters: tuple[Parameter, ...],
+        arguments: str,
+        *,
+        output: str,
+        apart: bool,
+        consumed: set[ast.AST],
+        form: str,
+        notes: tuple[RuleNote, ...],
+        **more: object,
+    ) -> Plan | None:
+        rule, g = self.rule, self.rule.cotangent
+        site = rule.registration.site
+        assert site is not None
+        opening = ()
+        if apart and not rule.gives_array:
+            opening = ((f"{g} = {self.names.use('filled')}({g}, {output})",),)
+        legacy = LegacyRule(
+            rule.target.name,
+            rule.target.node,
+            site,
+            parameters,
+            tuple(entries),
+            g,
+            output,
+            arguments,
+            rule.through,
+            opening=opening,
+            after=((kept(rule, self.names),),) if self.keep else (),
+            decorators=self._decorators(),
+            lazy=True,
+            notes=notes,
+            **more,  # type: ignore[arg-type]
+        )
+        try:
+            plan = made_anew(legacy, self.names, rule.module.source)
+        except Misplaced:
+            return None
+        self.consumed |= consumed
+        return replace(plan, form=form)
+
+    # ---- what is asked -------------------------------------------------------------------
+
+    def _decorators(self) -> tuple[str, ...]:
+        rule = self.rule
+        if rule.real or takes_no_complex(rule.registration.target, rule.module):
+            return ()
+        makers: list[ast.expr | FunctionNode] = [
+            m.function if m.function is not None else m.node for m in rule.makers
+        ]
+        return () if is_needless(makers, rule.module) else ("unconjugated",)
+
+    def _is_steady(self, maker: object) -> bool:
+        """Whether a maker in a loop means the same in every round, or is a lambda."""
+        node = getattr(maker, "node", None)
+        if isinstance(node, ast.Lambda):
+            return True
+        return isinstance(node, ast.Name) and function_of(node, self.rule.module) is not None
+
+    def _is_sparse(self, function: FunctionNode | None) -> bool:
+        """Whether a maker gives a cotangent of autograd's own kind."""
+        return function is not None and any(
+            isinstance(n, ast.Name | ast.Attribute)
+            and self.rule.legacy.meaning(n) == "SparseObject"
+            for n in ast.walk(function)
+        )

@@ -1,0 +1,114 @@
+"""The calls of a file that register rules, and what each of them says."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from migrate.dialects.autograd.language import ADAPTERS
+from migrate.rules.legacy_names import LegacyNames
+from migrate.rules.module import Module
+from migrate.syntax.forms import is_none
+
+#: What autograd is given by the runtime: such a call is a rule converted before.
+GIVEN_BACK = "vjps_from_rrule"
+_LOOPS = (ast.For, ast.AsyncFor, ast.While)
+_FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda, ast.ClassDef)
+
+
+@dataclass(frozen=True, eq=False)
+class Registration:
+    """One call of `defvjp` and its like."""
+
+    call: ast.Call
+    kind: str  # which of them
+    target: ast.expr
+    makers: Mapping[int, ast.expr] | None  # by the position of their argument, where all is written
+    site: ast.stmt | None  # the statement that it is; None inside of another expression
+    trouble: str = ""  # why nothing can become of it
+    in_loop: bool = False
+
+    @property
+    def is_zero(self) -> bool:
+        """Whether it says that nothing flows back."""
+        return bool(self.makers) and all(map(is_none, (self.makers or {}).values()))
+
+    @property
+    def live(self) -> dict[int, ast.expr]:
+        """The makers that are no `None`, in the order of their arguments."""
+        makers = self.makers or {}
+        return {place: makers[place] for place in sorted(makers) if not is_none(makers[place])}
+
+
+def registrations(module: Module, legacy: LegacyNames) -> list[Registration]:
+    """All that register rules, in the order of the text."""
+    found = []
+    for node in module.scopes.around:
+        if isinstance(node, ast.Call) and legacy.meaning(node.func) in ADAPTERS:
+            if not _is_given_back(node):
+                found.append(_read(node, module, legacy))
+    return sorted(found, key=lambda r: (r.call.lineno, r.call.col_offset))
+
+
+def _is_given_back(call: ast.Call) -> bool:
+    match call.args:
+        case [_, ast.Call(func=ast.Name(id=name) | ast.Attribute(attr=name))]:
+            return name == GIVEN_BACK
+    return False
+
+
+def _read(call: ast.Call, module: Module, legacy: LegacyNames) -> Registration:
+    kind = legacy.meaning(call.func) or ""
+    statement = module.scopes.parents.get(call)
+    site = statement if isinstance(statement, ast.Expr) else None
+    in_loop = any(isinstance(a, _LOOPS) for a in _around(call, module))
+    if not call.args or isinstance(call.args[0], ast.Starred):
+        return Registration(call, kind, call, None, site, "its target is not written out", in_loop)
+    target = call.args[0]
+    if any(k.arg != "argnums" for k in call.keywords):
+        why = "it is given other keyword arguments than argnums"
+        return Registration(call, kind, target, None, site, why, in_loop)
+    makers = _makers(call, module) if kind == "defvjp" else None
+    return Registration(call, kind, target, makers, site, "", in_loop)
+
+
+def _around(node: ast.AST, module: Module) -> Iterator[ast.AST]:
+    """What is around a node within its function."""
+    for ancestor in module.scopes.ancestors(node):
+        if isinstance(ancestor, _FUNCTIONS):
+            return
+        yield ancestor
+
+
+def _makers(call: ast.Call, module: Module) -> dict[int, ast.expr] | None:
+    makers = call.args[1:]
+    if any(isinstance(node, ast.Starred) for node in makers):
+        return None
+    places: list[int] | None = list(range(len(makers)))
+    for keyword in call.keywords:
+        places = _numbers(keyword.value, module)
+    if places is None or any(place < 0 for place in places):
+        return None
+    if len(set(places)) != len(places) or (not makers and call.keywords):
+        return None
+    return dict(zip(places, makers, strict=False))  # as autograd does, without the rest
+
+
+def _numbers(node: ast.expr, module: Module) -> list[int] | None:
+    """Argnums, where they are written out."""
+    match node:
+        case ast.Tuple(elts=elts) | ast.List(elts=elts):
+            values = [e.value for e in elts if isinstance(e, ast.Constant)]
+            if len(values) == len(elts) and all(type(v) is int for v in values):
+                return values
+        case ast.Call(func=ast.Name(id="range"), args=args, keywords=[]):
+            ends = [a.value for a in args if isinstance(a, ast.Constant)]
+            if len(ends) == len(args) and all(type(e) is int for e in ends):
+                return list(range(*ends))
+        case ast.Constant(value=None):
+            return None
+        case ast.Name():
+            given = module.constant(module.scopes.of(node))
+            return None if given is None or isinstance(given, ast.Name) else _numbers(given, module)
+    return None

@@ -1,0 +1,255 @@
+"""What a rule is registered for: which function that is, and what is known of its parameters."""
+
+from __future__ import annotations
+
+import ast
+import re
+from dataclasses import dataclass
+
+from migrate.dialects.autograd.installed import parameters
+from migrate.dialects.autograd.registrations import Registration
+from migrate.dialects.autograd.signature import Signature, signature_of
+from migrate.rules.legacy_names import LegacyNames
+from migrate.rules.module import Module
+from migrate.syntax.scopes import Variable
+
+#: Decorators that leave a function's parameters what they are.
+_KEEPING = frozenset({"wraps", "lru_cache", "cache", "jit", "njit", "staticmethod"})
+_STATEMENTS = (ast.Assign, ast.AnnAssign, ast.FunctionDef, ast.ClassDef, ast.For)
+
+
+@dataclass(frozen=True, eq=False)
+class Target:
+    """A function that a rule is registered for."""
+
+    node: ast.expr
+    name: str  # what its rule is called after
+    definition: ast.FunctionDef | None = None
+    signature: Signature | None = None  # where the file says it
+    dotted: str = ""  # the function's name, where it is one of a package
+    through: bool = False  # by its name another function might be called later
+    decorator: ast.expr | None = None  # that makes a primitive of the definition
+    refused: str = ""  # why there is no rule for it
+    born: tuple[ast.AST, ...] = ()  # where the file makes it
+
+    @property
+    def by_position(self) -> bool:
+        """Whether its parameters with defaults are given by position."""
+        return self.definition is not None or self.dotted.startswith("scipy.stats.")
+
+
+def target_of(registration: Registration, module: Module, legacy: LegacyNames) -> Target:
+    """The target of one registration."""
+    return _Reader(registration, module, legacy).read()
+
+
+class _Reader:
+    def __init__(self, registration: Registration, module: Module, legacy: LegacyNames) -> None:
+        self.registration, self.module, self.legacy = registration, module, legacy
+        self.scopes = module.scopes
+        self.node = registration.target
+        text = re.sub(r"\W+", "_", module.text(self.node)).strip("_")
+        self.name = text if len(text) <= 48 and not text[:1].isdigit() else "rule"
+
+    def read(self) -> Target:
+        """What is known of it."""
+        match self.node:
+            case ast.Name():
+                return self._named(self.node)
+            case ast.Attribute():
+                return self._attribute(self.node)
+        return Target(self.node, self.name, through=True)
+
+    def _refused(self, reason: str) -> Target:
+        return Target(self.node, self.name, refused=reason)
+
+    # ---- names ---------------------------------------------------------------------------
+
+    def _named(self, node: ast.Name) -> Target:
+        variable = self.scopes.of(node)
+        through = self.registration.in_loop or self._changes_later(variable)
+        bindings = tuple(variable.bindings)
+        binding = self._last(variable)
+        if isinstance(binding, ast.FunctionDef):
+            found = self._definition(binding, through)
+            return found
+        if isinstance(binding, ast.alias):
+            dotted = self._dotted(node)
+            if dotted and not dotted.startswith("autograd.") and parameters(dotted) is not None:
+                return self._refused(
+                    f"`{node.id}` is no primitive of autograd's, which never asks for its rule"
+                )
+            return Target(node, self.name, dotted=dotted, through=through)
+        statement = self.scopes.parents.get(binding) if binding is not None else None
+        match statement:
+            case ast.Assign(targets=[ast.Name()], value=value) | ast.AnnAssign(
+                value=ast.expr() as value
+            ):
+                return self._assigned(value, through, bindings)
+        return Target(node, self.name, through=through, born=bindings)
+
+    def _changes_later(self, variable: Variable) -> bool:
+        line = self.registration.call.lineno
+        return any(getattr(b, "lineno", 0) > line for b in variable.bindings)
+
+    def _last(self, variable: Variable) -> ast.AST | None:
+        """What binds a name where the rule is registered; None where that is not certain."""
+        if len(variable.bindings) == 1:
+            return variable.bindings[0]
+        line = self.registration.call.lineno
+        before = [b for b in variable.bindings if getattr(b, "lineno", 0) < line]
+        if variable.scope is None or not before:
+            return None
+        last = max(before, key=lambda b: getattr(b, "lineno", 0))
+        statement = last
+        while not isinstance(statement, ast.stmt):
+            statement = self.scopes.parents[statement]
+        around = self.scopes.parents.get(statement)
+        return last if self.scopes.inside(self.registration.call, around or last) else None
+
+    def _definition(self, definition: ast.FunctionDef, through: bool) -> Target:
+        meanings = [self.legacy.meaning(d) for d in definition.decorator_list]
+        if "primitive" not in meanings:
+            if not definition.decorator_list and definition.name == self.module.text(self.node):
+                return self._refused(
+                    f"`{definition.name}` is no primitive, so autograd never asks for its rule: "
+                    "put @primitive above it"
+                )
+            return Target(self.node, self.name, through=through, born=(definition,))
+        number = meanings.index("primitive")
+        others = [d for n, d in enumerate(definition.decorator_list) if n != number]
+        keeps = number == 0 and all(_last_name(d) in _KEEPING for d in others)
+        return Target(
+            self.node,
+            self.name,
+            definition if keeps else None,
+            signature_of(definition, self.module.source) if keeps else None,
+            through=through,
+            decorator=definition.decorator_list[number],
+            born=(definition,),
+        )
+
+    def _assigned(self, value: ast.expr, through: bool, born: tuple[ast.AST, ...]) -> Target:
+        """`f = primitive(g)`, or another name for a function of autograd's."""
+        match value:
+            case ast.Call(func=func, args=[inner], keywords=[]) if (
+                self.legacy.meaning(func) == "primitive"
+            ):
+                definition, signature = self._wrapped(inner)
+                return Target(
+                    self.node,
+                    self.name,
+                    definition,
+                    signature,
+                    self._dotted(inner),
+                    through,
+                    born=born,
+                )
+            case ast.Attribute() if self._dotted(value).startswith("autograd."):
+                dotted = self._dotted(value)
+                return Target(self.node, self.name, dotted=dotted, through=through, born=born)
+        if any(self._is_autograds(n) for n in ast.walk(value) if isinstance(n, ast.Name)):
+            return self._refused(
+                "it changes a function of autograd's own: the rule is for autograd alone"
+            )
+        return Target(self.node, self.name, through=through, born=born)
+
+    def _wrapped(self, inner: ast.expr) -> tuple[ast.FunctionDef | None, Signature | None]:
+        """The function of the file that `primitive` is given."""
+        function: ast.AST | None = inner
+        if isinstance(inner, ast.Name):
+            variable = self.scopes.of(inner)
+            same = isinstance(self.node, ast.Name) and variable is self.scopes.of(self.node)
+            bindings = [b for b in variable.bindings if not isinstance(b, ast.Name)]
+            if not same and len(variable.bindings) != 1:
+                return None, None
+            function = bindings[0] if len(bindings) == 1 else None
+            given = self.module.constant(variable)
+            function = given if isinstance(given, ast.Lambda) else function
+        if isinstance(function, ast.Lambda):
+            return None, signature_of(function, self.module.source)
+        if not isinstance(function, ast.FunctionDef):
+            return None, None
+        if not all(_last_name(d) in _KEEPING for d in function.decorator_list):
+            return None, None
+        return function, signature_of(function, self.module.source)
+
+    # ---- attributes ----------------------------------------------------------------------
+
+    def _attribute(self, node: ast.Attribute) -> Target:
+        dotted = self._dotted(node)
+        if dotted:
+            if not dotted.startswith("autograd.") and parameters(dotted) is not None:
+                return self._refused(
+                    f"`{self.module.text(node)}` is no primitive of autograd's, which never asks "
+                    "for its rule"
+                )
+            return Target(node, self.name, dotted=dotted)
+        match node.value:
+            case ast.Name() as owner:
+                bindings = self.scopes.of(owner).bindings
+                if len(bindings) == 1 and isinstance(bindings[0], ast.ClassDef):
+                    return self._method(node, bindings[0])
+                if bindings and all(isinstance(b, ast.alias) for b in bindings):
+                    return Target(node, self.name)
+        return Target(node, self.name, through=True)
+
+    def _method(self, node: ast.Attribute, owner: ast.ClassDef) -> Target:
+        found = [
+            s for s in owner.body if isinstance(s, ast.FunctionDef) and s.name == node.attr
+        ]
+        if len(found) != 1 or any(
+            _last_name(d) == "classmethod" for d in found[0].decorator_list
+        ):
+            return Target(node, self.name, born=(owner,))
+        return self._definition(found[0], False)
+
+    def _dotted(self, node: ast.expr) -> str:
+        """The full name of a function of a package."""
+        return dotted_name(node, self.module)
+
+    def _is_autograds(self, name: ast.Name) -> bool:
+        return is_autograds(name, self.module)
+
+
+def dotted_name(node: ast.expr, module: Module) -> str:
+    """`numpy.linalg.inv` for `np.linalg.inv`; empty where it is not known."""
+    root = node
+    while isinstance(root, ast.Attribute):
+        root = root.value
+    if not isinstance(root, ast.Name):
+        return ""
+    bindings = module.scopes.of(root).bindings
+    if not bindings or not all(isinstance(b, ast.alias) for b in bindings):
+        return ""
+    imported = module.imported_name(node)
+    if imported is not None:
+        return ".".join(imported)
+    alias = bindings[0]
+    statement = module.scopes.parents[alias]
+    if isinstance(statement, ast.ImportFrom) and statement.level:  # inside of autograd itself
+        if getattr(alias, "name", "") in ("numpy_wrapper", "fft", "linalg"):
+            inside = {"numpy_wrapper": "numpy"}.get(alias.name, f"numpy.{alias.name}")  # type: ignore[attr-defined]
+            rest = module.text(node).partition(".")[2]
+            return f"autograd.{inside}.{rest}" if rest else ""
+    return ""
+
+
+def is_autograds(name: ast.Name, module: Module) -> bool:
+    """Whether a name was imported from autograd."""
+    for alias in module.scopes.of(name).bindings:
+        match module.scopes.parents.get(alias):
+            case ast.ImportFrom(module=str(whole), level=0):
+                found = whole
+            case ast.Import():
+                found = getattr(alias, "name", "")
+            case _:
+                continue
+        if found.partition(".")[0] == "autograd":
+            return True
+    return False
+
+
+def _last_name(decorator: ast.expr) -> str:
+    node = decorator.func if isinstance(decorator, ast.Call) else decorator
+    return node.attr if isinstance(node, ast.Attribute) else getattr(node, "id", "")

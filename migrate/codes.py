@@ -104,6 +104,15 @@ _ALL = (
         "",
     ),
     Code(
+        "RM109",
+        "a rule of autograd's does something that the text does not show",
+        "The message says what: another rule replaces it, it reads state when its function is called, it goes on using a part of "
+        "autograd.",
+        "defvjp(f, maker)\ndefvjp(f, other)",
+        "@rrule.register(f)\ndef rrule_f(_, x): ...",
+        "",
+    ),
+    Code(
         "RM201",
         "a rule that mutates its arguments is left",
         "`mutating=True` is Julia's `@adjoint!`: its pullback has side effects and runs even where there is no cotangent. Nothing in "
@@ -149,7 +158,8 @@ _ALL = (
     Code(
         "RM206",
         "a form of registration that is not understood is left",
-        "The message says which. Write it as `@adjoint(target)` on a `def`, and run the tool again.",
+        "The message says which, and what to do. In Zygote's language write it as `@adjoint(target)` on a `def`; in autograd's as "
+        "a statement `defvjp(f, maker, ...)` for a primitive; and run the tool again.",
         "@adjoint(f, g)\ndef rule(x): ...",
         "",
         "Write as a rrule(::typeof(f), ...)",

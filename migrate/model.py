@@ -35,6 +35,7 @@ class RuleConverted:
     before: str
     after: str
     notes: tuple[Note, ...] = ()
+    form: str = ""  # which of the forms of its language it has now, where there are several
 
     @property
     def title(self) -> str:

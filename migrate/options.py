@@ -74,8 +74,8 @@ class Options:
     legacy_modules: tuple[str, ...] = option(
         (),
         CONVERT,
-        "A module whose adjoint, pullback ... are the legacy ones, beside zygote_rules and zygote. "
-        "Repeatable.",
+        "A module whose adjoint, pullback, defvjp ... are the legacy ones, beside zygote_rules, "
+        "autograd ...; DIALECT:NAME for those of one language. Repeatable.",
         "--legacy-module",
         metavar="NAME",
         word="module",
@@ -96,6 +96,15 @@ class Options:
         "No rule is called with complex values: write no @unconjugated.",
         repeated=True,
     )
+    autograd: str = option(
+        "keep",
+        CONVERT,
+        "Whether rules of autograd's go on serving autograd (keep), or it is used no more (drop).  "
+        "[keep]",
+        choices=("keep", "drop"),
+        metavar="keep|drop",
+        repeated=True,
+    )
     advise: bool = option(False, CONVERT, "Also report what could be better style.", repeated=True)
     fix_style: bool = option(
         False, CONVERT, "Also apply such advice where it is safe.", repeated=True
@@ -104,6 +113,12 @@ class Options:
         False, CONVERT, "Leave a TODO line at each rule that needs a person.", repeated=True
     )
     only: frozenset[str] | None = None  # ids of the rules to convert; None converts all
+
+    def modules_of(self, dialect: str = "") -> tuple[str, ...]:
+        """The user's legacy modules that speak a dialect; without one, those that speak any."""
+        named = (module.rpartition(":") for module in self.legacy_modules)
+        return tuple(m for said, _, m in named if not dialect or said in ("", dialect))
+
     select: tuple[str, ...] = option(
         (),
         REPORT,

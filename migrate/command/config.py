@@ -159,9 +159,21 @@ def _from_table(table: Any, path: str, text: str) -> dict[str, Any]:
         if known is None:
             raise ConfigError(f"{place}: unknown key {key!r}{_nearest(key, allowed, 'keys')}")
         name, kind, option = known
+        if option.word == "module" and isinstance(value, dict):
+            value = _by_dialect(value, key, place)
         values[name] = checked = _checked(key, value, kind, place)
         check_words(option, checked, place, key)
     return values
+
+
+def _by_dialect(table: dict[str, Any], key: str, place: str) -> list[str]:
+    """`legacy-modules.autograd = ["mylib.ad"]` -> modules of one dialect alone."""
+    found = []
+    for dialect, modules in table.items():
+        if not isinstance(modules, list) or not all(isinstance(m, str) for m in modules):
+            raise ConfigError(f"{place}: {key}.{dialect} must be a list of strings")
+        found += [f"{dialect}:{module}" for module in modules]
+    return found
 
 
 def check_words(option: Declared, value: Any, place: str, key: str = "") -> None:
@@ -185,6 +197,18 @@ def check_words(option: Declared, value: Any, place: str, key: str = "") -> None
                 f"{where} must name at least one of {', '.join(names())}; "
                 "to leave files alone, use exclude"
             )
+    if option.choices and (wrong := [one for one in words if one not in option.choices]):
+        raise ConfigError(f"{where} must be {' or '.join(option.choices)}, not {wrong[0]!r}")
+    if option.word == "module":
+        from migrate.dialects import names
+
+        dialects = [one.rpartition(":")[0] for one in words if ":" in one and option.joins]
+        for name in dialects:
+            if name not in names():
+                raise ConfigError(
+                    f"{where}: unknown dialect {name!r}{_nearest(name, names(), 'dialects')}"
+                )
+        words = tuple(one.rpartition(":")[2] if option.joins else one for one in words)
     if option.word == "module" and (wrong := [one for one in words if not is_module_name(one)]):
         wanted = "is no name of a module" if key else "say the name of a module"
         said = f"{where}: {wrong[0]!r} " if key else f"{place} {wrong[0]!r}: "

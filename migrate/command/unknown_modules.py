@@ -101,5 +101,5 @@ def _is_legacy(full: str, module: str, level: int, settings: Settings) -> bool:
     legacy = modules_of(settings)
     if full in legacy or (not level and module in legacy):
         return True
-    own = settings.legacy_modules
+    own = settings.modules_of()
     return any(one == module or one.endswith(f".{module}") for one in own)

@@ -3,6 +3,7 @@ its notes."""
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Sequence
 
 from migrate.model import Note, RuleConverted, RuleLeft
@@ -39,7 +40,10 @@ class Reporter:
         reports = []
         for found in work.done:
             start, end = found.span
+            plan = work.plan_of(found)
             new_start, new_end = self._after(found, moves, printed, new)
+            if plan.at is not None:
+                new_start, new_end = self._within(plan.at, moves)
             reports.append(
                 RuleConverted(
                     found.id,
@@ -52,9 +56,15 @@ class Reporter:
                     self.source.text[start:end],
                     new.text[new_start:new_end],
                     tuple(self.note(n, found.node.lineno) for n in work.notes[found]),
+                    plan.form,
                 )
             )
         return tuple(sorted(reports, key=lambda r: (r.line, r.end_line)))
+
+    def _within(self, node: ast.stmt, moves: Moves) -> tuple[int, int]:
+        """Where the text is now that stands in a definition's place."""
+        start, end = self.source.span(node)
+        return moves.start(start), moves.end(end)
 
     def _after(self, found: Found, moves: Moves, printed: Printed, new: Source) -> tuple[int, int]:
         """Where a rule is in the new text."""

@@ -74,10 +74,10 @@ def signs(wanted: tuple[str, ...], more_modules: tuple[str, ...]) -> tuple[Signs
 
 def signs_for(options: Options) -> tuple[Signs, ...]:
     """What the scan looks for in a conversion with these options."""
-    return signs(options.dialects, options.legacy_modules)
+    return signs(options.dialects, options.modules_of())
 
 
 def modules_of(options: Options) -> tuple[str, ...]:
     """Every module that a conversion with these options takes for a legacy one."""
     own = (module for name in chosen(options.dialects) for module in load(name).modules)
-    return (*own, *options.legacy_modules)
+    return (*own, *options.modules_of())

@@ -63,8 +63,9 @@ class TextReport:
     def rule(self, path: str, rule: RuleConverted) -> None:
         """What there is to say of one converted rule."""
         if self.verbose or self.lists:
+            form = f" ({rule.form})" if rule.form else ""
             done = "to convert" if self.verb.startswith("would") else "converted"
-            self._line(f"{safe(path)}:{rule.line}: {done}: {safe(rule.title)}")
+            self._line(f"{safe(path)}:{rule.line}: {done}: {safe(rule.title)}{form}")
         if self.verbose:
             from migrate.command.why import why
 

@@ -34,31 +34,38 @@ class NameChooser:
             self.local[target] = self._choose(target)
         return self.local[target]
 
+    def module_of(self, target: str) -> str:
+        """Where a name is imported from: `module:name`, with a module of the runtime's behind a
+        dot; else the runtime."""
+        module, colon, _ = target.rpartition(":")
+        return self.runtime + module if not colon or module.startswith(".") else module
+
     def _choose(self, target: str) -> str:
+        asked, module, target = target, self.module_of(target), target.rpartition(":")[2]
         for name, nodes in self._bound.items():
             for node in nodes:
-                if self._imports(node, target):
+                if self._imports(node, target, module):
                     statement = self.scopes.parents[node]
                     if (
                         isinstance(statement, ast.ImportFrom)
                         and self.scopes.around[statement] is self.scopes.module
                         and len(nodes) == 1
                     ):
-                        self.present[target] = statement
+                        self.present[asked] = statement
                         return name
         hidden = target in _OFTEN_HIDDEN and self.scopes.stars
         if target not in self._bound and target not in self._loose and not hidden:
             return target
         return self.fresh(f"_{target}")
 
-    def _imports(self, node: ast.AST, target: str) -> bool:
+    def _imports(self, node: ast.AST, target: str, module: str) -> bool:
         if not (isinstance(node, ast.alias) and node.name == target):
             return False
         statement = self.scopes.parents[node]
         return (
             isinstance(statement, ast.ImportFrom)
             and statement.level == 0
-            and statement.module == self.runtime
+            and statement.module == module
         )
 
     def fresh(self, wanted: str) -> str:

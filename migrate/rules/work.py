@@ -47,6 +47,10 @@ class Work:
         self.done.append(found)
         self._plans[found] = plan
 
+    def plan_of(self, found: Found) -> Plan:
+        """The plan that was taken for a rule or a call."""
+        return self._plans[found]
+
     def changes(self, found: Found, nodes: Iterable[ast.AST]) -> bool:
         """Whether the plan for a rule or a call changes one of these nodes."""
         return any(edits.touches(node) for edits in self._plans[found].edits for node in nodes)

@@ -6,7 +6,6 @@ Templates are text with a hole: `f({}, x)`.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Sequence
 from functools import lru_cache
 from typing import Any, TypeAlias
@@ -415,6 +414,20 @@ def without_names(gone: frozenset[int]) -> Change:
             names = [*names[:-1], names[-1].with_changes(comma=cst.MaybeSentinel.DEFAULT)]
             return node.with_changes(names=names)
         return node.with_changes(names=names, lpar=opening.with_changes(whitespace_after=space))
+
+    return change
+
+
+def with_names(texts: Sequence[str]) -> Change:
+    """`from m import a` with more names behind it."""
+
+    def change(node: Any) -> Any:
+        comma = cst.Comma(whitespace_after=_SPACE)
+        *first, last = node.names
+        added = [alias for text in texts for alias in _small(f"from m import {text}").names]
+        spaced = [a.with_changes(comma=comma) for a in added]
+        spaced[-1] = spaced[-1].with_changes(comma=last.comma)
+        return node.with_changes(names=[*first, last.with_changes(comma=comma), *spaced])
 
     return change
 

@@ -15,6 +15,7 @@ from migrate.syntax.changes import (
     commented,
     followed_by,
     restated,
+    with_names,
     without_last_semicolon,
     without_names,
     without_statement,
@@ -92,8 +93,9 @@ class ImportWriter:
                 if inner not in local:
                     local.append(inner)
             elif at_module:
-                if at_module[0] not in found:
-                    found.append(at_module[0])
+                site = next(filter(self._is_joined, at_module), at_module[0])
+                if site not in found:
+                    found.append(site)
             elif None not in found:
                 found.append(None)
         if found and None not in found and not self._comes_first(found[0], nodes):
@@ -148,12 +150,19 @@ class ImportWriter:
         return {t: n for t, n in needed.items() if re.search(rf"\b{re.escape(n)}\b", text)}
 
     def _import_text(self, needed: dict[str, str], width: int | None) -> str:
-        shown = sorted(t if t == n else f"{t} as {n}" for t, n in needed.items())
-        line = f"from {self.names.runtime} import {', '.join(shown)}"
+        modules: dict[str, list[str]] = {}
+        for target, local in needed.items():
+            name = target.rpartition(":")[2]
+            shown = name if name == local else f"{name} as {local}"
+            modules.setdefault(self.names.module_of(target), []).append(shown)
+        return "\n".join(self._from(m, sorted(modules[m]), width) for m in sorted(modules))
+
+    def _from(self, module: str, names: Sequence[str], width: int | None) -> str:
+        line = f"from {module} import {', '.join(names)}"
         if width is None or len(line) <= width:
             return line
-        inside = "".join(f"    {name},\n" for name in shown)
-        return f"from {self.names.runtime} import (\n{inside})"
+        inside = "".join(f"    {name},\n" for name in names)
+        return f"from {module} import (\n{inside})"
 
     def _replace(
         self, node: ImportStatement, aliases: list[ast.alias], needed: dict[str, str]
@@ -162,6 +171,8 @@ class ImportWriter:
         shares = self.cutter.shares_line(node)
         indent = source.indentation(node.lineno)
         width = None if shares else self.leaving.width - len(indent)
+        more = self._joined(node, needed)
+        needed = {t: n for t, n in needed.items() if t not in more}
         new = self._import_text(needed, width) if needed else ""
         if new:
             new = self._with_stand_ins(node, len(aliases) == len(node.names), new, needed)
@@ -170,9 +181,15 @@ class ImportWriter:
                 self.edits.add_after(node, switch)
             else:
                 new = switch
-        if len(aliases) == len(node.names):
+        if more and len(aliases) == len(node.names):
+            text = f"from {node.module} import {', '.join(sorted(more.values()))}"  # type: ignore[union-attr]
+            self.edits.change(node, restated(text))
+            aliases = []
+        elif len(aliases) == len(node.names):
             self._replace_whole(node, new, shares)
             return
+        elif more:
+            self.edits.change(node, with_names(sorted(more.values())))
         if aliases:
             gone = frozenset(n for n, alias in enumerate(node.names) if alias in aliases)
             self.edits.change(node, without_names(gone))
@@ -182,6 +199,21 @@ class ImportWriter:
             self.edits.add_before(node, new)  # the legacy module may be missing
         elif new:
             self.edits.add_after(node, new)
+
+    def _is_joined(self, node: ImportStatement) -> bool:
+        """Whether an import takes a new name along."""
+        return bool(self._joined(node, self.names.local))
+
+    def _joined(self, node: ImportStatement, needed: dict[str, str]) -> dict[str, str]:
+        """The names of another module that this import of it takes along."""
+        if not isinstance(node, ast.ImportFrom) or node.level or node.names[0].name == "*":
+            return {}
+        return {
+            t: name if name == n else f"{name} as {n}"
+            for t, n in needed.items()
+            if ":" in t and self.names.module_of(t) == node.module
+            for name in (t.rpartition(":")[2],)
+        }
 
     def _switches(self, node: ImportStatement) -> list[str]:
         """`import rules_runtime as zr` for a `zr` that only tells whether the package is there."""
@@ -259,7 +291,10 @@ class ImportWriter:
         others = [s for s in block or [] if s is not node and s not in self.gone]
         alone = self.cutter.is_alone(node)
         if new or not others or not (alone or (shares and not comments)):
-            self.edits.change(node, restated(new or self._instead(node)))
+            first, *rest = _statements(new) if new else [self._instead(node)]
+            self.edits.change(node, restated(first))
+            if rest:
+                self.edits.add_after(node, "\n".join(rest))
             if comments and shares:
                 self.edits.change_line(node, commented(comments))
             elif comments:
@@ -298,6 +333,11 @@ class ImportWriter:
         elif body:
             self.top = self.cutter.start(body[0])
             self.edits.add_before(body[0], new)
+
+
+def _statements(text: str) -> list[str]:
+    """The import statements of a text."""
+    return re.split(r"\n(?=from )", text)
 
 
 def _block_of(statement: ast.stmt, parent: ast.AST) -> list[ast.stmt] | None:

@@ -37,7 +37,7 @@ class Entries:
     def all(self) -> Iterator[str]:
         """What the pullback returns, from the callee's tangent on."""
         yield f"{self.names.use('NoTangent')}()"
-        live = [e for e in self.rule.entries if not isinstance(e, model.Zero)]
+        live = [e for e in self.rule.entries if not isinstance(e, model.Zero | model.Unpacked)]
         lazy = self.rule.lazy and len(live) > 1
         names = [p.name for p in self.rule.parameters]
         for entry, name in zip(self.rule.entries, names, strict=False):
@@ -143,12 +143,24 @@ class _Writer:
             return [whole]
         lines = ["return ("]
         for number, entry in enumerate(entries):
+            entry = self._deeper(entry, number - 1)
             above, beside = comments.get(number - 1, ([], ""))
             lines += [_STEP + text for text in above]
             comma = "," if not _ends_in_comment(entry) else f"\n{self.indent}{3 * _STEP},"
             lines.append(f"{_STEP}{entry}{comma}{beside}")
         lines += [_STEP + text for text in comments.get(len(entries) - 1, ([], ""))[0]]
         return [*lines, ")"]
+
+    def _deeper(self, text: str, number: int) -> str:
+        """An entry whose further lines stand as far in as before; strings stay what they are."""
+        parts = _parts(self.rule.entries[number]) if number >= 0 else []
+        strings = (n for part in parts for n in ast.walk(part))
+        if any(
+            isinstance(n, ast.Constant | ast.JoinedStr) and n.end_lineno != n.lineno
+            for n in strings
+        ):
+            return text
+        return text.replace("\n", f"\n{2 * _STEP}")
 
     def _comments(self) -> dict[int, tuple[list[str], str]]:
         """By the entry that they belong to:

@@ -7,7 +7,6 @@ from dataclasses import replace
 from typing import Any
 
 from migrate.rules.legacy_rule import (
-    Bridged,
     Cotangent,
     Entry,
     LegacyRule,
@@ -71,19 +70,19 @@ def rrule_f(_, x):
 
 
 def test_every_entry() -> None:
-    """`Structured` has a tangent for its kind, `Unpacked` a star,
-    `Bridged` is called with the cotangent."""
+    """`Structured` has a tangent for its kind, `Unpacked` a star;
+    a value may be text with expressions in it."""
 
     def change(rule: LegacyRule, given: list[ast.expr]) -> LegacyRule:
         parts = given[2]
         assert isinstance(parts, ast.Dict)
         return replace(
             rule,
-            callee=Bridged(given[4]),
             **entries(
                 Cotangent(given[1], "ProjectTo"),
-                Structured("dict", (("a", parts.values[0]), ("b", parts.values[1]))),
+                Structured("dict", ("a=", parts.values[0], ", b=", parts.values[1])),
                 Zero("NotImplementedTangent", 'f: not "z"'),
+                Cotangent(("(", given[4], ")(g)")),
                 Unpacked(given[3]),
             ),
         )
@@ -92,17 +91,18 @@ def test_every_entry() -> None:
         written(change)
         == """\
 @rrule.register(f)
-def rrule_f(_, x, y, z, u):
+def rrule_f(_, x, y, z, u, v):
     to_x = ProjectTo(x)
     def f_pullback(g):
         return (
-            (make if x else maker)(g),
+            NoTangent(),
             to_x(g * x),
             Tangent[dict](a=g, b=2 * g),
             NotImplementedTangent("f: not \\"z\\""),
+            (make if x else maker)(g),
             *(rest(g) or none),
         )
-    return f(x, y, z, u), f_pullback"""
+    return f(x, y, z, u, v), f_pullback"""
     )
 
 
@@ -113,27 +113,33 @@ def test_primal_output_and_body() -> None:
     def change(rule: LegacyRule, given: list[ast.expr]) -> LegacyRule:
         return replace(
             rule,
-            primal=given[5],
+            arguments="x=x, *more",
             output="out",
-            body=("if x:", "    scale = 2", "else:", "    scale = 3"),
+            before=(("made = ", given[5]),),
+            body=(("if x:",), ("    scale = 2",), ("else:",), ("    scale = 3",)),
+            opening=(("g = filled(g, out)",),),
+            after=(("done(f)",),),
             parameters=(Parameter("x", "float", "1.0"), Parameter("more", lead="*")),
             entries=(Cotangent(given[0]), Unpacked(given[4])),
-            renamed={given[0]: "scale"},
+            changes={given[0]: ("scale",)},
         )
 
     assert (
         written(change)
         == """\
+made = y + 1
 @rrule.register(f)
 def rrule_f(_, x: float = 1.0, *more):
-    out = y + 1
+    out = f(x=x, *more)
     if x:
         scale = 2
     else:
         scale = 3
     def f_pullback(g):
+        g = filled(g, out)
         return NoTangent(), scale, *(make if x else maker)
-    return out, f_pullback"""
+    return out, f_pullback
+done(f)"""
     )
 
 

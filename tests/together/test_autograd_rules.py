@@ -65,7 +65,9 @@ def at(f: Any, args: tuple[Any, ...], place: int, x: Any) -> Any:
 
 @pytest.fixture(scope="module")
 def both() -> tuple[Any, Any]:
-    outcome = convert_source(SOURCE.encode(), "x.py", Options(dialects=("autograd",)))
+    outcome = convert_source(
+        SOURCE.encode(), "x.py", Options(dialects=("autograd",), autograd="drop")
+    )
     assert isinstance(outcome, FileConverted)
     assert not outcome.left
     assert len(outcome.converted) == 3

@@ -1,4 +1,4 @@
-"""HIPS autograd's rules that are lambdas: `defvjp(f, lambda ans, x: lambda g: ..., None)`."""
+"""HIPS autograd's rules: `defvjp(f, lambda ans, x: lambda g: ..., None)`."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def read(module: Module, options: Options, module_source: ModuleSource | None) -
     from migrate.dialects.autograd.language import language
     from migrate.rules.legacy_names import find_legacy_names
 
-    spoken = language(options.legacy_modules)
+    spoken = language(options.modules_of("autograd"))
     legacy = find_legacy_names(module.source.tree, module.scopes, spoken, module_source)
     if not legacy:
         return None

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from migrate.dialects.autograd.keeping import kept
 from migrate.dialects.autograd.language import ADAPTERS
+from migrate.dialects.autograd.registrations import Registration
 from migrate.dialects.autograd.rule import Rule
 from migrate.rules.names import NameChooser
-from migrate.rules.plans import Plan
+from migrate.rules.plans import Plan, RuleNote
 from migrate.syntax.node_edits import NodeEdits
 from migrate.syntax.pieces import Cutter
 
@@ -48,3 +49,20 @@ def replaced(rule: Rule, text: str, names: NameChooser, keep: bool, form: str) -
     return Plan((edits,), form=form)
 
 
+def gone(rule: Rule, later: Registration) -> Plan:
+    """Nothing in place of a registration that a later one replaces."""
+    site, source = rule.registration.site, rule.module.source
+    assert site is not None
+    message = f"another rule for {rule.shown} replaces this one, which is gone"
+    edits = NodeEdits()
+    cutter = Cutter(source, rule.module.scopes)
+    note = RuleNote("RM109", message, later.call)
+    if cutter.shares_line(site):
+        edits.replace(rule.registration.call, "None")
+        return Plan((edits,), (note,), form="replaced")
+    comments = source.comments_within(site)
+    indent = source.indentation(site.lineno)
+    if not comments and not cutter.is_alone(site):
+        comments = ["pass"]
+    edits.replace_line(site, f"\n{indent}".join(comments))
+    return Plan((edits,), (note,), gone=(site,), form="replaced")

@@ -172,10 +172,9 @@ class Rewriter:
             changes[call] = (f"{self.names.use(helper)}(", onto, ")(", value, ")")
         self.texts = Texts(self.source, changes)
         self.becomes = becomes
+        self.output = self._output()
         head_end = self._end_of_head(definition)
-        inner_end = (
-            self._end_of_head(body.inner) if isinstance(body.inner, ast.FunctionDef) else 0
-        )
+        inner_end = self._end_of_head(body.inner) if isinstance(body.inner, ast.FunctionDef) else 0
         if head_end is None or inner_end is None:
             return None
         edits = self._edits(head_end, inner_end)
@@ -210,7 +209,11 @@ class Rewriter:
     def _behind(self, site: ast.stmt) -> str:
         """A comment behind the registration, which would go with its line."""
         end = self.source.span(site)[1]
-        return "" if self.cutter.is_alone(site) else self.source.text[end:].partition("\n")[0] and "pass"
+        return (
+            ""
+            if self.cutter.is_alone(site)
+            else self.source.text[end:].partition("\n")[0] and "pass"
+        )
 
     def _may_go(self, site: ast.stmt) -> bool:
         parent = self.rule.module.scopes.parents[site]
@@ -254,7 +257,7 @@ class Rewriter:
         target = source.segment(rule.target.node)
         outer = source.indentation(definition.lineno)
         indent = self._indent(definition)
-        output = self._output()
+        output = self.output
         callee = rule.through or ("_" if "_" not in signature.names else "callee")
         listed = ", ".join([callee, *map(str, listed_parameters(rule))])
         heads = [f"@{self.names.use('rrule')}.register({target})"]
@@ -281,6 +284,7 @@ class Rewriter:
             lines = [*space, f"return {output or primal}, {rule.pullback}"]
             yield Replacement(*source.span(body.last), f"\n{indent}".join(lines))
             return
+        assert isinstance(inner, ast.Lambda)
         entries = self._entries(inner.body)
         text = ", ".join(entries)
         inside = indent + 2 * _STEP
@@ -309,7 +313,9 @@ class Rewriter:
             yield Replacement(place, place, "".join(f"\n{indent}{line}" for line in opening))
         for node in same_scope_nodes(inner):
             if isinstance(node, ast.Return) and node.value is not None:
-                yield Replacement(*source.span(node), f"return {', '.join(self._entries(node.value, node))}")
+                yield Replacement(
+                    *source.span(node), f"return {', '.join(self._entries(node.value, node))}"
+                )
 
     def _entries(self, value: ast.expr, returned: ast.Return | None = None) -> list[str]:
         """What the pullback returns."""
@@ -448,4 +454,3 @@ def listed_parameters(rule: Rule) -> tuple[Parameter, ...]:
     if signature.more:
         found.append(Parameter(signature.more, lead="**"))
     return tuple(found)
-

@@ -55,7 +55,7 @@ def maker_of(place: int, node: ast.expr, module: Module, legacy: LegacyNames) ->
         return Maker(place, node, function, signature)
     inner, unbroadcast = inner_function(function.body, legacy)
     if not isinstance(inner, ast.Lambda) or not takes_one(inner):
-        inner = unbroadcast = None
+        return Maker(place, node, function, signature)
     return Maker(place, node, function, signature, inner, unbroadcast)
 
 
@@ -73,9 +73,7 @@ def function_of(node: ast.expr, module: Module) -> FunctionNode | None:
     return given if isinstance(given, ast.Lambda) else None
 
 
-def inner_function(
-    given: ast.expr, legacy: LegacyNames
-) -> tuple[ast.expr, ast.Call | None]:
+def inner_function(given: ast.expr, legacy: LegacyNames) -> tuple[ast.expr, ast.Call | None]:
     """What a maker gives, without the `unbroadcast_f(x, …)` around it."""
     match given:
         case ast.Call(func=func, args=[_, inside], keywords=[]):
@@ -96,9 +94,7 @@ def is_movable(node: ast.AST) -> bool:
     return not any(isinstance(n, _BREAKING) for n in ast.walk(node))
 
 
-def outside_names(
-    node: ast.AST, around: ast.AST, module: Module
-) -> Iterator[ast.Name]:
+def outside_names(node: ast.AST, around: ast.AST, module: Module) -> Iterator[ast.Name]:
     """The names in a part of a function that mean something from outside of the function."""
     for name in ast.walk(node):
         if isinstance(name, ast.Name):
@@ -118,7 +114,9 @@ def bound_inside(node: ast.AST) -> set[str]:
     return found
 
 
-def variables_of(function: FunctionNode, args: Sequence[ast.arg | None], module: Module) -> list[Variable]:
+def variables_of(
+    function: FunctionNode, args: Sequence[ast.arg | None], module: Module
+) -> list[Variable]:
     """The variables of some parameters."""
     scope = module.scopes.own[function]
     return [scope.variable(arg.arg) for arg in args if arg is not None]
@@ -132,6 +130,4 @@ def is_container(node: ast.expr) -> bool:
 
 
 def _is_call_of(node: ast.expr, names: Sequence[str]) -> TypeGuard[ast.Call]:
-    return (
-        isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in names
-    )
+    return isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in names

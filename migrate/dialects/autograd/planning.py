@@ -19,7 +19,7 @@ from migrate.rules.names import NameChooser
 from migrate.rules.plans import Plan, RuleNote
 from migrate.syntax.pieces import Cutter
 from migrate.syntax.scopes import FunctionNode
-from migrate.syntax.texts import Misplaced
+from migrate.syntax.texts import Misplaced, Pieces
 from migrate.write.rule import made_anew
 
 
@@ -173,7 +173,7 @@ class Planner:
         rule, g = self.rule, self.rule.cotangent
         site = rule.registration.site
         assert site is not None
-        opening = ()
+        opening: tuple[Pieces, ...] = ()
         if apart and not rule.gives_array:
             opening = ((f"{g} = {self.names.use('filled')}({g}, {output})",),)
         legacy = LegacyRule(

@@ -7,8 +7,14 @@ import ast
 from collections.abc import Iterator
 from dataclasses import replace
 
+from migrate.dialects.autograd.adapted import gone
 from migrate.dialects.autograd.planning import Planner
-from migrate.dialects.autograd.registrations import Registration, registrations
+from migrate.dialects.autograd.primitives import Primitives
+from migrate.dialects.autograd.registrations import (
+    Registration,
+    registrations,
+    replaced_by_later,
+)
 from migrate.dialects.autograd.rule import Rule
 from migrate.options import Options
 from migrate.rules.legacy_names import LegacyNames
@@ -17,8 +23,7 @@ from migrate.rules.plans import Bridged, Found, Leaving, Left, Plan, identified
 from migrate.rules.reading import Reading
 from migrate.rules.unused import Unused
 from migrate.rules.work import Work
-from migrate.syntax.changes import restated, without_decorators
-from migrate.syntax.node_edits import NodeEdits
+from migrate.syntax.changes import restated
 from migrate.write.rule import WIDTH
 
 #: What `autograd.numpy` has and numpy has not.
@@ -34,12 +39,14 @@ class Rules(Reading):
         self.module, self.legacy, self.options = module, legacy, options
         source = module.source
         found = registrations(module, legacy)
+        self.replacing = replaced_by_later(found, module)
         shown = [(r, f"{module.text(r.target)}\0{source.segment(r.call)}") for r in found]
         ids = identified(shown)
         self.of = {self._shown(r, ids[r]): r for r in found}
         self.rules = tuple(self.of)
         self.consumed: set[ast.AST] = set()
         self.planned: dict[Found, Rule] = {}
+        self.primitives: Primitives | None = None
         self._work: Work | None = None
 
     def _shown(self, registration: Registration, id: str) -> Found:
@@ -65,23 +72,36 @@ class Rules(Reading):
         """A rrule in place of the registration; the primal is a plain function where autograd
         goes."""
         if self._work is not work:
-            self._work, self.consumed, self.planned = work, set(), {}
+            self._work, self.consumed, self.planned, self.primitives = work, set(), {}, None
         rule = self._rule(self.of[found])
+        later = self.replacing.get(self.of[found])
+        if later is not None:
+            self.consumed |= set(ast.walk(self.of[found].call))
+            return gone(rule, later)
         keep = self.options.autograd == "keep"
         planner = Planner(rule, work.names, keep)
         plan = planner.plan(isinstance(work.verdicts.get(found), Bridged))
         self.consumed |= planner.consumed
         self.planned[found] = rule
-        decorator = rule.target.decorator
-        if keep or decorator is None or decorator in self.consumed:
-            return plan
-        primal = self.module.scopes.parents[decorator]
-        assert isinstance(primal, ast.FunctionDef)
-        edits = NodeEdits()
-        number = primal.decorator_list.index(decorator)
-        edits.change(primal, without_decorators(frozenset({number})))
-        self.consumed |= set(ast.walk(decorator))
-        return replace(plan, edits=(*plan.edits, edits), helpers=(*plan.helpers, primal))
+        return plan if keep else self._without_primitives(plan, rule, work)
+
+    def _without_primitives(self, plan: Plan, rule: Rule, work: Work) -> Plan:
+        """The plan for a rule with what becomes of `@primitive` and `primitive(f)`."""
+        if self.primitives is None:
+            going = [
+                self._rule(r).target.decorator
+                for f, r in self.of.items()
+                if not isinstance(work.verdicts.get(f), Left)
+            ]
+            staying = [
+                self._rule(r).target.decorator
+                for f, r in self.of.items()
+                if isinstance(work.verdicts.get(f), Left)
+            ]
+            self.primitives = Primitives(self.module, self.legacy, going, staying)
+        edits, statements = self.primitives.without(rule.target, work.names)
+        self.consumed |= self.primitives.consumed
+        return replace(plan, edits=(*plan.edits, *edits), helpers=(*plan.helpers, *statements))
 
     def settle(self, found: Found, reason: str, bridged: bool) -> Bridged | Left:
         """A form that does not come out well is given up for the adapter of the runtime."""

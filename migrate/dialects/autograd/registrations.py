@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from migrate.dialects.autograd.language import ADAPTERS
@@ -99,16 +99,64 @@ def _numbers(node: ast.expr, module: Module) -> list[int] | None:
     """Argnums, where they are written out."""
     match node:
         case ast.Tuple(elts=elts) | ast.List(elts=elts):
-            values = [e.value for e in elts if isinstance(e, ast.Constant)]
-            if len(values) == len(elts) and all(type(v) is int for v in values):
-                return values
+            return _integers(elts)
         case ast.Call(func=ast.Name(id="range"), args=args, keywords=[]):
-            ends = [a.value for a in args if isinstance(a, ast.Constant)]
-            if len(ends) == len(args) and all(type(e) is int for e in ends):
-                return list(range(*ends))
-        case ast.Constant(value=None):
-            return None
+            ends = _integers(args)
+            return list(range(*ends)) if ends and len(ends) <= 3 else None
         case ast.Name():
             given = module.constant(module.scopes.of(node))
             return None if given is None or isinstance(given, ast.Name) else _numbers(given, module)
     return None
+
+
+def _integers(nodes: Sequence[ast.expr]) -> list[int] | None:
+    found: list[int] = []
+    for node in nodes:
+        if not isinstance(node, ast.Constant) or type(node.value) is not int:
+            return None
+        found.append(node.value)
+    return found
+
+
+def replaced_by_later(
+    found: Sequence[Registration], module: Module
+) -> dict[Registration, Registration]:
+    """The registrations after which, in the same block, another one for the same target comes:
+    of several the last counts."""
+    result: dict[Registration, Registration] = {}
+    scopes = module.scopes
+    for number, one in enumerate(found):
+        for later in found[number + 1 :]:
+            if one.site is None or later.site is None or one.trouble or later.trouble:
+                continue
+            if scopes.parents[one.site] is not scopes.parents[later.site]:
+                continue
+            if _block(one.site, module) is not _block(later.site, module):
+                continue
+            if _is_same(one.target, later.target, module, one, later):
+                result[one] = later
+    return result
+
+
+def _block(node: ast.stmt, module: Module) -> object:
+    parent = module.scopes.parents[node]
+    for name in ("body", "orelse", "finalbody"):
+        block = getattr(parent, name, None)
+        if isinstance(block, list) and node in block:
+            return block
+    return None
+
+
+def _is_same(
+    one: ast.expr, other: ast.expr, module: Module, first: Registration, second: Registration
+) -> bool:
+    if not isinstance(one, ast.Name | ast.Attribute) or ast.dump(one) != ast.dump(other):
+        return False
+    root: ast.expr = one
+    while isinstance(root, ast.Attribute):
+        root = root.value
+    if not isinstance(root, ast.Name):
+        return False
+    lines = range(first.call.lineno, (second.call.end_lineno or second.call.lineno) + 1)
+    bindings = module.scopes.of(root).bindings
+    return not any(getattr(b, "lineno", 0) in lines for b in bindings)

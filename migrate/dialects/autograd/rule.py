@@ -116,8 +116,10 @@ class Rule:
         found = self._said()
         for maker in self.makers:
             if maker.function is not None:
-                names = outside_names(maker.function, maker.function, self.module)
-                found |= {name.id for name in names}
+                body = maker.function.body
+                for part in body if isinstance(body, list) else [body]:
+                    names = outside_names(part, maker.function, self.module)
+                    found |= {name.id for name in names}
         return frozenset(found)
 
     def _said(self) -> set[str]:
@@ -232,9 +234,7 @@ class Rule:
                 return self.module.annotations.cannot_be_perturbed(annotation)
             if self._is_index(parameter.node, definition):
                 return True
-        return parameter.default in ("None", "True", "False") or parameter.default[:1] in (
-            *"'\"",
-        )
+        return parameter.default in ("None", "True", "False") or parameter.default[:1] in (*"'\"",)
 
     def _is_index(self, parameter: ast.arg, definition: ast.FunctionDef) -> bool:
         """Whether a parameter is only used as an index."""

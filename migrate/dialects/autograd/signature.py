@@ -63,9 +63,12 @@ class Signature:
         """Whether it can be called with what another one was called with, all by position."""
         if self.fits(other):
             return True
-        return not other.is_open and bool(self.rest) and not any(
-            not k.default for k in self.keywords
-        ) and len(self.positional) <= len(other.positional)
+        return (
+            not other.is_open
+            and bool(self.rest)
+            and not any(not k.default for k in self.keywords)
+            and len(self.positional) <= len(other.positional)
+        )
 
 
 def signature_of(function: FunctionNode, source: Source, skip: int = 0) -> Signature | None:

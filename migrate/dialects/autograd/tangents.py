@@ -1,4 +1,4 @@
-"""Entries of a pullback, made of what a maker gives: containers, projections, autograd's helpers."""
+"""Entries of a pullback, made of what a maker gives, and what the text says of values."""
 
 from __future__ import annotations
 
@@ -123,7 +123,9 @@ def _is_array(value: ast.expr, definition: ast.FunctionDef, module: Module, dept
             return True
         case ast.IfExp(body=body, orelse=orelse):
             return all(_is_array(v, definition, module, depth) for v in (body, orelse))
-        case ast.Call(func=ast.Name(id="float" | "int" | "complex" | "sum" | "abs" | "max" | "min")):
+        case ast.Call(
+            func=ast.Name(id="float" | "int" | "complex" | "sum" | "abs" | "max" | "min")
+        ):
             return True
         case ast.Call(func=ast.Attribute(attr=name) as func):
             imported = module.imported_name(func)

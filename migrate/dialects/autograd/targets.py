@@ -82,8 +82,9 @@ class _Reader:
             return Target(node, self.name, dotted=dotted, through=through)
         statement = self.scopes.parents.get(binding) if binding is not None else None
         match statement:
-            case ast.Assign(targets=[ast.Name()], value=value) | ast.AnnAssign(
-                value=ast.expr() as value
+            case (
+                ast.Assign(targets=[ast.Name()], value=value)
+                | ast.AnnAssign(value=ast.expr() as value)
             ):
                 return self._assigned(value, through, bindings)
         return Target(node, self.name, through=through, born=bindings)
@@ -195,12 +196,8 @@ class _Reader:
         return Target(node, self.name, through=True)
 
     def _method(self, node: ast.Attribute, owner: ast.ClassDef) -> Target:
-        found = [
-            s for s in owner.body if isinstance(s, ast.FunctionDef) and s.name == node.attr
-        ]
-        if len(found) != 1 or any(
-            _last_name(d) == "classmethod" for d in found[0].decorator_list
-        ):
+        found = [s for s in owner.body if isinstance(s, ast.FunctionDef) and s.name == node.attr]
+        if len(found) != 1 or any(_last_name(d) == "classmethod" for d in found[0].decorator_list):
             return Target(node, self.name, born=(owner,))
         return self._definition(found[0], False)
 

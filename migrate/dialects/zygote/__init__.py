@@ -22,7 +22,7 @@ def read(module: Module, options: Options, module_source: ModuleSource | None) -
     from migrate.dialects.zygote.language import language
     from migrate.rules.legacy_names import find_legacy_names
 
-    spoken = language(options.legacy_modules)
+    spoken = language(options.modules_of("zygote"))
     legacy = find_legacy_names(module.source.tree, module.scopes, spoken, module_source)
     if not legacy:
         return None

@@ -73,7 +73,7 @@ mark = true
     ("text", "words"),
     [
         ("legacy_modles = []", "unknown key 'legacy_modles'; did you mean 'legacy-modules'?"),
-        ("zzz = 1", "unknown key 'zzz'; the keys are advise, dialects, exclude"),
+        ("zzz = 1", "unknown key 'zzz'; the keys are advise, autograd, dialects, exclude"),
         ("select = 'RM1'", 'select must be a list of strings, such as ["a", "b"]'),
         ("mark = 1", "mark must be true or false, not 1"),
         ("runtime = []", "runtime must be a string"),

@@ -1,0 +1,83 @@
+"""Which form a registration of autograd's takes, and what is left."""
+
+from __future__ import annotations
+
+import pytest
+
+from migrate.model import FileConverted, FileUnchanged
+from migrate.options import Options
+from tests.support.converting import outcome_of
+
+DROP = Options(dialects=("autograd",), autograd="drop")
+HEAD = (
+    "import functools\nimport autograd as ag\nimport autograd.numpy as np\nimport numpy as onp\n"
+    "from autograd.tracer import getval\n"
+    "from autograd.extend import primitive, defvjp, defvjp_argnum, defvjp_argnums, defjvp\n"
+    "NUMBERS = (0,)\nf_pullback = x = make = makers = 1\n"
+    "@primitive\ndef f(x):\n    return 2 * x\ndef h(x):\n    return x\n"
+    "@primitive\ndef two(x, y):\n    return x * y\n"
+    "def maker(ans, x):\n    return lambda g: 2 * g\n"
+    "def shared(ans, x):\n    return lambda g: 2 * g\nkept = shared\n"
+)
+
+
+@pytest.mark.parametrize(
+    ("rule", "form", "text"),
+    [
+        ("defvjp(f, lambda ans, x: lambda g: g)", "I1", "return NoTangent(), g"),
+        ("slope = lambda o, t: lambda dy: dy * t\ndefvjp(f, slope)", "I1", "NoTangent(), dy * x"),
+        ("defvjp(f, lambda ans, x: lambda g: (g, g))", "I1", "Tangent[tuple](g, g)"),
+        ("defvjp(f, lambda ans, x: lambda g: [g, g])", "I1", "Tangent[list](g, g)"),
+        ("defvjp(f, lambda ans, x: lambda g: g, argnums=NUMBERS)", "I1", "return NoTangent(), g"),
+        ("defvjp(f, lambda ans, x: lambda g: g, None)", "A", "from_vjpmakers(f, lambda ans"),
+        (
+            "if f:\n    defvjp(f, lambda ans, x: lambda g: g)",
+            "I1",
+            "    @rrule.register(f)\n    def",
+        ),
+        ("defvjp(f, maker)", "I2", "def rrule_f(_, x):\n    def f_pullback(g):"),
+        ("defvjp(f, shared)", "C", "vjp = shared(ans, x)"),
+        ("defvjp(f, lambda ans, x: make(x))", "C", "vjp = make(x)"),
+        ("defvjp(f, functools.partial(make, 3))", "C", "vjp = make(3, ans, x)"),
+        ("defvjp(f, make(3))", "C", "make_f_0 = make(3)\n@rrule.register(f)"),
+        ("defvjp(f, make(3)); y = 1", "A", "rrule.register(f)(from_vjpmakers(f, make(3))); y = 1"),
+        ("defvjp(f, lambda ans, x, y: lambda g: g)", "C", "make_f_0(ans, x, *args, **kwargs)"),
+        ("defvjp(f, lambda ans, x=1: lambda g: g)", "C", "make_f_0(ans, x, *args, **kwargs)"),
+        ("defvjp(f, lambda ans, *args: lambda g: g * args[0])", "C", "make_f_0(ans, x)"),
+        ("defvjp(f, lambda ans, t: lambda g: g * t * x)", "C", "make_f_0(ans, t, *args"),
+        ("defvjp(f, lambda ans, x: lambda g: g * f_pullback)", "C", "make_f_0(ans, x, *args"),
+        ("defvjp(f, lambda ans, t: lambda g: sum(x * t for x in g))", "C", "make_f_0(ans, x)"),
+        ("defvjp(f, *makers)", "A", "rrule.register(f)(from_vjpmakers(f, *makers))"),
+        ("defvjp(f, maker, argnums=range(f()))", "A", "f, maker, argnums=range(f())))"),
+        ("defvjp_argnum(f, make)", "A", "from_vjpmaker_argnum(f, make)"),
+        ("defvjp_argnums(f, make)", "A", "from_vjpmaker_argnums(f, make)"),
+        ("defvjp(f, None)", "non-differentiable", "non_differentiable(f)"),
+        ("defvjp(np.sin, lambda ans, x: lambda g: g)", "I1", "@rrule.register(np.sin)"),
+        ("ag.extend.defvjp(f, lambda ans, x: lambda g: g)", "I1", "return NoTangent(), g"),
+    ],
+)
+def test_forms(rule: str, form: str, text: str) -> None:
+    outcome = outcome_of(f"{HEAD}{rule}\n", DROP)
+    assert isinstance(outcome, FileConverted), outcome
+    (converted,) = outcome.converted
+    assert converted.form == form
+    assert text in outcome.after.decode()
+    assert not outcome.left
+
+
+@pytest.mark.parametrize(
+    ("rule", "reason"),
+    [
+        ("defvjp(h, lambda ans, x: lambda g: g)", "put @primitive above it"),
+        ("defvjp(onp.sin, lambda ans, x: lambda g: g)", "is no primitive of autograd's"),
+        ("w = getattr(np, '_where', np.where)\ndefvjp(w, None)", "for autograd alone"),
+        ("defvjp(*makers)", "its target is not written out"),
+        ("defvjp(f, make, other=1)", "other keyword arguments than argnums"),
+    ],
+)
+def test_what_is_left(rule: str, reason: str) -> None:
+    outcome = outcome_of(f"{HEAD}{rule}\n", DROP)
+    assert isinstance(outcome, FileUnchanged), outcome
+    (left,) = outcome.left
+    assert left.code == "RM206"
+    assert reason in left.reason

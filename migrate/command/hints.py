@@ -136,7 +136,10 @@ class Hints:
                 more = f" (and {counted(len(files) - 1, 'more file')})" if files[1:] else ""
                 what = "a language that is not read yet"
                 if dialect in names():
-                    what = f"which --dialect {dialect} reads"
+                    what = (
+                        f"which --dialect {dialect} reads where it comes from that package, or from "
+                        f"a module that --legacy-module {dialect}:NAME names"
+                    )
                 yield f"{safe(files[0])}{more} has rules of {language} ({word}), {what}"
         if self.julia:
             yield f"{counted(self.julia, 'Julia file')} passed over: {NOT_JULIA}"

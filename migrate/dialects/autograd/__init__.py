@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from migrate.options import Options
     from migrate.rules.module import Module
 
-by_default = False
+by_default = True
 
 
 def read(module: Module, options: Options, module_source: ModuleSource | None) -> Rules | None:

@@ -5,10 +5,9 @@ from __future__ import annotations
 
 import pytest
 
-from migrate.convert import convert_source
-from migrate.model import FileConverted, FileUnchanged
+from migrate.model import FileUnchanged
 from migrate.options import Options
-from tests.support.converting import converted, outcome_of, text_of
+from tests.support.converting import converted, outcome_of
 
 AUTOGRAD = Options(dialects=("autograd",), autograd="drop")
 HEAD = "import autograd.numpy as np\nfrom autograd.extend import primitive, defvjp\n"
@@ -145,12 +144,3 @@ def test_numpy_stays_autograds_where_autograd_stays() -> None:
     )
     assert "from autograd import grad\n" in text
     assert "import autograd.numpy as np\n" in text
-
-
-def test_it_is_asked_for() -> None:
-    """Until all of autograd's forms are read."""
-    text = text_of(
-        HEAD + "@primitive\ndef f(x):\n    return x\ndefvjp(f, lambda a, x: lambda g: g)\n"
-    )
-    assert isinstance(convert_source(text.encode(), "x.py", Options()), FileUnchanged)
-    assert isinstance(convert_source(text.encode(), "x.py", AUTOGRAD), FileConverted)

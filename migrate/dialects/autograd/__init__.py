@@ -19,12 +19,10 @@ by_default = True
 
 def read(module: Module, options: Options, module_source: ModuleSource | None) -> Rules | None:
     """The rules of a file; None where nothing of autograd's is imported."""
-    from migrate.dialects.autograd.language import language
-    from migrate.rules.legacy_names import find_legacy_names
+    from migrate.dialects.autograd.language import legacy_names
 
-    spoken = language(options.modules_of("autograd"))
-    legacy = find_legacy_names(module.source.tree, module.scopes, spoken, module_source)
-    if not legacy:
+    legacy = legacy_names(module, options.modules_of("autograd"), module_source)
+    if legacy is None:
         return None
     from migrate.dialects.autograd.reading import Rules  # and libcst with it
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import ast
 from dataclasses import dataclass, replace
+from inspect import Parameter as Installed
 
 from migrate.dialects.autograd.adapted import adapted, without_derivative
 from migrate.dialects.autograd.called import Caller
 from migrate.dialects.autograd.conjugation import is_needless, takes_no_complex
 from migrate.dialects.autograd.in_place import Rewriter, in_place, listed_parameters
 from migrate.dialects.autograd.inlined import Inliner, is_inlined
+from migrate.dialects.autograd.installed import parameters
 from migrate.dialects.autograd.keeping import kept
 from migrate.dialects.autograd.makers import function_of
 from migrate.dialects.autograd.rule import Rule
@@ -53,9 +55,14 @@ class Planner:
     def _all_zero(self) -> bool:
         """Whether every argument of the target is said to be zero."""
         signature, makers = self.rule.target.signature, self.rule.registration.makers or {}
-        if signature is None or signature.rest:
-            return False
-        return all(place in makers for place in range(len(signature.positional)))
+        if signature is not None:
+            count = len(signature.positional) if not signature.rest else -1
+        else:
+            found = parameters(self.rule.target.dotted) if self.rule.target.dotted else None
+            plain = (Installed.POSITIONAL_ONLY, Installed.POSITIONAL_OR_KEYWORD)
+            given = [p for p in found or () if p.kind in plain and p.default is p.empty]
+            count = len(given) if found else -1
+        return count >= 0 and all(place in makers for place in range(count))
 
     def _written(self) -> Plan | None:
         rule = self.rule

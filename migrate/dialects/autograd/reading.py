@@ -19,11 +19,13 @@ from migrate.dialects.autograd.rule import Rule
 from migrate.options import Options
 from migrate.rules.legacy_names import LegacyNames
 from migrate.rules.module import Module
+from migrate.rules.names import NameChooser
 from migrate.rules.plans import Bridged, Found, Leaving, Left, Plan, identified
 from migrate.rules.reading import Reading
 from migrate.rules.unused import Unused
 from migrate.rules.work import Work
 from migrate.syntax.changes import restated
+from migrate.syntax.scopes import Variable
 from migrate.write.rule import WIDTH
 
 #: What `autograd.numpy` has and numpy has not.
@@ -112,7 +114,8 @@ class Rules(Reading):
     def leaving(self, work: Work) -> Leaving:
         """The imports that nothing needs any more;
         where that is all of autograd, numpy is numpy again."""
-        leaving = Unused(self.module, self.legacy, work.edits, self.consumed).leaving()
+        kept = self._kept(work.names)
+        leaving = Unused(self.module, self.legacy, work.edits, self.consumed, kept).leaving()
         leaving = replace(leaving, width=WIDTH)
         if self.options.autograd == "keep":
             return leaving
@@ -130,6 +133,16 @@ class Rules(Reading):
         text = "import numpy" if name == "numpy" else f"import numpy as {name}"
         work.edits.change(node, restated(text))
         return replace(leaving, assignments=(*leaving.assignments, node))
+
+    def _kept(self, names: NameChooser) -> set[Variable]:
+        """The names that the new text takes from imports that the file has."""
+        scopes = self.module.scopes
+        found = set()
+        for target in names.present:
+            name = names.local[target]
+            if name in scopes.module.bindings:
+                found.add(scopes.module.variable(name))
+        return found
 
     def _imports(self) -> Iterator[ast.Import | ast.ImportFrom]:
         """Every import of something of autograd's."""

@@ -46,7 +46,7 @@ def registrations(module: Module, legacy: LegacyNames) -> list[Registration]:
     found = []
     for node in module.scopes.around:
         if isinstance(node, ast.Call) and legacy.meaning(node.func) in ADAPTERS:
-            if not _is_given_back(node):
+            if not _is_given_back(node) and not _is_in_autograd(node, module):
                 found.append(_read(node, module, legacy))
     return sorted(found, key=lambda r: (r.call.lineno, r.call.col_offset))
 
@@ -56,6 +56,20 @@ def _is_given_back(call: ast.Call) -> bool:
         case [_, ast.Call(func=ast.Name(id=name) | ast.Attribute(attr=name))]:
             return name == GIVEN_BACK
     return False
+
+
+def _is_in_autograd(call: ast.Call, module: Module) -> bool:
+    """Whether one of the functions that make up autograd calls another."""
+    inside = module.scopes.enclosing(call, ast.FunctionDef) is not None
+    return (
+        inside
+        and module.scopes.module.bindings.keys() >= ADAPTERS.keys()
+        and not any(
+            isinstance(b, ast.alias)
+            for name in ADAPTERS
+            for b in module.scopes.module.bindings[name]
+        )
+    )
 
 
 def _read(call: ast.Call, module: Module, legacy: LegacyNames) -> Registration:

@@ -53,6 +53,7 @@ if TYPE_CHECKING:
     from .kernels.memory import release_memory
     from .legacy_rules import from_legacy_rule
     from .projection import ProjectTo, UnbroadcastTo
+    from .record import compiled
     from .registry import no_rrule, rrule
     from .structure import filled, zero_tangent
     from .tangents import AbstractZero, NoTangent, NotImplementedTangent, Tangent, ZeroTangent
@@ -96,6 +97,7 @@ __all__ = [
     "add",
     "add_inplace",
     "checkpoint",
+    "compiled",
     "debug_mode",
     "dot",
     "entries_from_legacy",
@@ -151,6 +153,7 @@ _NAMES_OF = {
     "kernels.memory": "release_memory",
     "legacy_rules": "from_legacy_rule",
     "projection": "ProjectTo UnbroadcastTo",
+    "record": "compiled",
     "registry": "no_rrule rrule",
     "structure": "filled zero_tangent",
     "tangents": "AbstractZero NoTangent NotImplementedTangent Tangent ZeroTangent",

@@ -326,6 +326,7 @@ class Registry:
         with self._lock:
             for table in self._tables.values():
                 if rule in table.rules:
+                    self._count += 1
                     table.change(r for r in table.rules if r is not rule)
 
     def _add(self, target: Any, rule: Rule) -> None:

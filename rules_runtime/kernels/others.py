@@ -26,6 +26,27 @@ def is_other(x: Any) -> bool:
     )
 
 
+def is_recorded(x: Any) -> bool:
+    """Whether `x` notes what is called with it, so that a call of a kernel is to be one call."""
+    return hasattr(type(x), "__recorded__")
+
+
+def is_lazy(x: Any) -> bool:
+    """Whether `x` is an array of another library, whose numbers cannot be looked at."""
+    return is_other(x) and not is_recorded(x)
+
+
+def send(function: Any, args: tuple[Any, ...]) -> Any:
+    """Have an argument, or a part of one, that records calls compute a kernel;
+    NotImplemented where none does, or one is traced."""
+    parts = [part for x in args for part in (x if type(x) is tuple else (x,))]
+    if not any(hasattr(type(x), "__traced_value__") for x in parts):
+        for x in parts:
+            if is_recorded(x):
+                return type(x).__array_function__(x, function, (type(x),), args, {})
+    return NotImplemented
+
+
 def as_array(x: Any) -> Any:
     """`np.asarray(x)`, but for the arrays of other libraries, which stay what they are."""
     return x if is_other(x) else np.asarray(x)
@@ -104,7 +125,8 @@ def _concrete(part: Any) -> Any:
 def check_index(index: Any) -> None:
     """Raise `NotImplementedError` where an index holds an array of another library."""
     for part in index if isinstance(index, tuple) else (index,):
-        _concrete(part)
+        if not is_recorded(part):
+            _concrete(part)
 
 
 def _by_number(g: Any, index: tuple[Any, ...], shape: tuple[int, ...]) -> Any:

@@ -32,6 +32,9 @@ def scatter(g: Any, index: Any, shape: tuple[int, ...], dtype: Any) -> Any:
     if type(g) is ndarray and g.dtype.kind == "c" and np.dtype(dtype).kind != "c":
         g = g.real
     if is_other(g):
+        done = others.send(scatter, (g, index, shape, dtype))
+        if done is not NotImplemented:
+            return done
         return others.scatter(
             np.real(g) if g.dtype.kind == "c" != np.dtype(dtype).kind else g, index, shape
         )
@@ -39,6 +42,10 @@ def scatter(g: Any, index: Any, shape: tuple[int, ...], dtype: Any) -> Any:
         out = np.zeros(shape, dtype)
         out[index] = g
         return out
+    if type(index) is not ndarray:
+        done = others.send(scatter, (g, index, shape, dtype))
+        if done is not NotImplemented:
+            return done
     if isinstance(index, ndarray):
         if index.dtype == bool:
             out = np.zeros(shape, dtype)
@@ -64,7 +71,7 @@ def _send(function: Any, args: tuple[Any, ...]) -> Any:
     for x in args:
         if hasattr(type(x), "__traced_value__"):
             return type(x).__array_function__(x, function, (type(x),), args, {})
-    return NotImplemented
+    return others.send(function, args)
 
 
 def put(x: Any, index: Any, v: Any) -> Any:

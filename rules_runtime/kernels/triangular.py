@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from .others import like
+from .others import like, send
 
 ndarray = np.ndarray
 BLOCK = 48
@@ -60,7 +60,8 @@ def solve(a: Any, b: Any) -> Any:
             shape = triangle(a)
             if shape:
                 return substitute(a, b, shape == "lower")
-    return np.linalg.solve(a, b)
+    done = send(solve, (a, b))
+    return np.linalg.solve(a, b) if done is NotImplemented else done
 
 
 def substitute(a: Any, b: Any, lower: bool) -> Any:
@@ -95,6 +96,9 @@ def cholesky_vjp(g: Any, factor: Any) -> Any:
     """The symmetric cotangent of a matrix from that of its lower Cholesky factor."""
     if type(g) is ndarray and type(factor) is ndarray and g.ndim == 2 and g.dtype.kind == "f":
         return _blocked(g, factor)
+    done = send(cholesky_vjp, (g, factor))
+    if done is not NotImplemented:
+        return done
     adjoint = np.swapaxes(np.conj(factor), -1, -2)
     middle = _phi(adjoint @ g)
     s = np.linalg.solve(

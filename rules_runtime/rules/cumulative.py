@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from rules_runtime.forms import Spec, derivative, primal
-from rules_runtime.kernels.others import is_other, like
+from rules_runtime.kernels.others import is_lazy, like
 
 
 def running_sum_back(g: Any, axis: int) -> Any:
@@ -20,7 +20,7 @@ def running_product_adjoint(g: Any, y: Any, x: Any, axis: int) -> Any:
     """The first zero of a row stops what is before it, and gets what would be there without it."""
     is_zero = primal(x) == 0
     zeros = np.cumsum(is_zero, axis=axis)
-    if is_other(primal(x)):
+    if is_lazy(primal(x)):
         return _one_left_out(g, x, axis)
     if hasattr(type(x), "__traced_value__") and np.any(is_zero):
         return _one_left_out(g, x, axis)

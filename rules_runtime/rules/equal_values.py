@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 
 from rules_runtime.forms import primal
-from rules_runtime.kernels.others import is_other
+from rules_runtime.kernels.others import is_lazy
 from rules_runtime.rules.python_functions import python_function
 from rules_runtime.tangents import AbstractZero
 from rules_runtime.ties import only_subspaces_matter
@@ -66,7 +66,7 @@ class Cotangent:
 
 def divided(x: Any, gaps: Any) -> Any:
     """``x / gaps`` where none are tied. Of arrays whose numbers cannot be looked at: 0/0 is 0."""
-    if not is_other(primal(gaps)):
+    if not is_lazy(primal(gaps)):
         return x / gaps
     tied, nothing = primal(gaps) == 0.0, primal(x) == 0.0
     return x * np.where(tied, np.where(nothing, 0.0, np.nan), 1.0 / np.where(tied, 1.0, gaps))

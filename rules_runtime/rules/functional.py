@@ -18,7 +18,7 @@ from rules_runtime.accumulate import add
 from rules_runtime.config import HasReverseMode, RuleConfig
 from rules_runtime.forms import primal
 from rules_runtime.kernels.broadcast import unbroadcast
-from rules_runtime.kernels.others import is_other
+from rules_runtime.kernels.others import is_lazy
 from rules_runtime.kernels.scatter import scatter
 from rules_runtime.registry import rrule
 from rules_runtime.tangents import AbstractZero, NoTangent, Tangent, ZeroTangent
@@ -289,7 +289,7 @@ def rrule_piecewise(
             return df, np.reshape(dx, ()), *rest
 
         return np.reshape(one, ()), back_to_number
-    if is_other(primal(x)):
+    if is_lazy(primal(x)):
         raise NotImplementedError(
             f"np.piecewise of a {type(primal(x)).__module__} array: which elements each function is given is not known; use np.where"
         )

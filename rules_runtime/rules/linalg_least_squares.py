@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from rules_runtime.forms import derivative, primal
-from rules_runtime.kernels.others import is_other
+from rules_runtime.kernels.others import is_lazy
 from rules_runtime.rules.linalg_spectral import (
     adjoint,
     diagonal_matrix,
@@ -75,7 +75,7 @@ def pinv_vjp(
 def _cut_adjoint(g: Any, p: Any, a: Any, cutoff: Any) -> Any:
     """Where the pseudo-inverse leaves singular values out that are not zero,
     it is one of another matrix."""
-    if cutoff is None or is_other(primal(a)):
+    if cutoff is None or is_lazy(primal(a)):
         return _pinv_adjoint(g, p, a)
     s = np.linalg.svd(primal(a), compute_uv=False)
     largest = np.max(s, axis=-1, keepdims=True, initial=0.0)

@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 
 from rules_runtime.forms import derivative, primal
-from rules_runtime.kernels.others import is_other, like
+from rules_runtime.kernels.others import is_lazy, like
 from rules_runtime.rules.equal_values import (
     Cotangent,
     commuted,
@@ -100,7 +100,7 @@ def _tied(w: Any) -> Any:
     """Which pairs of values are equal up to rounding;
     None where none are, or where that cannot be seen."""
     w0 = primal(w)
-    if is_other(w0):
+    if is_lazy(w0):
         return None
     tied = (np.abs(w0[..., None, :] - w0[..., :, None]) <= rounding(w0)) & _off_diagonal(w0)
     return tied if tied.any() else None
@@ -246,7 +246,7 @@ def _svd_adjoint(g: Any, y: Any, a: Any) -> Any:
     given = [part for part in (gu, gv) if not isinstance(part, AbstractZero)]
     if not given:
         return u @ (inner @ adjoint(v))
-    null = None if is_other(primal(s)) else primal(s)[..., None, :] <= rounding(s)
+    null = None if is_lazy(primal(s)) else primal(s)[..., None, :] <= rounding(s)
     null = None if null is None or not null.any() else null
     there = None if tied is null is None else Cotangent(s, gs, *given)
     x = 0.0 if isinstance(gu, AbstractZero) else adjoint(u) @ gu

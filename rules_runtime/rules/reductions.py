@@ -9,7 +9,7 @@ import numpy as np
 from ..forms import constant, derivative, primal
 from ..kernels.broadcast import expand, normal_axes
 from ..kernels.extrema import extremum_cotangent
-from ..kernels.others import broadcast_like, is_other, like
+from ..kernels.others import broadcast_like, is_lazy, is_other, like
 from ..kernels.products import conj
 
 
@@ -54,7 +54,7 @@ def prod_vjp(g: Any, y: Any, x: Any, axis: Any = None, dtype: Any = None, out: A
     if where is not True:
         x = np.where(where, x, 1.0)
     g = _keep(g, np.shape(x), axis)
-    if not is_other(primal(x)) and np.all(primal(x) != 0):
+    if not is_lazy(primal(x)) and np.all(primal(x) != 0):
         dx = g * conj(_keep(y, np.shape(x), axis) / x)
     else:
         dx = g * conj(_others(x, axis) * initial)

@@ -15,7 +15,7 @@ import numpy as np
 
 from rules_runtime.forms import derivative, primal
 from rules_runtime.kernels.broadcast import normal_axes
-from rules_runtime.kernels.others import is_other
+from rules_runtime.kernels.others import is_lazy
 
 # -- permutations ----------------------------------------------------------------------------------
 
@@ -122,7 +122,7 @@ class _Sorted:
         self.kept = tuple(k for k in range(len(self.shape)) if k not in self.axes)
         self.rows = tuple(self.shape[k] for k in self.kept)
         self.n = int(np.prod([self.shape[k] for k in self.axes]))
-        if is_other(primal(a)):
+        if is_lazy(primal(a)):
             raise NotImplementedError(
                 f"a median or quantile of a {type(primal(a)).__module__} array: which elements it is made of is not known"
             )

@@ -10,7 +10,7 @@ import numpy as np
 
 from rules_runtime.forms import FORMS, Form, derivative, primal
 from rules_runtime.kernels.broadcast import normal_axes, unbroadcast
-from rules_runtime.kernels.others import is_other
+from rules_runtime.kernels.others import is_lazy
 from rules_runtime.kernels.scatter import scatter
 from rules_runtime.rules import elementwise as _elementwise  # noqa: F401  (declares the ufuncs)
 from rules_runtime.rules.cumulative import running_product_adjoint, running_sum_back
@@ -53,7 +53,7 @@ def _accumulate(adjoint: Callable[..., Any]) -> Callable[..., Any]:
 
 def _running_extremum_adjoint(g: Any, y: Any, x: Any, axis: int) -> Any:
     """Each result is the first element that is as large as what came before."""
-    if is_other(primal(x)):
+    if is_lazy(primal(x)):
         raise NotImplementedError(
             f"a running maximum or minimum of a {type(primal(x)).__module__} array: which elements it is made of is not known"
         )

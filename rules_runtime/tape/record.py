@@ -22,7 +22,7 @@ import numpy as np
 from ..callees import call_of
 from ..errors import MissingRuleError, RuleError, TangentError, WrongTangentError
 from ..forms import FORMS, FORMULAS, POSITIONS, Form, Spec
-from ..kernels.others import is_other
+from ..kernels.others import is_other, is_recorded
 from ..readonly import read_only
 from ..registry import rrule
 from ..tangents import AbstractZero, NoTangent, NotImplementedTangent, ZeroTangent
@@ -317,6 +317,9 @@ def record_form(tape: Tape, form: Form, args: tuple[Any, ...], kwargs: dict[str,
                 x = x.value
                 if type(x) not in _plain_kinds and is_other(primal(x)):
                     check_other(form.function, primal(x))
+                    if is_recorded(primal(x)):
+                        form = type(primal(x)).__recorded__(form)
+                        vjps = form.vjps
         elif (kind is list or kind is tuple) and inner_tape(x) is not None:
             for path, t in leaves(x, lambda leaf: type(leaf) is Tracer and leaf.tape is tape):
                 places.append(t.index)

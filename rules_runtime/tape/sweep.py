@@ -39,6 +39,7 @@ import numpy as np
 
 from ..kernels.fill import Fill, Scaled
 from ..kernels.low_rank import LowRank
+from ..kernels.others import is_recorded
 from .cotangents import Parts, Pieces
 from .tracer import Tracer
 
@@ -118,7 +119,7 @@ def sweep(entries: list[Any], grads: list[Any], shared: set[int], first: int) ->
                 old = grads[i]
                 if (
                     type(old) is ndarray
-                    and type(g) is not Tracer
+                    and (type(g) is ndarray or type(g) is float64)
                     and vjp is None
                     and i not in shared
                 ):
@@ -308,6 +309,7 @@ def _merge(grads: list[Any], i: int, dx: Any, shared: set[int]) -> None:
         type(old) is ndarray
         and i not in shared
         and type(dx) is not Tracer
+        and not is_recorded(dx)
         and old.dtype.kind != "O"
         and np.can_cast(np.result_type(dx), old.dtype, "same_kind")
         and (type(dx) is not ndarray or dx.shape == old.shape)
@@ -353,7 +355,12 @@ def _scatter(grads: list[Any], i: int, add_at: Any, saved: Any, g: Any, shared: 
         else:
             grads[i] = Pieces(index, g, shape, dtype)
         return
-    if type(g) is Tracer or type(old) is not ndarray or old.dtype.kind != np.result_type(g).kind:
+    if (
+        type(g) is Tracer
+        or type(old) is not ndarray
+        or is_recorded(g)
+        or old.dtype.kind != np.result_type(g).kind
+    ):
         _merge(grads, i, Pieces(index, g, shape, dtype).dense(), shared)
         return
     if i in shared:

@@ -1,5 +1,5 @@
-"""What every rule of the library is put through:
-`test_rrule`, and the same for its gradient (second order)."""
+"""What every rule of the library is put through: `test_rrule`, the same for its gradient (second
+order), and the gradient that is recorded and replayed beside the one that is not."""
 
 from __future__ import annotations
 
@@ -7,13 +7,54 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 
-from rules_runtime import HasReverseMode, RuleConfig, gradient, rrule, rrule_via_ad
-from rules_runtime.testing import test_rrule
+from rules_runtime import (
+    HasReverseMode,
+    RuleConfig,
+    compiled,
+    gradient,
+    rrule,
+    rrule_via_ad,
+    value_and_gradient,
+)
+from rules_runtime.record.guards import is_close
+from rules_runtime.testing import Along, test_rrule
 
-check_rule = test_rrule
+
+def check_rule(*config_f_args: Any, **options: Any) -> None:
+    """`test_rrule`, and that a replay gives what the tape gives."""
+    test_rrule(*config_f_args, **options)
+    if not isinstance(config_f_args[0], RuleConfig):
+        f, *args = (x.value if isinstance(x, Along) else x for x in config_f_args)
+        check_recorded(f, *args, **(options.get("fkwargs") or {}))
+
+
+def check_recorded(f: Callable[..., Any], *args: Any, **fkwargs: Any) -> str | None:
+    """Compare replays with the tape, at these arguments and at others;
+    why it was refused, if it was."""
+    weights = _weights(f(*args, **fkwargs), np.random.default_rng(7))
+
+    def total(*args: Any) -> Any:
+        return _weighted(f(*args, **fkwargs), weights)
+
+    fast = compiled(total)
+    moved = [x * 1.01 if isinstance(x, (float, np.floating)) else x for x in args]
+    moved = [x * 1.01 if isinstance(x, np.ndarray) and x.dtype.kind == "f" else x for x in moved]
+    for given in (args, args, moved):
+        try:
+            want = value_and_gradient(total, *given)
+        except Exception as error:  # whatever the tape says, is said
+            with pytest.raises(type(error)):
+                fast(*given)
+        else:
+            found = fast(*given)
+            assert is_close(want, found), (want, found)
+    return fast.refused
+
+
 few = settings(max_examples=15, deadline=None)
 seeds = st.integers(0, 2**20)
 

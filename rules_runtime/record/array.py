@@ -1,0 +1,501 @@
+"""Arrays and numbers that compute as numpy's do, and note each call as a node of a graph.
+
+To the rest of the runtime they are arrays of another library, so that the forward pass and the way
+back of every rule, a user's too, land in one graph. What Python reads of a value (`bool`, `int`,
+`float`, `tolist` ...) becomes a guard: a replay in which it differs is none.
+"""
+
+from __future__ import annotations
+
+import copy
+import operator
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from ..forms import Form
+from ..kernels.others import is_recorded
+from ..kernels.scatter import add_at, put
+from ..tangents import AbstractZero
+from .graph import Graph, Node, Unrecordable, frozen
+
+ndarray = np.ndarray
+# how a call of a numpy function becomes nodes: `build(graph, value, *args, **kwargs)`,
+# or None where it is one node of its own
+BUILDERS: dict[Any, Callable[..., Node | None]] = {}
+
+
+class Recorded:
+    """What numbers and arrays that are recorded have in common."""
+
+    __slots__ = ("graph", "is_owned", "node", "value")
+
+    @staticmethod
+    def __recorded__(form: Form) -> Form:
+        """The form to use: of a function that is one node, the derivative is one, too."""
+        function = form.function
+        if function in BUILDERS or function in _KERNELS:
+            return form
+        if type(function) is np.ufunc and elementwise_of(function) is not None:
+            return form
+        found = _forms.get(function)
+        if found is None or found[0] is not form:
+            found = _forms[function] = (form, _as_one(form))
+        return found[1]
+
+    __array_priority__ = 500
+    __hash__ = object.__hash__
+
+    graph: Graph
+    node: Node
+    value: Any
+    is_owned: bool  # an array that no other shares memory with
+
+    shape = property(lambda self: self.node.shape)
+    ndim = property(lambda self: len(self.node.shape))
+    dtype = property(lambda self: self.node.dtype)
+    size = property(lambda self: self.node.size)
+    itemsize = property(lambda self: self.node.dtype.itemsize)
+    nbytes = property(lambda self: self.node.size * self.node.dtype.itemsize)
+
+    def __array_ufunc__(self, ufunc: Any, method: str, *args: Any, **kwargs: Any) -> Any:
+        if any(map(_is_traced, args)):
+            return NotImplemented
+        if kwargs.get("out") is not None:
+            raise Unrecordable(f"np.{ufunc.__name__}(..., out=...)")
+        if method == "__call__":
+            return record(ufunc, args, kwargs)
+        if method == "at":
+            raise Unrecordable(f"np.{ufunc.__name__}.at")
+        return record(getattr(ufunc, method), args, kwargs)
+
+    def __array_function__(self, function: Any, types: Any, args: Any, kwargs: Any) -> Any:
+        if any(map(_is_traced, args)) or any(map(_is_traced, kwargs.values())):
+            return NotImplemented
+        if kwargs.get("out") is not None:
+            raise Unrecordable(f"{function.__name__}(..., out=...)")
+        return record(function, args, kwargs)
+
+    def __array__(self, dtype: Any = None, copy: Any = None) -> Any:
+        raise Unrecordable("a function that is none of numpy's takes the numbers of an array")
+
+    # ---- what Python reads ------------------------------------------------------------
+
+    def _read(self, kind: str, value: Any) -> Any:
+        if not self.graph.open:
+            raise RuntimeError(
+                "a value of a recording is used after the recorded function returned"
+            )
+        if self.node.op != "const":
+            self.graph.guards.append((self.node, kind, value))
+        return value
+
+    def __bool__(self) -> bool:
+        return bool(self._read("bool", bool(self.value)))
+
+    def __int__(self) -> int:
+        return int(self._read("int", int(self.value)))
+
+    def __float__(self) -> float:
+        return float(self._read("float", float(self.value)))
+
+    def __complex__(self) -> complex:
+        return complex(self._read("complex", complex(self.value)))
+
+    def __index__(self) -> int:
+        return int(self._read("int", operator.index(self.value)))
+
+    def __round__(self, digits: int | None = None) -> Any:
+        return round(float(self), digits)
+
+    def __format__(self, spec: str) -> str:
+        return format(self.tolist(), spec) if spec else repr(self)
+
+    def item(self, *place: Any) -> Any:
+        """The one element, or that at a place, as a number of Python's, with a guard."""
+        return self[place].tolist() if place else self._read("item", self.value.item())
+
+    def tolist(self) -> Any:
+        """Nested lists of numbers of Python's, with a guard."""
+        return self._read("list", np.asarray(self.value).tolist())
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}(shape={self.shape}, dtype={self.dtype})"
+
+    def __reduce__(self) -> Any:
+        raise Unrecordable("a recorded value is pickled or deeply copied")
+
+    # ---- what numbers and arrays can do --------------------------------------------------
+
+    def __len__(self) -> int:
+        if not self.shape:
+            raise TypeError("len() of unsized object")
+        return int(self.shape[0])
+
+    def __iter__(self) -> Any:
+        return iter([self[k] for k in range(len(self))])
+
+    def __getitem__(self, index: Any) -> Any:
+        if _is_traced(index):
+            return NotImplemented
+        return record(operator.getitem, (self, index), {})
+
+    def __contains__(self, x: Any) -> bool:
+        return bool(np.any(self == x))
+
+    T = property(lambda self: np.transpose(self))
+    mT = property(lambda self: np.swapaxes(self, -1, -2))
+    flat = property(lambda self: iter(self.reshape(-1)))
+    real = property(lambda self: np.real(self) if self.dtype.kind == "c" else self)
+    imag = property(lambda self: np.imag(self))
+
+    def reshape(self, *shape: Any, order: str = "C") -> Any:
+        return np.reshape(self, shape[0] if len(shape) == 1 else shape, order=order)  # type: ignore[call-overload]
+
+    def transpose(self, *axes: Any) -> Any:
+        return np.transpose(self, (axes[0] if len(axes) == 1 else axes) or None)
+
+    def astype(self, dtype: Any, **kwargs: Any) -> Any:
+        return record(_astype, (self, np.dtype(dtype)), {})
+
+    def copy(self, order: str = "C") -> Any:
+        return np.copy(self)
+
+    def flatten(self, order: str = "C") -> Any:
+        return np.copy(np.reshape(self, -1, order=order))  # type: ignore[call-overload]
+
+    def conj(self) -> Any:
+        return np.conjugate(self)
+
+    conjugate = conj
+
+    def dot(self, other: Any) -> Any:
+        return np.dot(self, other)
+
+
+_forms: dict[Any, tuple[Form, Form]] = {}
+_KERNELS = frozenset((put, add_at, np.linalg.solve, np.linalg.inv, np.linalg.slogdet))
+
+
+def _as_one(form: Form) -> Form:
+    made = copy.copy(form)
+    made.vjps = tuple([None if vjp is None else _one_call(vjp) for vjp in form.vjps])
+    made.joint = None if form.joint is None else _one_call(form.joint)
+    return made
+
+
+def _one_call(vjp: Any) -> Any:
+    def whole(g: Any, y: Any, *args: Any, **kwargs: Any) -> Any:
+        given = (g, y, *args)
+        if any(map(_is_traced, given)) or graph_of(given) is None:
+            return vjp(*given, **kwargs)
+        return record(vjp, given, kwargs)
+
+    return whole
+
+
+class Number(Recorded):
+    """A number: it cannot change in place, `x += y` makes a new one."""
+
+    __slots__ = ()
+
+    def __new__(cls, value: Any = 0) -> Any:
+        return np.float64(value)  # type(x)(0): the zero of a number
+
+    def is_integer(self) -> bool:
+        return float(self).is_integer()
+
+
+class Array(Recorded):
+    """An array: what it holds can be exchanged, where nobody else has its memory."""
+
+    __slots__ = ()
+
+    def __setitem__(self, index: Any, value: Any) -> None:
+        self._become(put(self, index, value))
+
+    def _become(self, new: Any) -> Any:
+        if not self.is_owned:
+            raise Unrecordable(
+                "an array that is an argument, a view, or has views is changed in place"
+            )
+        if not is_recorded(new) or new.shape != self.shape:
+            raise Unrecordable("an update in place changes the shape")
+        new = new if new.dtype == self.dtype else new.astype(self.dtype)
+        self.node, self.value = new.node, new.value
+        return self
+
+
+def _astype(x: Any, dtype: Any) -> Any:
+    return x.astype(dtype) if hasattr(x, "astype") else dtype.type(x)
+
+
+def _is_traced(x: Any) -> bool:
+    if type(x) is list or type(x) is tuple:
+        return any(map(_is_traced, x))
+    return hasattr(type(x), "__traced_value__")
+
+
+# what only shapes and dtypes decide, which are guarded
+_STATIC = frozenset(
+    (np.shape, np.ndim, np.size, np.iscomplexobj, np.isrealobj, np.result_type, np.can_cast,
+     np.may_share_memory, np.shares_memory)
+)  # fmt: skip
+
+
+# ---- recording ---------------------------------------------------------------------------
+
+
+def plain(x: Any) -> Any:
+    """`x` with values in the place of what is recorded."""
+    if is_recorded(x):
+        return x.value
+    kind = type(x)
+    if kind is list or kind is tuple:
+        return kind([plain(e) for e in x])
+    if kind is dict:
+        return {k: plain(v) for k, v in x.items()}
+    if kind is slice:
+        return slice(plain(x.start), plain(x.stop), plain(x.step))
+    return x
+
+
+def graph_of(args: Any) -> Graph | None:
+    """The graph of the recorded values among arguments, however deep in lists."""
+    found: Graph | None = None
+    for x in args:
+        if is_recorded(x):
+            found = x.graph
+        elif type(x) is list or type(x) is tuple:
+            found = graph_of(x)
+        elif type(x) is slice:
+            found = graph_of((x.start, x.stop, x.step))
+        if found is not None:
+            return found
+    return None
+
+
+def record(
+    function: Any, args: Any, kwargs: dict[str, Any], value_by: Callable[..., Any] | None = None
+) -> Any:
+    """Call a function, and note it; `value_by` computes the same, as Python's operators do."""
+    if function in _STATIC:
+        return function(*map(plain, args), **plain(kwargs))
+    graph = graph_of(args) or graph_of(list(kwargs.values()))
+    if graph is None:
+        return function(*args, **kwargs)
+    if not graph.open:
+        raise RuntimeError("a value of a recording is used after the recorded function returned")
+    given, named = [plain(x) for x in args], plain(kwargs)
+    value = (value_by or function)(*given, **named)
+    build = BUILDERS.get(function)
+    if build is None and type(function) is np.ufunc and not kwargs:
+        build = elementwise_of(function)
+    node = None if build is None else build(graph, value, *args, **kwargs)
+    if node is None or not _fits(node, value):
+        node = opaque(graph, function, args, kwargs, value)
+        given = [*_arrays(given), *_arrays(named.values())]
+        node.shares = any(np.may_share_memory(y, x) for y in _arrays([value]) for x in given)
+    made = wrapped(graph, node, value)
+    if type(made) is Array and value.base is not None:
+        made.is_owned = False
+        for x in args:
+            if is_recorded(x):
+                x.is_owned = False
+    return made
+
+
+def _arrays(values: Any) -> list[Any]:
+    found = []
+    for x in values:
+        if type(x) is list or type(x) is tuple:
+            found += _arrays(x)
+        elif isinstance(x, ndarray):
+            found.append(x)
+    return found
+
+
+def _fits(node: Node, value: Any) -> bool:
+    if node.shape is None:
+        return True
+    return isinstance(value, (ndarray, np.generic, float, int, complex)) and (
+        node.shape == np.shape(value)
+        and (node.dtype == getattr(value, "dtype", None) or node.dtype == np.dtype(type(value)))
+    )
+
+
+_structure = np.dtype(object)
+
+
+def wrapped(graph: Graph, node: Node, value: Any) -> Any:
+    """What a call gave, recorded: a number, an array, or several."""
+    if isinstance(value, ndarray):
+        if value.dtype.hasobject:
+            raise Unrecordable("an array of objects")
+        made: Recorded = object.__new__(Array)
+    elif isinstance(value, (np.generic, float, int, complex)):
+        made = object.__new__(Number)
+        node.weak = type(value) in (float, int, complex, bool)
+    elif isinstance(value, (tuple, list)):
+        parts = [
+            wrapped(graph, graph.node("item", k, [node], *_kind(part)), part)
+            for k, part in enumerate(value)
+        ]
+        return type(value)(*parts) if hasattr(value, "_fields") else type(value)(parts)
+    elif isinstance(value, AbstractZero) or value is None:
+        return value
+    else:
+        raise Unrecordable(f"a function gives a {type(value).__name__}")
+    made.graph, made.node, made.value, made.is_owned = graph, node, value, True
+    return made
+
+
+def _kind(value: Any) -> tuple[Any, Any]:
+    if isinstance(value, (ndarray, np.generic)):
+        return value.shape, value.dtype
+    if isinstance(value, (float, int, complex)):
+        return (), np.dtype(type(value))
+    return None, _structure
+
+
+def operand(graph: Graph, x: Any) -> Node:
+    """The node of an operand, which may be a constant."""
+    if is_recorded(x):
+        if x.graph is not graph:
+            raise Unrecordable("values of two recordings meet")
+        node: Node = x.node
+        return node
+    if isinstance(x, (ndarray, np.generic, float, int, complex)):
+        return graph.constant(x)
+    if type(x) is list or type(x) is tuple:
+        return graph.constant(np.asarray(x))
+    raise Unrecordable(f"an operand of type {type(x).__name__}")
+
+
+def opaque(graph: Graph, function: Any, args: Any, kwargs: dict[str, Any], value: Any) -> Node:
+    """A call as one node: arrays and what is recorded as operands, everything else static."""
+    operands: list[Node] = []
+
+    def template(x: Any) -> Any:
+        kind = type(x)
+        if is_recorded(x) or isinstance(x, ndarray):
+            operands.append(operand(graph, x))
+            return ("operand", len(operands) - 1)
+        if kind is list or kind is tuple:
+            return (kind.__name__, tuple(map(template, x)))
+        if kind is slice:
+            return ("slice", tuple(map(template, (x.start, x.stop, x.step))))
+        if kind is dict:
+            raise Unrecordable("a dict as an argument of a numpy function")
+        return ("static", x)
+
+    given = tuple(map(template, args))
+    named = tuple([(k, template(v)) for k, v in kwargs.items()])
+    return graph.node("call", (function, given, named), operands, *_kind(value))
+
+
+def elementwise_of(ufunc: Any) -> Any:
+    """How a ufunc is built, where it has one result and works element by element."""
+    if ufunc.signature is not None or ufunc.nout != 1:
+        return None
+
+    def build(graph: Graph, value: Any, *args: Any) -> Node | None:
+        nodes = [operand(graph, x) for x in args]
+        shape, dtype = _kind(value)
+        if dtype.kind == "c" and all(n.dtype.kind != "c" for n in nodes):
+            if type(value) is complex:  # (-8.0) ** 0.5, of Python's numbers
+                raise Unrecordable("a root of a negative number")
+        return graph.apply(ufunc, nodes, shape, dtype)
+
+    BUILDERS[ufunc] = build
+    return build
+
+
+# ---- operators -----------------------------------------------------------------------------
+
+_BINARY: dict[str, tuple[Any, Any]] = {
+    "add": (np.add, operator.add),
+    "sub": (np.subtract, operator.sub),
+    "mul": (np.multiply, operator.mul),
+    "truediv": (np.divide, operator.truediv),
+    "pow": (np.power, operator.pow),
+    "mod": (np.remainder, operator.mod),
+    "floordiv": (np.floor_divide, operator.floordiv),
+    "and": (np.bitwise_and, operator.and_),
+    "or": (np.bitwise_or, operator.or_),
+    "xor": (np.bitwise_xor, operator.xor),
+    "matmul": (np.matmul, operator.matmul),
+    "lshift": (np.left_shift, operator.lshift),
+    "rshift": (np.right_shift, operator.rshift),
+}
+_COMPARE: dict[str, tuple[Any, Any]] = {
+    "lt": (np.less, operator.lt),
+    "le": (np.less_equal, operator.le),
+    "gt": (np.greater, operator.gt),
+    "ge": (np.greater_equal, operator.ge),
+    "eq": (np.equal, operator.eq),
+    "ne": (np.not_equal, operator.ne),
+}
+_UNARY: dict[str, tuple[Any, Any]] = {
+    "neg": (np.negative, operator.neg),
+    "abs": (np.absolute, operator.abs),
+    "invert": (np.invert, operator.invert),
+}
+_numeric = (ndarray, np.generic, float, int, complex, Recorded)
+
+
+def _operator(ufunc: Any, by: Any, reflected: bool = False) -> Any:
+    def method(self: Recorded, other: Any) -> Any:
+        if _is_traced(other):
+            return NotImplemented
+        if not isinstance(other, _numeric):
+            if type(other) is not list and type(other) is not tuple:
+                return NotImplemented
+            if _is_traced(other):
+                return NotImplemented
+            other = np.asarray(other)
+        return record(ufunc, (other, self) if reflected else (self, other), {}, by)
+
+    return method
+
+
+def _unary(ufunc: Any, by: Any) -> Any:
+    return lambda self: record(ufunc, (self,), {}, by)
+
+
+def _in_place(by: Any) -> Any:
+    def method(self: Array, other: Any) -> Any:
+        new = by(self, other)
+        return new if new is NotImplemented or _is_traced(new) else self._become(new)
+
+    return method
+
+
+for _name, (_ufunc, _by) in _BINARY.items():
+    setattr(Recorded, f"__{_name}__", _operator(_ufunc, _by))
+    setattr(Recorded, f"__r{_name}__", _operator(_ufunc, _by, True))
+    setattr(Array, f"__i{_name}__", _in_place(_by))
+for _name, (_ufunc, _by) in _COMPARE.items():
+    setattr(Recorded, f"__{_name}__", _operator(_ufunc, _by))
+for _name, (_ufunc, _by) in _UNARY.items():
+    setattr(Recorded, f"__{_name}__", _unary(_ufunc, _by))
+setattr(Recorded, "__pos__", lambda self: self)  # noqa: B010
+
+
+def _method(name: str) -> Any:
+    function = getattr(np, name)
+
+    def method(self: Recorded, *args: Any, **kwargs: Any) -> Any:
+        return function(self, *args, **kwargs)
+
+    return method
+
+
+for _name in (
+    "all any argmax argmin argsort clip cumprod cumsum diagonal max mean min nonzero prod ravel "
+    "repeat round searchsorted squeeze std sum swapaxes take trace var"
+).split():
+    setattr(Recorded, _name, _method(_name))
+
+__all__ = ["BUILDERS", "Array", "Number", "Recorded", "frozen", "operand", "plain", "record"]

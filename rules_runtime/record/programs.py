@@ -1,0 +1,384 @@
+"""`compiled(f)`: value and gradient of a function by code that was made of two recordings of it.
+
+The first call with arguments of a kind records, the second records again and compiles where both
+are the same, later ones replay. Whatever does not fit goes the eager way, and `explain` says why.
+"""
+
+from __future__ import annotations
+
+import re
+import threading
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from ..registry import rrule
+from ..tape.derivatives import value_and_gradient, vjp
+from ..tape.structures import inner_tape
+from ..tape.trace import watching
+from . import functions as functions
+from .emit import Emitter
+from .graph import Elsewhere, Graph, Node, Unrecordable
+from .guards import Reading, Result, is_close
+from .memory import Arena, Names, Ref
+from .plan import live, merge_sums
+
+ndarray = np.ndarray
+
+
+class Miss(Exception):
+    """A replay is none: something is not as it was when the code was recorded."""
+
+
+def _invalid(kind: str, flag: int) -> None:
+    raise Miss
+
+
+_umath: Any = getattr(np, "_core", None) or np.core
+_errors: Any = getattr(_umath.umath, "_extobj_contextvar", None)
+_DEFAULT_ERRORS = _errors.get() if _errors is not None else None
+
+
+def _errors_are_default() -> bool:
+    return _errors is None or _errors.get() is _DEFAULT_ERRORS
+
+
+def evaluate_gradient(f: Any, args: Any, kwargs: Any, wrt: Any) -> Any:
+    if wrt is None:
+        return value_and_gradient(f, *args, **kwargs)
+    return value_and_gradient(f, *args, argnums=wrt, **kwargs)
+
+
+class Recording:
+    """One recording of a call, and what the eager call gave."""
+
+    def __init__(self, program: Program, args: Any, kwargs: Any) -> None:
+        self.graph = graph = Graph()
+        self.reading = Reading(graph, program.f, args, kwargs)
+        reading = self.reading
+        try:
+            self.result = program.evaluate(reading.f, reading.args, reading.kwargs, program.wrt)
+        finally:
+            graph.settle()
+
+    def differs(self, other: Recording) -> str | None:
+        """Why two recordings cannot be one: None where they are, "" where they branch on values."""
+        mine, others = self.graph.guards, other.graph.guards
+        for (n, kind, value), (m, _, was) in zip(mine, others):
+            if n.i != m.i:
+                break
+            if type(value) is not type(was) or (value != was and value == value):
+                return ""
+            if kind == "list" and value != was:
+                return ""
+        if len(mine) == len(others) and len(self.graph.nodes) == len(other.graph.nodes):
+            if all(map(_is_same, self.graph.nodes, other.graph.nodes)):
+                return None
+        return (
+            "two recordings of calls with arguments of one kind differ (random numbers, a counter, "
+            "the clock, something that changes between calls?)"
+        )
+
+
+def _is_same(n: Node, m: Node) -> bool:
+    if n.op != m.op or n.shape != m.shape or n.dtype != m.dtype:
+        return False
+    if [a.i for a in n.args] != [a.i for a in m.args]:
+        return False
+    if n.op == "call":
+        return bool(n.f[0] == m.f[0]) and _is_same_static(n.f[1:], m.f[1:])
+    if n.op != "const":
+        return bool(n.f == m.f)
+    if isinstance(n.value, ndarray):
+        return n.value is m.value or n.value.tobytes() == m.value.tobytes()
+    return type(n.value) is type(m.value) and (n.value == m.value or n.value != n.value)
+
+
+def _is_same_static(a: Any, b: Any) -> bool:
+    if type(a) is not type(b):
+        return False
+    if isinstance(a, (tuple, list)):
+        return len(a) == len(b) and all(map(_is_same_static, a, b))
+    return a is b or not isinstance(a, (int, float, complex, str, np.generic)) or bool(a == b)
+
+
+class Variant:
+    """The code for calls of one kind."""
+
+    def __init__(self, recording: Recording, eager: Any) -> None:
+        graph, reading = recording.graph, recording.reading
+        names, arena = Names(), Arena()
+        result = Result(names)
+        template = result.text(eager, recording.result)
+        roots = [*result.nodes, *[n for n, *_ in graph.guards]]
+        live_nodes = live(roots)
+        merge_sums(live_nodes, roots)
+        order = live(roots)
+        head, inputs = reading.code(names)
+        emitter = Emitter(names, arena, graph.guards)
+        for i, text in inputs.items():
+            emitter.refs[i] = Ref(text)
+        emitter.plan(order, result.nodes)
+        for n in order:
+            emitter.do(n)
+            emitter.check(n)
+        leaves = results(emitter, result)
+        template = re.sub(r"@(\d+)@", lambda found: leaves[int(found[1])], template)
+        body = [*emitter.lines, f"return {template}"]
+        if emitter.calls_lapack:
+            names.space["errstate"] = np.errstate
+            names.space["invalid"] = _invalid
+            within = 'with errstate(call=invalid, invalid="call"):'
+            body = [within, *[f"    {line}" for line in body]]
+        lines = ["if watching() is not None or errors() is not default or rules._count != version:"]
+        lines += ["    raise Miss", *head, *body]
+        self.source = "\n".join(["def replay(args, kwargs):", *[f"    {line}" for line in lines]])
+        names.space.update(
+            Miss=Miss,
+            watching=watching.get,
+            errors=_errors.get if _errors is not None else lambda: None,
+            default=_DEFAULT_ERRORS,
+            rules=rrule,
+            version=rrule._count,
+            owned=owned,
+        )
+        self.guards = len(head) + len(graph.guards)
+        self.operations = sum(n.op not in ("in", "const", "view") for n in order)
+        self.nbytes = arena.nbytes
+        exec(compile(self.source, "<compiled>", "exec"), names.space)
+        self.replay: Callable[[Any, Any], Any] = names.space["replay"]
+
+
+def owned(x: Any, *given: Any) -> Any:
+    """What a function gave, with memory of its own."""
+    if type(x) is ndarray and x.base is None and not any(x is g for g in given):
+        return x
+    return np.array(x)
+
+
+def results(emitter: Emitter, result: Result) -> list[str]:
+    """The text of each leaf of the result: arrays that nobody else has, numbers of their kind."""
+    texts, given = [], set()
+    for n, kind in zip(result.nodes, result.kinds):
+        text = emitter.ref(n).text
+        if n.shape == ():
+            if isinstance(kind, np.dtype):
+                texts.append(f"np.array({text}, {emitter.names.of('D', kind)})")
+            else:
+                texts.append(
+                    f"{'f8' if kind is np.float64 else emitter.names.of('K', kind)}({text})"
+                )
+            continue
+        source = n
+        while source.op == "view" and source.f[0] in ("reshape", "transpose"):
+            source = source.args[0]
+        ref = emitter.ref(n)
+        if source.op in ("call", "item") and n is source and source.i not in given:
+            inputs = [emitter.ref(a).text for a in source.args] if source.op == "call" else []
+            texts.append(f"owned({', '.join([text, *inputs])})")
+        elif (
+            ref.array is None and source.op not in ("in", "const", "call", "item", "view")
+            and source.i not in given and (source is n or source.i not in emitter.wanted)
+        ):  # fmt: skip
+            texts.append(text)
+        else:
+            texts.append(f"np.array({text})")
+        given.add(source.i)
+    return texts
+
+
+class Program:
+    """One way to evaluate a function, with the code for calls of each kind."""
+
+    def __init__(self, f: Any, evaluate: Any, wrt: Any, verify: int, limit: int) -> None:
+        self.f, self.evaluate, self.wrt, self.verify, self.limit = f, evaluate, wrt, verify, limit
+        self.variants: list[Variant] = []
+        self.pending: list[Recording] = []
+        self.refused: str | None = None
+        self.reasons: dict[str, int] = {}
+        self.replays = 0
+        self._lock = threading.Lock()
+
+    def eager(self, args: Any, kwargs: Any, why: str) -> Any:
+        self.reasons[why] = self.reasons.get(why, 0) + 1
+        return self.evaluate(self.f, args, kwargs, self.wrt)
+
+    def __call__(self, args: Any, kwargs: Any) -> Any:
+        if self.refused is not None:
+            return self.eager(args, kwargs, "refused")
+        if not self._lock.acquire(False):
+            return self.eager(args, kwargs, "another call was under way")
+        try:
+            variants = self.variants
+            for k in range(len(variants)):
+                try:
+                    value = variants[k].replay(args, kwargs)
+                except Exception:
+                    continue  # a guard failed, or what the eager way raises and warns of itself
+                if k:
+                    variants.insert(0, variants.pop(k))
+                self.replays += 1
+                if self.verify and self.replays % self.verify == 0:
+                    self._verify(value, args, kwargs)
+                return value
+            return self._miss(args, kwargs)
+        finally:
+            self._lock.release()
+
+    def _verify(self, value: Any, args: Any, kwargs: Any) -> None:
+        if not is_close(self.evaluate(self.f, args, kwargs, self.wrt), value):
+            raise RuntimeError(
+                f"compiled({_name(self.f)}): the replay differs from the eager gradient. The function depends on "
+                "something that is neither an argument nor closed over; docs/compiled.md says what that may be"
+            )
+
+    def _miss(self, args: Any, kwargs: Any) -> Any:
+        if watching.get() is not None:
+            return self.eager(args, kwargs, "a watcher is open (debug_mode, trace, profile)")
+        if not _errors_are_default():
+            return self.eager(args, kwargs, "np.errstate is in force")
+        values = (*args, *kwargs.values())
+        if inner_tape((self.f, *values)) is not None:
+            return self.eager(args, kwargs, "the call is part of another trace")
+        eager = self.eager(args, kwargs, "recording")
+        try:
+            self._record(args, kwargs, eager)
+        except Elsewhere:
+            self.reasons["the call is part of another recording"] = 1
+        except Unrecordable as error:
+            self._refuse(str(error))
+        except Exception as error:
+            self._refuse(f"recording it raised {type(error).__name__}: {error}")
+        return eager
+
+    def _refuse(self, why: str) -> None:
+        self.refused = why
+        self.variants.clear()
+        self.pending.clear()
+
+    def _record(self, args: Any, kwargs: Any, eager: Any) -> None:
+        recording = Recording(self, args, kwargs)
+        signature = recording.reading.signature
+        for k, other in enumerate(self.pending):
+            if other.reading.signature != signature:
+                continue
+            difference = recording.differs(other)
+            if difference == "":
+                continue
+            if difference is not None:
+                self._refuse(difference)
+                return
+            del self.pending[k]
+            variant = Variant(recording, eager)
+            if len(self.variants) >= self.limit:
+                self._refuse(
+                    f"more than {self.limit} variants: it branches on values, or is called in too many ways"
+                )
+                return
+            if not is_close(eager, variant.replay(args, kwargs)):
+                self._refuse("the first replay differs from the eager gradient")
+                return
+            self.variants.insert(0, variant)
+            return
+        self.pending.append(recording)
+        if len(self.pending) > 2 * self.limit:
+            self._refuse("no two calls are alike: it branches on values each time")
+
+
+def _name(f: Any) -> str:
+    return getattr(f, "__qualname__", None) or repr(f)
+
+
+class Compiled:
+    """A function whose value and gradient are recorded once and replayed; see `compiled`."""
+
+    def __init__(self, f: Any, wrt: Any, verify: int, variants: int) -> None:
+        self._f = f
+        self._settings = (wrt, verify, variants)
+        self._program = Program(f, evaluate_gradient, *self._settings)
+        self._forward: Program | None = None
+        self._backward: Program | None = None
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        return self._program(args, kwargs)
+
+    def gradient(self, *args: Any, **kwargs: Any) -> Any:
+        """The gradients alone: what `rules_runtime.gradient(f, ...)` gives."""
+        return self._program(args, kwargs)[1]
+
+    def pullback(self, *args: Any) -> tuple[Any, Callable[[Any], tuple[Any, ...]]]:
+        """`(y, back)`, as `rules_runtime.pullback(f, ...)` gives; `back` computes `y` once more."""
+        if self._forward is None or self._backward is None:
+            wrt, *rest = self._settings
+            self._forward = Program(self._f, _value, None, *rest)
+            self._backward = Program(self._f, _cotangents, wrt, *rest)
+        backward = self._backward
+        return self._forward(args, {}), lambda dy: backward((dy, *args), {})
+
+    @property
+    def refused(self) -> str | None:
+        """Why the function stays with the eager tape; None where it does not."""
+        return self._program.refused
+
+    def explain(self) -> str:
+        """What was compiled: for each variant its guards, operations,
+        memory and source; and why calls went the eager way."""
+        program = self._program
+        lines = [f"compiled({_name(self._f)}): {program.replays} replays"]
+        if program.refused is not None:
+            lines.append(f"refused: {program.refused}")
+        lines += [f"eager, {why}: {count}" for why, count in program.reasons.items()]
+        for k, v in enumerate(program.variants):
+            lines.append(
+                f"\nvariant {k}: {v.operations} operations, {v.guards} guards, {v.nbytes} bytes of buffers"
+            )
+            lines.append(v.source)
+        return "\n".join(lines)
+
+    def __repr__(self) -> str:
+        return f"compiled({_name(self._f)})"
+
+    def __reduce__(self) -> Any:
+        raise TypeError(
+            f"{self!r} cannot be pickled or copied: pickle the function, and compile it where it is used"
+        )
+
+
+def _value(f: Any, args: Any, kwargs: Any, wrt: Any) -> Any:
+    return f(*args, **kwargs)
+
+
+def _cotangents(f: Any, args: Any, kwargs: Any, wrt: Any) -> Any:
+    dy, *rest = args
+    return vjp(f, tuple(rest), dy)[1]
+
+
+def compiled(
+    f: Callable[..., Any],
+    *,
+    wrt: int | Sequence[int] | None = None,
+    verify: int = 0,
+    variants: int = 8,
+) -> Compiled:
+    """`f` with its gradient, recorded: called as `f`
+    is, it gives what `value_and_gradient(f, ...)` gives.
+
+    Two calls record, later ones with arguments of the same types, shapes and structure replay numpy
+    calls. `wrt` names the arguments that get a gradient, as `argnums` does. With `verify=n` each
+    n-th replay is compared with the eager gradient, and raises `RuntimeError` where they differ.
+    Beyond so many `variants` (of shapes, of branches) the function stays eager. What a replay does
+    not notice is on the page "Compiled gradients".
+
+    >>> fast = compiled(lambda x, y: np.sum(x * y))
+    >>> for _ in range(3):
+    ...     value, (dx, dy) = fast(np.array([1.0, 2.0]), np.array([3.0, 4.0]))
+    >>> dx, fast.refused
+    (array([3., 4.]), None)
+    """
+    if isinstance(f, Compiled):
+        raise TypeError(f"{f!r} is compiled already")
+    return Compiled(f, wrt, verify, variants)
+
+
+__all__ = ["Compiled", "compiled"]

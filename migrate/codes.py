@@ -113,6 +113,15 @@ _ALL = (
         "",
     ),
     Code(
+        "RM110",
+        "a helper of the legacy library stays",
+        "The rule calls a function of the legacy library for which the runtime has no counterpart, so the import stays, and "
+        "the rule runs where the library is installed.",
+        "d[x] = tangent.unreduce_like(d[y], x, None, False)",
+        "return NoTangent(), tangent.unreduce_like(dy, x, None, False)",
+        "",
+    ),
+    Code(
         "RM201",
         "a rule that mutates its arguments is left",
         "`mutating=True` is Julia's `@adjoint!`: its pullback has side effects and runs even where there is no cotangent. Nothing in "

@@ -4,6 +4,7 @@ and converted again to see that nothing changes."""
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from migrate.dialects import chosen, load
@@ -52,7 +53,11 @@ def _readings(
     module: Module, options: Options, module_source: ModuleSource | None
 ) -> Iterator[Reading]:
     """The file as each dialect reads it that finds its language there."""
-    for name in chosen(options.dialects):
-        reading = load(name).read(module, options, module_source)
+    spoken = {name: load(name) for name in chosen(options.dialects)}
+    for name, dialect in spoken.items():
+        # a module that the user calls a legacy one may be that of another language
+        others = {m for n, other in spoken.items() if n != name for m in other.modules}
+        more = tuple(m for m in options.legacy_modules if m not in others)
+        reading = dialect.read(module, replace(options, legacy_modules=more), module_source)
         if reading is not None:
             yield reading

@@ -79,7 +79,7 @@ class LegacyRule:
 
     name: str  # what it is called after
     target: ast.expr
-    site: ast.stmt  # the statement in whose place the rule comes
+    site: ast.stmt  # the statement or definition in whose place the rule comes
     parameters: tuple[Parameter, ...]
     entries: tuple[Entry, ...]  # of what can be given by position
     cotangent: str
@@ -87,8 +87,10 @@ class LegacyRule:
     arguments: str | None = None  # what the target is called with; None: its parameters
     through: str = ""  # the name of the first parameter, where the target is called by it
     before: tuple[Pieces, ...] = ()  # lines above the rule
+    head: tuple[ast.stmt, ...] = ()  # a docstring, which moves to the head of the rule
     body: tuple[Pieces, ...] = ()  # lines between the primal and the pullback
     opening: tuple[Pieces, ...] = ()  # lines at the head of the pullback
+    within: tuple[ast.stmt, ...] = ()  # statements in a row, which move there, behind those lines
     after: tuple[Pieces, ...] = ()  # lines below the rule
     decorators: tuple[str, ...] = ()  # functions of the runtime, beside `rrule.register`
     lazy: bool = False  # several entries wait until they are asked for

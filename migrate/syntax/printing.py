@@ -102,6 +102,8 @@ class _Printer:
     def _rows(self) -> Iterator[Replacement]:
         for node, text in self.rows.items():
             start, end = self.cutter.start(node), self.source.span(node)[1]
+            if isinstance(node, COMPOUND):
+                end = self.cutter.line_end(end)
             if not text:
                 start = self.source.line_starts[self.source.line_of(start) - 1]
                 end = min(self.cutter.line_end(end) + 1, len(self.source.text))

@@ -6,7 +6,9 @@ What is put in a part's place is text and other parts of the file, whose own cha
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator, Mapping
+import io
+import tokenize
+from collections.abc import Iterator, Mapping, Sequence
 
 from migrate.syntax.edits import replaced_in
 from migrate.syntax.scopes import child_nodes
@@ -49,6 +51,58 @@ class Texts:
             if isinstance(inner, ast.Name) and self.source.text[start:end] != inner.id:
                 raise Misplaced(inner.id)
             yield Replacement(start, end, self.of(inner))
+
+    def extent(self, statements: Sequence[ast.stmt]) -> tuple[int, int]:
+        """Where statements in a row stand: whole lines, from the comments above the first on."""
+        lines = self.source.lines
+        start, last = self.source.span(statements[0])[0], (statements[-1].end_lineno or 0) - 1
+        number = self.source.line_of(start) - 1
+        if not lines[number][: start - self.source.line_starts[number]].strip():
+            first = number
+            while first and (not (above := lines[first - 1].strip()) or above.startswith("#")):
+                first -= 1
+                number = first if above else number
+            start = self.source.line_starts[number]
+        return start, self.source.line_starts[last] + len(lines[last])
+
+    def lines(self, statements: Sequence[ast.stmt]) -> list[str]:
+        """The lines of statements in a row, from the left margin on; comments come along.
+        What a string has on further lines belongs to the line that it begins on."""
+        if not statements:
+            return []
+        start, end = self.extent(statements)
+        indent = _indentation(self.source.lines[statements[0].lineno - 1])
+        changes = [r for s in statements for r in self.within(s)]
+        text = replaced_in(self.source.text, sorted(changes, key=_start), start, end)
+        found: list[str] = []
+        in_strings = _rows_in_strings(text)
+        for number, row in enumerate(text.split("\n"), 1):
+            if number in in_strings:
+                found[-1] += f"\n{row}"
+            else:
+                own, bare = _indentation(row), row.lstrip(" \t\f")
+                found.append((own.removeprefix(indent) if own.startswith(indent) else "") + bare)
+        return found
+
+
+def _indentation(row: str) -> str:
+    """The blanks before a row, from its last form feed on."""
+    return row[: len(row) - len(row.lstrip(" \t\f"))].rpartition("\f")[2]
+
+
+def _rows_in_strings(text: str) -> set[int]:
+    """The rows, from 1 on, that begin inside of a string."""
+    rows: set[int] = set()
+    opened: list[int] = []
+    for token in tokenize.generate_tokens(io.StringIO(f"if 1:\n{text}\n").readline):
+        kind = tokenize.tok_name[token.type]
+        if kind.endswith("STRING_START"):
+            opened.append(token.start[0])
+        elif kind.endswith("STRING_END"):
+            rows.update(range(opened.pop(), token.end[0]))
+        elif kind == "STRING":
+            rows.update(range(token.start[0], token.end[0]))
+    return rows
 
 
 def _start(replacement: Replacement) -> int:

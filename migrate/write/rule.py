@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from migrate.rules import legacy_rule as model
 from migrate.rules.legacy_rule import Entry, LegacyRule, Value
@@ -89,30 +89,45 @@ class _Writer:
         self.texts = Texts(source, rule.changes)
         self.entries = Entries(rule, names, self.texts)
         self.indent = source.indentation(rule.site.lineno)
+        self.step = _STEP
+        if isinstance(rule.site, ast.FunctionDef):
+            inner = source.indentation(rule.site.body[0].lineno)
+            self.step = inner.removeprefix(self.indent) or _STEP
 
     def plan(self) -> Plan:
         edits = NodeEdits()
         text = "\n".join(self._lines())
         edits.replace_line(self.rule.site, f"\n{text}" if self._stands_close() else text)
-        return Plan((edits,), self.rule.notes, gone=(self.rule.site,))
+        return Plan((edits,), self.rule.notes, gone=tuple(self._gone()))
+
+    def _gone(self) -> Iterator[ast.stmt]:
+        """The statement in whose place the rule comes, and what stands in it and does not move."""
+        pending: list[ast.AST] = [self.rule.site]
+        while pending:
+            node = pending.pop()
+            if node not in self.rule.head and node not in self.rule.within:
+                pending += ast.iter_child_nodes(node)
+                if isinstance(node, ast.stmt):
+                    yield node
 
     def _stands_close(self) -> bool:
         """Whether other code stands on the line above, from which a definition is set apart."""
-        line = self.rule.site.lineno
-        above = self.source.lines[line - 2].strip() if line > 1 else ""
-        return self.rule.site.col_offset == 0 and above != "" and not above.startswith("#")
+        site = self.rule.site
+        above = self.source.lines[site.lineno - 2].strip() if site.lineno > 1 else ""
+        near = above != "" and not above.startswith("#")
+        return near and site.col_offset == 0 and not isinstance(site, ast.FunctionDef)
 
     # ---- lines ---------------------------------------------------------------------------
 
-    def _lines(self) -> Iterator[str]:
+    def _lines(self) -> list[str]:
         """The lines, of which the first is indented already."""
         lines = [
             *map(self.texts.joined, self.rule.before),
             *self.rule_lines(),
             *map(self.texts.joined, self.rule.after),
         ]
-        yield lines[0]
-        yield from (self.indent + line for line in lines[1:])
+        first, *others = lines
+        return [first, *_deeper(self.indent, others)]
 
     def rule_lines(self) -> Iterator[str]:
         rule, texts = self.rule, self.texts
@@ -128,12 +143,14 @@ class _Writer:
         yield from (f"@{self.names.use(d)}" for d in rule.decorators)
         listed = ", ".join([callee, *map(str, rule.parameters)])
         yield f"def {self.names.rule_name(rule.name)}({listed}):"
-        body = [f"{rule.output} = {primal}"] if rule.output else []
+        body = texts.lines(rule.head)
+        body += [f"{rule.output} = {primal}"] if rule.output else []
         body += [*self.entries.prepared(), *map(texts.joined, rule.body)]
         body += [f"def {pullback}({rule.cotangent}):"]
-        body += [_STEP + line for line in [*map(texts.joined, rule.opening), *returned]]
+        opening = [*map(texts.joined, rule.opening), *texts.lines(rule.within)]
+        body += _deeper(self.step, [*opening, *returned])
         body += [f"return {rule.output or primal}, {pullback}"]
-        yield from (_STEP + line for line in body)
+        yield from _deeper(self.step, body)
 
     def _returned(self, entries: list[str]) -> list[str]:
         """On one line where that is not too long; else, or with comments, each entry on its own."""
@@ -166,8 +183,12 @@ class _Writer:
         """By the entry that they belong to:
         comments above it, and the one beside it, with the space before."""
         start, end = self.source.span(self.rule.site)
+        if isinstance(self.rule.site, ast.FunctionDef):
+            start = min([start, *(self.source.span(d)[0] for d in self.rule.site.decorator_list)])
+            end = self.texts.extent([self.rule.site])[1]
         said: dict[int, tuple[int, int]] = {}
         moved = [self.source.span(n) for p in self.rule.before for n in _nodes(p)]
+        moved += [self.texts.extent(s) for s in (self.rule.head, self.rule.within) if s]
         for number, entry in enumerate(self.rule.entries):
             spans = list(map(self.source.span, _parts(entry)))
             moved += spans
@@ -190,6 +211,10 @@ class _Writer:
             above, own = found.get(number, ([], ""))
             found[number] = ([*above, text], own)
         return found
+
+
+def _deeper(indent: str, lines: Iterable[str]) -> list[str]:
+    return [indent + line if line else line for line in lines]
 
 
 def _parts(entry: Entry) -> list[ast.expr]:

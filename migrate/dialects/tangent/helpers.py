@@ -97,7 +97,9 @@ class Helpers:
     def _is_whole(self, call: ast.Call, like: ast.expr, template: Template) -> bool:
         """Whether a call is all of the entry of the parameter that it is made like."""
         match self.module.scopes.parents[call], like:
-            case ast.Assign(targets=[ast.Subscript(slice=ast.Name(id=key)) as target]), ast.Name(id=own):
+            case ast.Assign(targets=[ast.Subscript(slice=ast.Name(id=key)) as target]), ast.Name(
+                id=own
+            ):
                 return key == own and target in template.writes.get(key, ())
         return False
 

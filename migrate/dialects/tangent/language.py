@@ -18,12 +18,13 @@ HELPERS = frozenset({"unbroadcast", "astype", "unreduce", "array_size", "balance
 #: Functions that keep Tangent's own books: no derivative of theirs can be a rule.
 STACKS = frozenset({"push", "pop", "push_stack", "pop_stack"})
 #: Operators, by the name of the node that stands for them, and their names in `operator`.
-OPERATORS = {
-    **{"Add": "add", "Sub": "sub", "Mult": "mul", "Div": "truediv", "FloorDiv": "floordiv"},
-    **{"Mod": "mod", "Pow": "pow", "MatMult": "matmul", "USub": "neg", "UAdd": "pos"},
-    **{"Invert": "invert", "Not": "not_", "BitAnd": "and_", "BitOr": "or_", "BitXor": "xor"},
-    **{"LShift": "lshift", "RShift": "rshift"},
-}
+OPERATORS = dict(
+    zip(
+        "Add Sub Mult Div FloorDiv Mod Pow MatMult USub UAdd Invert Not BitAnd BitOr BitXor".split(),
+        "add sub mul truediv floordiv mod pow matmul neg pos invert not_ and_ or_ xor".split(),
+        strict=True,
+    )
+)
 
 
 def find_names(
@@ -39,7 +40,9 @@ def find_names(
 
 def _own(name: str, module: Module, legacy: LegacyNames) -> None:
     """`adjoint = create_register(adjoints)`: Tangent's own module makes the names that it uses."""
-    variable = module.scopes.module.variable(name) if name in module.scopes.module.bindings else None
+    variable = (
+        module.scopes.module.variable(name) if name in module.scopes.module.bindings else None
+    )
     if variable is None or not legacy or not isinstance(module.constant(variable), ast.Call):
         return
     used = [module.scopes.parents[use] for use in module.scopes.uses.get(variable, [])]

@@ -32,7 +32,7 @@ class Rules(Reading):
         ids = identified((p, f"{p[0]}\0{module.source.segment(p[1])}") for p in places)
         self.of: dict[Found, ast.stmt | ast.expr] = {}
         for place in places:
-            name, node = place
+            _, node = place
             target = self._target(node)
             shown = getattr(node, "name", target)
             span = self.cutter.extent(node)

@@ -48,7 +48,9 @@ class Template:
         self.rereads: list[ast.Subscript] = []  # of what it has written
         self._take_apart()
         own = [n for n in ast.walk(function) if isinstance(n, ast.Name)]
-        self.taken = {n.id for n in own} | {a.arg for a in ast.walk(function) if isinstance(a, ast.arg)}
+        self.taken = {n.id for n in own} | {
+            a.arg for a in ast.walk(function) if isinstance(a, ast.arg)
+        }
 
     def _no(self, reason: str) -> NoReturn:
         raise NotRead(reason)
@@ -84,9 +86,10 @@ class Template:
             if isinstance(around, ast.FunctionDef):
                 if inner in around.decorator_list:
                     scope = self.scopes.around[around]
-                    return around is self.function and len(
-                        self.scopes.variable(use.id, scope).bindings
-                    ) == 1
+                    return (
+                        around is self.function
+                        and len(self.scopes.variable(use.id, scope).bindings) == 1
+                    )
                 heads = [d.func for d in around.decorator_list if isinstance(d, ast.Call)]
                 if any(self.legacy.meaning(head) for head in heads):
                     return True
@@ -115,8 +118,7 @@ class Template:
         listed = all_parameters(args)
         if not positional_parameters(args) or listed[0].arg == getattr(args.vararg, "arg", None):
             self._no("it has no parameter for the output")
-        first = len(positional_parameters(args)) == len(args.defaults)
-        if first:
+        if len(positional_parameters(args)) == len(args.defaults):
             self._no("the output has a default")
         return listed[0].arg, listed[1:]
 
@@ -127,7 +129,11 @@ class Template:
         own = self.scopes.own[self.function]
         for node in ast.walk(ast.Module(self.function.body, [])):
             if isinstance(node, _LEAVING):
-                word = "returns" if isinstance(node, ast.Return) else "has " + type(node).__name__.lower()
+                word = (
+                    "returns"
+                    if isinstance(node, ast.Return)
+                    else "has " + type(node).__name__.lower()
+                )
                 self._no(f"a template that {word} is none that Tangent can inline")
         for name in gradients(self.function, self.scopes):
             item = self.scopes.parents[name]
@@ -151,6 +157,9 @@ class Template:
                 self.writes.setdefault(key.id, []).append(item)
         if not self.writes:
             self._no("it writes no `d[...]`")
+        for known in (self.output, *names):
+            if not all(isinstance(b, ast.arg | ast.Name) for b in own.variable(known).bindings):
+                self._no(f"it gives `{known}` another meaning")
         for item in self.rereads:
             before = self.writes.get(item.slice.id, ())  # type: ignore[attr-defined]
             if not any(w.lineno < item.lineno for w in before):
@@ -206,18 +215,7 @@ class _Maker:
         self._read_gradients()
         opening = [*self._filled(), *self._rebound()]
         self.notes += self.helpers.rewrite(template, self.changes, self.names)
-        plain = [s.value for s in statements if self._is_entry(s)]
-        last = statements[-1]
-        stars = function.args.vararg is not None and function.args.vararg.arg in template.writes
-        entries: dict[str, ast.expr] = {}
-        if len(plain) == len(statements) == len(template.writes) and not stars:
-            entries = {self._key(s): s.value for s in statements}  # type: ignore[attr-defined]
-            statements = []
-        elif self._is_entry(last) and len(template.writes) == 1 and not stars:
-            if len(next(iter(template.writes.values()))) == 1 and not template.rereads:
-                if statements[-2].end_lineno != last.lineno:
-                    entries = {self._key(last): last.value}
-                    statements = statements[:-1]
+        entries, statements = self._given(statements)
         if not entries:
             opening += self._started(statements)
         base = function.name
@@ -237,7 +235,7 @@ class _Maker:
             head=doc,
             opening=tuple(opening),
             within=tuple(statements),
-            lazy=bool(entries),
+            lazy=len(entries) > 1,
             changes=self.changes,
             notes=tuple(self.notes),
         )
@@ -249,6 +247,20 @@ class _Maker:
             case ast.Expr(value=ast.Constant(value=str())):
                 return (statements[0],), statements[1:]
         return doc, statements
+
+    def _given(self, statements: list[ast.stmt]) -> tuple[dict[str, ast.expr], list[ast.stmt]]:
+        """The expressions that stand in the return, by parameter, and the statements before it.
+        There are none where locals hold the gradients."""
+        last, writes = statements[-1], self.template.writes
+        vararg = self.function.args.vararg
+        once = all(len(items) == 1 for items in writes.values()) and not self.template.rereads
+        if once and (vararg is None or vararg.arg not in writes):
+            if all(map(self._is_entry, statements)):
+                return {self._key(s): s.value for s in statements}, []  # type: ignore[attr-defined]
+            alone = self._is_entry(last) and statements[-2].end_lineno != last.lineno
+            if len(writes) == 1 and alone:
+                return {self._key(last): last.value}, statements[:-1]  # type: ignore[attr-defined]
+        return {}, statements
 
     def _is_entry(self, statement: ast.stmt) -> bool:
         """Whether a statement is `d[x] = ...`."""
@@ -266,7 +278,7 @@ class _Maker:
         for item in self.template.reads:
             self.changes[item] = (self.cotangent,)
         for name, items in self.template.writes.items():
-            self.changes |= {item: (self.locals[name],) for item in items}
+            self.changes |= dict.fromkeys(items, (self.locals[name],))
             for item in items:
                 statement = self.scopes.parents[item]
                 if isinstance(statement, ast.Assign) and is_none(statement.value):
@@ -327,13 +339,8 @@ class _Maker:
         root: ast.expr = self.template.target
         while isinstance(root, ast.Attribute):
             root = root.value
-        if not isinstance(root, ast.Name) or root.id in self.taken - {root.id}:
-            return False
-        around = [n for n in ast.walk(self.function.args) if isinstance(n, ast.arg)]
-        own = self.scopes.own[self.function].bindings
-        if any(root.id == arg.arg for arg in around) or root.id in own:
-            return False
-        if root.id in (self.cotangent, *self.locals.values(), f"{base}_pullback"):
+        own = {*self.scopes.own[self.function].bindings, f"{base}_pullback"}
+        if not isinstance(root, ast.Name) or root.id in own:
             return False
         variable = self.scopes.of(root)
         if variable.scope is None or variable.bindings == [self.function]:
@@ -342,8 +349,12 @@ class _Maker:
 
     def _signature(self) -> Iterator[Parameter]:
         args = self.function.args
-        defaults = dict(zip(reversed(positional_parameters(args)), reversed(args.defaults)))
-        defaults |= {a: v for a, v in zip(args.kwonlyargs, args.kw_defaults) if v is not None}
+        defaults = dict(
+            zip(reversed(positional_parameters(args)), reversed(args.defaults), strict=False)
+        )
+        defaults |= {
+            a: v for a, v in zip(args.kwonlyargs, args.kw_defaults, strict=True) if v is not None
+        }
         for number, arg in enumerate(all_parameters(args)):
             if number:
                 lead = "*" if arg is args.vararg else ""
@@ -353,8 +364,7 @@ class _Maker:
                 yield Parameter(arg.arg, annotation, default, lead)
             if arg in args.posonlyargs[-1:] and number:
                 yield Parameter("/")
-            last = (positional_parameters(args) or [None])[-1]
-            if arg is last and args.vararg is None and args.kwonlyargs:
+            if arg in positional_parameters(args)[-1:] and args.kwonlyargs and not args.vararg:
                 yield Parameter("", lead="*")
 
     def _arguments(self) -> str:

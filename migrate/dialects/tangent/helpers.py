@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator, MutableMapping
-from typing import TYPE_CHECKING
+from collections.abc import Iterator, Mapping, MutableMapping, Sequence
 
 from migrate.dialects.tangent.language import HELPERS
 from migrate.rules.legacy_names import LegacyNames
@@ -13,8 +12,8 @@ from migrate.rules.names import NameChooser
 from migrate.rules.plans import RuleNote
 from migrate.syntax.texts import Pieces
 
-if TYPE_CHECKING:
-    from migrate.dialects.tangent.templates import Template
+#: What a template writes, by parameter.
+Writes = Mapping[str, Sequence[ast.Subscript]]
 
 
 class Helpers:
@@ -35,13 +34,16 @@ class Helpers:
         return found if found in HELPERS else None
 
     def rewrite(
-        self, template: Template, changes: MutableMapping[ast.AST, Pieces], names: NameChooser
+        self,
+        function: ast.FunctionDef,
+        writes: Writes,
+        changes: MutableMapping[ast.AST, Pieces],
+        names: NameChooser,
     ) -> Iterator[RuleNote]:
         """Put what the runtime has in the place of helpers; notes on what stays."""
-        function = template.function
         for node in ast.walk(function):
             if isinstance(node, ast.Call) and (name := self.name(node.func)):
-                new = self._new(name, node, template, names)
+                new = self._new(name, node, writes, names)
                 if new is None:
                     continue
                 whole, pieces = new
@@ -62,7 +64,7 @@ class Helpers:
         return f"{module}.{name}" if module.partition(".")[0] == "tangent" else None
 
     def _new(
-        self, name: str, call: ast.Call, template: Template, names: NameChooser
+        self, name: str, call: ast.Call, writes: Writes, names: NameChooser
     ) -> tuple[bool, Pieces] | None:
         """What stands in place of a call, or of what is called; None: nothing."""
         if name == "unreduce":
@@ -76,7 +78,7 @@ class Helpers:
             case "unbroadcast", [value, like]:
                 return True, (names.use("UnbroadcastTo"), "(", like, ")(", value, ")")
             case "astype", [value, like]:
-                if self._is_whole(call, like, template):
+                if self._is_whole(call, like, writes):
                     return True, (names.use("ProjectTo"), "(", like, ")(", value, ")")
                 if numpy:
                     kind = (f"{numpy}.result_type(", like, ")")
@@ -94,13 +96,13 @@ class Helpers:
                 return True, ("((", x, " == ", z, ") / (1.0 + (", x, " == ", y, ")))")
         return None
 
-    def _is_whole(self, call: ast.Call, like: ast.expr, template: Template) -> bool:
+    def _is_whole(self, call: ast.Call, like: ast.expr, writes: Writes) -> bool:
         """Whether a call is all of the entry of the parameter that it is made like."""
         match self.module.scopes.parents[call], like:
             case ast.Assign(targets=[ast.Subscript(slice=ast.Name(id=key)) as target]), ast.Name(
                 id=own
             ):
-                return key == own and target in template.writes.get(key, ())
+                return key == own and target in writes.get(key, ())
         return False
 
     def _numpy(self, where: ast.AST) -> str:

@@ -214,7 +214,7 @@ class _Maker:
         doc, statements = self._statements()
         self._read_gradients()
         opening = [*self._filled(), *self._rebound()]
-        self.notes += self.helpers.rewrite(template, self.changes, self.names)
+        self.notes += self.helpers.rewrite(function, template.writes, self.changes, self.names)
         entries, statements = self._given(statements)
         if not entries:
             opening += self._started(statements)

@@ -13,7 +13,9 @@ def weibull_log_hazard(t, shape, scale):
 defvjp(
     weibull_log_hazard,
     lambda ans, t, shape, scale: unbroadcast_f(t, lambda g: g * (shape - 1) / t),
-    lambda ans, t, shape, scale: unbroadcast_f(shape, lambda g: g * (1 / shape + np.log(t / scale))),
+    lambda ans, t, shape, scale: unbroadcast_f(
+        shape, lambda g: g * (1 / shape + np.log(t / scale))
+    ),
     lambda ans, t, shape, scale: unbroadcast_f(scale, lambda g: -g * shape / scale),
 )
 
@@ -89,7 +91,7 @@ defvjp_argnum(hazard_ratio, _ratio_rules)
 
 @primitive
 def cox_likelihood(scores, seen):
-    """The partial log-likelihood of scores in the order of their times; `seen` is 0 where censored."""
+    """The partial log-likelihood of scores in the order of their times; `seen` is 0 or 1."""
     at_risk = np.cumsum(np.exp(scores)[::-1])[::-1]
     return np.sum(seen * (scores - np.log(at_risk)))
 

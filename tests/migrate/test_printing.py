@@ -135,7 +135,7 @@ def to(name: str, new: str, kind: type[ast.AST] = ast.Name) -> Edit:
         ),
         pytest.param(
             "if 1:\n    a  # c\n",
-            lambda e, s: e.replace_line(first(s, ast.Expr), "b\nc"),
+            lambda e, s: e.replace_line(first(s, ast.Expr), "b\n    c"),
             "if 1:\n    b\n    c  # c\n",
             id="lines for a line",
         ),

@@ -123,8 +123,10 @@ def test_exclusions_that_leave_nothing(folder: Path, command: Command) -> None:
     [
         (
             "defvjp(f, lambda ans, x: lambda g: g)\n",
-            "HIPS autograd (defvjp), which --dialect autograd reads where it comes from that "
-            "package, or from a module that --legacy-module autograd:NAME names",
+            (
+                "HIPS autograd (defvjp), which --dialect autograd reads where it comes from that "
+                "package, or from a module that --legacy-module autograd:NAME names"
+            ),
         ),
         ("@jax.custom_vjp\ndef f(x): ...\n", "JAX (custom_vjp), a language that is not read yet"),
         (

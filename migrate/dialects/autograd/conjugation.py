@@ -9,10 +9,11 @@ that go together with conjugation. What else an argument or the output is read f
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from enum import IntFlag
 from functools import reduce
+from types import MappingProxyType
 
 from migrate.dialects.autograd.installed import dotted_name, parameters, refuses_complex
 from migrate.rules.module import Module
@@ -109,11 +110,12 @@ def is_needless(
     module: Module,
     *,
     g_first: bool = False,
-    by_ad: frozenset[ast.expr] = frozenset(),
+    by_ad: Mapping[ast.expr, ast.expr | None] = MappingProxyType({}),
 ) -> bool:
     """Whether these makers' tangents are the same without conjugation.
 
-    `by_ad` are the calls in which the AD that called is asked: it pairs as this language does.
+    `by_ad` are the calls that ask the AD that called the rule, which pairs as rules here do, with
+    the cotangents that they go back with.
     """
     return _Tangents(list(makers), module, g_first, by_ad).are_equivariant()
 
@@ -126,7 +128,7 @@ class _Tangents:
         makers: Sequence[ast.expr | FunctionNode],
         module: Module,
         g_first: bool,
-        by_ad: frozenset[ast.expr],
+        by_ad: Mapping[ast.expr, ast.expr | None],
     ) -> None:
         self.makers, self.module, self.g_first, self.by_ad = makers, module, g_first, by_ad
         self.known: dict[Variable | FunctionNode, Kind] = {}
@@ -300,7 +302,8 @@ class _Tangents:
 
     def _value(self, node: ast.expr) -> Kind:
         if node in self.by_ad:
-            return Kind.GIVEN
+            cotangent = self.by_ad[node]
+            return Kind.GIVEN if cotangent is None else _plus(Kind.GIVEN, self._value(cotangent))
         match node:
             case ast.Constant(value=value):
                 return Kind.FIXED if isinstance(value, complex) else Kind.REAL

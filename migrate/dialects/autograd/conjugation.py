@@ -109,15 +109,16 @@ def is_needless(
     makers: Iterable[ast.expr | FunctionNode],
     module: Module,
     *,
-    g_first: bool = False,
+    cotangent: int | None = None,
     by_ad: Mapping[ast.expr, ast.expr | None] = MappingProxyType({}),
 ) -> bool:
     """Whether these makers' tangents are the same without conjugation.
 
+    Of the older spellings a maker takes the cotangent itself, as the parameter at that place.
     `by_ad` are the calls that ask the AD that called the rule, which pairs as rules here do, with
     the cotangents that they go back with.
     """
-    return _Tangents(list(makers), module, g_first, by_ad).are_equivariant()
+    return _Tangents(list(makers), module, cotangent, by_ad).are_equivariant()
 
 
 class _Tangents:
@@ -127,10 +128,10 @@ class _Tangents:
         self,
         makers: Sequence[ast.expr | FunctionNode],
         module: Module,
-        g_first: bool,
+        cotangent: int | None,
         by_ad: Mapping[ast.expr, ast.expr | None],
     ) -> None:
-        self.makers, self.module, self.g_first, self.by_ad = makers, module, g_first, by_ad
+        self.makers, self.module, self.cotangent, self.by_ad = makers, module, cotangent, by_ad
         self.known: dict[Variable | FunctionNode, Kind] = {}
         self.running: set[FunctionNode] = set()
         self.seen: set[ast.AST] = set()  # functions that have been run
@@ -148,8 +149,9 @@ class _Tangents:
                 return True
 
     def _tangent(self, maker: ast.expr | FunctionNode) -> Kind:
-        if self.g_first:
-            return self._applied(maker, [Kind.GIVEN], rest=Kind.FIXED)
+        if self.cotangent is not None:
+            given = [Kind.FIXED] * self.cotangent + [Kind.GIVEN]
+            return self._applied(maker, given, rest=Kind.FIXED)
         return self._twice_applied(maker, [], [Kind.GIVEN], rest=Kind.FIXED)
 
     # ---- functions -----------------------------------------------------------------------

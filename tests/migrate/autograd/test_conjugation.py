@@ -25,15 +25,15 @@ def module_of(text: str) -> Module:
     return Module(source, analyse_scopes(source.tree))
 
 
-def needless(text: str, *, g_first: bool = False) -> bool:
+def needless(text: str, *, cotangent: int | None = None) -> bool:
     """Whether that is proved of the maker `mk`."""
     module = module_of(text)
     found = module.scopes.module.bindings["mk"][0]
     if not isinstance(found, ast.FunctionDef):
         statement = module.scopes.parents[found]
         assert isinstance(statement, ast.Assign)
-        return is_needless([statement.value], module, g_first=g_first)
-    return is_needless([found], module, g_first=g_first)
+        return is_needless([statement.value], module, cotangent=cotangent)
+    return is_needless([found], module, cotangent=cotangent)
 
 
 def same(text: str, *args: Any, ans: Any = None, g: Any = None) -> bool:
@@ -149,9 +149,11 @@ def test_what_nobody_can_tell(text: str) -> None:
 
 
 def test_the_first_parameter_may_be_the_cotangent() -> None:
-    assert needless("mk = lambda g, ans, vs, gvs, x: np.reshape(g, vs.shape)", g_first=True)
-    assert not needless("mk = lambda g, ans, vs, gvs, x: g * x", g_first=True)
-    assert not needless("mk = lambda g, ans, vs, gvs, x: g + vs", g_first=True)
+    assert needless("mk = lambda g, ans, vs, gvs, x: np.reshape(g, vs.shape)", cotangent=0)
+    assert not needless("mk = lambda g, ans, vs, gvs, x: g * x", cotangent=0)
+    assert not needless("mk = lambda g, ans, vs, gvs, x: g + vs", cotangent=0)
+    assert needless("mk = lambda k, g, ans, vs, gvs, x, y: g if k else -g", cotangent=1)
+    assert not needless("mk = lambda k, g, ans, vs, gvs, x, y: y * g if k else -g", cotangent=1)
 
 
 def test_arguments_of_an_enclosing_function_may_be_complex() -> None:

@@ -124,3 +124,72 @@ def test_what_has_no_maker_is_an_error_only_where_it_is_asked_for(both: tuple[An
     assert gradient(lambda x: after.mix(x, 2.0, 1.0), 3.0) == (4.0,)
     with pytest.raises(Exception, match="mix: no derivative with respect to n"):
         gradient(lambda n: after.mix(3.0, 2.0, n), 1.0)
+
+
+OLDER = """
+import autograd.numpy as np
+from autograd.core import primitive
+
+def unbroadcast(vs, gvs, result):
+    while np.ndim(result) > len(vs.shape):
+        result = np.sum(result, axis=0)
+    for axis, size in enumerate(vs.shape):
+        if size == 1:
+            result = np.sum(result, axis=axis, keepdims=True)
+    return result
+
+@primitive
+def scaled(x, y, z, n=2):
+    return n * x * y + z
+
+scaled.defvjp(lambda g, ans, vs, gvs, x, y, z, n=2: unbroadcast(vs, gvs, n * g * y))
+scaled.defvjp(lambda d, out, v, w, x, y, z, n=2: unbroadcast(v, w, n * d * (out - z) / n / y),
+              argnum=1)
+scaled.defvjp(lambda g, ans, vs, gvs, x, y, z, n=2: np.sum(g) + vs.zeros(), argnum=2)
+
+@primitive
+def rows(x, shape):
+    return np.reshape(x, shape)
+
+def back(g, ans, vs, gvs, x, shape):
+    return np.reshape(g, vs.shape) * (len(gvs.shape) - vs.ndim + 1)
+
+rows.defvjp(back)
+"""
+
+
+@pytest.mark.parametrize(
+    ("name", "args"),
+    [
+        ("scaled", (X, Y, 0.5)),
+        ("scaled", (X, ROW, 0.5, 3)),
+        ("scaled", (ROW, X, 0.5)),
+        ("scaled", (Z, Z[:1], 1.0 + 2j)),
+        ("scaled", (X[:0], ROW, 1.0)),
+        ("rows", (X, (4, 3))),
+    ],
+)
+def test_the_older_spelling(name: str, args: tuple[Any, ...]) -> None:
+    """With autograd's own shims for it."""
+    outcome = convert_source(
+        OLDER.encode(), "x.py", Options(dialects=("autograd",), autograd="drop")
+    )
+    assert isinstance(outcome, FileConverted)
+    assert not outcome.left
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        old, new = module(OLDER), module(outcome.after.decode())
+        from autograd.core import primitive_vjps
+
+        f, ans = getattr(old, name), getattr(old, name)(*args)
+        y, pullback = rrule(getattr(new, name), *args)
+        np.testing.assert_array_equal(y, ans)
+        dy = rng.normal(size=np.shape(y))
+        if np.iscomplexobj(y):
+            dy = dy + 1j * rng.normal(size=np.shape(y))
+        tangents = pullback(dy)[1:]
+        for k, x in enumerate(args):
+            if not isinstance(x, np.ndarray | float | complex):
+                continue
+            (theirs,) = primitive_vjps[f]((k,), ans, args, {})(np.conj(dy))
+            np.testing.assert_allclose(unthunk(tangents[k]), np.conj(theirs), rtol=1e-12)

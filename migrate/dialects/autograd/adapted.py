@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import ast
+
 from migrate.dialects.autograd.keeping import kept
 from migrate.dialects.autograd.language import ADAPTERS
+from migrate.dialects.autograd.makers import LEADING
 from migrate.dialects.autograd.registrations import Registration
 from migrate.dialects.autograd.rule import Rule
 from migrate.rules.names import NameChooser
@@ -15,6 +18,8 @@ from migrate.syntax.pieces import Cutter
 def adapted(rule: Rule, names: NameChooser, keep: bool) -> Plan:
     """`rrule.register(f)(from_vjpmakers(f, …))` in place of `defvjp(f, …)`."""
     registration, source = rule.registration, rule.module.source
+    if registration.is_older:
+        return replaced(rule, _older(rule, names), names, keep, "A")
     adapter = names.use(ADAPTERS[registration.kind])
     target = source.segment(registration.target)
     start = source.span(registration.target)[0]
@@ -22,6 +27,40 @@ def adapted(rule: Rule, names: NameChooser, keep: bool) -> Plan:
     opening = source.text[source.span(registration.call.func)[1] : start]
     text = f"{names.use('rrule')}.register({target})({adapter}{opening}{source.text[start:end]})"
     return replaced(rule, text, names, keep, "A")
+
+
+def _older(rule: Rule, names: NameChooser) -> str:
+    """Makers of the older spellings as those of today's."""
+    registration, source = rule.registration, rule.module.source
+    target = source.segment(registration.target)
+    makers: list[str] = []
+    # a space that is handed on may be of a container, which only autograd's own knows
+    own = "vspace" in rule.module.scopes.module.bindings
+    space = "vspace" if own else names.use("Space")
+    for place, node in sorted((registration.makers or {}).items()):
+        lead = registration.leads.get(place, 1)
+        if place not in registration.live:
+            makers.append("None")
+            continue
+        text = source.segment(node)
+        if lead > 1:
+            roles = {
+                "argnum": str(place),
+                "g": "g",
+                "ans": "ans",
+                "vs": f"{space}(args[{place}])",
+                "gvs": f"{space}(ans)",
+            }
+            given = ", ".join(roles[role] for role in LEADING[lead])
+            called = text if isinstance(node, ast.Name | ast.Attribute) else f"({text})"
+            inner = f"lambda g: {called}({given}, *args, **kwargs)"
+            text = f"lambda ans, *args, **kwargs: {inner}"
+        makers.append(text)
+    places = tuple(sorted(registration.makers or {}))
+    argnums = "" if places == tuple(range(len(places))) else f", argnums={places}"
+    adapter = names.use(ADAPTERS["defvjp"])
+    adapted = f"{adapter}({', '.join([target, *makers])}{argnums})"
+    return f"{names.use('rrule')}.register({target})({adapted})"
 
 
 def without_derivative(rule: Rule, names: NameChooser, keep: bool) -> Plan:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import ast
+from typing import Literal
 
-from migrate.dialects.autograd.makers import Maker
+from migrate.dialects.autograd.makers import LEADING, Maker, variables_of
 from migrate.dialects.autograd.rule import Rule
 from migrate.dialects.autograd.tangents import gives_container, takes_apart
 from migrate.rules.legacy_rule import Cotangent, Entry
@@ -29,6 +30,8 @@ class Caller:
         """The entry for the argument of a maker."""
         rule = self.rule
         self.takes_apart |= self._takes_apart(maker)
+        if not maker.is_staged:
+            return self.unstaged(maker, rule.parameter(maker.place).name, rule.handed)
         made = self.call(maker, f"{rule.output}, {rule.handed}" if rule.handed else rule.output)
         state = _reads_state(maker.function, rule)
         if alone or state:
@@ -41,6 +44,20 @@ class Caller:
         value: Pieces = (*made, f"({rule.cotangent})")
         container = gives_container(maker.function) or rule.is_container(maker.place)
         return Cotangent(value, "ProjectTo" if container else "", said=maker.node)
+
+    def unstaged(self, maker: Maker, argument: str, handed: str) -> Cotangent:
+        """A maker of autograd 1.1 is called with the cotangent, where that is there."""
+        space, rule = self.names.use("Space"), self.rule
+        roles = {
+            "argnum": str(maker.place),
+            "g": rule.cotangent,
+            "ans": rule.output,
+            "vs": f"{space}({argument})",
+            "gvs": f"{space}({rule.output})",
+        }
+        given = [*(roles[role] for role in LEADING[maker.lead]), *filter(None, [handed])]
+        onto: Literal["", "ProjectTo"] = "ProjectTo" if gives_container(maker.function) else ""
+        return Cotangent(self.call(maker, ", ".join(given)), onto, said=maker.node)
 
     def finished(self) -> list[Pieces]:
         """The statement that calls makers in the forward pass."""
@@ -87,6 +104,9 @@ class Caller:
         if maker.function is None or rule.gives_several:
             return True
         scopes = rule.module.scopes
+        if not maker.is_staged:
+            own = variables_of(maker.function, [maker.cotangent], rule.module)
+            return any(takes_apart([maker.function], variable, rule.module) for variable in own)
         for node in ast.walk(maker.function):
             if node is maker.function or node not in scopes.own:
                 continue

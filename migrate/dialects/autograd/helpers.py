@@ -185,8 +185,8 @@ class _Helpers:
         """What is asked of a vector space, and in the words of numpy."""
         above = self.module.scopes.parents.get(node)
         if node.attr in _OF_SPACES:
-            asked = _asked(self.numpy, node.attr, x)
-            return node, asked if node.attr != "size" else ("(", *asked, ")")
+            pieces = asked(self.numpy, node.attr, x)
+            return node, pieces if node.attr != "size" else ("(", *pieces, ")")
         if node.attr == "zeros" and isinstance(above, ast.Call) and not above.args:
             shape = (f"{self.numpy}.zeros({self.numpy}.shape(", *x, ")")
             return above, (*shape, f", {self.numpy}.result_type(", *x, "))")
@@ -277,18 +277,18 @@ class _Helpers:
             return False
         np = self.numpy
         via = f"{self.use('rrule_via_ad')}(config, "
-        asked: Pieces = (via, f, *_listed(call, given_), ")")
+        via_ad: Pieces = (via, f, *_listed(call, given_), ")")
         entry = f"[{place + 1}]"
         above = self.module.scopes.parents.get(call)
         outer = self.module.scopes.parents.get(above) if above is not None else None
         whole: ast.expr = call
         cotangent: ast.expr | None = None
         if name == "grad":
-            pieces: Pieces = (*asked, f"[1](1.0){entry}")
+            pieces: Pieces = (*via_ad, f"[1](1.0){entry}")
         elif name == "value_and_grad":
-            pieces = (f"(lambda y, back: (y, back(1.0){entry}))(*", *asked, ")")
+            pieces = (f"(lambda y, back: (y, back(1.0){entry}))(*", *via_ad, ")")
         elif name == "elementwise_grad" and np:
-            pieces = (f"(lambda y, back: back({np}.ones_like(y)){entry})(*", *asked, ")")
+            pieces = (f"(lambda y, back: back({np}.ones_like(y)){entry})(*", *via_ad, ")")
         elif name == "make_vjp":
             match above, outer:
                 case (
@@ -296,10 +296,10 @@ class _Helpers:
                     ast.Call(func=func, args=[g], keywords=[]),
                 ) if func is above and not isinstance(g, ast.Starred):
                     whole, cotangent = outer, g
-                    pieces = (*asked, "[1](", g, f"){entry}")
+                    pieces = (*via_ad, "[1](", g, f"){entry}")
                 case _:
                     back = f"lambda dy: back(dy){entry}"
-                    pieces = (f"(lambda y, back: ({back}, y))(*", *asked, ")")
+                    pieces = (f"(lambda y, back: ({back}, y))(*", *via_ad, ")")
         else:
             return False
         if name in ("grad", "elementwise_grad") or whole is not call:
@@ -340,12 +340,14 @@ class _Names:
             return ("pass",)
         values: list[str | ast.AST] = []
         for attribute in self.found:
-            values += [", " if values else "", *_asked(self.numpy, attribute, (x,))]
+            values += [", " if values else "", *asked(self.numpy, attribute, (x,))]
         return (f"{', '.join(self.found.values())} = ", *values)
 
 
-def _asked(numpy: str, attribute: str, x: Pieces) -> Pieces:
-    """What numpy is asked of an array in place of its vector space."""
+def asked(numpy: str, attribute: str, x: Pieces) -> Pieces:
+    """What numpy is asked of an array in place of its vector space; nothing for other words."""
+    if attribute not in _OF_SPACES:
+        return ()
     pieces = (f"{numpy}.{_OF_SPACES[attribute]}(", *x, ")")
     if attribute != "size":
         return pieces

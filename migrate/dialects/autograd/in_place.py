@@ -52,6 +52,8 @@ class Body:
 def in_place(maker: Maker, rule: Rule) -> Body | None:
     """How a maker becomes the rule, or None where it does not."""
     definition, known = maker.function, rule.signature
+    if not maker.is_staged:
+        return None
     if not isinstance(definition, ast.FunctionDef) or known is None or maker.signature is None:
         return None
     if not maker.signature.fits(known) or rule.through or rule.registration.site is None:

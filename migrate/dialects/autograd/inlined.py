@@ -5,8 +5,15 @@ from __future__ import annotations
 import ast
 from dataclasses import replace
 
-from migrate.dialects.autograd.makers import Maker, bound_inside, is_movable, variables_of
+from migrate.dialects.autograd.makers import (
+    LEADING,
+    Maker,
+    bound_inside,
+    is_movable,
+    variables_of,
+)
 from migrate.dialects.autograd.rule import Rule
+from migrate.dialects.autograd.spaces import Spaces
 from migrate.dialects.autograd.tangents import entry_of, helper_changes, takes_apart
 from migrate.rules.legacy_rule import Cotangent, Entry
 from migrate.rules.names import NameChooser
@@ -19,9 +26,8 @@ def is_inlined(maker: Maker, rule: Rule) -> bool:
     known, own = rule.signature, maker.signature
     if known is None or own is None or maker.body is None or not own.fits(known):
         return False
-    body = maker.inner.body if maker.inner is not None else maker.body
-    whole = maker.body
-    return is_movable(whole) and not bound_inside(body) & rule.new_names
+    body = maker.tangent if maker.tangent is not None else maker.body
+    return all(map(is_movable, (maker.body, body))) and not bound_inside(body) & rule.new_names
 
 
 class Inliner:
@@ -34,28 +40,44 @@ class Inliner:
         self.reads_output = False
         self.takes_apart = False
         self.body: list[Pieces] = []
+        self.spaces = Spaces(rule, names)
 
     def entry(self, maker: Maker, alone: bool) -> Entry:
         """The entry for the argument of a maker."""
         rule = self.rule
         assert maker.function is not None and maker.body is not None
         self._rename(maker)
-        if maker.inner is None:
+        value = maker.tangent
+        if value is None and maker.applied is None:
             return self._called(maker.body, alone)
-        value = maker.inner.body
-        (cotangent,) = variables_of(maker.inner, [maker.cotangent], rule.module)
-        self.takes_apart |= takes_apart([value], cotangent, rule.module)
+        if value is not None:
+            owner = maker.function if maker.inner is None else maker.inner
+            (cotangent,) = variables_of(owner, [maker.cotangent], rule.module)
+            self.takes_apart |= takes_apart([value], cotangent, rule.module)
         if maker.unbroadcast is None:
+            assert value is not None
             entry = entry_of(value)
             if isinstance(entry, Cotangent) and rule.is_container(maker.place):
                 return replace(entry, onto="ProjectTo")
             return entry
         self.consumed |= set(ast.walk(maker.unbroadcast.func))
-        space = maker.unbroadcast.args[0]
+        moved: ast.expr | Pieces = self._applied(maker) if value is None else value
+        if not maker.is_staged:
+            return Cotangent(moved, "UnbroadcastTo")
+        space = maker.unbroadcast.args[-2]
         plain = isinstance(space, ast.Name) and self._name_of(space) == (
             rule.parameter(maker.place).name
         )
-        return Cotangent(value, "UnbroadcastTo", None if plain else space)
+        return Cotangent(moved, "UnbroadcastTo", None if plain else space)
+
+    def _applied(self, maker: Maker) -> Pieces:
+        """`op.neg` of the cotangent, or another function with a name."""
+        function, g = maker.applied, self.rule.cotangent
+        assert function is not None
+        if self.rule.module.imported_name(function) == ("operator", "neg"):
+            return (f"-{g}",)
+        loose = not isinstance(function, ast.Name | ast.Attribute | ast.Subscript | ast.Call)
+        return ("(", function, f")({g})") if loose else (function, f"({g})")
 
     def _called(self, given: ast.expr, alone: bool) -> Entry:
         """A lambda that calls something which gives the function."""
@@ -83,11 +105,20 @@ class Inliner:
         if maker.inner is not None:
             (cotangent,) = variables_of(maker.inner, [maker.cotangent], rule.module)
             becomes[cotangent] = rule.cotangent
-        for node in ast.walk(maker.body):
+        read: list[ast.expr] = [maker.body]
+        if maker.is_inline:
+            spaces = maker.unbroadcast.args[-2:-1] if maker.unbroadcast is not None else []
+            given = maker.applied if maker.tangent is None else maker.tangent
+            read = [*spaces, *([given] if given is not None else [])]
+        for node in (inner for part in read for inner in ast.walk(part)):
             if isinstance(node, ast.Name) and (variable := scopes.of(node)) in becomes:
                 self.reads_output |= variable is output
                 if node.id != becomes[variable]:
                     self.changes[node] = (becomes[variable],)
+        if not maker.is_staged and maker.tangent is not None:
+            self.spaces.read(maker, rule.parameter(maker.place).name)
+            self.changes |= self.spaces.changes
+            self.reads_output |= self.spaces.reads_output
         helpers = helper_changes([maker.body], rule.module, rule.legacy, frozenset(becomes))
         for call, (helper, onto, value) in helpers.items():
             assert isinstance(call, ast.Call)
@@ -99,9 +130,11 @@ def becoming(maker: Maker, rule: Rule) -> dict[Variable, str]:
     """The names that a maker's parameters have in the rule."""
     function, known = maker.function, rule.signature
     assert function is not None and known is not None
-    new = [rule.output, *(p.name for p in known.positional)]
+    roles = {"g": rule.cotangent, "ans": rule.output, "argnum": str(maker.place)}
+    new = [*(roles.get(role, "") for role in LEADING[maker.lead])]
+    new += [p.name for p in known.positional]
     old = variables_of(function, positional_parameters(function.args), rule.module)
-    becomes = dict(zip(old, new, strict=True))
+    becomes = {variable: name for variable, name in zip(old, new, strict=True) if name}
     for arg, name in ((function.args.vararg, known.rest), (function.args.kwarg, known.more)):
         if arg is not None:
             becomes[variables_of(function, [arg], rule.module)[0]] = name

@@ -16,7 +16,7 @@ def kept(rule: Rule, names: NameChooser) -> str:
     registration = rule.registration
     target = rule.module.source.segment(registration.target)
     func = registration.call.func
-    if isinstance(func, ast.Attribute):
+    if isinstance(func, ast.Attribute) and not registration.is_older:
         takes = f"{rule.module.text(func.value)}.{TAKES_A_RULE}"
     else:
         takes = names.use(f"autograd.extend:{TAKES_A_RULE}")

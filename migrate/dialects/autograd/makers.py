@@ -4,15 +4,23 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeGuard
 
 from migrate.dialects.autograd.signature import Signature, signature_of
 from migrate.rules.legacy_names import LegacyNames
 from migrate.rules.module import Module
+from migrate.syntax.annotations import last_part
 from migrate.syntax.scopes import FunctionNode, Variable, positional_parameters
 
 _MADE = (ast.ListComp, ast.DictComp, ast.SetComp, ast.GeneratorExp)
+#: What the first parameters of makers are for, by how many they are.
+LEADING = {
+    1: ("ans",),
+    2: ("g", "ans"),
+    4: ("g", "ans", "vs", "gvs"),
+    5: ("argnum", "g", "ans", "vs", "gvs"),
+}
 _BREAKING = (ast.Yield, ast.YieldFrom, ast.Await)
 
 
@@ -26,6 +34,9 @@ class Maker:
     signature: Signature | None  # of that function, behind the output
     inner: ast.Lambda | None = None  # of a lambda that gives one
     unbroadcast: ast.Call | None = None  # `unbroadcast_f(x, …)` around the inner one
+    lead: int = 1  # how many parameters stand before those of the function
+    tangent: ast.expr | None = None  # what a lambda gives for its argument
+    applied: ast.expr | None = None  # the function that gives it, where that has a name
 
     @property
     def body(self) -> ast.expr | None:
@@ -35,28 +46,70 @@ class Maker:
     @property
     def output(self) -> ast.arg | None:
         """The parameter for the output."""
-        if self.function is None:
-            return None
-        return next(iter(positional_parameters(self.function.args)), None)
+        return self.leading("ans")
 
     @property
     def cotangent(self) -> ast.arg | None:
-        """The parameter of the inner lambda."""
-        return None if self.inner is None else self.inner.args.args[0]
+        """The parameter for the cotangent, of the inner lambda or of its own."""
+        return self.leading("g") if self.inner is None else self.inner.args.args[0]
+
+    @property
+    def is_staged(self) -> bool:
+        """Whether it gives a function of the cotangent."""
+        return self.lead == 1
+
+    @property
+    def is_inline(self) -> bool:
+        """Whether what it gives can be read, and not only called."""
+        return self.tangent is not None or self.applied is not None
+
+    @property
+    def given_at(self) -> int | None:
+        """The place of its parameter for the cotangent; None where it gives a function."""
+        return LEADING[self.lead].index("g") if "g" in LEADING[self.lead] else None
+
+    def leading(self, role: str) -> ast.arg | None:
+        """The parameter for the cotangent, the output, ... before those of the function."""
+        if self.function is None or role not in LEADING[self.lead]:
+            return None
+        found = positional_parameters(self.function.args)[: self.lead]
+        return dict(zip(LEADING[self.lead], found, strict=False)).get(role)
 
 
-def maker_of(place: int, node: ast.expr, module: Module, legacy: LegacyNames) -> Maker:
+def maker_of(
+    place: int, node: ast.expr, module: Module, legacy: LegacyNames, lead: int = 1
+) -> Maker:
     """Read a maker."""
     function = function_of(node, module)
     if function is None:
-        return Maker(place, node, None, None)
-    signature = signature_of(function, module.source, 1)
-    if not isinstance(function, ast.Lambda):
-        return Maker(place, node, function, signature)
+        return Maker(place, node, None, None, lead=lead)
+    signature = signature_of(function, module.source, lead)
+    maker = Maker(place, node, function, signature, lead=lead)
+    if not isinstance(function, ast.Lambda) or signature is None:
+        return maker
+    if lead > 1:
+        return _unstaged(maker, function.body, module)
     inner, unbroadcast = inner_function(function.body, legacy)
+    if unbroadcast is not None and not isinstance(inner, ast.Lambda):
+        made = function_of(inner, module)
+        if not isinstance(made, ast.Lambda):
+            return replace(maker, unbroadcast=unbroadcast, applied=inner)
+        inner = made
     if not isinstance(inner, ast.Lambda) or not takes_one(inner):
-        return Maker(place, node, function, signature)
-    return Maker(place, node, function, signature, inner, unbroadcast)
+        return maker
+    return replace(maker, inner=inner, unbroadcast=unbroadcast, tangent=inner.body)
+
+
+def _unstaged(maker: Maker, body: ast.expr, module: Module) -> Maker:
+    """A maker of autograd 1.1, which gives the tangent itself."""
+    spaces = [maker.leading("vs"), maker.leading("gvs")]
+    match body:
+        case ast.Call(func=func, args=[ast.Name() as vs, ast.Name() as gvs, value], keywords=[]):
+            assert maker.function is not None
+            own = variables_of(maker.function, spaces, module)
+            if last_part(func) == "unbroadcast" and [*map(module.scopes.of, (vs, gvs))] == own:
+                return replace(maker, unbroadcast=body, tangent=value)
+    return replace(maker, tangent=body)
 
 
 def function_of(node: ast.expr, module: Module) -> FunctionNode | None:
@@ -78,6 +131,9 @@ def inner_function(given: ast.expr, legacy: LegacyNames) -> tuple[ast.expr, ast.
     match given:
         case ast.Call(func=func, args=[_, inside], keywords=[]):
             if legacy.meaning(func) == "unbroadcast_f":
+                return inside, given
+        case ast.Call(func=func, args=[_, _, inside], keywords=[]):
+            if last_part(func) == "unbroadcast":  # of autograd 1.0
                 return inside, given
     return given, None
 

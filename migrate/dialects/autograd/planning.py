@@ -39,7 +39,7 @@ class Planner:
     def plan(self, plainly: bool) -> Plan:
         """The plan; `plainly` asks for the form that needs to know least."""
         rule = self.rule
-        if rule.registration.is_zero and rule.registration.kind == "defvjp" and self._all_zero():
+        if rule.registration.is_zero and self._all_zero():
             return without_derivative(rule, self.names, self.keep)
         if not plainly and rule.makers and self._has_lines():
             plan = self._written()
@@ -54,6 +54,8 @@ class Planner:
 
     def _all_zero(self) -> bool:
         """Whether every argument of the target is said to be zero."""
+        if self.rule.registration.is_older:
+            return True
         signature, makers = self.rule.target.signature, self.rule.registration.makers or {}
         if signature is not None:
             count = len(signature.positional) if not signature.rest else -1
@@ -117,7 +119,7 @@ class Planner:
             entries.append(further(rule.shown, rule.signature.rest, self.names))
         apart = inliner.takes_apart or caller.takes_apart
         called = not all(inlined.values())
-        whole = all(inlined.values()) and all(m.inner is not None for m in rule.makers)
+        whole = all(inlined.values()) and all(m.is_inline for m in rule.makers)
         return self._made(
             entries,
             listed_parameters(rule),
@@ -125,7 +127,7 @@ class Planner:
             output=rule.output if inliner.reads_output or called or apart else "",
             apart=apart,
             before=tuple(caller.before),
-            body=(*inliner.body, *caller.finished()),
+            body=(*inliner.spaces.lines(), *inliner.body, *caller.finished()),
             changes=inliner.changes,
             notes=tuple(caller.notes),
             consumed=inliner.consumed,
@@ -144,11 +146,14 @@ class Planner:
             x += "_"
         caller = Caller(rule, self.names)
         handed = f"{x}, *args, **kwargs"
-        made = caller.call(maker, f"{rule.output}, {handed}")
-        vjp = rule.free("vjp")
         several = rule.gives_several or (maker.function is None and not rule.gives_array)
-        caller.early.append((vjp, made))
-        entry = Cotangent((f"{vjp}({rule.cotangent})",), said=maker.node)
+        if maker.is_staged:
+            made = caller.call(maker, f"{rule.output}, {handed}")
+            vjp = rule.free("vjp")
+            caller.early.append((vjp, made))
+            entry = Cotangent((f"{vjp}({rule.cotangent})",), said=maker.node)
+        else:
+            entry = caller.unstaged(maker, x, handed)
         parameters = (Parameter(x), Parameter("args", lead="*"), Parameter("kwargs", lead="**"))
         return self._made(
             [entry, further(rule.shown, "args", self.names)],
@@ -216,7 +221,11 @@ class Planner:
         makers: list[ast.expr | FunctionNode] = [
             m.function if m.function is not None else m.node for m in rule.makers
         ]
-        return () if is_needless(makers, rule.module) else ("unconjugated",)
+        needless = all(
+            is_needless([function], rule.module, cotangent=maker.given_at)
+            for function, maker in zip(makers, rule.makers, strict=True)
+        )
+        return () if needless else ("unconjugated",)
 
     def _is_steady(self, maker: object) -> bool:
         """Whether a maker in a loop means the same in every round, or is a lambda."""
@@ -226,9 +235,18 @@ class Planner:
         return isinstance(node, ast.Name) and function_of(node, self.rule.module) is not None
 
     def _is_sparse(self, function: FunctionNode | None) -> bool:
-        """Whether a maker gives a cotangent of autograd's own kind."""
-        return function is not None and any(
+        """Whether a maker gives a cotangent of autograd's own kind, or calls what does."""
+        if function is None:
+            return False
+        nodes = list(ast.walk(function))
+        module = self.rule.module
+        for node in nodes[:]:
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
+                bindings = module.scopes.of(node.func).bindings
+                if len(bindings) == 1 and isinstance(bindings[0], ast.FunctionDef):
+                    nodes += ast.walk(bindings[0])
+        return any(
             isinstance(n, ast.Name | ast.Attribute)
             and self.rule.legacy.meaning(n) == "SparseObject"
-            for n in ast.walk(function)
+            for n in nodes
         )

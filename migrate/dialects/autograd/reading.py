@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from migrate.dialects.autograd.adapted import gone
+from migrate.dialects.autograd.older import older_registrations
 from migrate.dialects.autograd.planning import Planner
 from migrate.dialects.autograd.primitives import Primitives
 from migrate.dialects.autograd.registrations import (
@@ -25,6 +26,8 @@ from migrate.rules.reading import Reading
 from migrate.rules.unused import Unused
 from migrate.rules.work import Work
 from migrate.syntax.changes import restated
+from migrate.syntax.node_edits import NodeEdits
+from migrate.syntax.pieces import Cutter
 from migrate.syntax.scopes import Variable
 from migrate.write.rule import WIDTH
 
@@ -40,8 +43,10 @@ class Rules(Reading):
     def __init__(self, module: Module, legacy: LegacyNames, options: Options) -> None:
         self.module, self.legacy, self.options = module, legacy, options
         source = module.source
-        found = registrations(module, legacy)
-        self.replacing = replaced_by_later(found, module)
+        today = registrations(module, legacy)
+        self.replacing = replaced_by_later(today, module)
+        found = [*today, *older_registrations(module, legacy)]
+        found.sort(key=lambda r: (r.call.lineno, r.call.col_offset))
         shown = [(r, f"{module.text(r.target)}\0{source.segment(r.call)}") for r in found]
         ids = identified(shown)
         self.of = {self._shown(r, ids[r]): r for r in found}
@@ -53,7 +58,9 @@ class Rules(Reading):
 
     def _shown(self, registration: Registration, id: str) -> Found:
         call, target = registration.call, self.module.text(registration.target)
-        return Found(id, target, target, call, self.module.source.span(call), (call,))
+        return Found(
+            id, target, target, call, self.module.source.span(call), (call, *registration.others)
+        )
 
     def _rule(self, registration: Registration) -> Rule:
         return Rule(registration, self.module, self.legacy, self.options.real)
@@ -85,6 +92,8 @@ class Rules(Reading):
         plan = planner.plan(isinstance(work.verdicts.get(found), Bridged))
         self.consumed |= planner.consumed
         self.planned[found] = rule
+        if rule.registration.others:
+            plan = self._without_others(rule, plan)
         return plan if keep else self._without_primitives(plan, rule, work)
 
     def _without_primitives(self, plan: Plan, rule: Rule, work: Work) -> Plan:
@@ -104,6 +113,23 @@ class Rules(Reading):
         edits, statements = self.primitives.without(rule.target, work.names)
         self.consumed |= self.primitives.consumed
         return replace(plan, edits=(*plan.edits, *edits), helpers=(*plan.helpers, *statements))
+
+    def _without_others(self, rule: Rule, plan: Plan) -> Plan:
+        """The plan, with which the other calls for its function go."""
+        edits, gone = NodeEdits(), []
+        source = self.module.source
+        cutter = Cutter(source, self.module.scopes)
+        for call in rule.registration.others:
+            site = self.module.scopes.parents[call]
+            assert isinstance(site, ast.Expr)
+            comments = source.comments_within(site, *(m.node for m in rule.makers))
+            if not comments and not cutter.is_alone(site):
+                comments = ["pass"]  # beside a comment
+            indent = source.indentation(site.lineno)
+            edits.replace_line(site, f"\n{indent}".join(comments))
+            gone.append(site)
+            self.consumed |= set(ast.walk(call.func))
+        return replace(plan, edits=(*plan.edits, edits), gone=(*plan.gone, *gone))
 
     def settle(self, found: Found, reason: str, bridged: bool) -> Bridged | Left:
         """A form that does not come out well is given up for the adapter of the runtime."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from migrate.dialects.autograd.language import ADAPTERS
 from migrate.rules.legacy_names import LegacyNames
@@ -28,6 +28,13 @@ class Registration:
     site: ast.stmt | None  # the statement that it is; None inside of another expression
     trouble: str = ""  # why nothing can become of it
     in_loop: bool = False
+    leads: Mapping[int, int] = field(default_factory=dict)  # how many parameters makers begin with
+    others: tuple[ast.Call, ...] = ()  # calls that belong to it
+
+    @property
+    def is_older(self) -> bool:
+        """Whether it is a call of a method of the function."""
+        return bool(self.leads) or self.kind.endswith("is_zero")
 
     @property
     def is_zero(self) -> bool:
@@ -76,7 +83,7 @@ def _read(call: ast.Call, module: Module, legacy: LegacyNames) -> Registration:
     kind = legacy.meaning(call.func) or ""
     statement = module.scopes.parents.get(call)
     site = statement if isinstance(statement, ast.Expr) else None
-    in_loop = any(isinstance(a, _LOOPS) for a in _around(call, module))
+    in_loop = is_in_loop(call, module)
     if not call.args or isinstance(call.args[0], ast.Starred):
         return Registration(call, kind, call, None, site, "its target is not written out", in_loop)
     target = call.args[0]
@@ -85,6 +92,11 @@ def _read(call: ast.Call, module: Module, legacy: LegacyNames) -> Registration:
         return Registration(call, kind, target, None, site, why, in_loop)
     makers = _makers(call, module) if kind == "defvjp" else None
     return Registration(call, kind, target, makers, site, "", in_loop)
+
+
+def is_in_loop(node: ast.AST, module: Module) -> bool:
+    """Whether something runs several times, with other values for its names."""
+    return any(isinstance(around, _LOOPS) for around in _around(node, module))
 
 
 def _around(node: ast.AST, module: Module) -> Iterator[ast.AST]:
@@ -101,7 +113,7 @@ def _makers(call: ast.Call, module: Module) -> dict[int, ast.expr] | None:
         return None
     places: list[int] | None = list(range(len(makers)))
     for keyword in call.keywords:
-        places = _numbers(keyword.value, module)
+        places = numbers(keyword.value, module)
     if places is None or any(place < 0 for place in places):
         return None
     if len(set(places)) != len(places) or (not makers and call.keywords):
@@ -109,7 +121,7 @@ def _makers(call: ast.Call, module: Module) -> dict[int, ast.expr] | None:
     return dict(zip(places, makers, strict=False))  # as autograd does, without the rest
 
 
-def _numbers(node: ast.expr, module: Module) -> list[int] | None:
+def numbers(node: ast.expr, module: Module) -> list[int] | None:
     """Argnums, where they are written out."""
     match node:
         case ast.Tuple(elts=elts) | ast.List(elts=elts):
@@ -119,7 +131,7 @@ def _numbers(node: ast.expr, module: Module) -> list[int] | None:
             return list(range(*ends)) if ends and len(ends) <= 3 else None
         case ast.Name():
             given = module.constant(module.scopes.of(node))
-            return None if given is None or isinstance(given, ast.Name) else _numbers(given, module)
+            return None if given is None or isinstance(given, ast.Name) else numbers(given, module)
     return None
 
 

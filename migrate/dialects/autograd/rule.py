@@ -30,7 +30,11 @@ class Rule:
 
     def __post_init__(self) -> None:
         live = self.registration.live.items()
-        made = (maker_of(place, node, self.module, self.legacy) for place, node in live)
+        leads = self.registration.leads
+        made = (
+            maker_of(place, node, self.module, self.legacy, leads.get(place, 1))
+            for place, node in live
+        )
         object.__setattr__(self, "makers", tuple(made))
         object.__setattr__(self, "target", target_of(self.registration, self.module, self.legacy))
 
@@ -215,7 +219,8 @@ class Rule:
         if place in self.registration.live:
             return None
         if place in makers:
-            return Zero("ZeroTangent", said=makers[place])
+            said = None if self.registration.is_older else makers[place]
+            return Zero("ZeroTangent", said=said)
         assert self.signature is not None
         parameter = self.signature.positional[place]
         if self.is_captured(parameter) or self._is_fixed(parameter):

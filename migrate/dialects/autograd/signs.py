@@ -1,6 +1,6 @@
 """What the scan looks for in files with autograd's rules; imports nothing."""
 
-words = (b"defvjp",)
+words = (b"defvjp", b"defgrad")
 modules = (
     "autograd",
     "autograd.extend",

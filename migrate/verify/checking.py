@@ -2,7 +2,7 @@
 each variant in a process of its own with a time limit.
 
 Two processes, because rules for one target in one process would replace each other. This program
-imports nothing of the user's and nothing of the runtime: the processes run the text of probe.py.
+imports nothing of the user's and nothing of the runtime: the processes run what is in probe/.
 """
 
 from __future__ import annotations
@@ -25,7 +25,16 @@ from migrate.command.excerpt import Excerpts
 from migrate.command.modules import module_name
 from migrate.model import FileConverted, FileFailed, RuleConverted, RuleLeft
 
-_PROBE = os.path.join(os.path.dirname(__file__), "probe.py")
+_PROBE = os.path.join(os.path.dirname(__file__), "probe", "__init__.py")
+_START = """
+import importlib.util, sys
+name, where = "rrule_migrate_probe", sys.argv.pop(1)
+spec = importlib.util.spec_from_file_location(name, where)
+sys.modules[name] = module = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(module)
+from rrule_migrate_probe.run import main
+main()
+"""
 
 
 @dataclass(frozen=True)
@@ -175,10 +184,10 @@ def _answers(
     answers_file = os.path.join(folder, f"{variant}.answers")
     with open(task_file, "wb") as file:
         pickle.dump(task, file)
-    with open(_PROBE, "rb") as script, open(task_file + ".err", "wb") as errors:
+    with open(task_file + ".err", "wb") as errors:
         process = subprocess.Popen(
-            [sys.executable, "-", task_file, answers_file],
-            stdin=script,
+            [sys.executable, "-c", _START, _PROBE, task_file, answers_file],
+            stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=errors,
             env=os.environ

@@ -1,0 +1,270 @@
+"""Inputs that are generated, from the parameters of a rule and their annotations."""
+
+from __future__ import annotations
+
+import ast
+import dataclasses
+import inspect
+import itertools
+import textwrap
+import types
+import typing
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from .tables import fields_of
+from .task import Rule, first_line, is_call, runtime, say, task
+
+# A kind is a word (number, integer, truth, complex, text, vector, array, matrix, or any, which is
+# decided later), or (what to call, the kinds of its arguments by name);
+# None for what cannot be made.
+Kind = Any  # see kind_of
+
+
+#: label, the attribute to read if it is that, arguments
+Input = tuple[str, str, tuple[Any, ...]]
+
+
+def callee_of(module: types.ModuleType, rule: Rule, attribute: str) -> Any:
+    """What to call: the rule's target, or what reads the attribute in the variant's language."""
+    if not attribute:
+        try:
+            return eval(rule["target"], dict(module.__dict__))
+        except NameError:
+            if not rule["around"]:
+                raise
+            return eval(f"{rule['around']}.{rule['target']}", dict(module.__dict__))
+    if task["variant"] == "new":
+        return lambda x: getattr(x, attribute)
+    legacy = runtime("legacy")
+    return lambda x: legacy.literal_getproperty(x, legacy.Val(attribute))
+
+
+def attributes_of(value: object) -> list[str]:
+    """Its fields, and the properties of its class."""
+    found = dict.fromkeys(fields_of(value))
+    for name in dir(type(value)):
+        if isinstance(inspect.getattr_static(type(value), name), property):
+            found[name] = None
+    return [name for name in found if not name.startswith("__")]
+
+
+def generated(module: types.ModuleType, rule: Rule) -> list[list[Input]]:
+    """Groups of inputs for one rule that no case has reached, from its parameters' annotations."""
+    if is_call(rule) and "reached" not in rule:
+        return untried(rule, f"it is a call in {rule['within']}, which no case runs")
+    getter = rule["target"] == "getattr"  # of both languages
+    if not getter:
+        try:
+            callee_of(module, rule, "")
+        except Exception as error:
+            return untried(rule, f"its target is not reached from the module ({first_line(error)})")
+    try:
+        define = next(
+            node
+            for node in ast.walk(ast.parse(textwrap.dedent(rule["before"])))
+            if isinstance(node, ast.FunctionDef)
+        )
+    except (SyntaxError, StopIteration):
+        return untried(rule, "its parameters are not known")
+    spec = define.args
+    parameters = [*spec.posonlyargs, *spec.args]
+    required = parameters[: len(parameters) - len(spec.defaults)] if spec.defaults else parameters
+    if getter:
+        required = parameters[:1]
+    elif any(default is None for default in spec.kw_defaults):
+        return untried(rule, "it needs a keyword argument")
+    if not required:
+        return untried(rule, "it has no parameters to give something to")
+    kinds = [kind_of(parameter.annotation, module) for parameter in required]
+    if None in kinds:
+        missing = required[kinds.index(None)]
+        return untried(rule, f"no input can be made for `{ast.unparse(missing)}`")
+    found: list[list[Input]] = []
+    for free, words in fillings([is_free(kind) for kind in kinds]):
+        filled_kinds = [filled(kind, one) for kind, one in zip(kinds, free)]
+        group = [
+            (f"generated input {number}{words}", "", args)
+            for number, args in enumerate(examples(filled_kinds), 1)
+        ]
+        if getter:
+            group = [
+                (f"attribute {name} of {label}", name, args)
+                for label, _, args in group
+                for name in attributes_of(args[0])
+            ]
+        found.append(group)
+    return found
+
+
+def fillings(free: Sequence[bool]) -> list[tuple[list[str], str]]:
+    """What to put for the parameters that say nothing; first all the same, if that works."""
+    if not any(free):
+        return [(["number"] * len(free), "")]
+    same = {"number": " of numbers", "vector": " of vectors", "matrix": " of matrices"}
+    found = [([kind] * len(free), words) for kind, words in same.items()]
+    if 2 <= sum(free) <= 3:
+        choices = [("number", "vector") if one else ("number",) for one in free]
+        mixed = [list(kinds) for kinds in itertools.product(*choices)]
+        found += [
+            (kinds, " of mixed kinds") for kinds in mixed if 0 < kinds.count("vector") < sum(free)
+        ]
+    return found
+
+
+def untried(rule: Rule, why: str) -> list[list[Input]]:
+    say(kind="untried", rules=[rule["id"]], text=f"{why}; give it an input in cases()")
+    return []
+
+
+def kind_of(annotation: ast.expr | None, module: types.ModuleType) -> Kind:
+    if annotation is None:
+        return "any"
+    text = ast.unparse(annotation).strip("'\"")
+    simple = {
+        "float": "number",
+        "floating": "number",
+        "int": "integer",
+        "bool": "truth",
+        "complex": "complex",
+        "ndarray": "array",
+        "NDArray": "array",
+        "ArrayLike": "array",
+        "Any": "any",
+        "object": "any",
+        "str": "text",
+    }
+    known = simple.get(text.split("[")[0].rpartition(".")[2])
+    if known:
+        return known
+    try:
+        return kind_of_type(eval(text, dict(module.__dict__)))
+    except Exception:
+        return None
+
+
+def kind_of_type(wanted: Any, depth: int = 0) -> Kind:
+    if wanted is typing.Any or wanted is object:
+        return "any"
+    simple = {
+        float: "number",
+        int: "integer",
+        bool: "truth",
+        complex: "complex",
+        str: "text",
+        np.ndarray: "array",
+    }
+    if wanted in simple:
+        return simple[wanted]
+    if typing.get_origin(wanted) is np.ndarray:
+        return "array"
+    parts = [part for part in typing.get_args(wanted) if part is not type(None)]
+    if typing.get_origin(wanted) in (typing.Union, type(int | str)):
+        return kind_of_type(parts[0], depth)
+    if typing.get_origin(wanted) in (list, tuple):
+        whole = typing.get_origin(wanted)
+        parts = parts[:1] * 3 if whole is list or parts[-1] is Ellipsis else parts
+        kinds = {f"_{number}": kind_of_type(part, depth + 1) for number, part in enumerate(parts)}
+        return None if None in kinds.values() else (lambda **items: whole(items.values()), kinds)
+    return kind_of_class(wanted, depth) if isinstance(wanted, type) and depth < 4 else None
+
+
+def kind_of_class(cls: Any, depth: int) -> Kind:
+    """From its fields or the parameters of its constructor, those that have no defaults."""
+    hints = typing.get_type_hints(cls)
+    if dataclasses.is_dataclass(cls):  # a rule for the class may hide its signature
+        missing = dataclasses.MISSING
+        names = [
+            f.name
+            for f in dataclasses.fields(cls)
+            if f.init and f.default is f.default_factory is missing
+        ]
+    elif hasattr(cls, "_fields"):
+        names = [name for name in cls._fields if name not in cls._field_defaults]
+    else:
+        parameters = inspect.signature(cls).parameters.values()
+        if any(p.kind not in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY) for p in parameters):
+            return None
+        names = [p.name for p in parameters if p.default is p.empty]
+        hints.update(typing.get_type_hints(cls.__init__))
+    kinds = {name: kind_of_type(hints.get(name, object), depth + 1) for name in names}
+    return (cls, kinds) if kinds and None not in kinds.values() else None
+
+
+def is_free(kind: Kind) -> bool:
+    return any(map(is_free, kind[1].values())) if isinstance(kind, tuple) else kind == "any"
+
+
+def filled(kind: Kind, free: str) -> Kind:
+    if isinstance(kind, tuple):
+        return kind[0], {name: filled(part, free) for name, part in kind[1].items()}
+    return free if kind == "any" else kind
+
+
+def examples(kinds: Sequence[Kind]) -> list[tuple[Any, ...]]:
+    try:
+        return by_hypothesis(kinds)
+    except ImportError:
+        rng = np.random.default_rng(0)
+        return [tuple(by_chance(kind, rng) for kind in kinds) for _ in range(3)]
+
+
+def by_chance(kind: Kind, rng: np.random.Generator) -> Any:
+    if isinstance(kind, tuple):
+        return kind[0](**{name: by_chance(part, rng) for name, part in kind[1].items()})
+    shape = {"vector": (3,), "array": (3,), "matrix": (3, 3)}.get(kind)
+    if shape:
+        return rng.uniform(0.2, 1.8, shape)
+    plain = {"integer": 2, "truth": True, "text": "a"}
+    if kind in plain:
+        return plain[kind]
+    number = float(rng.uniform(0.2, 1.8))
+    return complex(number, 0.5) if kind == "complex" else number
+
+
+def by_hypothesis(kinds: Sequence[Kind]) -> list[tuple[Any, ...]]:
+    from hypothesis import HealthCheck, Phase, given, settings
+    from hypothesis import strategies as st
+
+    number = st.floats(0.25, 1.75, width=32).map(float)
+
+    def array(*shape: int) -> Any:
+        size = int(np.prod(shape))
+        lists = st.lists(number, min_size=size, max_size=size)
+        return lists.map(lambda xs: np.array(xs).reshape(shape))
+
+    strategies: dict[str, Any] = {
+        "number": number,
+        "complex": st.tuples(number, number).map(lambda parts: complex(*parts)),
+        "integer": st.integers(1, 3),
+        "truth": st.booleans(),
+        "text": st.sampled_from(["a", "b"]),
+        "vector": array(3),
+        "array": array(3),
+        "matrix": array(3, 3),
+    }
+
+    def strategy(kind: Kind) -> Any:
+        if isinstance(kind, tuple):
+            parts = {name: strategy(part) for name, part in kind[1].items()}
+            return st.builds(kind[0], **parts)
+        return strategies[kind]
+
+    found: list[tuple[Any, ...]] = []
+
+    @settings(
+        max_examples=6,
+        derandomize=True,
+        database=None,
+        deadline=None,
+        phases=[Phase.generate],
+        suppress_health_check=list(HealthCheck),
+    )
+    @given(st.tuples(*map(strategy, kinds)))
+    def collect(args: tuple[Any, ...]) -> None:
+        found.append(args)
+
+    collect()
+    return found[1:] or found  # the first is the simplest, where everything is the same number

@@ -102,6 +102,9 @@ def checked(
             if cases and end["text"].startswith(os.path.realpath(cases)):
                 raise Stop(f"--cases {end['text']}; nothing was written")
             return faults.bad_cases(outcome.path, end["text"])
+        if end["kind"] == "import" and _MISSING in end["text"]:
+            new = list(_answers(outcome, "alone", cases, seconds, folder))
+            return [_by_differences(outcome.path, rule, new) for rule in outcome.converted]
         if end["kind"] != "done":
             why = _trouble(old, "its legacy variant", seconds)
             return [NotTried(outcome.path, rule, why) for rule in outcome.converted]
@@ -119,8 +122,25 @@ def checked(
 
 
 def _declares(rule: RuleConverted) -> bool:
-    """What says that a function has no derivative: there is nothing to run beside it."""
-    return rule.id.startswith("call-") and "non_differentiable" in rule.after
+    """What says that a function has no derivative, and what another one has replaced: there is
+    nothing to run beside it."""
+    called = rule.id.startswith("call-") or rule.form
+    return rule.form == "replaced" or (bool(called) and "non_differentiable(" in rule.after)
+
+
+_MISSING = "No module named 'autograd"
+
+
+def _by_differences(path: str, rule: RuleConverted, new: list[dict[str, Any]]) -> Verdict:
+    """What finite differences say, where the legacy language is not installed."""
+    found = [one["text"] for one in new if one["kind"] == "same" and rule.id in one["rules"]]
+    if fits := found.count(""):
+        why = "autograd is not installed here: compared with finite differences alone"
+        return Verified(path, rule, fits, why)
+    said = f"test_rrule says: {found[0]}" if found else "no case ran it"
+    if new and new[-1]["kind"] == "import":
+        said = f"the converted module cannot be imported: {new[-1]['text']}"
+    return NotTried(path, rule, f"autograd is not installed here, and {said}")
 
 
 def _verdict(
@@ -224,6 +244,7 @@ def _rule(rule: RuleConverted, variant: str, excerpts: Excerpts) -> dict[str, An
     return {
         "id": rule.id,
         "target": rule.target,
+        "form": rule.form,
         "before": excerpts.before(rule),
         "around": excerpts.around(rule),
         "line": rule.line if old else rule.new_line,

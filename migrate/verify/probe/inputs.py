@@ -51,72 +51,136 @@ def attributes_of(value: object) -> list[str]:
     return [name for name in found if not name.startswith("__")]
 
 
-def generated(module: types.ModuleType, rule: Rule) -> list[list[Input]]:
-    """Groups of inputs for one rule that no case has reached, from its parameters' annotations."""
+#: Groups of inputs: those to try in any case, and those for rules to which they do not get.
+Groups = tuple[list[list[Input]], list[list[Input]]]
+
+
+def generated(module: types.ModuleType, rule: Rule) -> Groups:
+    """Inputs for one rule that no case has reached, from its parameters' annotations."""
     if is_call(rule) and "reached" not in rule:
         return untried(rule, f"it is a call in {rule['within']}, which no case runs")
     getter = rule["target"] == "getattr"  # of both languages
+    f: Any = None
     if not getter:
         try:
-            callee_of(module, rule, "")
+            f = callee_of(module, rule, "")
         except Exception as error:
             return untried(rule, f"its target is not reached from the module ({first_line(error)})")
     try:
-        define = next(
-            node
-            for node in ast.walk(ast.parse(textwrap.dedent(rule["before"])))
-            if isinstance(node, ast.FunctionDef)
-        )
-    except (SyntaxError, StopIteration):
+        define = parameters_of(rule, f)
+    except (SyntaxError, StopIteration, TypeError, ValueError):
         return untried(rule, "its parameters are not known")
-    spec = define.args
-    parameters = [*spec.posonlyargs, *spec.args]
-    required = parameters[: len(parameters) - len(spec.defaults)] if spec.defaults else parameters
+    parameters = [*define.posonlyargs, *define.args]
+    required = parameters[: len(parameters) - len(define.defaults)]
     if getter:
         required = parameters[:1]
-    elif any(default is None for default in spec.kw_defaults):
+    elif any(default is None for default in define.kw_defaults):
         return untried(rule, "it needs a keyword argument")
+    if not required and define.vararg and rule["form"]:
+        required = [define.vararg]
     if not required:
         return untried(rule, "it has no parameters to give something to")
     kinds = [kind_of(parameter.annotation, module) for parameter in required]
     if None in kinds:
         missing = required[kinds.index(None)]
         return untried(rule, f"no input can be made for `{ast.unparse(missing)}`")
-    found: list[list[Input]] = []
-    for free, words in fillings([is_free(kind) for kind in kinds]):
+    names = [parameter.arg for parameter in required]
+    always, others = fillings([is_free(kind) for kind in kinds], names if rule["form"] else None)
+
+    def group(free: list[Kind], words: str) -> list[Input]:
         filled_kinds = [filled(kind, one) for kind, one in zip(kinds, free)]
-        group = [
+        found: list[Input] = [
             (f"generated input {number}{words}", "", args)
             for number, args in enumerate(examples(filled_kinds), 1)
         ]
-        if getter:
-            group = [
-                (f"attribute {name} of {label}", name, args)
-                for label, _, args in group
-                for name in attributes_of(args[0])
-            ]
-        found.append(group)
-    return found
+        if not getter:
+            return found
+        return [
+            (f"attribute {name} of {label}", name, args)
+            for label, _, args in found
+            for name in attributes_of(args[0])
+        ]
+
+    return [group(*one) for one in always], [group(*one) for one in others]
 
 
-def fillings(free: Sequence[bool]) -> list[tuple[list[str], str]]:
-    """What to put for the parameters that say nothing; first all the same, if that works."""
+def parameters_of(rule: Rule, f: Any) -> ast.arguments:
+    """Those of the rule; in autograd those of the function, of which a maker may say less."""
+    if rule["form"]:
+        text = f"def f{inspect.signature(getattr(f, 'fun', f))}: ..."
+        try:
+            tree = ast.parse(text)
+        except SyntaxError:  # a default that is no text
+            names = inspect.signature(getattr(f, "fun", f)).parameters.values()
+            tree = ast.parse(
+                f"def f({', '.join(p.name for p in names if p.default is p.empty)}): ..."
+            )
+    else:
+        tree = ast.parse(textwrap.dedent(rule["before"]))
+    return next(node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)).args
+
+
+#: What a parameter of that name is given, where it says nothing else and numbers do not do.
+NAMED: dict[str, Any] = {
+    "axis": 0,
+    "axes": (0, 1),
+    "shape": (3,),
+    "newshape": (3,),
+    "n": 2,
+    "k": 1,
+    "order": 2,
+    "num": 3,
+    "size": 3,
+    "ndim": 1,
+    "idx": 1,
+    "index": 1,
+    "indices": [0, 2],
+    "repeats": 2,
+    "func": np.sin,
+    "fun": np.sin,
+    "f": np.sin,
+}
+
+
+#: What to put for parameters that say nothing, all the same.
+SAME = {
+    "number": " of numbers",
+    "vector": " of vectors",
+    "matrix": " of matrices",
+}
+
+#: A kind for each parameter that says nothing, and how to call inputs like that.
+Filling = tuple[list[Kind], str]
+
+
+def fillings(
+    free: Sequence[bool], names: Sequence[str] | None
+) -> tuple[list[Filling], list[Filling]]:
+    """What to put for the parameters that say nothing; first all the same, if that works. With
+    `names` complex numbers are tried too, and what the names ask for."""
     if not any(free):
-        return [(["number"] * len(free), "")]
-    same = {"number": " of numbers", "vector": " of vectors", "matrix": " of matrices"}
-    found = [([kind] * len(free), words) for kind, words in same.items()]
+        return [(["number"] * len(free), "")], []
+    always = [([kind] * len(free), words) for kind, words in SAME.items()]
+    others: list[Filling] = []
     if 2 <= sum(free) <= 3:
         choices = [("number", "vector") if one else ("number",) for one in free]
         mixed = [list(kinds) for kinds in itertools.product(*choices)]
-        found += [
+        others = [
             (kinds, " of mixed kinds") for kinds in mixed if 0 < kinds.count("vector") < sum(free)
         ]
-    return found
+    if names is not None:
+        always.append((["complex"] * len(free), " of complex numbers"))
+        named: list[Kind] = [
+            (lambda name=name: NAMED[name], {}) if name in NAMED else None for name in names
+        ]
+        if any(named):
+            others += [([one or kind for one in named], words) for kind, words in SAME.items()]
+    return always, others
 
 
-def untried(rule: Rule, why: str) -> list[list[Input]]:
+def untried(rule: Rule, why: str) -> Groups:
     say(kind="untried", rules=[rule["id"]], text=f"{why}; give it an input in cases()")
-    return []
+    return [], []
 
 
 def kind_of(annotation: ast.expr | None, module: types.ModuleType) -> Kind:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import importlib.abc
 import importlib.util
@@ -14,6 +15,7 @@ import time
 import types
 import warnings
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from importlib.machinery import ModuleSpec
 from typing import Any
 
@@ -21,10 +23,10 @@ import numpy as np
 
 from .cases import BadCases, cases_of
 from .inputs import Input, callee_of, generated, untried
-from .languages import run
+from .languages import Results, run
 from .tables import Table, difference
-from .task import Rule, answers, first_line, is_call, runtime, say, task
-from .watching import place_calls
+from .task import Rule, answers, first_line, is_call, runtime, say, speaks_autograd, task
+from .watching import place_calls, watch_target
 
 
 class Variant(importlib.abc.MetaPathFinder, importlib.abc.Loader):
@@ -51,22 +53,22 @@ def finite(tables: Iterable[Table]) -> bool:
     )
 
 
-#: By the ids of rules: label, attribute, arguments, value, gradients.
-Made = dict[str, list[tuple[str, str, tuple[Any, ...], Table, list[Table]]]]
+#: By the ids of rules: label, attribute, arguments, what it gave.
+Made = dict[str, list[tuple[str, str, tuple[Any, ...], Results]]]
 
 
 def old_variant(module: types.ModuleType) -> None:
-    kept: list[tuple[Table, list[Table], list[str]] | None] = []
+    kept: list[Results | None] = []
     reached: set[str] = set()
     for label, f, args, kwargs in cases_of(module):
         try:
-            value, gradients, ran = run(f, args, kwargs, len(kept))
+            results = run(f, args, kwargs, len(kept))
         except Exception as error:
             say(kind="failed", label=label, text=first_line(error))
             kept.append(None)
             continue
-        reached |= set(ran)
-        kept.append((value, gradients, ran))
+        reached |= set(results.ran)
+        kept.append(results)
     made: Made = {}
     for rule in task["rules"]:
         if is_call(rule) and "within" not in rule:
@@ -78,15 +80,16 @@ def old_variant(module: types.ModuleType) -> None:
 
 
 def try_generated(module: types.ModuleType, rule: Rule, made: Made) -> None:
-    groups, trouble = generated(module, rule), ""
-    for one in itertools.chain(*groups[:3]):
+    always, others = generated(module, rule)
+    trouble = ""
+    for one in itertools.chain(*always):
         found = tried(module, rule, one, made)
         trouble = trouble or found
-    for group in groups[3:]:
+    for group in others:
         if rule["id"] not in made:
             for one in group:
                 tried(module, rule, one, made)
-    if groups and rule["id"] not in made:
+    if always and rule["id"] not in made:
         untried(rule, trouble or "none of the generated inputs got to it")
 
 
@@ -95,11 +98,11 @@ def tried(module: types.ModuleType, rule: Rule, given: Input, made: Made) -> str
     label, attribute, args = given
     try:
         pickle.dumps(args)
-        value, gradients, ran = run(callee_of(module, rule, attribute), args, {}, 0)
+        results = run(callee_of(module, rule, attribute), args, {}, 0)
     except Exception as error:
         return f"it fails for {label}: {first_line(error)}"
-    if rule["id"] in ran and finite([value, *gradients]):
-        made.setdefault(rule["id"], []).append((label, attribute, args, value, gradients))
+    if rule["id"] in results.ran and finite(results.tables):
+        made.setdefault(rule["id"], []).append((label, attribute, args, results))
     return ""
 
 
@@ -108,11 +111,29 @@ def new_variant(module: types.ModuleType) -> None:
         kept, made = pickle.load(file)
     for number, (label, f, args, kwargs) in enumerate(cases_of(module)):
         if number < len(kept) and kept[number] is not None:
-            compare(label, f, args, kwargs, number, *kept[number])
+            compare(label, f, args, kwargs, number, kept[number], kept[number].ran)
     for rule in task["rules"]:
-        for label, attribute, args, value, gradients in made.get(rule["id"], ()):
-            callee = callee_of(module, rule, attribute)
-            compare(label, callee, args, {}, 0, value, gradients, [rule["id"]])
+        for label, attribute, args, results in made.get(rule["id"], ()):
+            compare(label, callee_of(module, rule, attribute), args, {}, 0, results, [rule["id"]])
+
+
+def alone(module: types.ModuleType) -> None:
+    """The new variant by itself, where the legacy language is not there to be compared with."""
+    reached: set[str] = set()
+
+    def check(label: str, f: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> None:
+        with contextlib.suppress(Exception):
+            results = run(f, args, kwargs, 0)
+            if finite(results.tables):
+                reached.update(results.ran)
+                say(kind="same", label=label, rules=results.ran, text=tested(f, args, kwargs))
+
+    for case in cases_of(module):
+        check(*case)
+    for rule in task["rules"]:
+        if rule["id"] not in reached:
+            for label, attribute, args in itertools.chain(*generated(module, rule)[0]):
+                check(label, callee_of(module, rule, attribute), args, {})
 
 
 def compare(
@@ -121,28 +142,50 @@ def compare(
     args: tuple[Any, ...],
     kwargs: Mapping[str, Any],
     seed: int,
-    value: Table,
-    gradients: list[Table],
+    old: Results,
     rules: list[str],
 ) -> None:
-    try:
-        new_value, new_gradients, ran = run(f, args, kwargs, seed)
-    except Exception as error:
-        say(kind="differs", label=label, rules=rules, text=f"{label}: raises {first_line(error)}")
-        return
-    text = difference(new_value, value)
-    if text:
-        say(kind="differs", label=label, rules=rules, text=f"{label}: value, {text}")
-        return
-    for number, (mine, other) in enumerate(zip(new_gradients, gradients)):
-        text = difference(mine, other)
+    ran, remark = [], ""
+    for autograd in (False, True) if both(f) else (False,):
+        try:
+            new = run(f, args, kwargs, seed, old, autograd)
+            text = unlike(new, old)
+        except Exception as error:
+            text = f"raises {first_line(error)}"
         if text:
-            what = f"gradient of argument {number}" if number else "gradient of the callee"
-            say(kind="differs", label=label, rules=rules, text=f"{label}: {what}, {text}")
+            where = f"{label}, by autograd" if autograd else label
+            say(kind="differs", label=label, rules=rules, text=f"{where}: {text}")
             return
+        # of second derivatives those are compared that the tape has, and not in place of wrong ones
+        second = [a if b is not None else None for a, b in zip(old.second, new.second)]
+        old = replace(old, second=second)
+        ran += new.ran
+        remark = remark or new.trouble
     same = [rule for rule in rules if rule in ran]
     unused = [rule for rule in rules if rule not in ran]
-    say(kind="same", label=label, rules=same, unused=unused, text=tested(f, args, kwargs))
+    remark = tested(f, args, kwargs) or remark
+    say(kind="same", label=label, rules=same, unused=unused, text=remark)
+
+
+def both(f: Any) -> bool:
+    """Whether autograd has the new rule, too."""
+    return speaks_autograd() and hasattr(f, "fun")
+
+
+def unlike(new: Results, old: Results) -> str:
+    """What differs, in words; nothing where all that the legacy language has is there again."""
+    if text := difference(new.value, old.value):
+        return f"value, {text}"
+    for order, mine, theirs in (
+        ("gradient", new.gradients, old.gradients),
+        ("second derivative", new.second, old.second),
+    ):
+        for number, (one, other) in enumerate(zip(mine, theirs)):
+            if one is not None and other is not None and (text := difference(one, other)):
+                argument = number if order == "gradient" else number + 1
+                what = f"argument {argument}" if argument else "the callee"
+                return f"{order} of {what}, {text}"
+    return ""
 
 
 def tested(f: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> str:
@@ -197,8 +240,12 @@ def main() -> None:
     except BaseException as error:
         say(kind="import", text=first_line(error))
         return
+    for rule in task["rules"]:
+        if rule["form"]:
+            with contextlib.suppress(Exception):  # what cannot be reached is not watched
+                watch_target(rule, callee_of(module, rule, ""))
     try:
-        (old_variant if task["variant"] == "old" else new_variant)(module)
+        {"old": old_variant, "new": new_variant, "alone": alone}[task["variant"]](module)
     except BadCases as trouble:
         say(kind="cases", text=str(trouble))
     else:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import json
+import sys
 import typing
 from typing import Any
 
@@ -42,3 +43,8 @@ def runtime(name: str) -> Any:
 
 def is_call(rule: Rule) -> bool:
     return bool(rule["id"].startswith("call-"))
+
+
+def speaks_autograd() -> bool:
+    """Whether the legacy rules are those of HIPS autograd."""
+    return "autograd.core" in sys.modules and any(rule["form"] for rule in task["rules"])

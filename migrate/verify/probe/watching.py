@@ -1,11 +1,14 @@
-"""Which rules ran: those of which some code object was called."""
+"""Which rules ran: those of which some code object was called, or that of their target."""
 
 from __future__ import annotations
 
 import ast
+import sys
 import types
+from collections.abc import Callable
+from typing import Any
 
-from .task import is_call, task
+from .task import Rule, is_call, runtime, task
 
 
 class Watch:
@@ -13,6 +16,7 @@ class Watch:
 
     def __init__(self) -> None:
         self.lines: set[int] = set()
+        _asked.clear()
 
     def __call__(self, frame: types.FrameType, event: str, argument: object) -> None:
         if event == "call" and frame.f_code.co_filename == task["path"]:
@@ -22,8 +26,32 @@ class Watch:
         return [
             rule["id"]
             for rule in task["rules"]
-            if any(rule["line"] <= line <= rule["end_line"] for line in self.lines)
+            if rule["id"] in _asked
+            or any(rule["line"] <= line <= rule["end_line"] for line in self.lines)
         ]
+
+
+_asked: set[str] = set()
+
+
+def watch_target(rule: Rule, f: Any) -> None:
+    """Note when the rule of `f` runs, wherever its text stands: autograd's makers may stand
+    anywhere, and the runtime has adapters for them."""
+
+    def noted(function: Callable[..., Any]) -> Callable[..., Any]:
+        def noting(*args: Any, **kwargs: Any) -> Any:
+            _asked.add(rule["id"])
+            return function(*args, **kwargs)
+
+        return noting
+
+    if task["variant"] == "old":
+        makers = sys.modules["autograd.core"].primitive_vjps
+        if f in makers:
+            makers[f] = noted(makers[f])
+    else:
+        for one in runtime("registry").rrule.rules_for(f):
+            one.function = noted(one.function)
 
 
 def place_calls() -> None:

@@ -16,11 +16,13 @@ from collections import Counter, defaultdict
 from pathlib import Path
 from typing import Any
 
+from benchmarks.coverage import libraries
 from benchmarks.coverage.answers import Job
-from benchmarks.coverage.corpora import AUTOGRAD, FUTURE, Cache, Corpus, environment
+from benchmarks.coverage.corpora import AUTOGRAD, FUTURE, LIBRARIES, Cache, Corpus, environment
 from benchmarks.coverage.judge import FAULT, Verdict, judge
+from benchmarks.coverage.libraries import MODULES
 
-DELIBERATE = {
+DELIBERATE = libraries.DELIBERATE | {
     "numpy.linalg.eig",
     "numpy.linalg.eigh",
     "numpy.linalg.svd",
@@ -41,12 +43,20 @@ def asked(job: Job, extra: str = "") -> Any:
 
 def compare(cache: Cache, corpus: Corpus, only: tuple[str, ...]) -> list[Verdict]:
     """A verdict for each rule that is converted and has calls."""
-    folder, report = cache.converted(corpus, "--dialect", "autograd")
-    extra = f":{cache.legacy(FUTURE)}" if corpus.generation == "1.1" else ""
-    ours = asked(Job("converted", str(folder), corpus.generation, only), extra)
-    known = {k: (a.result, a.cotangent) for k, a in ours["answers"].items() if not a.error}
-    theirs = asked(Job("legacy", str(cache.legacy(corpus)), corpus.generation, only, known), extra)
+    modules = MODULES.get(corpus.name, ())
+    options = ("--dialect", "autograd")
+    folder, report = cache.converted(corpus, *options)
     print(corpus.label, report["summary"])
+    if not modules and not corpus.generation:
+        return []
+    extra = f":{cache.legacy(FUTURE)}" if corpus.generation == "1.1" else ""
+
+    def answers(side: str, place: Path, known: Any) -> Any:
+        return asked(Job(side, str(place), corpus.generation, modules, only, known), extra)
+
+    ours = answers("converted", folder, {})
+    known = {k: (a.result, a.cotangent) for k, a in ours["answers"].items() if not a.error}
+    theirs = answers("legacy", cache.legacy(corpus), known)
     for note in ours["notes"]:
         print("  converted:", note)
     for note in theirs["notes"]:
@@ -55,10 +65,7 @@ def compare(cache: Cache, corpus: Corpus, only: tuple[str, ...]) -> list[Verdict
     cases: dict[str, dict[Any, Any]] = defaultdict(dict)
     for key, answer in ours["answers"].items():
         cases[key[0]][key] = answer
-    tried = {r["name"] for r in ours["rules"]}
-    verdicts = [judge(n, c, theirs["answers"], n in DELIBERATE) for n, c in cases.items()]
-    print("  no recipe:", sorted(tried - set(cases)))
-    return verdicts
+    return [judge(n, c, theirs["answers"], n in DELIBERATE) for n, c in cases.items()]
 
 
 def main() -> int:
@@ -69,8 +76,8 @@ def main() -> int:
     options = parser.parse_args()
     cache = Cache(options.cache)
     faults = 0
-    for corpus in AUTOGRAD:
-        if not corpus.label.endswith(options.corpus):
+    for corpus in (*AUTOGRAD, *LIBRARIES):
+        if options.corpus not in corpus.label:
             continue
         verdicts = compare(cache, corpus, tuple(filter(None, options.only.split(","))))
         print(" ", Counter(v.kind for v in verdicts))

@@ -10,10 +10,12 @@ from typing import Any
 class Job:
     side: str  # "legacy", "converted"
     folder: str  # what contains the package
-    generation: str  # "1.9", "1.1", "1.0"
+    generation: str  # "1.9", "1.1", "1.0"; none for a library
+    modules: tuple[str, ...] = ()  # of a library
     only: tuple[str, ...] = ()
     asked: dict[Any, Any] = field(default_factory=dict)  # case: (result, cotangent)
     second_order: bool = False
+    keep: bool = False  # autograd differentiates by the converted rules
 
 
 @dataclass(frozen=True)

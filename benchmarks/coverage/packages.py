@@ -11,6 +11,7 @@ import sys
 import types
 import warnings
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -20,12 +21,12 @@ from benchmarks.coverage.answers import Tangent, text_of
 from benchmarks.coverage.values import conjugated, dense
 
 
-def load(side: str, folder: str, generation: str) -> Package:
-    """The package below `folder`, imported whole."""
+def load(side: str, folder: str, generation: str, modules: tuple[str, ...] = ()) -> Package:
+    """The package `autograd` below `folder`, imported whole; of a library the modules alone."""
     sys.path.insert(0, folder)
-    if generation != "1.9":
+    if generation in ("1.0", "1.1"):
         _as_it_was()
-    return (Legacy if side == "legacy" else Converted)(folder, generation)
+    return (Legacy if side == "legacy" else Converted)(folder, generation, modules)
 
 
 def _as_it_was() -> None:
@@ -47,8 +48,13 @@ def _as_it_was() -> None:
 class Package:
     """What both sides have."""
 
-    def __init__(self, folder: str, generation: str) -> None:
+    def __init__(
+        self, folder: str, generation: str, modules: tuple[str, ...], alone: bool = True
+    ) -> None:
         self.folder = folder
+        self.modules = modules
+        self.alone = alone
+        self.root = "" if modules else "autograd."
         self.generation = generation
         self.notes: list[str] = []
         with warnings.catch_warnings():
@@ -56,6 +62,10 @@ class Package:
             self._import()
 
     def _import(self) -> None:
+        for module in self.modules:
+            self._import_alone(module)
+        if self.modules:
+            return
         package = importlib.import_module("autograd")
         for found in pkgutil.walk_packages(package.__path__, "autograd."):
             if "test" in found.name:
@@ -65,11 +75,32 @@ class Package:
             except Exception as error:
                 self.notes.append(f"{found.name} is not imported: {error!r}")
 
+    def _import_alone(self, module: str) -> None:
+        """A module whose packages are not run: they import more than there is here."""
+        words = module.split(".")
+        for k in range(1, len(words) if self.alone else 1):
+            name = ".".join(words[:k])
+            if name not in sys.modules:
+                sys.modules[name] = types.ModuleType(name)
+                sys.modules[name].__path__ = [str(Path(self.folder, *words[:k]))]
+        while True:
+            try:
+                importlib.import_module(module)
+                return
+            except ModuleNotFoundError as error:
+                if error.name is None or error.name.split(".")[0] in (words[0], "numpy", "scipy"):
+                    self.notes.append(f"{module} is not imported: {error!r}")
+                    return
+                pretend(error.name)
+            except Exception as error:
+                self.notes.append(f"{module} is not imported: {error!r}")
+                return
+
     def find(self, name: str) -> Any:
         """`package.<name>`, where modules hide behind functions of their name too."""
         words = name.split(".")
         for k in range(len(words), 0, -1):
-            module = sys.modules.get(".".join(["autograd", *words[:k]]))
+            module = sys.modules.get(self.root + ".".join(words[:k]))
             if module is None:
                 continue
             try:
@@ -79,18 +110,32 @@ class Package:
         raise AttributeError(name)
 
 
+def pretend(module: str) -> None:
+    """A module that is not installed and that no rule reads: plots, tables."""
+    stub: Any = types.ModuleType(module)
+
+    def attribute(name: str) -> Any:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        return stub
+
+    stub.__getattr__ = attribute
+    stub.__path__ = []
+    sys.modules[module] = stub
+
+
 def _plain_function(f: Any) -> Any:
     return f.__func__ if isinstance(f, types.MethodType) else f
 
 
-def names_of(targets: list[Any]) -> dict[int, str]:
+def names_of(targets: list[Any], root: str) -> dict[int, str]:
     """The shortest name in `autograd` of each target."""
     names: dict[int, str] = {}
     wanted = {id(t) for t in targets}
-    modules = [m for m in sys.modules if m == "autograd" or m.startswith("autograd.")]
+    modules = [m for m in sys.modules if f"{m}.".startswith(root)]
     for module in sorted(modules, key=lambda m: (m.count("."), m)):
         for name, value in list(vars(sys.modules[module]).items()):
-            place = f"{module}.{name}".removeprefix("autograd.")
+            place = f"{module}.{name}".removeprefix(root)
             if id(value) in wanted:
                 names.setdefault(id(value), place)
             if isinstance(value, type):
@@ -118,7 +163,7 @@ class Legacy(Package):
     def described(self) -> list[dict[str, Any]]:
         if self.modern is None:
             return []
-        names = names_of(list(self.modern))
+        names = names_of(list(self.modern), self.root)
         return [{"name": names.get(id(f), repr(f))} for f in self.modern]
 
     def tangents(
@@ -126,6 +171,7 @@ class Legacy(Package):
     ) -> tuple[Any, dict[int, Any], None]:
 
         found = {}
+        f(*again(), **kwargs)  # what it leaves behind may be read by its rule
         for k in wanted:
             try:
                 t = self._vjp(f, k, y, again(), kwargs, conjugated(dy))
@@ -173,8 +219,17 @@ class Converted(Package):
     def has_rule(self, f: Any) -> bool:
         return id(f) in self.rules
 
+    def give_to_autograd(self) -> None:
+        """What `--autograd keep` writes: autograd's package itself cannot import its own bridge."""
+        from autograd.extend import defvjp_argnums
+
+        from rules_runtime.hosts.autograd import vjps_from_rrule
+
+        for target, *_ in list(self.rules.values()):
+            defvjp_argnums(target, vjps_from_rrule(target))
+
     def described(self) -> list[dict[str, Any]]:
-        names = names_of([target for target, *_ in self.rules.values()])
+        names = names_of([target for target, *_ in self.rules.values()], self.root)
         return [
             {
                 "name": names.get(key, repr(target)),
@@ -191,21 +246,21 @@ class Converted(Package):
         from rules_runtime import rrule
 
         _, rule, _, _ = self.rules[id(f)]
-        if self.generation == "1.9":
+        if self.generation not in ("1.0", "1.1"):
             result = rrule(f, *again(), **kwargs)
         else:  # their `primitive` makes instances of one class
             result = rule.function(f, *again(), **kwargs)
         if result is None:
             raise LookupError("no rule for the call")
         y, back = result
-        found = self._read(back(_cotangent(dy)), wanted)
+        found = self.read(back(cotangent(dy)), wanted)
         plain = _unwrapped(rule)
         raw = None
         if plain is not None:
-            raw = self._read(plain(f, *again(), **kwargs)[1](_cotangent(dy)), wanted)
+            raw = self.read(plain(f, *again(), **kwargs)[1](cotangent(dy)), wanted)
         return y, found, raw
 
-    def _read(self, tangents: Any, wanted: list[int]) -> dict[int, Any]:
+    def read(self, tangents: Any, wanted: list[int]) -> dict[int, Any]:
         from rules_runtime import AbstractZero, NotImplementedTangent, unthunk
 
         found = {}
@@ -232,13 +287,13 @@ def _unwrapped(rule: Any) -> Any:
     return function.__wrapped__ if getattr(function, "__code__", None) is code else None
 
 
-def _cotangent(dy: Any) -> Any:
+def cotangent(dy: Any) -> Any:
     from rules_runtime import Tangent as Parts
 
     if isinstance(dy, dict):
-        return Parts[dict]({k: _cotangent(v) for k, v in dy.items()})
+        return Parts[dict]({k: cotangent(v) for k, v in dy.items()})
     if isinstance(dy, (list, tuple)):
-        return Parts[type(dy)](*map(_cotangent, dy))
+        return Parts[type(dy)](*map(cotangent, dy))
     return dy
 
 

@@ -18,9 +18,9 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.coverage import packages
+from benchmarks.coverage import libraries, packages, recipes
 from benchmarks.coverage.answers import Answer, Job, Tangent, text_of
-from benchmarks.coverage.recipes import Call, Made, recipes
+from benchmarks.coverage.recipes import Call, Made
 from benchmarks.coverage.values import dense, inner, is_number, like, mapped, numbers, parts
 
 
@@ -55,9 +55,11 @@ def made(value: Any, package: packages.Package) -> Any:
 
 def main(job_path: str, answers_path: str) -> None:
     job: Job = pickle.loads(Path(job_path).read_bytes())
-    package = packages.load(job.side, job.folder, job.generation)
+    package = packages.load(job.side, job.folder, job.generation, job.modules)
+    if job.keep:
+        package.give_to_autograd()
     answers: dict[Any, Answer] = {}
-    for key, calls in recipes().items():
+    for key, calls in (libraries if job.modules else recipes).recipes().items():
         if job.only and key not in job.only:
             continue
         try:
@@ -101,7 +103,7 @@ def _answer(job: Job, package: packages.Package, f: Any, call: Call, case: Any) 
     differences = {}
     if not job.asked:
         for k in wanted:
-            differences[k] = _differences_agree(f, again, kwargs, k, tangents[k], value, dy)
+            differences[k] = differences_agree(f, again, kwargs, k, tangents[k], value, dy)
     return Answer("", _portable(value), dy, tangents, raw, differences, second)
 
 
@@ -114,7 +116,7 @@ def _portable(value: Any) -> Any:
     return None if b"autograd" in text else value
 
 
-def _differences_agree(
+def differences_agree(
     f: Any, again: Any, kwargs: Any, k: int, tangent: Tangent, y: Any, dy: Any
 ) -> bool | None:
     """Whether central differences along a random direction agree; None where there are none."""

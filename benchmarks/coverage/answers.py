@@ -15,7 +15,6 @@ class Job:
     only: tuple[str, ...] = ()
     asked: dict[Any, Any] = field(default_factory=dict)  # case: (result, cotangent)
     second_order: bool = False
-    keep: bool = False  # autograd differentiates by the converted rules
 
 
 @dataclass(frozen=True)

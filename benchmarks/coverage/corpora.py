@@ -73,6 +73,11 @@ LIBRARIES = (
     Corpus("tofea", "0.1.0"),
     Corpus("vittles", "0.173"),
 )
+TEMPLATE_NEEDS = (
+    Corpus("gast", "0.2.2", source=True),
+    Corpus("six", "1.17.0"),
+    Corpus("astor", "0.8.1"),
+)
 FUTURE = Corpus("future", "1.0.0")  # autograd 1.1 imports it
 
 

@@ -29,7 +29,7 @@ class Verdict:
     name: str
     kind: str = NOT_TRIED
     details: list[str] = field(default_factory=list)
-    needs_unconjugated: bool | None = None  # None: it refuses complex values
+    complex_values: str = ""  # "refused"; "the same" or "others" without `@unconjugated`
 
 
 def judge(
@@ -44,7 +44,7 @@ def judge(
             seen[kind] += 1
             if text:
                 verdict.details.append(f"{kind}: {' '.join(map(str, case))}: {text}")
-        if any(np.iscomplexobj(v) for v in numbers(our.result).values()) or case[-1] == "complex":
+        if case[-1] == "complex" or any(np.iscomplexobj(v) for v in numbers(our.result).values()):
             _conjugation(verdict, our)
     good = seen[VERIFIED]
     if seen[FAULT]:
@@ -64,11 +64,12 @@ def judge(
 
 def _conjugation(verdict: Verdict, our: Answer) -> None:
     if our.error:
+        verdict.complex_values = verdict.complex_values or "refused"
         return
-    verdict.needs_unconjugated = bool(verdict.needs_unconjugated)
-    for k, raw in (our.raw or {}).items():
-        if not _equal(raw, our.tangents[k]):
-            verdict.needs_unconjugated = True
+    if verdict.complex_values in ("", "refused"):
+        verdict.complex_values = "the same"
+    if any(not _equal(raw, our.tangents[k]) for k, raw in (our.raw or {}).items()):
+        verdict.complex_values = "others"
 
 
 def _of_call(our: Answer, their: Answer) -> list[tuple[str, str]]:

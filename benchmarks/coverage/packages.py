@@ -160,6 +160,9 @@ class Legacy(Package):
         table = getattr(f, "vjps", None) or getattr(f, "grads", None)
         return bool(table) or "vjp" in getattr(f, "__dict__", {})
 
+    def is_decorated(self, f: Any) -> bool:
+        return False
+
     def described(self) -> list[dict[str, Any]]:
         if self.modern is None:
             return []
@@ -206,7 +209,10 @@ class Converted(Package):
 
         self.rules: dict[int, tuple[Any, Any, str, int]] = {}
         rrule.on_register(self._registered)
+        if self.generation == "1.9":
+            _bridge_later()
         super()._import()
+        sys.modules.pop(BRIDGE, None)
 
     def _registered(self, target: Any, rule: Any) -> None:
         frame: Any = sys._getframe(1)
@@ -219,14 +225,9 @@ class Converted(Package):
     def has_rule(self, f: Any) -> bool:
         return id(f) in self.rules
 
-    def give_to_autograd(self) -> None:
-        """What `--autograd keep` writes: autograd's package itself cannot import its own bridge."""
-        from autograd.extend import defvjp_argnums
-
-        from rules_runtime.hosts.autograd import vjps_from_rrule
-
-        for target, *_ in list(self.rules.values()):
-            defvjp_argnums(target, vjps_from_rrule(target))
+    def is_decorated(self, f: Any) -> bool:
+        """Whether its rule has `@unconjugated`."""
+        return _unwrapped(self.rules[id(f)][1]) is not None
 
     def described(self) -> list[dict[str, Any]]:
         names = names_of([target for target, *_ in self.rules.values()], self.root)
@@ -276,6 +277,24 @@ class Converted(Package):
             except Exception as error:
                 found[k] = Tangent("error", None, text_of(error))
         return found
+
+
+BRIDGE = "rules_runtime.hosts.autograd"
+
+
+def _bridge_later() -> None:
+    """autograd itself, converted, asks for its bridge while the bridge cannot import autograd yet."""
+    stub: Any = types.ModuleType(BRIDGE)
+
+    def vjps_from_rrule(f: Any) -> Any:
+        @functools.cache
+        def maker() -> Any:
+            return importlib.import_module(BRIDGE).vjps_from_rrule(f)
+
+        return lambda *call: maker()(*call)
+
+    stub.vjps_from_rrule = vjps_from_rrule
+    sys.modules[BRIDGE] = stub
 
 
 def _unwrapped(rule: Any) -> Any:

@@ -171,6 +171,7 @@ def shapes() -> dict[str, list[Call]]:
         ],
         "numpy.tile": [call(x, 2), call(x, (2, 3)), call(signed(3), (2, 2)), call(signed(), 3)],
         "numpy.broadcast_to": [
+            call(signed(3, 1), (3, 4)),
             call(signed(4), (3, 4)),
             call(signed(3, 1), (2, 3, 4)),
             call(signed(), (2,)),

@@ -166,7 +166,7 @@ def main(side: str, folder: str, legacy: str, answers: str) -> None:
                 "answers": found,
                 "rules": package.described(),
                 "notes": package.notes,
-                "templates": list(targets),
+                "decorated": set(),
             }
         )
     )

@@ -23,6 +23,14 @@ from benchmarks.coverage.answers import Answer, Job, Tangent, text_of
 from benchmarks.coverage.recipes import Call, Made
 from benchmarks.coverage.values import dense, inner, is_number, like, mapped, numbers, parts
 
+SYMMETRIC = {
+    "numpy.linalg.cholesky",
+    "numpy.linalg.eigh",
+    "scipy.linalg.cholesky",
+    "scipy.stats.multivariate_normal.logpdf",
+    "scipy.stats.multivariate_normal.pdf",
+}
+
 
 def variants(calls: list[Call]) -> list[tuple[tuple[int, str], Call]]:
     """Each call as it stands; those that may be also with complex values, the first in float32."""
@@ -56,8 +64,6 @@ def made(value: Any, package: packages.Package) -> Any:
 def main(job_path: str, answers_path: str) -> None:
     job: Job = pickle.loads(Path(job_path).read_bytes())
     package = packages.load(job.side, job.folder, job.generation, job.modules)
-    if job.keep:
-        package.give_to_autograd()
     answers: dict[Any, Answer] = {}
     for key, calls in (libraries if job.modules else recipes).recipes().items():
         if job.only and key not in job.only:
@@ -73,7 +79,16 @@ def main(job_path: str, answers_path: str) -> None:
                 warnings.simplefilter("ignore")
                 answers[(key, *case)] = _answer(job, package, f, call, (key, *case))
     Path(answers_path).write_bytes(
-        pickle.dumps({"rules": package.described(), "answers": answers, "notes": package.notes})
+        pickle.dumps(
+            {
+                "rules": package.described(),
+                "answers": answers,
+                "notes": package.notes,
+                "decorated": {
+                    key for key, *_ in answers if package.is_decorated(package.find(key))
+                },
+            }
+        )
     )
 
 
@@ -103,7 +118,9 @@ def _answer(job: Job, package: packages.Package, f: Any, call: Call, case: Any) 
     differences = {}
     if not job.asked:
         for k in wanted:
-            differences[k] = differences_agree(f, again, kwargs, k, tangents[k], value, dy)
+            differences[k] = differences_agree(
+                f, again, kwargs, k, tangents[k], value, dy, case[0] in SYMMETRIC
+            )
     return Answer("", _portable(value), dy, tangents, raw, differences, second)
 
 
@@ -117,13 +134,22 @@ def _portable(value: Any) -> Any:
 
 
 def differences_agree(
-    f: Any, again: Any, kwargs: Any, k: int, tangent: Tangent, y: Any, dy: Any
+    f: Any,
+    again: Any,
+    kwargs: Any,
+    k: int,
+    tangent: Tangent,
+    y: Any,
+    dy: Any,
+    symmetric: bool = False,
 ) -> bool | None:
     """Whether central differences along a random direction agree; None where there are none."""
     if tangent.kind not in ("value", "zero"):
         return None
     x = again()[k]
     v = like(x, np.random.default_rng(4))
+    if symmetric and np.ndim(v) >= 2 and v.shape[-1] == v.shape[-2]:
+        v = v + np.conj(np.swapaxes(v, -1, -2))
     small = any(np.asarray(n).dtype in (np.float32, np.complex64) for n in numbers(x).values())
     h = 1e-2 if small else 1e-6
 

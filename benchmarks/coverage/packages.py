@@ -67,7 +67,7 @@ class Package:
         if self.modules:
             return
         package = importlib.import_module("autograd")
-        for found in pkgutil.walk_packages(package.__path__, "autograd."):
+        for found in pkgutil.walk_packages(package.__path__, "autograd.", lambda _: None):
             if "test" in found.name:
                 continue
             try:
@@ -283,7 +283,7 @@ BRIDGE = "rules_runtime.hosts.autograd"
 
 
 def _bridge_later() -> None:
-    """autograd itself, converted, asks for its bridge while the bridge cannot import autograd yet."""
+    """autograd, converted, asks for its bridge while the bridge cannot import autograd yet."""
     stub: Any = types.ModuleType(BRIDGE)
 
     def vjps_from_rrule(f: Any) -> Any:

@@ -332,8 +332,8 @@ def _written(t: Any) -> Any:
 
     t = unthunk(t)
     if isinstance(t, rules_runtime.Tangent):
-        names = list(t)
-        return {k: _written(t[k]) for k in names}
+        named = {k: t[k] for k in t} if issubclass(t.primal_type, dict) else dict(enumerate(t))
+        return {k: _written(v) for k, v in named.items()}
     if isinstance(t, AbstractZero):
         return None
     return _named(t)

@@ -152,6 +152,9 @@ class Kept:
     legacy: int = 0  # rules that autograd differentiates twice
     same: list[str] = field(default_factory=list)
     errors: dict[str, str] = field(default_factory=dict)  # of rules that it does not any more
+    better: list[str] = field(
+        default_factory=list
+    )  # differences agree with ours, not with autograd's
     other: dict[str, str] = field(default_factory=dict)  # another number: a fault
 
 
@@ -172,12 +175,15 @@ def kept(cache: Cache, corpus: Corpus = AUTOGRAD[0]) -> Kept:
             if isinstance(mine, str):
                 seen[name].add("error")
                 found.errors.setdefault(name, f"{place}: {mine}")
-            elif _agree(mine, number):
+            elif _agree(mine[0], number[0]):
                 seen[name].add("same")
+            elif mine[1] and not number[1]:
+                seen[name].add("same")
+                found.better.append(name)
             else:
                 seen[name].add("other")
                 found.other.setdefault(
-                    name, f"{place}: {_one_line(mine)}, legacy {_one_line(number)}"
+                    name, f"{place}: {_one_line(mine[0])}, legacy {_one_line(number[0])}"
                 )
     found.legacy = len(seen)
     found.same = [name for name, kinds in seen.items() if kinds == {"same"}]

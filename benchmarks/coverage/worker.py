@@ -203,10 +203,18 @@ def _second(f: Any, args: Any, kwargs: Any, wanted: list[int]) -> dict[int, Any]
             weights[at] = random.normal(size=shape) + 1j * random.normal(size=shape)
         return anp.sum(anp.real(weights[at] * y))
 
-    def derivative(k: int) -> Any:
-        direction = like(args[k], np.random.default_rng(7))
+    def derivative(k: int) -> tuple[Any, bool]:
+        """And whether it agrees with differences of the first derivative."""
+        direction, v = (like(args[k], np.random.default_rng(n)) for n in (7, 8))
         first = grad(lambda x: number(f(*args[:k], x, *args[k + 1 :], **kwargs)))
-        return grad(lambda x: anp.sum(anp.real(direction * first(x))))(args[k])
+
+        def slope(x: Any) -> Any:
+            return anp.sum(anp.real(direction * first(x)))
+
+        found = grad(slope)(args[k])
+        h = 1e-6
+        expected = (slope(args[k] + h * v) - slope(args[k] - h * v)) / (2 * h)
+        return found, bool(np.allclose(np.sum(np.real(found * v)), expected, 1e-4, 1e-5))
 
     found: dict[int, Any] = {}
     for k in wanted:

@@ -81,3 +81,12 @@ def test_what_is_left(rule: str, reason: str) -> None:
     (left,) = outcome.left
     assert left.code == "RM206"
     assert reason in left.reason
+
+
+def test_what_keep_goes_on_using_stays_imported() -> None:
+    text = "from autograd.extend import defvjp_argnums, primitive\n@primitive\ndef f(x):\n    return x\n"
+    outcome = outcome_of(f"{text}defvjp_argnums(f, make)\n", Options(dialects=("autograd",)))
+    assert isinstance(outcome, FileConverted)
+    after = outcome.after.decode()
+    assert "import defvjp_argnums, primitive\n" in after
+    assert "\ndefvjp_argnums(f, vjps_from_rrule(f))\n" in after

@@ -222,6 +222,7 @@ class Conversion:
         for helper in work.helpers:
             if isinstance(helper, ast.stmt):
                 spans.append((cutter.start(helper), self.source.span(helper)[1]))
+        spans += [cutter.lines_of(statement) for statement in work.gone]
         if imports is not None:
             leaving = imports.leaving
             spans += [self.source.span(s) for s in leaving.statements]

@@ -62,7 +62,7 @@ class NodeEdits:
 
     def replace_line(self, node: ast.stmt, text: str) -> None:
         """Put lines, indented but for the first, in the place of a simple statement that has a
-        line of its own, or of a definition; with no text the line goes."""
+        line of its own, or of a definition; with no text the line goes, but for a comment."""
         self.rows[node] = text
 
     def add_after(self, node: ast.stmt, text: str, blank: int = 0) -> None:

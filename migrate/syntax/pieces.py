@@ -94,6 +94,17 @@ class Cutter:
             self._begins_line(node) and not self.source.text[after : self.line_end(after)].strip()
         )
 
+    def lines_of(self, node: ast.stmt) -> tuple[int, int]:
+        """The lines of a statement that goes, with those empty ones above it that would come
+        together with empty ones below; other statements than calls have their blocks."""
+        start, end = self.start(node), self.source.span(node)[1]
+        first = self.source.line_of(start)
+        stop = min(self.line_end(end) + 1, len(self.source.text))
+        below = self.source.lines[self.source.line_of(end) :][:1]
+        if isinstance(node, ast.Expr) and not "".join(below).strip():
+            first -= self.blank_lines_above(node)
+        return self.source.line_starts[first - 1], stop
+
     def blank_lines_above(self, node: ast.stmt) -> int:
         """How many empty lines stand before a statement and its decorators."""
         above = self.source.lines[: self.source.line_of(self.start(node)) - 1]

@@ -102,12 +102,14 @@ class _Printer:
     def _rows(self) -> Iterator[Replacement]:
         for node, text in self.rows.items():
             start, end = self.cutter.start(node), self.source.span(node)[1]
-            if isinstance(node, COMPOUND):
-                end = self.cutter.line_end(end)
-            if not text:
-                start = self.source.line_starts[self.source.line_of(start) - 1]
-                end = min(self.cutter.line_end(end) + 1, len(self.source.text))
-            yield Replacement(start, end, text)
+            if text:
+                stop = self.cutter.line_end(end) if isinstance(node, COMPOUND) else end
+                yield Replacement(start, stop, text)
+            elif not self.cutter.is_alone(node):  # a comment behind it stays, on its line
+                rest = self.source.text[end : self.cutter.line_end(end)]
+                yield Replacement(start, end + len(rest) - len(rest.lstrip()), "")
+            else:
+                yield Replacement(*self.cutter.lines_of(node), "")
 
     # ---- pieces --------------------------------------------------------------------------
 

@@ -101,7 +101,5 @@ def gone(rule: Rule, later: Registration) -> Plan:
         return Plan((edits,), (note,), form="replaced")
     comments = source.comments_within(site)
     indent = source.indentation(site.lineno)
-    if not comments and not cutter.is_alone(site):
-        comments = ["pass"]
     edits.replace_line(site, f"\n{indent}".join(comments))
     return Plan((edits,), (note,), gone=(site,), form="replaced")

@@ -194,9 +194,6 @@ class Rewriter:
         lines = self.source.comments_within(rule.registration.call)
         lines += [self.keep] if self.keep else []
         indent = self.source.indentation(site.lineno)
-        behind = self._behind(site)
-        if not lines and behind:
-            lines = [behind]
         if not lines and not self._may_go(site):
             lines = ["pass"]
         edits.replace_line(site, f"\n{indent}".join(lines))
@@ -206,15 +203,6 @@ class Rewriter:
             gone=(site, body.last),
             form="I2",
             at=body.definition,
-        )
-
-    def _behind(self, site: ast.stmt) -> str:
-        """A comment behind the registration, which would go with its line."""
-        end = self.source.span(site)[1]
-        return (
-            ""
-            if self.cutter.is_alone(site)
-            else self.source.text[end:].partition("\n")[0] and "pass"
         )
 
     def _may_go(self, site: ast.stmt) -> bool:

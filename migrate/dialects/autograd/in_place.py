@@ -182,7 +182,8 @@ class Rewriter:
         edits = self._edits(head_end, inner_end)
         start, end = self.source.span(definition)
         inside = [r for s in self._untouched() for r in self._texts_of(s)]
-        text = replaced_in(self.source.text, arranged([*edits, *inside]), start, end)
+        stop = self.cutter.line_end(end)
+        text = replaced_in(self.source.text, arranged([*edits, *inside]), start, stop)
         return self._finished(text)
 
     def _finished(self, text: str) -> Plan | None:

@@ -40,6 +40,7 @@ import numpy as np
 from ..kernels.fill import Fill, Scaled
 from ..kernels.low_rank import LowRank
 from ..kernels.others import is_recorded
+from ..kernels.scatter import scatter
 from .cotangents import Parts, Pieces
 from .tracer import Tracer
 
@@ -83,7 +84,7 @@ def sweep(entries: list[Any], grads: list[Any], shared: set[int], first: int) ->
                     g = g.dense()
                     shared.add(k)
             elif kind is Scaled:
-                if len(entry) != 4 or entry[3] != 3:
+                if len(entry) != 4 or entry[1] is not scatter:
                     g = g.dense()
                     shared.discard(k)
             elif kind is Parts:

@@ -176,3 +176,14 @@ def test_the_adjoint_of_a_sum(shape: Any, axis: Any, keepdims: bool) -> None:
     assert gradient(lambda g: np.sum(unreduce(g, shape, axis) * x), np.sum(x, axis))[
         0
     ] == pytest.approx(np.sum(x, axis))
+
+
+def test_a_square_of_a_slice_adds_to_what_is_there() -> None:
+    """Under a sum its cotangent is not multiplied out where it meets the slice."""
+    x = RNG.normal(size=1000)
+    f = lambda x: np.sum(x[10:] ** 2) + np.sum(x[np.arange(900)] ** 2) + np.sum(x**2)
+    expected = 2.0 * x * (1.0 + (np.arange(1000) >= 10) + (np.arange(1000) < 900))
+    np.testing.assert_allclose(gradient(f, x)[0], expected, rtol=1e-14)
+    g = lambda x: np.sum(x**2) + np.sum(x[10:] ** 2) + x[3]
+    (dx,) = gradient(g, x)
+    np.testing.assert_allclose(dx[10:], 4.0 * x[10:], rtol=1e-14)

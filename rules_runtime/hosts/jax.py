@@ -113,7 +113,13 @@ def _shapes(evaluation: Evaluation) -> tuple[Any, ...]:
 
 
 def _some(random: np.random.Generator, x: Any) -> Any:
-    return np.asarray(random.uniform(0.5, 1.5, x.shape)).astype(x.dtype)[()]
+    """Numbers about one; square matrices are symmetric and positive definite, which may be asked
+    of them."""
+    numbers = np.asarray(random.uniform(0.5, 1.5, x.shape))
+    if len(x.shape) > 1 and x.shape[-1] == x.shape[-2]:
+        n = x.shape[-1]
+        numbers = (numbers + np.swapaxes(numbers, -1, -2)) / (4 * max(n, 1)) + np.eye(n)
+    return numbers.astype(x.dtype)[()]
 
 
 def _dtype(y: Any) -> Any:

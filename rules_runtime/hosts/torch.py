@@ -7,6 +7,7 @@ this package agree on complex derivatives (df/dx + i df/dy), so nothing is conju
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import types
 from collections.abc import Sequence
@@ -16,6 +17,7 @@ import numpy as np
 
 try:
     import torch
+    from torch.overrides import TorchFunctionMode
 except ImportError as error:
     raise ImportError(
         "rules_runtime.hosts.torch needs PyTorch: pip install 'rules-runtime[torch]'"
@@ -251,13 +253,29 @@ def wrap_module(module: types.ModuleType) -> WrappedModule:
     return WrappedModule(module, wrap)
 
 
-def by_torch(f: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-    """`(y, pullback)` by PyTorch, `None` where `f` does not give tensors for tensors."""
+class _NoNumbers(TorchFunctionMode):
+    """`float(t)`, which `math.sin(t)` asks for, is an error where it would lose a derivative:
+    PyTorch only warns."""
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        if func in (Tensor.__float__, Tensor.__complex__) and args[0].requires_grad:
+            raise TypeError("a number made of a tensor loses its derivative")
+        return func(*args, **(kwargs or {}))
+
+
+def by_torch(
+    f: Any, args: tuple[Any, ...], kwargs: dict[str, Any], *, written_for_torch: bool = False
+) -> Any:
+    """`(y, pullback)` by PyTorch, `None` where `f` does not give tensors for tensors.
+
+    Only what is `written_for_torch` may make numbers of tensors, which have no derivative.
+    """
     leaves: list[Any] = []
     structure = take_apart((f, *args), is_number, leaves)
     if any(map(is_traced, leaves)):
         return None
-    with torch.enable_grad():
+    mode = contextlib.nullcontext() if written_for_torch else _NoNumbers()
+    with torch.enable_grad(), mode:
         tensors = [torch.from_numpy(np.array(x)) for x in leaves]
         for t in tensors:
             if t.is_floating_point() or t.is_complex():
@@ -326,4 +344,4 @@ def rule_from_torch(f: Any) -> Any:
         result = take_apart(y, is_tensor, parts)
         return put_together(result, iter([to_numpy(t) for t in parts]))
 
-    return with_rule(function, f, by_torch, "PyTorch")
+    return with_rule(function, f, functools.partial(by_torch, written_for_torch=True), "PyTorch")

@@ -164,6 +164,11 @@ def test_shapes_that_cannot_be_tried(registered: Any) -> None:
     close(jax.jit(named)(x), x[1:])
 
 
+def test_the_trial_of_a_matrix_that_must_be_positive_definite() -> None:
+    a = jnp.array([[2.0, 0.3], [0.3, 1.0]])
+    close(jax.jit(host.wrap(np.linalg.cholesky))(a), jnp.linalg.cholesky(a))
+
+
 def test_a_trial_run_that_fails_says_what_it_was(registered: Any) -> None:
     def fussy(x: Any) -> Any:
         if np.any(x < 10.0):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 from typing import Any
 
@@ -149,6 +150,39 @@ def test_a_rule_that_calls_back_is_given_pytorch(registered: Any) -> None:
         assert gradcheck(lambda x, f=inner: wrapped(f, x), (tensor(3),))
     assert gradgradcheck(lambda x: wrapped(np.sin, x), (tensor(3),))
     assert seen[0] is host.TorchConfig
+
+
+def test_numbers_made_of_tensors_do_not_lose_a_derivative(registered: Any) -> None:
+    """PyTorch only warns where `math.log` makes a number of a tensor: such a function is not for
+    PyTorch, and the tape takes it by the rules that it knows."""
+
+    def scale(x: Any, s: Any) -> Any:
+        return x * log_of(s)
+
+    def log_of(s: Any) -> Any:
+        return math.log(s)
+
+    def apply(f: Any, x: Any, s: Any) -> Any:
+        return f(x, s)
+
+    def rule(config: RuleConfig[HasReverseMode], _: Any, f: Any, x: Any, s: Any) -> Any:
+        y, back = rrule_via_ad(config, f, x, s)
+        return y, lambda dy: (NoTangent(), *back(dy))
+
+    registered(apply, rule)
+    registered(log_of, lambda _, s: (math.log(s), lambda dy: (NoTangent(), dy / s)))
+    x, s = tensor(3), torch.tensor(2.0, dtype=torch.float64, requires_grad=True)
+    host.wrap(apply)(scale, x, s).sum().backward()
+    torch.testing.assert_close(s.grad, x.detach().sum() / 2.0)
+
+    logged = []
+
+    def loss(x: Any) -> Any:
+        y = (x * x).sum()
+        logged.append(float(y))
+        return y
+
+    assert gradient(host.rule_from_torch(loss), np.ones(2))[0].tolist() == [2.0, 2.0]
 
 
 def test_threads() -> None:

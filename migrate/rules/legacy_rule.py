@@ -86,6 +86,7 @@ class LegacyRule:
     output: str = ""  # the name of the value inside the pullback; none where nobody reads it
     arguments: str | None = None  # what the target is called with; None: its parameters
     through: str = ""  # the name of the first parameter, where the target is called by it
+    config: str = ""  # a parameter before that one, for the config of the AD that calls
     before: tuple[Pieces, ...] = ()  # lines above the rule
     head: tuple[ast.stmt, ...] = ()  # a docstring, which moves to the head of the rule
     body: tuple[Pieces, ...] = ()  # lines between the primal and the pullback

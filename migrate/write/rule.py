@@ -141,7 +141,8 @@ class _Writer:
         returned = self._returned(list(self.entries.all()))
         yield f"@{self.names.use('rrule')}.register({target})"
         yield from (f"@{self.names.use(d)}" for d in rule.decorators)
-        listed = ", ".join([callee, *map(str, rule.parameters)])
+        config = [rule.config] if rule.config else []
+        listed = ", ".join([*config, callee, *map(str, rule.parameters)])
         yield f"def {self.names.rule_name(rule.name)}({listed}):"
         body = texts.lines(rule.head)
         body += [f"{rule.output} = {primal}"] if rule.output else []

@@ -193,3 +193,72 @@ def test_the_older_spelling(name: str, args: tuple[Any, ...]) -> None:
                 continue
             (theirs,) = primitive_vjps[f]((k,), ans, args, {})(np.conj(dy))
             np.testing.assert_allclose(unthunk(tangents[k]), np.conj(theirs), rtol=1e-12)
+
+
+HELPERS = """
+import numpy as onp
+import autograd.numpy as np
+from autograd import grad, make_vjp, value_and_grad
+from autograd.extend import defvjp, primitive, SparseObject, vspace
+from autograd.tracer import getval
+
+@primitive
+def picked(x, at):
+    return x[at]
+
+def grad_picked(ans, x, at):
+    space = vspace(x)
+    def vjp(g):
+        def into(total):
+            onp.add.at(total, at, g)
+            return total
+        return SparseObject(space, into)
+    return vjp
+
+defvjp(picked, grad_picked)
+
+@primitive
+def composed(f, x, w):
+    return f(x) * w
+
+defvjp(
+    composed,
+    None,
+    lambda ans, f, x, w: lambda g: np.reshape(make_vjp(f)(x)[0](g), vspace(x).shape) * getval(w),
+    lambda ans, f, x, w: lambda g: value_and_grad(f)(x)[0] * g + 0 * np.sum(grad(f)(x)),
+)
+"""
+
+
+def test_helpers_of_autograd() -> None:
+    """A sparse cotangent, shapes, and calls back into AD: the tape's, of any order."""
+    outcome = convert_source(
+        HELPERS.encode(), "x.py", Options(dialects=("autograd",), autograd="drop", real=True)
+    )
+    assert isinstance(outcome, FileConverted)
+    assert not outcome.left
+    text = outcome.after.decode()
+    assert "InplaceableThunk" in text
+    assert text.count("rrule_via_ad(config") == 3
+    old, new = module(HELPERS), module(text)
+    at = [0, 2, 0]
+
+    def loss(m: Any, np_: Any, x: Any) -> Any:
+        cubes = m.composed(lambda t: np_.sum(t**3), x, np_.sum(x) ** 2)
+        return np_.sum(m.picked(x, at) ** 2) + cubes
+
+    def by_tape(x: Any) -> Any:
+        return gradient(lambda x: loss(new, np, x), x)[0]
+
+    def by_autograd(x: Any) -> Any:
+        return autograd.grad(lambda x: loss(old, autograd.numpy, x))(x)
+
+    np.testing.assert_allclose(by_tape(X), by_autograd(X), rtol=1e-12)
+
+    def again(x: Any) -> Any:  # getval cuts what depends on w
+        return np.sum(
+            gradient(lambda x: np.sum(new.composed(lambda t: np.sum(t**3), x, 1.0)), x)[0] ** 2
+        )
+
+    np.testing.assert_allclose(gradient(again, X)[0], 36 * X**3, rtol=1e-12)
+    check_rrule(new.picked, X, at)

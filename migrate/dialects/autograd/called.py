@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 from typing import Literal
 
+from migrate.dialects.autograd.helpers import AD, stays_ad
 from migrate.dialects.autograd.makers import LEADING, Maker, variables_of
 from migrate.dialects.autograd.rule import Rule
 from migrate.dialects.autograd.tangents import gives_container, takes_apart
@@ -29,6 +30,7 @@ class Caller:
     def entry(self, maker: Maker, alone: bool) -> Entry:
         """The entry for the argument of a maker."""
         rule = self.rule
+        self._note_ad(maker)
         self.takes_apart |= self._takes_apart(maker)
         if not maker.is_staged:
             return self.unstaged(maker, rule.parameter(maker.place).name, rule.handed)
@@ -44,6 +46,15 @@ class Caller:
         value: Pieces = (*made, f"({rule.cotangent})")
         container = gives_container(maker.function) or rule.is_container(maker.place)
         return Cotangent(value, "ProjectTo" if container else "", said=maker.node)
+
+    def _note_ad(self, maker: Maker) -> None:
+        """Say that a maker goes on differentiating with autograd."""
+        nodes = ast.walk(maker.function) if maker.function is not None else ()
+        for node in nodes:
+            if isinstance(node, ast.Name | ast.Attribute):
+                meaning = self.rule.legacy.meaning(node)
+                if meaning in AD:
+                    self.notes.append(RuleNote("RM110", stays_ad(meaning), node))
 
     def unstaged(self, maker: Maker, argument: str, handed: str) -> Cotangent:
         """A maker of autograd 1.1 is called with the cotangent, where that is there."""

@@ -10,6 +10,7 @@ import ast
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from migrate.dialects.autograd.installed import dotted_name
 from migrate.rules.legacy_names import LegacyNames
 from migrate.rules.module import Module
 from migrate.rules.plans import RuleNote
@@ -25,7 +26,8 @@ _OF_SPACES = {
     "dtype": "result_type",
     "iscomplex": "iscomplexobj",
 }
-_AD = frozenset({"grad", "value_and_grad", "elementwise_grad", "make_vjp"})
+#: What differentiates a function.
+AD = frozenset({"grad", "value_and_grad", "elementwise_grad", "make_vjp"})
 #: Helpers that stay autograd's.
 _STAYING = {
     "metadata": "write `np.shape`, `np.ndim` and `np.result_type` of what it is asked for",
@@ -41,7 +43,7 @@ _STAYING = {
     "vector_jacobian_product": "ask `rrule_via_ad`",
 }
 #: The names of autograd's that are read here.
-NAMES = frozenset({"getval", *_AD, *_STAYING})
+NAMES = frozenset({"getval", *AD, *_STAYING})
 
 
 @dataclass(frozen=True)
@@ -63,30 +65,41 @@ def helped(
     legacy: LegacyNames,
     use: Callable[[str], str],
     *,
+    config: str = "config",
     ask_ad: bool = True,
 ) -> Helped:
     """What becomes of helpers in the nodes of a rule, of which some are its whole tangents.
 
-    `use` gives the name under which something of the runtime is imported. Without `ask_ad` calls
-    into AD stay.
+    `use` gives the name under which something of the runtime is imported, `config` is the rule's
+    parameter for one. Without `ask_ad` calls into AD stay.
     """
-    return _Helpers(list(nodes), set(tangents), module, legacy, use, ask_ad).all()
+    asking = config if ask_ad else ""
+    return _Helpers(list(nodes), set(tangents), module, legacy, use, asking).all()
+
+
+def stays_ad(name: str) -> str:
+    """What is said of a call into autograd's AD that stays."""
+    return f"`{name}` stays autograd's: what it gives is of the first order on the tape"
 
 
 def numpy_name(module: Module) -> str:
     """The name of numpy, or of autograd's, in a file; empty where it has none."""
+    found = [*_numpy_names(module)]
+    return "np" if "np" in found else next(iter(found), "")
+
+
+def _numpy_names(module: Module) -> Iterator[str]:
     for name, bindings in module.scopes.module.bindings.items():
         statement = module.scopes.parents.get(bindings[0])
         match bindings, statement:
             case [ast.alias(name="numpy" | "autograd.numpy", asname=str())], ast.Import():
-                return name
+                yield name
             case [ast.alias(name="numpy", asname=None)], ast.Import():
-                return name
+                yield name
             case [ast.alias(name="numpy")], ast.ImportFrom(module="autograd", level=0):
-                return name
+                yield name
             case [ast.alias(name="numpy_wrapper")], ast.ImportFrom():
-                return name
-    return ""
+                yield name
 
 
 class _Helpers:
@@ -97,10 +110,10 @@ class _Helpers:
         module: Module,
         legacy: LegacyNames,
         use: Callable[[str], str],
-        ask_ad: bool,
+        asking: str,
     ) -> None:
         self.nodes, self.module, self.legacy, self.use = nodes, module, legacy, use
-        self.ask_ad = ask_ad
+        self.asking = asking
         self.tangents = {arm for tangent in tangents for arm in _arms(tangent)}
         self.numpy = numpy_name(module)
         self.changes: dict[ast.AST, Pieces] = {}
@@ -113,6 +126,8 @@ class _Helpers:
     def all(self) -> Helped:
         for node in self._reads():
             name = self.legacy.meaning(node)
+            if dotted_name(node, self.module) == "autograd.numpy.metadata":
+                name = "metadata"
             if name in NAMES and node not in self.used and not self._read(node, name):
                 self._stays(node, name)
         return Helped(
@@ -150,7 +165,7 @@ class _Helpers:
                 return self._change(call, (f"{project}(", x, ")(", value, ")"), node)
             case "SparseObject", [space, add], [] if plain and call in self.tangents:
                 return self._sparse(call, space, add)
-        return name in _AD and self.ask_ad and self._calls_back(call, name)
+        return name in AD and bool(self.asking) and self._calls_back(call, name)
 
     def _change(self, node: ast.AST, pieces: Pieces, *used: ast.AST) -> bool:
         self.changes[node] = pieces
@@ -158,11 +173,8 @@ class _Helpers:
         return True
 
     def _stays(self, node: ast.expr, name: str) -> None:
-        if name in _AD:
-            why = "its derivatives are of the first order on the tape"
-        else:
-            why = _STAYING[name]
-        self.notes.append(RuleNote("RM108", f"`{name}` stays autograd's: {why}", node))
+        said = stays_ad(name) if name in AD else f"`{name}` stays autograd's: {_STAYING[name]}"
+        self.notes.append(RuleNote("RM110", said, node))
 
     # ---- vector spaces -------------------------------------------------------------------
 
@@ -276,7 +288,7 @@ class _Helpers:
         if starred or place >= len(call.args) or isinstance(f, ast.Starred):
             return False
         np = self.numpy
-        via = f"{self.use('rrule_via_ad')}(config, "
+        via = f"{self.use('rrule_via_ad')}({self.asking}, "
         via_ad: Pieces = (via, f, *_listed(call, given_), ")")
         entry = f"[{place + 1}]"
         above = self.module.scopes.parents.get(call)

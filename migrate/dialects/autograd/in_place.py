@@ -20,7 +20,6 @@ from migrate.dialects.autograd.rule import Rule
 from migrate.dialects.autograd.tangents import (
     entry_of,
     further,
-    helper_changes,
     takes_apart,
 )
 from migrate.rules.legacy_rule import Cotangent, Entry, LegacyRule, Parameter
@@ -47,6 +46,14 @@ class Body:
     last: ast.Return
     inner: FunctionNode
     unbroadcast: ast.Call | None
+
+    @property
+    def tangents(self) -> list[ast.expr]:
+        """What the inner function gives."""
+        if isinstance(self.inner, ast.Lambda):
+            return [self.inner.body]
+        returns = (n for n in same_scope_nodes(self.inner) if isinstance(n, ast.Return))
+        return [n.value for n in returns if n.value is not None]
 
 
 def in_place(maker: Maker, rule: Rule) -> Body | None:
@@ -165,13 +172,10 @@ class Rewriter:
             if isinstance(node, ast.Name) and (v := rule.module.scopes.of(node)) in becomes:
                 if node.id != becomes[v]:
                     changes[node] = (becomes[v],)
-        own = frozenset(becomes)
-        for call, (helper, onto, value) in helper_changes(
-            definition.body, rule.module, rule.legacy, own
-        ).items():
-            assert isinstance(call, ast.Call)
-            self.consumed |= set(ast.walk(call.func))
-            changes[call] = (f"{self.names.use(helper)}(", onto, ")(", value, ")")
+        found = rule.helped(definition.body, body.tangents, self.names.use)
+        self.consumed |= found.used
+        changes |= found.changes
+        self.config, self.notes = found.config, found.notes
         self.texts = Texts(self.source, changes)
         self.becomes = becomes
         self.output = self._output()
@@ -200,6 +204,7 @@ class Rewriter:
         edits.replace_line(site, f"\n{indent}".join(lines))
         return Plan(
             (edits,),
+            self.notes,
             helpers=(body.definition,),
             gone=(site, body.last),
             form="I2",
@@ -250,7 +255,8 @@ class Rewriter:
         indent = self._indent(definition)
         output = self.output
         callee = rule.through or ("_" if "_" not in signature.names else "callee")
-        listed = ", ".join([callee, *map(str, listed_parameters(rule))])
+        config = [configured(rule, self.names)] if self.config else []
+        listed = ", ".join([*config, callee, *map(str, listed_parameters(rule))])
         heads = [f"@{self.names.use('rrule')}.register({target})"]
         heads += [f"@{self.names.use(d)}" for d in self.decorators]
         name = self.names.rule_name(rule.target.name)
@@ -413,6 +419,9 @@ class Rewriter:
             node = pending.pop()
             if node is body.last:
                 continue
+            if node in self.texts.changes:
+                yield node
+                continue
             if node is body.inner and isinstance(node, ast.FunctionDef):
                 pending += node.body
             elif isinstance(node, ast.Delete):
@@ -445,3 +454,8 @@ def listed_parameters(rule: Rule) -> tuple[Parameter, ...]:
     if signature.more:
         found.append(Parameter(signature.more, lead="**"))
     return tuple(found)
+
+
+def configured(rule: Rule, names: NameChooser) -> str:
+    """The parameter of a rule that asks the AD which called it."""
+    return f"{rule.free('config')}: {names.use('RuleConfig')}[{names.use('HasReverseMode')}]"

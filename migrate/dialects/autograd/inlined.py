@@ -14,9 +14,10 @@ from migrate.dialects.autograd.makers import (
 )
 from migrate.dialects.autograd.rule import Rule
 from migrate.dialects.autograd.spaces import Spaces
-from migrate.dialects.autograd.tangents import entry_of, helper_changes, takes_apart
+from migrate.dialects.autograd.tangents import entry_of, takes_apart
 from migrate.rules.legacy_rule import Cotangent, Entry
 from migrate.rules.names import NameChooser
+from migrate.rules.plans import RuleNote
 from migrate.syntax.scopes import Variable, positional_parameters
 from migrate.syntax.texts import Pieces
 
@@ -41,6 +42,9 @@ class Inliner:
         self.takes_apart = False
         self.body: list[Pieces] = []
         self.spaces = Spaces(rule, names)
+        self.lazy: set[ast.expr] = set()
+        self.notes: list[RuleNote] = []
+        self.config = False
 
     def entry(self, maker: Maker, alone: bool) -> Entry:
         """The entry for the argument of a maker."""
@@ -57,6 +61,8 @@ class Inliner:
         if maker.unbroadcast is None:
             assert value is not None
             entry = entry_of(value)
+            if isinstance(entry, Cotangent) and value in self.lazy:
+                return replace(entry, runs=False)
             if isinstance(entry, Cotangent) and rule.is_container(maker.place):
                 return replace(entry, onto="ProjectTo")
             return entry
@@ -119,11 +125,13 @@ class Inliner:
             self.spaces.read(maker, rule.parameter(maker.place).name)
             self.changes |= self.spaces.changes
             self.reads_output |= self.spaces.reads_output
-        helpers = helper_changes([maker.body], rule.module, rule.legacy, frozenset(becomes))
-        for call, (helper, onto, value) in helpers.items():
-            assert isinstance(call, ast.Call)
-            self.consumed |= set(ast.walk(call.func))
-            self.changes[call] = (f"{self.names.use(helper)}(", onto, ")(", value, ")")
+        tangents = [maker.tangent] if maker.tangent is not None else []
+        found = rule.helped(read, tangents, self.names.use)
+        self.changes |= found.changes
+        self.consumed |= found.used
+        self.lazy |= found.lazy
+        self.config |= found.config
+        self.notes += found.notes
 
 
 def becoming(maker: Maker, rule: Rule) -> dict[Variable, str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 
+from migrate.dialects.autograd.helpers import NAMES as HELPERS
 from migrate.dialects.autograd.signs import modules
 from migrate.model import ModuleSource
 from migrate.rules.legacy_names import Language, LegacyNames, find_legacy_names
@@ -18,8 +19,8 @@ ADAPTERS = {
 NAMES = frozenset(ADAPTERS) | {
     *("primitive", "notrace_primitive", "register_notrace", "VJPNode", "nograd_functions"),
     *("defjvp", "defjvp_argnum", "defjvp_argnums", "def_linear"),
-    *("unbroadcast_f", "unbroadcast", "match_complex", "vspace", "getval", "SparseObject"),
-    *("grad", "value_and_grad", "elementwise_grad", "make_vjp", "vjp"),
+    *("unbroadcast_f", "unbroadcast"),
+    *HELPERS,
 }
 
 

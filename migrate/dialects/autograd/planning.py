@@ -8,12 +8,11 @@ from inspect import Parameter as Installed
 
 from migrate.dialects.autograd.adapted import adapted, without_derivative
 from migrate.dialects.autograd.called import Caller
-from migrate.dialects.autograd.conjugation import is_needless, takes_no_complex
-from migrate.dialects.autograd.in_place import Rewriter, in_place, listed_parameters
+from migrate.dialects.autograd.in_place import Rewriter, configured, in_place, listed_parameters
 from migrate.dialects.autograd.inlined import Inliner, is_inlined
 from migrate.dialects.autograd.installed import parameters
 from migrate.dialects.autograd.keeping import kept
-from migrate.dialects.autograd.makers import function_of
+from migrate.dialects.autograd.makers import Maker, function_of
 from migrate.dialects.autograd.rule import Rule
 from migrate.dialects.autograd.tangents import further
 from migrate.rules.legacy_rule import Cotangent, Entry, LegacyRule, Parameter
@@ -68,7 +67,7 @@ class Planner:
 
     def _written(self) -> Plan | None:
         rule = self.rule
-        if any(self._is_sparse(m.function) for m in rule.makers):
+        if any(map(self._stays_sparse, rule.makers)):
             return None
         if rule.signature is not None and rule.is_clear:
             if len(rule.makers) == 1:
@@ -86,10 +85,11 @@ class Planner:
     def _in_place(self) -> Plan | None:
         rule = self.rule
         body = in_place(rule.makers[0], rule)
-        if body is None:
+        if body is None or self._ad_stays(rule.makers[0]):
             return None
         after = kept(rule, self.names) if self.keep else ""
-        writer = Rewriter(body, rule, self.names, self._decorators(), after)
+        asks = rule.helped([body.definition], body.tangents, str).config
+        writer = Rewriter(body, rule, self.names, self._decorators(asks), after)
         plan = writer.plan()
         if plan is not None:
             self.consumed |= writer.consumed
@@ -101,7 +101,7 @@ class Planner:
         alone = len(rule.makers) == 1
         inliner, caller = Inliner(rule, self.names), Caller(rule, self.names)
         entries: list[Entry] = []
-        inlined = {m: is_inlined(m, rule) for m in rule.makers}
+        inlined = {m: is_inlined(m, rule) and not self._ad_stays(m) for m in rule.makers}
         if rule.registration.in_loop and not all(map(self._is_steady, rule.makers)):
             return None
         by_place = {m.place: m for m in rule.makers}
@@ -129,8 +129,9 @@ class Planner:
             before=tuple(caller.before),
             body=(*inliner.spaces.lines(), *inliner.body, *caller.finished()),
             changes=inliner.changes,
-            notes=tuple(caller.notes),
+            notes=(*inliner.notes, *caller.notes),
             consumed=inliner.consumed,
+            config=inliner.config,
             form="I1" if whole else "C",
         )
 
@@ -164,8 +165,9 @@ class Planner:
             before=tuple(caller.before),
             body=tuple(caller.finished()),
             changes={},
-            notes=(),
+            notes=tuple(caller.notes),
             consumed=set(),
+            config=False,
             form="C",
         )
 
@@ -178,6 +180,7 @@ class Planner:
         output: str,
         apart: bool,
         consumed: set[ast.AST],
+        config: bool,
         form: str,
         notes: tuple[RuleNote, ...],
         **more: object,
@@ -200,7 +203,8 @@ class Planner:
             rule.through,
             opening=opening,
             after=((kept(rule, self.names),),) if self.keep else (),
-            decorators=self._decorators(),
+            decorators=self._decorators(config),
+            config=configured(rule, self.names) if config else "",
             lazy=True,
             notes=notes,
             **more,  # type: ignore[arg-type]
@@ -214,18 +218,16 @@ class Planner:
 
     # ---- what is asked -------------------------------------------------------------------
 
-    def _decorators(self) -> tuple[str, ...]:
-        rule = self.rule
-        if rule.real or takes_no_complex(rule.registration.target, rule.module):
-            return ()
-        makers: list[ast.expr | FunctionNode] = [
-            m.function if m.function is not None else m.node for m in rule.makers
-        ]
-        needless = all(
-            is_needless([function], rule.module, cotangent=maker.given_at)
-            for function, maker in zip(makers, rule.makers, strict=True)
-        )
-        return () if needless else ("unconjugated",)
+    def _decorators(self, config: bool = False) -> tuple[str, ...]:
+        """A rule that asks the AD needs no conjugation, or it does not ask."""
+        return ("unconjugated",) if self.rule.is_unconjugated and not config else ()
+
+    def _ad_stays(self, maker: Maker) -> bool:
+        """Whether a maker calls into AD, and goes on doing so by autograd."""
+        if maker.function is None or self.rule.may_ask_ad:
+            return False
+        inside = set(ast.walk(maker.function))
+        return any(call in inside for call in self.rule.asking)
 
     def _is_steady(self, maker: object) -> bool:
         """Whether a maker in a loop means the same in every round, or is a lambda."""
@@ -233,6 +235,21 @@ class Planner:
         if isinstance(node, ast.Lambda):
             return True
         return isinstance(node, ast.Name) and function_of(node, self.rule.module) is not None
+
+    def _stays_sparse(self, maker: Maker) -> bool:
+        """Whether a maker gives a cotangent of autograd's own kind that stays one."""
+        if not self._is_sparse(maker.function):
+            return False
+        tangents = [maker.tangent] if maker.tangent is not None else []
+        body = in_place(maker, self.rule) if len(self.rule.makers) == 1 else None
+        found = self.rule.helped(
+            [maker.function] if maker.function is not None else [],
+            tangents if body is None else body.tangents,
+            str,
+        )
+        if maker.tangent is None and body is None:
+            return True
+        return not found.lazy or any("`SparseObject`" in note.message for note in found.notes)
 
     def _is_sparse(self, function: FunctionNode | None) -> bool:
         """Whether a maker gives a cotangent of autograd's own kind, or calls what does."""

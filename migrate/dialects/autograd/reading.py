@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from migrate.dialects.autograd.adapted import gone
+from migrate.dialects.autograd.helpers import numpy_name
 from migrate.dialects.autograd.older import older_registrations
 from migrate.dialects.autograd.planning import Planner
 from migrate.dialects.autograd.primitives import Primitives
@@ -154,11 +155,24 @@ class Rules(Reading):
         alias = node.names[0]
         name = alias.asname or alias.name
         variable = self.module.scopes.variable(name, self.module.scopes.around[node])
-        if not self.module.scopes.uses.get(variable) and name not in self.module.exported:
+        used = self.module.scopes.uses.get(variable) or self._asks_numpy(name)
+        if not used and name not in self.module.exported:
             return replace(leaving, aliases=(*leaving.aliases, (node, alias)))
         text = "import numpy" if name == "numpy" else f"import numpy as {name}"
         work.edits.change(node, restated(text))
         return replace(leaving, assignments=(*leaving.assignments, node))
+
+    def _asks_numpy(self, name: str) -> bool:
+        """Whether new text asks numpy, by that name, what a vector space said."""
+        if name != numpy_name(self.module):
+            return False
+        return any(
+            max(r.registration.leads.values(), default=1) > 1 for r in self.planned.values()
+        ) or any(
+            isinstance(node, ast.Name | ast.Attribute)
+            and self.legacy.meaning(node) in ("vspace", "elementwise_grad")
+            for node in self.consumed
+        )
 
     def _kept(self, names: NameChooser) -> set[Variable]:
         """The names that the new text takes from imports that the file has."""

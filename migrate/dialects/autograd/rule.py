@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
 from migrate.dialects.autograd import tangents
+from migrate.dialects.autograd.conjugation import is_needless, takes_no_complex
+from migrate.dialects.autograd.helpers import Helped, helped
 from migrate.dialects.autograd.installed import parameters
 from migrate.dialects.autograd.makers import Maker, bound_inside, maker_of, outside_names
 from migrate.dialects.autograd.registrations import Registration
@@ -37,6 +40,43 @@ class Rule:
         )
         object.__setattr__(self, "makers", tuple(made))
         object.__setattr__(self, "target", target_of(self.registration, self.module, self.legacy))
+
+    # ---- autograd's helpers --------------------------------------------------------------
+
+    def helped(
+        self, nodes: Sequence[ast.AST], tangents: Sequence[ast.expr], use: Callable[[str], str]
+    ) -> Helped:
+        """What becomes of autograd's helpers in text that stands in the rule."""
+        config = self.free("config")
+        module, legacy = self.module, self.legacy
+        return helped(nodes, tangents, module, legacy, use, config=config, ask_ad=self.may_ask_ad)
+
+    @cached_property
+    def asking(self) -> dict[ast.expr, ast.expr | None]:
+        """The calls in its makers that can ask the AD which called the rule."""
+        functions = [m.function for m in self.makers if m.function is not None]
+        found = helped(functions, (), self.module, self.legacy, str)
+        return dict(found.by_ad)
+
+    @cached_property
+    def is_unconjugated(self) -> bool:
+        """Whether conjugation matters in the makers as they are."""
+        return not self._is_real and not self._is_needless({})
+
+    @cached_property
+    def may_ask_ad(self) -> bool:
+        """Whether conjugation does not matter where the AD is asked: it pairs in another way."""
+        return self._is_real or self._is_needless(self.asking)
+
+    @property
+    def _is_real(self) -> bool:
+        return self.real or takes_no_complex(self.registration.target, self.module)
+
+    def _is_needless(self, by_ad: dict[ast.expr, ast.expr | None]) -> bool:
+        return all(
+            is_needless([m.function or m.node], self.module, cotangent=m.given_at, by_ad=by_ad)
+            for m in self.makers
+        )
 
     # ---- parameters ----------------------------------------------------------------------
 

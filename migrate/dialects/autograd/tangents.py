@@ -6,7 +6,6 @@ import ast
 from collections.abc import Iterable
 
 from migrate.dialects.autograd.makers import is_container
-from migrate.rules.legacy_names import LegacyNames
 from migrate.rules.legacy_rule import Cotangent, Entry, Structured, Unpacked
 from migrate.rules.module import Module
 from migrate.rules.names import NameChooser
@@ -142,18 +141,3 @@ def _is_array(value: ast.expr, definition: ast.FunctionDef, module: Module, dept
 
 def _name(node: ast.expr) -> str:
     return node.attr if isinstance(node, ast.Attribute) else getattr(node, "id", "")
-
-
-def helper_changes(
-    nodes: Iterable[ast.AST], module: Module, legacy: LegacyNames, parameters: frozenset[Variable]
-) -> dict[ast.AST, tuple[str, ast.expr, ast.expr]]:
-    """`match_complex(x, e)` of a parameter: what each of them becomes."""
-    found: dict[ast.AST, tuple[str, ast.expr, ast.expr]] = {}
-    for node in nodes:
-        for inner in ast.walk(node):
-            match inner:
-                case ast.Call(func=func, args=[ast.Name() as name, value], keywords=[]):
-                    is_it = legacy.meaning(func) == "match_complex"
-                    if is_it and module.scopes.of(name) in parameters:
-                        found[inner] = ("ProjectTo", name, value)
-    return found

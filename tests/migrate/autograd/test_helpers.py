@@ -7,11 +7,14 @@ import ast
 import pytest
 
 from migrate.dialects.autograd.helpers import NAMES, Helped, helped
+from migrate.model import FileConverted
+from migrate.options import Options
 from migrate.rules.legacy_names import Language, find_legacy_names
 from migrate.rules.module import Module
 from migrate.syntax.scopes import analyse_scopes
 from migrate.syntax.source import read_source
 from migrate.syntax.texts import Texts
+from tests.support.converting import converted, outcome_of
 
 HEAD = """\
 import autograd.numpy as np
@@ -182,3 +185,136 @@ def test_which_calls_ask_the_ad() -> None:
     _, found = of("f = lambda g: value_and_grad(f)(x)[1] * g")
     assert found.config
     assert not found.by_ad
+
+
+DROP = Options(dialects=("autograd",), autograd="drop")
+
+
+def rule_in(text: str) -> str:
+    new = converted(HEAD + "from autograd.extend import primitive, defvjp\n" + text, DROP)
+    return new[new.index("@rrule.register") :]
+
+
+def test_a_rule_that_asks_the_ad() -> None:
+    """It takes a config; pairs of the AD are the runtime's, so that nothing is conjugated."""
+    assert (
+        rule_in(
+            """
+@primitive
+def both(f, x, config=1):
+    return f(x)
+
+defvjp(both, None, lambda ans, f, x, config=1: lambda g: make_vjp(f)(x)[0](2 * g))
+"""
+        )
+        == """\
+@rrule.register(both)
+def rrule_both(config_: RuleConfig[HasReverseMode], _, f, x, config=1):
+    def both_pullback(g):
+        return (
+            NoTangent(),
+            ZeroTangent(),
+            rrule_via_ad(config_, f, x)[1](2 * g)[1],
+            NotImplementedTangent("both: no derivative with respect to config"),
+        )
+    return both(f, x, config), both_pullback
+"""
+    )
+
+
+def test_a_formula_around_the_ad_keeps_autograds() -> None:
+    """`x` may be complex, and then the formula and the AD pair in two ways."""
+    text = """
+@primitive
+def scaled(f, x):
+    return x * f(x)
+
+defvjp(scaled, None, lambda ans, f, x: lambda g: g * (ans / x + x * grad(f)(x)))
+"""
+    outcome = outcome_of(HEAD + "from autograd.extend import primitive, defvjp\n" + text, DROP)
+    assert isinstance(outcome, FileConverted)
+    new = outcome.after.decode()
+    assert "@unconjugated" in new
+    assert "x * grad(f)(x)" in new
+    assert "rrule_via_ad" not in new
+    ((note,),) = (rule.notes for rule in outcome.converted)
+    assert "first order" in note.message
+    real = Options(dialects=("autograd",), autograd="drop", real=True)
+    outcome = outcome_of(HEAD + "from autograd.extend import primitive, defvjp\n" + text, real)
+    assert isinstance(outcome, FileConverted)
+    assert "x * rrule_via_ad(config, f, x)[1](1.0)[1]" in outcome.after.decode()
+
+
+def test_a_maker_with_a_sparse_cotangent_becomes_the_rule() -> None:
+    text = """
+import numpy as onp
+
+@primitive
+def picked(x, at):
+    return x[at]
+
+def grad_picked(ans, x, at):
+    space = vspace(x)
+    def vjp(g):
+        def into(total):
+            onp.add.at(total, at, g)
+            return total
+        return SparseObject(space, into)
+    return vjp
+
+defvjp(picked, grad_picked)
+"""
+    assert (
+        rule_in(text)
+        == """\
+@rrule.register(picked)
+def rrule_picked(_, x, at):
+    ans = picked(x, at)
+    shape, dtype = np.shape(x), np.result_type(x)
+    def picked_pullback(g):
+        def into(total):
+            onp.add.at(total, at, g)
+            return total
+        return NoTangent(), InplaceableThunk(into, lambda: into(np.zeros(shape, dtype))), NoTangent()
+    return ans, picked_pullback
+"""
+    )
+
+
+def test_a_sparse_cotangent_of_a_helper_is_adapted() -> None:
+    """The runtime makes an array of it when it is there."""
+    text = """
+def sparse(space, g):
+    return SparseObject(space, lambda total: total + g)
+
+@primitive
+def f(x):
+    return x
+
+defvjp(f, lambda ans, x: lambda g: sparse(vspace(x), g))
+"""
+    new = converted(HEAD + "from autograd.extend import primitive, defvjp\n" + text, DROP)
+    assert "rrule.register(f)(from_vjpmakers(f, lambda ans, x: lambda g: sparse(" in new
+
+
+@pytest.mark.parametrize(
+    ("more", "rule"),
+    [
+        (", defvjp, vspace", "defvjp(f, lambda ans, x: lambda g: g.reshape(vspace(x).shape))"),
+        ("", "f.defvjp(lambda g, ans, vs, gvs, x: g.reshape(vs.shape))"),
+    ],
+)
+def test_numpy_stays_imported_where_only_the_new_text_asks_it(more: str, rule: str) -> None:
+    text = f"""
+import autograd.numpy as np
+from autograd.extend import primitive{more}
+
+@primitive
+def f(x):
+    return x
+
+{rule}
+"""
+    new = converted(text, DROP)
+    assert "import numpy as np" in new
+    assert "autograd" not in new

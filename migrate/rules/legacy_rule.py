@@ -94,6 +94,7 @@ class LegacyRule:
     within: tuple[ast.stmt, ...] = ()  # statements in a row, which move there, behind those lines
     after: tuple[Pieces, ...] = ()  # lines below the rule
     decorators: tuple[str, ...] = ()  # functions of the runtime, beside `rrule.register`
+    apart: bool = True  # an empty line sets it apart from code on the line above
     lazy: bool = False  # several entries wait until they are asked for
     changes: Mapping[ast.AST, Pieces] = field(default_factory=dict)  # inside of the expressions
     notes: tuple[RuleNote, ...] = ()

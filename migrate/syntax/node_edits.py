@@ -30,7 +30,7 @@ class NodeEdits:
     replacements: dict[ast.AST, str] = field(default_factory=dict)
     changes: dict[ast.AST, list[Change]] = field(default_factory=dict)
     lines: dict[ast.stmt, list[Change]] = field(default_factory=dict)
-    rows: dict[ast.stmt, str] = field(default_factory=dict)
+    rows: dict[ast.stmt, tuple[str, bool]] = field(default_factory=dict)
     added: list[Added] = field(default_factory=list)
     endings: list[tuple[ast.FunctionDef, str]] = field(default_factory=list)
 
@@ -60,10 +60,11 @@ class NodeEdits:
         or its share of a compound statement's."""
         self.lines.setdefault(node, []).append(change)
 
-    def replace_line(self, node: ast.stmt, text: str) -> None:
+    def replace_line(self, node: ast.stmt, text: str, whole: bool = False) -> None:
         """Put lines, indented but for the first, in the place of a simple statement that has a
-        line of its own, or of a definition; with no text the line goes, but for a comment."""
-        self.rows[node] = text
+        line of its own, or of a definition; with no text the line goes, but for a comment.
+        With `whole` the comment behind it is in the text already."""
+        self.rows[node] = (text, whole)
 
     def add_after(self, node: ast.stmt, text: str, blank: int = 0) -> None:
         """Add a statement on a line of its own."""

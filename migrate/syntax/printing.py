@@ -100,10 +100,10 @@ class _Printer:
             self.changes.setdefault(function, []).append(ending_with(text))
 
     def _rows(self) -> Iterator[Replacement]:
-        for node, text in self.rows.items():
+        for node, (text, whole) in self.rows.items():
             start, end = self.cutter.start(node), self.source.span(node)[1]
             if text:
-                stop = self.cutter.line_end(end) if isinstance(node, COMPOUND) else end
+                stop = self.cutter.line_end(end) if whole or isinstance(node, COMPOUND) else end
                 yield Replacement(start, stop, text)
             elif not self.cutter.is_alone(node):  # a comment behind it stays, on its line
                 rest = self.source.text[end : self.cutter.line_end(end)]

@@ -16,7 +16,7 @@ from migrate.syntax.source import Source
 from migrate.syntax.texts import Pieces, Texts
 
 #: How long a line may become that is written anew.
-WIDTH = 110
+WIDTH = 131  # a rule with three short tangents stays on one line
 _STEP = "    "
 
 
@@ -97,7 +97,8 @@ class _Writer:
     def plan(self) -> Plan:
         edits = NodeEdits()
         text = "\n".join(self._lines())
-        edits.replace_line(self.rule.site, f"\n{text}" if self._stands_close() else text)
+        close = self.rule.apart and self._stands_close()
+        edits.replace_line(self.rule.site, f"\n{text}" if close else text, whole=True)
         return Plan((edits,), self.rule.notes, gone=tuple(self._gone()))
 
     def _gone(self) -> Iterator[ast.stmt]:
@@ -124,6 +125,7 @@ class _Writer:
         lines = [
             *map(self.texts.joined, self.rule.before),
             *self.rule_lines(),
+            *([""] if self.rule.after and not self.indent else []),
             *map(self.texts.joined, self.rule.after),
         ]
         first, *others = lines
@@ -148,10 +150,18 @@ class _Writer:
         body += [f"{rule.output} = {primal}"] if rule.output else []
         body += [*self.entries.prepared(), *map(texts.joined, rule.body)]
         body += [f"def {pullback}({rule.cotangent}):"]
+        returned[-1] += self._behind()
         opening = [*map(texts.joined, rule.opening), *texts.lines(rule.within)]
         body += _deeper(self.step, [*opening, *returned])
         body += [f"return {rule.output or primal}, {pullback}"]
         yield from _deeper(self.step, body)
+
+    def _behind(self) -> str:
+        """The comment behind the statement: it is about the tangents."""
+        if isinstance(self.rule.site, ast.FunctionDef):
+            return ""
+        end = self.source.span(self.rule.site)[1]
+        return self.source.text[end:].partition("\n")[0].rstrip()
 
     def _returned(self, entries: list[str]) -> list[str]:
         """On one line where that is not too long; else, or with comments, each entry on its own."""

@@ -48,9 +48,11 @@ def written(change: Any) -> str:
     ast.parse(new)
     before, _, rest = new.partition("# above\n")
     assert before == "import f\n\n"
-    text, _, after = rest.partition("  # beside\n")
-    assert after == "after = 1\n"
-    return text
+    text, _, after = rest.rpartition("\nafter = 1\n")
+    assert after == ""
+    first, beside, last = text.partition("  # beside\n")
+    assert beside  # behind what the pullback returns
+    return f"{first}\n{last}"
 
 
 def entries(*made: Entry) -> dict[str, Any]:
@@ -139,6 +141,7 @@ def rrule_f(_, x: float = 1.0, *more):
         g = filled(g, out)
         return NoTangent(), scale, *(make if x else maker)
     return out, f_pullback
+
 done(f)"""
     )
 

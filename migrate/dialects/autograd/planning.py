@@ -206,6 +206,7 @@ class Planner:
             decorators=self._decorators(config),
             config=configured(rule, self.names) if config else "",
             lazy=True,
+            apart=not rule.follows,
             notes=notes,
             **more,  # type: ignore[arg-type]
         )

@@ -28,7 +28,6 @@ from migrate.rules.unused import Unused
 from migrate.rules.work import Work
 from migrate.syntax.changes import restated
 from migrate.syntax.node_edits import NodeEdits
-from migrate.syntax.pieces import Cutter
 from migrate.syntax.scopes import Variable
 from migrate.write.rule import WIDTH
 
@@ -64,7 +63,9 @@ class Rules(Reading):
         )
 
     def _rule(self, registration: Registration) -> Rule:
-        return Rule(registration, self.module, self.legacy, self.options.real)
+        above = registration.call.lineno - 1
+        follows = any(r.call.end_lineno == above for r in self.replacing)
+        return Rule(registration, self.module, self.legacy, self.options.real, follows)
 
     # ---- plans ---------------------------------------------------------------------------
 
@@ -119,13 +120,10 @@ class Rules(Reading):
         """The plan, with which the other calls for its function go."""
         edits, gone = NodeEdits(), []
         source = self.module.source
-        cutter = Cutter(source, self.module.scopes)
         for call in rule.registration.others:
             site = self.module.scopes.parents[call]
             assert isinstance(site, ast.Expr)
             comments = source.comments_within(site, *(m.node for m in rule.makers))
-            if not comments and not cutter.is_alone(site):
-                comments = ["pass"]  # beside a comment
             indent = source.indentation(site.lineno)
             edits.replace_line(site, f"\n{indent}".join(comments))
             gone.append(site)

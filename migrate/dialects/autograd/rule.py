@@ -28,6 +28,7 @@ class Rule:
     module: Module
     legacy: LegacyNames
     real: bool = False  # nothing complex comes in
+    follows: bool = False  # what stands on the line above goes
     target: Target = field(init=False)
     makers: tuple[Maker, ...] = field(init=False)  # those that are no `None`
 

@@ -51,9 +51,9 @@ def rrule_f(_, x, y, z, k):
             Thunk(lambda: g * ans / y),
             ZeroTangent(),
             NotImplementedTangent("f: no derivative with respect to k"),
-        )
-    return ans, f_pullback      # wrong
-pass  # with respect to x
+        )      # wrong
+    return ans, f_pullback
+# with respect to x
 other = 1
 """
     )
@@ -125,11 +125,7 @@ def h(x, n=1):
 def rrule_h(_, x, n=1):
     ans = h(x, n)
     def h_pullback(g):
-        return (
-            NoTangent(),
-            grad_g(g, ans, Space(x), Space(ans), x, n),
-            NotImplementedTangent("h: no derivative with respect to n"),
-        )
+        return NoTangent(), grad_g(g, ans, Space(x), Space(ans), x, n), NotImplementedTangent("h: no derivative with respect to n")
     return ans, h_pullback
 """
     )

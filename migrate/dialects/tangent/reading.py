@@ -125,7 +125,7 @@ class Rules(Reading):
         """The imports that nothing needs any more; `operator` comes beside `gast`."""
         consumed = self.consumed | self.helpers.gone
         leaving = Unused(self.module, self.legacy, work.edits, consumed).leaving()
-        leaving = replace(leaving, width=WIDTH)
+        leaving = replace(leaving, width=WIDTH, statements=self._last_of(leaving.statements))
         for name in self.operators.values():
             new = "import operator" if name == "operator" else f"import operator as {name}"
             node = next(self._syntax())
@@ -140,6 +140,19 @@ class Rules(Reading):
                 work.edits.add_before(node, new)
             leaving = replace(leaving, assignments=(*leaving.assignments, node))
         return leaving
+
+    def _last_of(
+        self, statements: tuple[ast.Import | ast.ImportFrom, ...]
+    ) -> tuple[ast.Import | ast.ImportFrom, ...]:
+        """The last one, if they stand together: the runtime is imported there."""
+        body = self.module.source.tree.body
+        places = [body.index(s) for s in statements if s in body]
+        if not places or len(places) < len(statements):
+            return statements
+        together = body[min(places) : max(places) + 1]
+        if all(isinstance(s, ast.Import | ast.ImportFrom) for s in together):
+            return tuple(s for s in statements if s is together[-1])
+        return statements
 
     def _syntax(self) -> Iterator[ast.Import | ast.ImportFrom]:
         """The imports of `gast`, those of the whole module first."""

@@ -5,7 +5,8 @@ from __future__ import annotations
 import ast
 from typing import Literal
 
-from migrate.dialects.autograd.helpers import AD, stays_ad
+from migrate.dialects.autograd.helpers import stays_ad
+from migrate.dialects.autograd.language import AD
 from migrate.dialects.autograd.makers import LEADING, Maker, variables_of
 from migrate.dialects.autograd.rule import Rule
 from migrate.dialects.autograd.tangents import gives_container, takes_apart

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from migrate.dialects.autograd.installed import dotted_name
+from migrate.dialects.autograd.language import AD, HELPERS
 from migrate.rules.legacy_names import LegacyNames
 from migrate.rules.module import Module
 from migrate.rules.plans import RuleNote
@@ -26,8 +27,6 @@ _OF_SPACES = {
     "dtype": "result_type",
     "iscomplex": "iscomplexobj",
 }
-#: What differentiates a function.
-AD = frozenset({"grad", "value_and_grad", "elementwise_grad", "make_vjp"})
 #: Helpers that stay autograd's.
 _STAYING = {
     "metadata": "write `np.shape`, `np.ndim` and `np.result_type` of what it is asked for",
@@ -42,8 +41,6 @@ _STAYING = {
     "make_jvp": "the runtime's is `frule_via_ad`",
     "vector_jacobian_product": "ask `rrule_via_ad`",
 }
-#: The names of autograd's that are read here.
-NAMES = frozenset({"getval", *AD, *_STAYING})
 
 
 @dataclass(frozen=True)
@@ -128,7 +125,11 @@ class _Helpers:
             name = self.legacy.meaning(node)
             if dotted_name(node, self.module) == "autograd.numpy.metadata":
                 name = "metadata"
-            if name in NAMES and node not in self.used and not self._read(node, name):
+            if (
+                (name in AD or name in HELPERS)
+                and node not in self.used
+                and not self._read(node, name)
+            ):
                 self._stays(node, name)
         return Helped(
             self.changes,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 
-from migrate.dialects.autograd.helpers import NAMES as HELPERS
 from migrate.dialects.autograd.signs import modules
 from migrate.model import ModuleSource
 from migrate.rules.legacy_names import Language, LegacyNames, find_legacy_names
@@ -16,10 +15,18 @@ ADAPTERS = {
     "defvjp_argnum": "from_vjpmaker_argnum",
     "defvjp_argnums": "from_vjpmaker_argnums",
 }
+#: What differentiates a function.
+AD = frozenset({"grad", "value_and_grad", "elementwise_grad", "make_vjp"})
+#: What makers use beside these.
+HELPERS = frozenset(
+    """getval vspace match_complex SparseObject metadata balanced_eq replace_zero repeat_to_match_shape jacobian hessian
+    make_jvp vector_jacobian_product""".split()
+)
 NAMES = frozenset(ADAPTERS) | {
     *("primitive", "notrace_primitive", "register_notrace", "VJPNode", "nograd_functions"),
     *("defjvp", "defjvp_argnum", "defjvp_argnums", "def_linear"),
     *("unbroadcast_f", "unbroadcast"),
+    *AD,
     *HELPERS,
 }
 

@@ -4,11 +4,12 @@ and what becomes of them and of their imports."""
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 from migrate.dialects.autograd.adapted import gone
 from migrate.dialects.autograd.helpers import numpy_name
+from migrate.dialects.autograd.notrace import Untraced, forward_rules, said, untraced
 from migrate.dialects.autograd.older import older_registrations
 from migrate.dialects.autograd.planning import Planner
 from migrate.dialects.autograd.primitives import Primitives
@@ -22,7 +23,7 @@ from migrate.options import Options
 from migrate.rules.legacy_names import LegacyNames
 from migrate.rules.module import Module
 from migrate.rules.names import NameChooser
-from migrate.rules.plans import Bridged, Found, Leaving, Left, Plan, identified
+from migrate.rules.plans import Bridged, Found, Leaving, Left, Plan, RuleNote, identified
 from migrate.rules.reading import Reading
 from migrate.rules.unused import Unused
 from migrate.rules.work import Work
@@ -50,7 +51,10 @@ class Rules(Reading):
         shown = [(r, f"{module.text(r.target)}\0{source.segment(r.call)}") for r in found]
         ids = identified(shown)
         self.of = {self._shown(r, ids[r]): r for r in found}
-        self.rules = tuple(self.of)
+        without = untraced(module, legacy, options.runtime)
+        ids_ = identified((u, f"{u.name}\0{source.segment(u.node)}") for u in without)
+        self.untraced = {self._shown_untraced(u, ids_[u]): u for u in without}
+        self.rules = (*self.of, *self.untraced)
         self.consumed: set[ast.AST] = set()
         self.planned: dict[Found, Rule] = {}
         self.primitives: Primitives | None = None
@@ -62,6 +66,10 @@ class Rules(Reading):
             id, target, target, call, self.module.source.span(call), (call, *registration.others)
         )
 
+    def _shown_untraced(self, found: Untraced, id: str) -> Found:
+        node = found.node
+        return Found(id, found.name, found.name, node, self.module.source.span(node), (found.site,))
+
     def _rule(self, registration: Registration) -> Rule:
         above = registration.call.lineno - 1
         follows = any(r.call.end_lineno == above for r in self.replacing)
@@ -71,19 +79,23 @@ class Rules(Reading):
 
     def settled(self, found: Found) -> Bridged | Left | None:
         """What a comment asks for, and forms that are not read."""
-        registration = self.of[found]
-        call = registration.call
-        lines = range(call.lineno, (call.end_lineno or call.lineno) + 1)
+        node = found.node
+        lines = range(node.lineno, (node.end_lineno or node.lineno) + 1)
         if not self.module.skipped_lines.isdisjoint(lines):
             return Left("RM205", "`# rrule-migrate: skip` stands beside it")
+        if found in self.untraced:
+            return None
+        registration = self.of[found]
         reason = registration.trouble or self._rule(registration).target.refused
         return Left("RM206", reason) if reason else None
 
-    def plan(self, found: Found, work: Work) -> Plan:
+    def plan(self, found: Found, work: Work) -> Plan | Left:
         """A rrule in place of the registration; the primal is a plain function where autograd
         goes."""
         if self._work is not work:
             self._work, self.consumed, self.planned, self.primitives = work, set(), {}, None
+        if found in self.untraced:
+            return self._plan_untraced(self.untraced[found], work)
         rule = self._rule(self.of[found])
         later = self.replacing.get(self.of[found])
         if later is not None:
@@ -98,19 +110,46 @@ class Rules(Reading):
             plan = self._without_others(rule, plan)
         return plan if keep else self._without_primitives(plan, rule, work)
 
+    def _plan_untraced(self, found: Untraced, work: Work) -> Plan | Left:
+        """What says that nothing flows back through a function, said to the runtime."""
+        keep = self.options.autograd == "keep"
+        plan = said(found, self.module, work.names, keep)
+        if plan is None:
+            return Left("RM206", "other statements stand on its line")
+        if keep:
+            return plan
+        for node in found.used:
+            self.consumed |= set(ast.walk(node))
+        if not isinstance(found.site, ast.Expr):
+            return plan
+        return self._without_primitives(plan, self._rule(found.registration(self.module)), work)
+
+    def outside(self, work: Work) -> Iterable[tuple[Found, Plan | Left]]:
+        """Rules for the forward mode stay; that is said once."""
+        calls = forward_rules(self.legacy, self.module)
+        if calls and work.done:
+            others = f", and {len(calls) - 1} more," if len(calls) > 1 else ""
+            shown = self.module.text(calls[0].func)
+            message = (
+                f"`{shown}` of {self.module.text(calls[0].args[0])}{others} stays: nothing here"
+            )
+            work.file_notes.append(
+                RuleNote("RM110", f"{message} takes rules of autograd's forward mode", calls[0])
+            )
+        return ()
+
     def _without_primitives(self, plan: Plan, rule: Rule, work: Work) -> Plan:
         """The plan for a rule with what becomes of `@primitive` and `primitive(f)`."""
         if self.primitives is None:
-            going = [
-                self._rule(r).target.decorator
-                for f, r in self.of.items()
-                if not isinstance(work.verdicts.get(f), Left)
-            ]
-            staying = [
-                self._rule(r).target.decorator
-                for f, r in self.of.items()
-                if isinstance(work.verdicts.get(f), Left)
-            ]
+            calls = {
+                f: u.registration(self.module)
+                for f, u in self.untraced.items()
+                if isinstance(u.site, ast.Expr)
+            }
+            every = (self.of | calls).items()
+            left = {f for f, _ in every if isinstance(work.verdicts.get(f), Left)}
+            going = [self._rule(r).target.decorator for f, r in every if f not in left]
+            staying = [self._rule(r).target.decorator for f, r in every if f in left]
             self.primitives = Primitives(self.module, self.legacy, going, staying)
         edits, statements = self.primitives.without(rule.target, work.names)
         self.consumed |= self.primitives.consumed

@@ -1,6 +1,6 @@
 """What the scan looks for in files with autograd's rules; imports nothing."""
 
-words = (b"defvjp", b"defgrad")
+words = (b"defvjp", b"defgrad", b"notrace", b"nograd_functions")
 modules = (
     "autograd",
     "autograd.extend",
@@ -8,5 +8,6 @@ modules = (
     "autograd.tracer",
     "autograd.differential_operators",
     "autograd.numpy.numpy_vjps",
+    "autograd.numpy.numpy_wrapper",
 )
 handed_on = b""

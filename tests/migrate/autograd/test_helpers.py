@@ -6,7 +6,8 @@ import ast
 
 import pytest
 
-from migrate.dialects.autograd.helpers import NAMES, Helped, helped
+from migrate.dialects.autograd.helpers import Helped, helped
+from migrate.dialects.autograd.language import NAMES
 from migrate.model import FileConverted
 from migrate.options import Options
 from migrate.rules.legacy_names import Language, find_legacy_names

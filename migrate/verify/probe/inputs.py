@@ -76,16 +76,21 @@ def generated(module: types.ModuleType, rule: Rule) -> Groups:
         required = parameters[:1]
     elif any(default is None for default in define.kw_defaults):
         return untried(rule, "it needs a keyword argument")
-    if not required and define.vararg and rule["form"]:
-        required = [define.vararg]
+    if rule["form"]:
+        required = max(required, wanted_by_makers(rule), key=len)
+        if not required and define.vararg:
+            required = [define.vararg]
     if not required:
         return untried(rule, "it has no parameters to give something to")
     kinds = [kind_of(parameter.annotation, module) for parameter in required]
     if None in kinds:
         missing = required[kinds.index(None)]
         return untried(rule, f"no input can be made for `{ast.unparse(missing)}`")
-    names = [parameter.arg for parameter in required]
-    always, others = fillings([is_free(kind) for kind in kinds], names if rule["form"] else None)
+    names = [parameter.arg for parameter in required] if rule["form"] else None
+    always, others = fillings([is_free(kind) for kind in kinds], names)
+    module_of_f = getattr(getattr(f, "fun", f), "__module__", None) or ""
+    if module_of_f.startswith("scipy.stats"):  # which takes them by accident
+        always = [one for one in always if one[1] != COMPLEX]
 
     def group(free: list[Kind], words: str) -> list[Input]:
         filled_kinds = [filled(kind, one) for kind, one in zip(kinds, free)]
@@ -120,25 +125,36 @@ def parameters_of(rule: Rule, f: Any) -> ast.arguments:
     return next(node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)).args
 
 
-#: What a parameter of that name is given, where it says nothing else and numbers do not do.
+def wanted_by_makers(rule: Rule) -> list[ast.arg]:
+    """What makers cannot do without may be more than what the function cannot."""
+    found: list[ast.arg] = []
+    for node in ast.walk(ast.parse(textwrap.dedent(rule["before"]))):
+        if isinstance(node, ast.Lambda) and len(node.args.args) > 1:  # the output, and arguments
+            given = node.args.args[: len(node.args.args) - len(node.args.defaults)]
+            found = max(found, given[1:], key=len)
+    return found
+
+
+#: What parameters of these names are given, where they say nothing else and numbers do not do.
 NAMED: dict[str, Any] = {
-    "axis": 0,
-    "axes": (0, 1),
-    "shape": (3,),
-    "newshape": (3,),
-    "n": 2,
-    "k": 1,
-    "order": 2,
-    "num": 3,
-    "size": 3,
-    "ndim": 1,
-    "idx": 1,
-    "index": 1,
-    "indices": [0, 2],
-    "repeats": 2,
-    "func": np.sin,
-    "fun": np.sin,
-    "f": np.sin,
+    name: value
+    for names, value in (
+        ("axis axis1 source start offset", 0),
+        ("axis2 destination k idx index ndim kth pad_width", 1),
+        ("n order repeats reps deg", 2),
+        ("num size indices_or_sections", 3),
+        ("shape newshape", (3,)),
+        ("axes", (0, 1)),
+        ("indices ind places", [0, 2]),
+        ("condition mask", np.array([True, False, True])),
+        ("subscripts", "ij,jk->ik"),
+        ("dtype", np.float64),
+        ("f fun func", np.sin),
+        ("cov covariance", np.diag([1.0, 0.7, 1.5]) + 0.2),
+        ("a_min lower lo", 0.4),
+        ("a_max upper hi", 1.2),
+    )
+    for name in names.split()
 }
 
 
@@ -148,6 +164,8 @@ SAME = {
     "vector": " of vectors",
     "matrix": " of matrices",
 }
+
+COMPLEX = " of complex numbers"
 
 #: A kind for each parameter that says nothing, and how to call inputs like that.
 Filling = tuple[list[Kind], str]
@@ -163,13 +181,18 @@ def fillings(
     always = [([kind] * len(free), words) for kind, words in SAME.items()]
     others: list[Filling] = []
     if 2 <= sum(free) <= 3:
-        choices = [("number", "vector") if one else ("number",) for one in free]
-        mixed = [list(kinds) for kinds in itertools.product(*choices)]
+        tried = ("number", "vector") if names is None else ("number", "vector", "matrix")
+        mixed = [
+            list(kinds)
+            for kinds in itertools.product(*[tried if one else tried[:1] for one in free])
+        ]
         others = [
-            (kinds, " of mixed kinds") for kinds in mixed if 0 < kinds.count("vector") < sum(free)
+            (kinds, " of mixed kinds")
+            for kinds in mixed
+            if len({kind for kind, one in zip(kinds, free) if one}) > 1
         ]
     if names is not None:
-        always.append((["complex"] * len(free), " of complex numbers"))
+        always.append((["complex"] * len(free), COMPLEX))
         named: list[Kind] = [
             (lambda name=name: NAMED[name], {}) if name in NAMED else None for name in names
         ]

@@ -77,7 +77,7 @@ def run(
     sys.setprofile(watch)
     try:
         if autograd or (task["variant"] == "old" and speaks_autograd()):
-            found = _by_autograd(call)
+            found = _by_autograd(call, like)
         elif like is None or (None not in like.gradients[1:] and not like.second):
             found = _by_shim(call)
         else:
@@ -176,8 +176,9 @@ def _is_slope(f: Callable[[Any], Any], x: Any, dx: Any) -> bool:
 # -- HIPS autograd, which pairs complex numbers without conjugation --------------------------------
 
 
-def _by_autograd(call: _Call) -> Found:
-    """By each argument alone: autograd has no rule for some."""
+def _by_autograd(call: _Call, like: Results | None) -> Found:
+    """By each argument alone, for autograd has no rule for some; those that it had no gradient by
+    are left out."""
     import autograd.numpy as anp
     from autograd import make_vjp
 
@@ -190,13 +191,15 @@ def _by_autograd(call: _Call) -> Found:
     second: Gradients = [None] * len(args)
     trouble: Exception | None = None
     for k, x in enumerate(args):
-        if not _is_smooth(x):
+        if not _is_smooth(x) or (like and like.gradients and like.gradients[1 + k] is None):
             continue
         try:
             vjp, ans = make_vjp(call.by(k))(x)
             g = _whole(dy, ans)
             gradients[1 + k] = _gradient(vjp(g), x)
         except Exception as error:
+            if type(error) not in _SAID:
+                raise  # the input makes no sense
             trouble = error
             continue
         if gradients[1 + k] is None or isinstance(x, (tuple, list, dict)):
@@ -213,6 +216,10 @@ def _by_autograd(call: _Call) -> Found:
     if trouble is not None and not any(one is not None for one in gradients[1:]):
         raise trouble
     return table, gradients, second, ""
+
+
+#: What makers raise that are not there, or that say that there is no derivative.
+_SAID = (NotImplementedError, KeyError, AssertionError, ValueError, RuntimeError, Exception)
 
 
 def _is_smooth(x: Any) -> bool:

@@ -162,7 +162,7 @@ def einsum(subscripts: Any, *operands: Any, **kwargs: Any) -> Any:
 def _many(inputs: tuple[str, ...], out: str, operands: tuple[Any, ...]) -> Any:
     """More than two operands, two at a time, in the order that numpy's planner gives."""
     terms, arrays = list(inputs), list(operands)
-    for step in _order(inputs, out, tuple(x.shape for x in operands)):
+    for step in pairs(inputs, out, tuple(x.shape for x in operands)):
         picked = sorted(step, reverse=True)
         taken = [(terms.pop(k), arrays.pop(k)) for k in picked][::-1]
         needed = set(out).union(*terms) if arrays else set(out)
@@ -173,7 +173,7 @@ def _many(inputs: tuple[str, ...], out: str, operands: tuple[Any, ...]) -> Any:
 
 
 @functools.lru_cache(maxsize=256)
-def _order(inputs: tuple[str, ...], out: str, shapes: tuple[tuple[int, ...], ...]) -> Any:
+def pairs(inputs: tuple[str, ...], out: str, shapes: tuple[tuple[int, ...], ...]) -> Any:
     """Which operands are combined when; never more than two."""
     shells = [np.broadcast_to(0.0, shape) for shape in shapes]
     path = np.einsum_path(",".join(inputs) + "->" + out, *shells, optimize="greedy")[0][1:]

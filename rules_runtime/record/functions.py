@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from ..kernels import scatter as scatters
-from ..kernels.einsum import parsed, plan
+from ..kernels.einsum import einsum, pairs, parsed
 from ..kernels.others import is_recorded
 from .array import BUILDERS, _astype, operand
 from .graph import F8, REDUCTIONS, Graph, Node, normal_axes
@@ -476,43 +476,86 @@ def _tensordot(graph: Graph, value: Any, x: Any, y: Any, axes: Any = 2) -> Node 
     of_a, of_b = [k % a.ndim for k in of_a], [k % b.ndim for k in of_b]
     free_a = [k for k in range(a.ndim) if k not in of_a]
     free_b = [k for k in range(b.ndim) if k not in of_b]
-    count = math.prod([a.shape[k] for k in of_a])
-    rows = math.prod([a.shape[k] for k in free_a])
-    columns = math.prod([b.shape[k] for k in free_b])
-    left = graph.reshape(graph.transpose(a, (*free_a, *of_a)), (rows, count))
-    right = graph.reshape(graph.transpose(b, (*of_b, *free_b)), (count, columns))
+    left = graph.matrix(a, tuple(free_a), tuple(of_a))
+    right = graph.matrix(b, tuple(of_b), tuple(free_b))
     return graph.reshape(graph.matmul(left, right, a.dtype), np.shape(value))
 
 
-@builds(np.einsum)
+@builds(np.einsum, einsum)
 def _einsum(graph: Graph, value: Any, *args: Any, **kwargs: Any) -> Node | None:
-    if set(kwargs) - {"optimize"} or type(args[0]) is not str or len(args) != 3:
+    if set(kwargs) - {"optimize"} or type(args[0]) is not str:
         return None
-    a, b = (operand(graph, x) for x in args[1:])
-    read = parsed(args[0], (a.ndim, b.ndim))
-    if read is None or a.dtype != b.dtype or a.dtype.kind != "f":
+    nodes = [operand(graph, x) for x in args[1:]]
+    read = parsed(args[0], tuple([n.ndim for n in nodes]))
+    if read is None or any(n.dtype != F8 for n in nodes):
         return None
-    (of_a, of_b), out = read
-    planned = plan(of_a, of_b, out)
-    if planned is None or planned.sum_x or planned.sum_y:
+    terms, out = list(read[0]), read[1]
+    sizes = {c: m for term, n in zip(terms, nodes) for c, m in zip(term, n.shape)}
+    if any(len(set(term)) < len(term) for term in (*terms, out)) or any(
+        sizes[c] != m for term, n in zip(terms, nodes) for c, m in zip(term, n.shape)
+    ):
         return None
-    sizes = {**dict(zip(of_a, a.shape)), **dict(zip(of_b, b.shape))}
-    if any(sizes[c] != n for c, n in zip(of_a, a.shape)):
-        return None
-    batch = [c for c in of_a if c in of_b and c in out]
-    summed = [c for c in of_a if c in of_b and c not in out]
-    free_a, free_b = [c for c in of_a if c not in of_b], [c for c in of_b if c not in of_a]
-    if not summed:
-        return None
+    if len(nodes) > 2:
+        for step in pairs(tuple(terms), out, tuple([n.shape for n in nodes])):
+            picked = [(terms.pop(k), nodes.pop(k)) for k in sorted(step, reverse=True)][::-1]
+            needed = set(out).union(*terms)
+            made = "".join(sorted(set("".join([t for t, _ in picked])) & needed)) if nodes else out
+            n = _pair(graph, [t for t, _ in picked], made, [m for _, m in picked], sizes)
+            terms.append(made)
+            nodes.append(n)
+        return nodes[0]
+    return _pair(graph, terms, out, nodes, sizes) if len(nodes) == 2 else None
+
+
+def _pair(graph: Graph, terms: list[str], out: str, nodes: list[Node], sizes: Any) -> Node:
+    """An Einstein sum of two operands (or of one): a product of elements, or of matrices."""
+    if len(nodes) == 2:
+        # what is in one operand alone, and not in the result, is summed first
+        for k in (0, 1):
+            other = set(out).union(terms[1 - k])
+            nodes[k], terms[k] = _summed(graph, nodes[k], terms[k], other)
+        (of_a, of_b), (a, b) = terms, nodes
+        batch = [c for c in of_a if c in of_b and c in out]
+        summed = [c for c in of_a if c in of_b and c not in out]
+        free_a, free_b = [c for c in of_a if c not in of_b], [c for c in of_b if c not in of_a]
+        if summed and (free_a or free_b or not batch):
+            made = _batched(graph, (a, of_a, free_a), (b, of_b, free_b), batch, summed, sizes)
+            term = "".join([*batch, *free_a, *free_b])
+        else:
+            term = "".join([*batch, *summed, *free_a, *free_b])
+            made = graph.f8(np.multiply, *[_spread(graph, n, t, term, sizes) for n, t in zip(nodes, terms)])
+    else:
+        (made,), (term,) = nodes, terms
+    made, term = _summed(graph, made, term, set(out))
+    return graph.transpose(made, tuple([term.index(c) for c in out]))
+
+
+def _summed(graph: Graph, n: Node, term: str, kept: set[str]) -> tuple[Node, str]:
+    axes = tuple([k for k, c in enumerate(term) if c not in kept])
+    return graph.reduce("add", n, axes, False, n.dtype), "".join([c for c in term if c in kept])
+
+
+def _spread(graph: Graph, n: Node, term: str, whole: str, sizes: Any) -> Node:
+    n = graph.transpose(n, tuple([term.index(c) for c in whole if c in term]))
+    return graph.reshape(n, tuple([sizes[c] if c in term else 1 for c in whole]))
+
+
+def _batched(graph: Graph, left: Any, right: Any, batch: Any, summed: Any, sizes: Any) -> Node:
+    (a, of_a, free_a), (b, of_b, free_b) = left, right
 
     def count(labels: list[str]) -> int:
         return math.prod([sizes[c] for c in labels])
 
     lead = tuple([sizes[c] for c in batch])
-    left = graph.transpose(a, tuple([of_a.index(c) for c in (*batch, *free_a, *summed)]))
-    right = graph.transpose(b, tuple([of_b.index(c) for c in (*batch, *summed, *free_b)]))
-    left = graph.reshape(left, (*lead, count(free_a), count(summed)))
-    right = graph.reshape(right, (*lead, count(summed), count(free_b)))
-    order = [*batch, *free_a, *free_b]
-    made = graph.reshape(graph.matmul(left, right, a.dtype), tuple([sizes[c] for c in order]))
-    return graph.transpose(made, tuple([order.index(c) for c in out]))
+    if batch:
+        a = graph.transpose(a, tuple([of_a.index(c) for c in (*batch, *free_a, *summed)]))
+        b = graph.transpose(b, tuple([of_b.index(c) for c in (*batch, *summed, *free_b)]))
+        a = graph.reshape(a, (*lead, count(free_a), count(summed)))
+        b = graph.reshape(b, (*lead, count(summed), count(free_b)))
+    else:
+        rows, sums = ([of_a.index(c) for c in labels] for labels in (free_a, summed))
+        a = graph.matrix(a, tuple(rows), tuple(sums))
+        sums, columns = ([of_b.index(c) for c in labels] for labels in (summed, free_b))
+        b = graph.matrix(b, tuple(sums), tuple(columns))
+    shape = tuple([sizes[c] for c in (*batch, *free_a, *free_b)])
+    return graph.reshape(graph.matmul(a, b, a.dtype), shape)

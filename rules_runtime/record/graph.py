@@ -319,6 +319,9 @@ class Graph:
                 return self.node("u", np.square, [a], shape, dtype)
             if cb == 1:
                 return a
+            if cb in (3, 4) and a.size >= _BY_PRODUCTS:
+                square = self.node("u", np.square, [a], shape, dtype)
+                return self.ufunc(MULTIPLY, [square, a if cb == 3 else square], shape, dtype)
             if cb == 0.5 and a.shape:
                 return self.node("u", np.sqrt, [a], shape, dtype)
         return None
@@ -356,6 +359,17 @@ class Graph:
             )
         return self.broadcast(self.reshape(times, inner), shape)
 
+    def matrix(self, x: Node, rows: Shape, columns: Shape) -> Node:
+        """The axes of `x` as a matrix. Of the two orders in which its elements may be copied it is
+        the one that is no copy, or the same whichever of the two are the rows."""
+        count, width = (math.prod([x.shape[k] for k in axes]) for axes in (rows, columns))
+        order = (*columns, *rows)
+        is_plain = (*rows, *columns) == tuple(range(x.ndim))
+        if not is_plain and (order == tuple(range(x.ndim)) or (columns and min(order) == order[0])):
+            turned = self.reshape(self.transpose(x, order), (width, count))
+            return self.transpose(turned, (1, 0))
+        return self.reshape(self.transpose(x, (*rows, *columns)), (count, width))
+
     def matmul(self, a: Node, b: Node, dtype: Any) -> Node:
         if a.ndim > 2 and b.ndim == 2:
             rows = self.reshape(a, (a.size // a.shape[-1] if a.shape[-1] else 0, a.shape[-1]))
@@ -372,6 +386,7 @@ class Graph:
 
 
 _WHOLE = slice(None)
+_BY_PRODUCTS = 256  # elements from which the tape, too, takes cubes as products
 
 
 def _dtype(value: Any) -> Any:

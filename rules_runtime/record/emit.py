@@ -57,12 +57,12 @@ class Emitter:
     def __init__(self, names: Names, arena: Arena, guards: Guards = ()) -> None:  # type: ignore[assignment]
         self.names, self.arena = names, arena
         self.lines: list[str] = []
-        self.refs: dict[int, Ref] = {}
-        self.wanted: set[int] = set()
-        self.guards: dict[int, list[tuple[str, Any]]] = {}
+        self.refs: dict[float, Ref] = {}
+        self.wanted: set[float] = set()
+        self.guards: dict[float, list[tuple[str, Any]]] = {}
         for n, kind, value in guards:
             self.guards.setdefault(n.i, []).append((kind, value))
-        self.extra: dict[int, int] = {}  # further instructions that read a node
+        self.extra: dict[float, int] = {}  # further instructions that read a node
         self.columns = 0
         self.calls_lapack = False
         self._cells: dict[Any, Ref] = {}
@@ -137,8 +137,11 @@ class Emitter:
         """The whole that parts are written into."""
         if n.i in self.refs:
             return self.refs[n.i]
+        part = n.meta.get("destination")
         if "fixed" in n.meta:
             ref: Ref = n.meta["fixed"]
+        elif part is not None:
+            ref = self.part_of(self.target(part[0]), part[1])
         elif n.i in self.wanted:
             ref = Ref(self.names.fresh("o"))
             self.emit(f"{ref.text} = empty({n.shape}, {self.dtype(n.dtype)})")
@@ -147,7 +150,7 @@ class Emitter:
             has_constants = (
                 n.op == "concat" and n.size <= _SMALL and any(a.op == "const" for a in n.args)
             )
-            ref = self.allocated(n, has_constants)
+            ref = self.allocated(n, has_constants or n.shares)
             n.meta["constants"] = has_constants
         self.refs[n.i] = ref
         return ref
@@ -278,7 +281,7 @@ class Emitter:
         if n.op == "addn":
             for t in n.args:
                 self.release(t.args if is_virtual(t) else (t,))
-        elif not n.shares:
+        elif n.op != "call" or not n.shares:
             self.release(n.args)
 
     def check(self, n: Node) -> None:

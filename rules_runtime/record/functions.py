@@ -523,7 +523,9 @@ def _pair(graph: Graph, terms: list[str], out: str, nodes: list[Node], sizes: An
             term = "".join([*batch, *free_a, *free_b])
         else:
             term = "".join([*batch, *summed, *free_a, *free_b])
-            made = graph.f8(np.multiply, *[_spread(graph, n, t, term, sizes) for n, t in zip(nodes, terms)])
+            made = graph.f8(
+                np.multiply, *[_spread(graph, n, t, term, sizes) for n, t in zip(nodes, terms)]
+            )
     else:
         (made,), (term,) = nodes, terms
     made, term = _summed(graph, made, term, set(out))

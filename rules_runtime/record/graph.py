@@ -52,12 +52,13 @@ class Node:
     )  # fmt: skip
 
     def __init__(
-        self, op: str, f: Any, args: tuple[Node, ...], shape: Any, dtype: Any, i: int
+        self, op: str, f: Any, args: tuple[Node, ...], shape: Any, dtype: Any, i: float
     ) -> None:
         self.op, self.f, self.args, self.shape, self.dtype, self.i = op, f, args, shape, dtype, i
         self.value: Any = None
         self.weak = False  # a number of Python's, which leaves the dtype to the other operand
-        self.shares = False  # what a call gives has the memory of an operand
+        # a call gives an operand's memory; the parts of a concatenation are read where they are
+        self.shares = False
         self.users: list[Node] = []
         self.meta: dict[str, Any] = {}
 

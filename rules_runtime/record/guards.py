@@ -216,7 +216,7 @@ class Reading:
 
     # ---- the code ---------------------------------------------------------------------
 
-    def code(self, names: Names) -> tuple[list[str], dict[int, str]]:
+    def code(self, names: Names) -> tuple[list[str], dict[float, str]]:
         """The lines that check a call, and the names of its inputs by their nodes' numbers."""
         lines = [f"if len(args) != {self.count} or len(kwargs) != {len(self.names)}: raise Miss"]
         function: Path = (("function", None),)

@@ -7,7 +7,7 @@ where they belong.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from .graph import ADD, F8, SUBTRACT, Node, thawed
@@ -17,7 +17,7 @@ Guards = list[tuple[Node, str, Any]]
 
 def live(roots: Iterable[Node]) -> list[Node]:
     """The nodes that others need, in the order of the calls."""
-    seen: dict[int, Node] = {}
+    seen: dict[float, Node] = {}
     todo = list(roots)
     while todo:
         n = todo.pop()
@@ -41,9 +41,12 @@ def is_slice_in_zeros(n: Node) -> bool:
     return n.op == "scatter" and n.f[0] != "diag"
 
 
-def merge_sums(order: list[Node], roots: list[Node]) -> None:
-    """Make sums of several terms one node, where a term is a slice in zeros."""
-    uses: dict[int, int] = {}
+def sums_of(
+    order: list[Node], roots: list[Node], is_sum: Callable[[Node], bool]
+) -> Iterator[tuple[Node, list[tuple[int, Node]], dict[Any, int]]]:
+    """Each sum that is no part of another, with its terms and their signs, and how often each
+    node is used."""
+    uses: dict[Any, int] = {}
     for n in order:
         for a in n.args:
             uses[a.i] = uses.get(a.i, 0) + 1
@@ -62,12 +65,18 @@ def merge_sums(order: list[Node], roots: list[Node]) -> None:
                 todo.append((sign, m.args[0]))
             else:
                 terms.append((sign, m))
+        yield n, terms, uses
+
+
+def merge_sums(order: list[Node], roots: list[Node]) -> None:
+    """Make sums of several terms one node, where a term is a slice in zeros."""
+    for n, terms, _ in sums_of(order, roots, is_sum):
         if any(is_slice_in_zeros(t) for _, t in terms):
             n.op, n.f = "addn", tuple([sign for sign, _ in terms])
             n.args = tuple([t for _, t in terms])
 
 
-def count_users(order: list[Node], roots: Iterable[Node]) -> set[int]:
+def count_users(order: list[Node], roots: Iterable[Node]) -> set[float]:
     """Note who uses what; the numbers of the nodes that are asked for."""
     for n in order:
         n.users, n.meta = [], {}
@@ -147,12 +156,13 @@ def written_first(n: Node) -> list[int]:
     return [base] if cuts[base] else []
 
 
-def _place(a: Node, target: Node, index: tuple[Any, ...], wanted: set[int]) -> None:
+def _place(a: Node, target: Node, index: tuple[Any, ...], wanted: set[float]) -> None:
     """Have a part computed where it belongs, if nobody else needs it."""
     if (
-        a.op in ("u", "matmul", "red", "where")
+        (a.op in ("u", "matmul", "red", "where") or (a.op == "concat" and target.shares))
         and a.shape != ()
-        and len(a.users) == 1
+        and (len(a.users) == 1 or target.shares)
+        and not a.shares
         and a.i not in wanted
         and "destination" not in a.meta
         and a.dtype == target.dtype

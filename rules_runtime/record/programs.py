@@ -23,6 +23,7 @@ from .graph import Elsewhere, Graph, Node, Unrecordable
 from .guards import Reading, Result, is_close
 from .memory import Arena, Names, Ref
 from .plan import live, merge_sums
+from .sums import merge_products
 
 ndarray = np.ndarray
 
@@ -112,6 +113,8 @@ class Variant:
         result = Result(names)
         template = result.text(eager, recording.result)
         roots = [*result.nodes, *[n for n, *_ in graph.guards]]
+        live_nodes = live(roots)
+        merge_products(live_nodes, roots)
         live_nodes = live(roots)
         merge_sums(live_nodes, roots)
         order = live(roots)

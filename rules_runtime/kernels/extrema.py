@@ -6,6 +6,8 @@ from typing import Any
 
 import numpy as np
 
+from .others import send
+
 ndarray = np.ndarray
 
 
@@ -22,6 +24,10 @@ def extremum_cotangent(g: Any, x: Any, y: Any, axes: tuple[int, ...], into: Any 
     caller's that it is added to, or of zeros. As many hits as extrema alone do not tell: one may be
     attained twice, and one not at all (not-a-numbers, `initial=`).
     """
+    if into is None:
+        done = send(extremum_cotangent, (g, x, y, axes))
+        if done is not NotImplemented:
+            return done
     shape = np.shape(x)
     kept = tuple(1 if k in axes else n for k, n in enumerate(shape))
     hits = _unwrapped(x) == np.reshape(_unwrapped(y), kept)

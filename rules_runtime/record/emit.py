@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.linalg import _umath_linalg as lapack
 
+from ..kernels.extrema import extremum_cotangent
 from ..kernels.triangular import solve as blocked_solve
 from .graph import (
     ADD,
@@ -29,7 +30,7 @@ from .graph import (
     thawed,
 )
 from .memory import Arena, Names, Ref, Root
-from .plan import Guards, count_users, cut_of, is_virtual, joined_at
+from .plan import _LETTERS, Guards, count_users, cut_of, is_virtual, joined_at
 
 ndarray = np.ndarray
 BOOL, I8 = np.dtype(bool), np.dtype(np.int64)
@@ -67,6 +68,9 @@ class Emitter:
         self.calls_lapack = False
         self._cells: dict[Any, Ref] = {}
         names.space.update({f"m_{f}": getattr(math, f) for f in _MATH.values()})
+        names.space["einsum"] = (
+            getattr(np, "_core", np).multiarray.c_einsum if hasattr(np, "_core") else np.einsum
+        )
         names.space.update(empty=np.empty, zeros=np.zeros, copyto=np.copyto, np=np, f8=np.float64)
 
     def emit(self, line: str) -> None:
@@ -273,7 +277,7 @@ class Emitter:
     def do(self, n: Node) -> None:
         if n.op in ("in", "const", "view") or is_virtual(n):
             return
-        if n.shape == ():
+        if n.shape == () and n.op != "extremum":
             self.refs[n.i] = Ref(self.names.fresh("s"))
             self._number(n)
         else:
@@ -319,6 +323,8 @@ class Emitter:
                 self.emit(
                     f"{name} = {self.names.function(REDUCTIONS[kind].reduce)}({r.text}, None)"
                 )
+        elif n.op == "esum":
+            self._sum_of_products(n, name)
         elif n.op == "matmul":
             a, b = n.args
             self.emit(f"{name} = {self.ref(a).text}.dot({self.ref(b).text})")
@@ -539,6 +545,56 @@ class Emitter:
         self.refs[n.i] = place
         return True
 
+    def _esum(self, n: Node) -> None:
+        given, place = self._products(n), self.place(n)
+        if n.f[2][2]:  # with the axes of length one
+            if place is None or place.array is None:
+                self.finish(n, None, str, f"einsum({given}).reshape({n.shape})")
+                if place is not None:
+                    made = self.refs[n.i]
+                    self.emit(f"copyto({place.text}, {made.text})")
+                    self.refs[n.i] = place
+                return
+            kept = tuple([m for k, m in enumerate(n.f[3]) if k not in n.f[2][1]])
+            flat = view_of(("reshape", kept), place.array)
+            if flat is None:
+                self.emit(f"copyto({place.text}, einsum({given}).reshape({n.shape}))")
+            else:
+                self.emit(f"einsum({given}, out={self.kept(flat).text})")
+            self.refs[n.i] = place
+            return
+        self.finish(n, place, lambda at: f"einsum({given}, out={at})", f"einsum({given})")
+
+    def _products(self, n: Node) -> str:
+        """The operands of a sum of products, without their axes of length one."""
+        of_a, of_b, (_, axes, _), shape = n.f
+        texts = []
+        for a, term in zip(n.args, (of_a, of_b)):
+            lead, r = len(shape) - a.ndim, self.ref(a)
+            if len(term) < a.ndim:
+                index = tuple(
+                    [slice(None) if m == shape[lead + k] else 0 for k, m in enumerate(a.shape)]
+                )
+                texts.append(self.part_of(r, index).text)
+            else:
+                texts.append(r.text)
+        out = "".join([c for k, c in enumerate(_LETTERS[: len(shape)]) if k not in axes])
+        return f"'{of_a},{of_b}->{out}', {', '.join(texts)}"
+
+    def _sum_of_products(self, n: Node, name: str) -> None:
+        a, b = n.args
+        if a.shape == b.shape:
+            refs = [self.ref(a), self.ref(b)]
+            flats = [self.flat(r) for r in refs]
+            arrays = [r.array for r in refs if r.array is not None]
+            if None not in flats and len({x.flags.c_contiguous for x in arrays}) == 1:
+                self.emit(f"{name} = {flats[0]}.dot({flats[1]})")
+                return
+            if a is b and a.ndim == 1:
+                self.emit(f"{name} = {refs[0].text}.dot({refs[0].text})")
+                return
+        self.emit(f"{name} = einsum({self._products(n)})")
+
     def _concat(self, n: Node) -> None:
         whole = self.target(n)
         for a, index in joined_at(n):
@@ -588,7 +644,10 @@ class Emitter:
             if function in _LAPACK:
                 self.calls_lapack = True
                 place = self.place(n) if n.shape else None
-        if function is operator.getitem:
+        if function is operator.getitem and self._gathers(n):
+            place = self.place(n)
+            text = f"{self.names.function(gathered)}({args[0]}, {args[1]})"
+        elif function is operator.getitem:
             text = f"{args[0]}[{args[1]}]"
         else:
             args += [f"{k}={self._rendered(n, t)}" for k, t in named]
@@ -600,6 +659,13 @@ class Emitter:
             name = name or self.names.fresh()
             self.emit(f"{name} = {text}")
             self.refs[n.i] = Ref(name)
+
+    def _gathers(self, n: Node) -> bool:
+        """Whether many numbers of a row are picked by one array of numbers."""
+        if len(n.args) != 2 or n.f[1][1] != ("operand", 1) or n.size < _SMALL:
+            return False
+        x, index = n.args
+        return x.ndim == 1 and x.dtype == F8 and index.dtype == np.intp
 
     def _rendered(self, n: Node, template: Any) -> str:
         kind, x = template
@@ -619,6 +685,25 @@ class Emitter:
             if kind == "tuple"
             else f"slice({', '.join(parts)})"
         )
+
+    def _extremum(self, n: Node) -> None:
+        other, *given = n.args
+        place = n.meta.get("fixed")
+        inherited = None
+        if place is None and n.i not in self.wanted:
+            inherited = self.inherited(other, n)
+            place = inherited or self.allocated(n)
+        if place is None:
+            place = Ref(self.names.fresh("o"))
+            self.emit(f"{place.text} = np.array({self.operand(other)})")
+        elif inherited is None:
+            self.emit(f"copyto({place.text}, {self.operand(other)})")
+        f, name = self.names.function(extremum_cotangent), self.names.fresh()
+        texts = ", ".join([self.operand(a) for a in given])
+        self.emit(f"{name} = {f}({texts}, {self._rendered(n, n.f)}, {place.text})")
+        add = self.names.function(ADD)
+        self.emit(f"if {name} is not {place.text}: {add}({place.text}, {name}, {place.text})")
+        self.refs[n.i] = place
 
     # ---- sums -------------------------------------------------------------------------
 
@@ -785,6 +870,14 @@ class Emitter:
             else:
                 self.emit(f"copyto({out}, {given})")
         return slices[2:]
+
+
+def gathered(x: Any, index: Any, out: Any = None) -> Any:
+    """`x[index]` for many elements of a row."""
+    # read as unsigned, negative numbers are large: one pass tells whether all are in range
+    if out is None or not (index.flags.c_contiguous and index.view(np.uintp).max() < x.size):
+        return x[index] if out is None else np.copyto(out, x[index])
+    return x.take(index, None, out, "clip")  # "raise" would go by a buffer
 
 
 def index_text(index: tuple[Any, ...]) -> str:

@@ -241,6 +241,27 @@ def _mean(graph: Graph, value: Any, x: Any, axis: Any = None, dtype: Any = None,
     return graph.f8(np.divide, total, float(math.prod([n.shape[k] for k in axes])))
 
 
+def _spread_of(root: bool) -> Build:
+    def build(graph: Graph, value: Any, x: Any, axis: Any = None, dtype: Any = None, out: Any = None, ddof: Any = 0, keepdims: Any = False, **kwargs: Any) -> Any:  # fmt: skip
+        n = operand(graph, x)
+        if not _is_f8(n) or dtype is not None or kwargs or n.ndim == 0 or n.size == 0:
+            return None
+        axes = normal_axes(axis, n.ndim)
+        count = math.prod([n.shape[k] for k in axes])
+        if type(ddof) is not int or count <= ddof:
+            return None
+        mean = graph.f8(np.divide, graph.reduce("add", n, axes, True, F8), float(count))
+        square = graph.f8(np.square, graph.f8(np.subtract, n, mean))
+        found = graph.reduce("add", square, axes, bool(keepdims), F8)
+        found = graph.f8(np.divide, found, float(count - ddof))
+        return graph.f8(np.sqrt, found) if root else found
+
+    return build
+
+
+BUILDERS[np.var], BUILDERS[np.std] = _spread_of(False), _spread_of(True)
+
+
 @builds(np.trace)
 def _trace(graph: Graph, value: Any, x: Any, *args: Any, **kwargs: Any) -> Node | None:
     n = operand(graph, x)

@@ -44,7 +44,9 @@ class Node:
     elem      the element at `f`, a number            item      part `f` of a tuple
     scatter   zeros with the operand at an index; `f` is (index, shape)
     concat    along the axis `f`                      call      `f` is (function, arguments)
-    addn      a sum of several, signs `f` (made by the planner)
+    addn      a sum of several, signs `f`           esum      a sum of products, by np.einsum
+    extremum  the cotangent of an extremum, added to an array
+    (these three are made by the planner)
     """
 
     __slots__ = (
@@ -289,6 +291,12 @@ class Graph:
                 return self.ufunc(ufunc, [a.args[0], self.constant(-cb)], shape, dtype)
             if dtype == F8 and minus_b and ca is not None and type(ca) is not int:
                 return self.ufunc(ufunc, [self.constant(-ca), b.args[0]], shape, dtype)
+        if ufunc is MULTIPLY and dtype == F8:
+            folded = self._folded(a, cb, shape) or self._folded(b, ca, shape)
+            if folded is not None:
+                return folded
+        if ufunc is ADD and a is b and dtype == F8 and a.shape:
+            return self.ufunc(MULTIPLY, [a, self.constant(2.0)], shape, dtype)
         if ufunc is MULTIPLY:
             if cb == 1 and same_a:
                 return a
@@ -326,6 +334,18 @@ class Graph:
             if cb == 0.5 and a.shape:
                 return self.node("u", np.sqrt, [a], shape, dtype)
         return None
+
+    def _folded(self, x: Node, c: Any, shape: Shape) -> Node | None:
+        """`x * c` where x is itself a product with a number: one product,
+        where one of the numbers is a power of two, so that nothing is rounded."""
+        if type(c) is int or c is None or x.shape != shape or x.op != "u" or x.f is not MULTIPLY:
+            return None
+        d = number_of(x.args[1])
+        if d is None or type(d) is int or x.args[0].shape != shape:
+            return None
+        if not (_is_power_of_two(c) or _is_power_of_two(d)) or not 1e-290 < abs(c * d) < 1e290:
+            return None
+        return self.ufunc(MULTIPLY, [x.args[0], self.constant(float(c) * float(d))], shape, F8)
 
     def reduce(self, name: str, x: Node, axes: Shape, keepdims: bool, dtype: Any) -> Node:
         """A reduction over `axes` (sorted). Of a broadcast array a sum is a product by a count."""
@@ -388,6 +408,10 @@ class Graph:
 
 _WHOLE = slice(None)
 _BY_PRODUCTS = 256  # elements from which the tape, too, takes cubes as products
+
+
+def _is_power_of_two(c: float) -> bool:
+    return math.isfinite(c) and abs(math.frexp(c)[0]) == 0.5 and 1e-9 < abs(c) < 1e9
 
 
 def _dtype(value: Any) -> Any:

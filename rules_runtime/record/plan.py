@@ -10,7 +10,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
-from .graph import ADD, F8, SUBTRACT, Node, thawed
+import numpy as np
+
+from ..kernels.extrema import extremum_cotangent
+from .graph import ADD, F8, MULTIPLY, SUBTRACT, Node, thawed
 
 Guards = list[tuple[Node, str, Any]]
 
@@ -74,6 +77,50 @@ def merge_sums(order: list[Node], roots: list[Node]) -> None:
         if any(is_slice_in_zeros(t) for _, t in terms):
             n.op, n.f = "addn", tuple([sign for sign, _ in terms])
             n.args = tuple([t for _, t in terms])
+
+
+def merge_dots(order: list[Node], roots: list[Node]) -> None:
+    """Make sums of products of elements one node, where nobody else needs the products."""
+    uses: dict[Any, int] = {}
+    for a in (*roots, *[a for n in order for a in n.args]):
+        uses[a.i] = uses.get(a.i, 0) + 1
+    for n in order:
+        if n.op != "red" or n.f[0] != "add" or n.dtype != F8:
+            continue
+        x = n.args[0]
+        if x.op != "u" or x.f not in (np.square, MULTIPLY) or uses[x.i] > 1 or x.size < _LARGE:
+            continue
+        if x.dtype != F8 or any(a.dtype != F8 or a.shape == () for a in x.args):
+            continue
+        a, b = x.args if len(x.args) == 2 else x.args * 2
+        if a.op == "const" or b.op == "const" or x.ndim > len(_LETTERS):
+            continue
+        n.op, n.args = "esum", (a, b)
+        n.f = (_subscripts(a, x.shape), _subscripts(b, x.shape), n.f, x.shape)
+
+
+def merge_extrema(order: list[Node], roots: list[Node]) -> None:
+    """Have the cotangent of an extremum added where it goes: to few elements of an array."""
+    uses: dict[Any, int] = {}
+    for a in (*roots, *[a for n in order for a in n.args]):
+        uses[a.i] = uses.get(a.i, 0) + 1
+    for n in order:
+        if n.op != "u" or n.f is not ADD or n.dtype != F8:
+            continue
+        for t, other in (n.args, n.args[::-1]):
+            if t.op == "call" and t.f[0] is extremum_cotangent and uses[t.i] == 1:
+                if other.shape == n.shape == t.shape and len(t.args) == 3 and other is not t:
+                    n.op, n.f, n.args = "extremum", t.f[1][3], (other, *t.args)
+                    break
+
+
+_LARGE = 1024
+_LETTERS = "abcdefghijklm"
+
+
+def _subscripts(a: Node, shape: tuple[int, ...]) -> str:
+    lead = len(shape) - a.ndim
+    return "".join([_LETTERS[lead + k] for k, n in enumerate(a.shape) if n == shape[lead + k]])
 
 
 def count_users(order: list[Node], roots: Iterable[Node]) -> set[float]:
@@ -159,7 +206,7 @@ def written_first(n: Node) -> list[int]:
 def _place(a: Node, target: Node, index: tuple[Any, ...], wanted: set[float]) -> None:
     """Have a part computed where it belongs, if nobody else needs it."""
     if (
-        (a.op in ("u", "matmul", "red", "where") or (a.op == "concat" and target.shares))
+        (a.op in ("u", "matmul", "red", "esum", "where") or (a.op == "concat" and target.shares))
         and a.shape != ()
         and (len(a.users) == 1 or target.shares)
         and not a.shares

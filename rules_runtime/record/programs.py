@@ -22,7 +22,7 @@ from .emit import Emitter
 from .graph import Elsewhere, Graph, Node, Unrecordable
 from .guards import Reading, Result, is_close
 from .memory import Arena, Names, Ref
-from .plan import live, merge_sums
+from .plan import live, merge_dots, merge_extrema, merge_sums
 from .sums import merge_products
 
 ndarray = np.ndarray
@@ -117,6 +117,8 @@ class Variant:
         merge_products(live_nodes, roots)
         live_nodes = live(roots)
         merge_sums(live_nodes, roots)
+        merge_dots(live(roots), roots)
+        merge_extrema(live(roots), roots)
         order = live(roots)
         head, inputs = reading.code(names)
         emitter = Emitter(names, arena, graph.guards)

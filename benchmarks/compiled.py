@@ -40,7 +40,9 @@ Case = tuple[str, Any, Any, Any, Any, Any]
 
 def cases(public: str | None) -> list[tuple[str, list[Case]]]:
     """Groups of `(name, f, by hand, parameters, data, f for jax)`."""
-    groups = [("other kinds", [(f.__name__, f, hand, p, d, None) for f, hand, p, d in by_hand.cases()])]
+    groups = [
+        ("other kinds", [(f.__name__, f, hand, p, d, None) for f, hand, p, d in by_hand.cases()])
+    ]
     if public:
         spec: Any = importlib.util.spec_from_file_location("public", Path(public))
         module = importlib.util.module_from_spec(spec)
@@ -67,7 +69,12 @@ def in_jax(f: Any, own: Any, params: Any, data: Any) -> Callable[[], Any] | None
     )
     arrays = (np.ndarray, np.generic)
     params, data = (
-        tuple([jax.tree.map(lambda x: jax.numpy.asarray(x) if isinstance(x, arrays) else x, x) for x in group])
+        tuple(
+            [
+                jax.tree.map(lambda x: jax.numpy.asarray(x) if isinstance(x, arrays) else x, x)
+                for x in group
+            ]
+        )
         for group in (params, data)
     )
     gradient = jax.jit(jax.value_and_grad(loss, argnums=tuple(range(len(params)))))
@@ -168,12 +175,16 @@ def main() -> None:
     options = parser.parse_args()
     wanted = set(filter(None, options.only.split(",")))
     for title, group in cases(options.public):
-        print(f"\n{title:17}{'by hand':>13} {'compiled':>8}   eager    jax  operations first    even")
+        print(
+            f"\n{title:17}{'by hand':>13} {'compiled':>8}   eager    jax  operations first    even"
+        )
         ratios = [row(case, options) for case in group if not wanted or case[0] in wanted]
         known = [r for r in ratios if r is not None]
         if known:
             mean = statistics.geometric_mean(known)
-            print(f"{len(known)} of {len(ratios)}: geometric mean {mean:.2f}, largest {max(known):.2f}")
+            print(
+                f"{len(known)} of {len(ratios)}: geometric mean {mean:.2f}, largest {max(known):.2f}"
+            )
     if not wanted or "leaves" in wanted:
         leaves()
 

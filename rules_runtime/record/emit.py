@@ -629,6 +629,28 @@ class Emitter:
         else:
             self.emit(f"{place.text}.reshape(-1)[:: {n.shape[0] + 1}] = {self.operand(x)}")
 
+    def _put(self, n: Node) -> None:
+        x, v = n.args
+        index = thawed(n.f)
+        is_there = self._is_there(v, n)
+        place = None
+        if not is_there and n.i not in self.wanted and "fixed" not in n.meta:
+            place = self.inherited(x, n)
+        if place is None:
+            place = self.target(n)
+            cut, r = cut_of(index, n.shape), self.ref(x)
+            if cut is None:
+                self.emit(f"copyto({place.text}, {r.text})")
+            else:
+                axis, start, stop = cut
+                for low, high in ((0, start), (stop, n.shape[axis])):
+                    if low < high:
+                        rest = (slice(None),) * axis + (slice(low, high),)
+                        self.put(place, rest, self.part_of(r, rest).text)
+        self.refs[n.i] = place
+        if not is_there:
+            self.put(place, index, self.operand(v))
+
     def _item(self, n: Node) -> None:
         self.finish(n, None, str, f"{self.ref(n.args[0]).text}[{n.f}]")
 

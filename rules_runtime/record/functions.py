@@ -19,7 +19,7 @@ from ..kernels import scatter as scatters
 from ..kernels.einsum import einsum, pairs, parsed
 from ..kernels.others import is_recorded
 from .array import BUILDERS, _astype, operand
-from .graph import F8, REDUCTIONS, Graph, Node, normal_axes
+from .graph import F8, REDUCTIONS, Graph, Node, frozen, normal_axes
 
 ndarray = np.ndarray
 Build = Callable[..., "Node | None"]
@@ -181,6 +181,16 @@ def _scatter(graph: Graph, value: Any, g: Any, index: Any, shape: Any, dtype: An
         [p % m if type(p) is int else p for p, m in zip([p for p in basic if p is not None], shape)]
     )
     return graph.scatter(n, index, tuple(shape))
+
+
+@builds(scatters.put)
+def _put(graph: Graph, value: Any, x: Any, index: Any, v: Any) -> Node | None:
+    n, new = operand(graph, x), operand(graph, v)
+    basic = basic_index(index, n.ndim)
+    if basic is None or None in basic or new.dtype != n.dtype or not n.ndim:
+        return None
+    places = tuple([p % m if type(p) is int else p for p, m in zip(basic, n.shape)])
+    return graph.node("put", frozen(places), [n, new], n.shape, n.dtype)
 
 
 # ---- sums and other reductions -----------------------------------------------------------

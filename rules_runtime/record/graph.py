@@ -43,6 +43,7 @@ class Node:
     view      `f` is (kind, what): reshape, transpose, getitem, broadcast, diagonal
     elem      the element at `f`, a number            item      part `f` of a tuple
     scatter   zeros with the operand at an index; `f` is (index, shape)
+    put       the first operand with the second at the index `f`
     concat    along the axis `f`                      call      `f` is (function, arguments)
     addn      a sum of several, signs `f`           esum      a sum of products, by np.einsum
     extremum  the cotangent of an extremum, added to an array

@@ -139,6 +139,10 @@ def count_users(order: list[Node], roots: Iterable[Node]) -> set[float]:
         if n.op == "concat":
             for a, index in joined_at(n):
                 _place(a, n, index, wanted)
+        elif n.op == "put":
+            index = thawed(n.f)
+            if cut_of(index, n.shape) and 2 * n.args[1].size > n.size:
+                _place(n.args[1], n, index, wanted)
         elif n.op == "addn":
             for j in written_first(n):
                 t = n.args[j]

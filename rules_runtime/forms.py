@@ -143,6 +143,39 @@ POSITIONS: dict[Any, Callable[[Any, Any], Any]] = {}
 FORMULAS: set[Any] = set()
 
 
+class Quick:
+    """A second, shorter way through the commonest calls of a function, on plain arrays of one of
+    the dtypes `kinds`: `function(*args, **kwargs)` gives `(y, (vjp, saved), ...)` with
+    `vjp(g, saved)` for each array among the positional arguments, or None for other calls. What
+    a vjp gives is nobody else's array, or a view.
+
+    Of a function that `joins` a list of arrays it gives `(y, pieces)`: for each of them its index
+    in the result, and its shape where that is another.
+    """
+
+    __slots__ = ("function", "joins", "kinds", "least", "most", "names")
+
+    def __init__(self, function: Callable[..., Any], kinds: str, joins: bool) -> None:
+        code = function.__code__
+        self.function, self.kinds, self.joins = function, kinds, joins
+        self.most = code.co_argcount
+        self.least = self.most - len(function.__defaults__ or ())
+        self.names = frozenset(code.co_varnames[: code.co_argcount + code.co_kwonlyargcount])
+
+
+QUICK: dict[Any, Quick] = {}
+
+
+def quick(*functions: Any, kinds: str = "d", joins: bool = False) -> Callable[[Any], Any]:
+    """Declare the decorated function as the quick form of others."""
+
+    def declare(short: Any) -> Any:
+        QUICK.update(dict.fromkeys(functions, Quick(short, kinds, joins)))
+        return short
+
+    return declare
+
+
 def derivative(
     function: Callable[..., Any],
     *vjps: Vjp | None,

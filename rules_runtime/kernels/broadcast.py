@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import string
 from typing import Any
 
@@ -13,6 +14,7 @@ Shape = tuple[int, ...]
 ndarray = np.ndarray
 add_reduce = np.add.reduce
 _letters = string.ascii_letters
+_SMALL = 512  # elements up to which a product costs nothing beside the call
 
 
 def unbroadcast(g: Any, shape: Shape) -> Any:
@@ -30,8 +32,7 @@ def unbroadcast(g: Any, shape: Shape) -> Any:
         have = np.shape(g)
         if have == shape:
             return g
-    extra = len(have) - len(shape)
-    axes = tuple(k for k, n in enumerate(have) if k < extra or (shape[k - extra] == 1 and n != 1))
+    axes = reduced(have, shape)
     if len(axes) == len(have) and not shape:
         return _total(g)
     if axes:
@@ -44,6 +45,13 @@ def unbroadcast(g: Any, shape: Shape) -> Any:
         except ValueError:
             raise ValueError(f"a cotangent of shape {have} for an array of shape {shape}") from None
     return g
+
+
+@functools.lru_cache(maxsize=4096)
+def reduced(have: Shape, shape: Shape) -> tuple[int, ...]:
+    """The axes of `have` along which an array of shape `shape` was broadcast to it."""
+    extra = len(have) - len(shape)
+    return tuple(k for k, n in enumerate(have) if k < extra or (shape[k - extra] == 1 and n != 1))
 
 
 def _size(shape: Shape) -> int:
@@ -61,23 +69,19 @@ def product_sum(g: Any, factor: Any, shape: Shape) -> Any:
     """`unbroadcast(g * factor, shape)` without the product in memory where numpy can do so."""
     if type(g) is not ndarray or type(factor) is not ndarray or g.dtype != factor.dtype:
         return unbroadcast(g * factor, shape)
-    have = np.broadcast_shapes(g.shape, factor.shape)
-    if have == shape:
-        return g * factor
+    have = g.shape
+    if have == shape or g.size <= _SMALL or have != factor.shape:
+        return unbroadcast(g * factor, shape)
     if g.dtype.kind not in "fc" or len(have) > 26:
         return unbroadcast(g * factor, shape)
-    if not shape and g.shape == factor.shape:
+    if not shape:
         if g.flags.c_contiguous and factor.flags.c_contiguous:
             return np.dot(g.reshape(-1), factor.reshape(-1))
         if g.flags.f_contiguous and factor.flags.f_contiguous:
             return np.dot(g.T.reshape(-1), factor.T.reshape(-1))
-    if g.shape != have or factor.shape != have:
-        return unbroadcast(g * factor, shape)
-    extra = len(have) - len(shape)
     letters = _letters[: len(have)]
-    kept = "".join(
-        c for k, c in enumerate(letters) if k >= extra and (shape[k - extra] != 1 or have[k] == 1)
-    )
+    axes = reduced(have, shape)
+    kept = "".join(c for k, c in enumerate(letters) if k not in axes)
     return np.einsum(f"{letters},{letters}->{kept}", g, factor).reshape(shape)
 
 

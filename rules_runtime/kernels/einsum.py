@@ -17,6 +17,7 @@ import numpy as np
 from .products import conj
 
 ndarray = np.ndarray
+_SMALL = 512  # steps of numpy's loop up to which there is nothing to plan
 
 
 class Plan(NamedTuple):
@@ -141,6 +142,8 @@ def einsum(subscripts: Any, *operands: Any, **kwargs: Any) -> Any:
             and x.dtype.kind in "fc"
             and y.dtype.kind in "fc"
         ):
+            if x.size * y.size <= _SMALL:
+                return np.einsum(subscripts, x, y)
             terms = parsed(subscripts, (x.ndim, y.ndim))
             if terms is not None:
                 (a, b), out = terms
@@ -217,6 +220,23 @@ def einsum_vjp(g: Any, k: int, subscripts: Any, operands: tuple[Any, ...]) -> An
         shape,
     )
     return dx
+
+
+@functools.lru_cache(maxsize=1024)
+def adjoints(subscripts: str, ndims: tuple[int, ...]) -> tuple[str, ...] | None:
+    """Subscripts that give the cotangent of each of one or two operands from that of the result
+    and the other operand; None where that takes more than a sum."""
+    terms = parsed(subscripts, ndims)
+    if terms is None:
+        return None
+    inputs, out = terms
+    found = []
+    for k, wanted in enumerate(inputs):
+        given = [out, *inputs[:k], *inputs[k + 1 :]]
+        if len(set(wanted)) < len(wanted) or not set(wanted) <= set("".join(given)):
+            return None
+        found.append(",".join(given) + "->" + wanted)
+    return tuple(found)
 
 
 def _spread(dx: Any, have: str, wanted: str, shape: tuple[int, ...]) -> Any:

@@ -394,23 +394,3 @@ WIDE: dict[Any, tuple[Any, Any, str, str, str]] = {
     wide_times_vjp: (_times_left, _times_right, "xy", "y", "x"),
     wide_over_vjp: (_over_left, _over_right, "yz", "y", "yz"),
 }
-
-
-def maximum_vjp(g: Any, saved: Any, mine: bool) -> Any:
-    """The cotangent of `np.maximum(x, c)` for a constant; where both are equal, half."""
-    x, c = saved
-    return _masked(g, x > c, x == c, mine)
-
-
-def minimum_vjp(g: Any, saved: Any, mine: bool) -> Any:
-    """The cotangent of `np.minimum(x, c)` for a constant."""
-    x, c = saved
-    return _masked(g, x < c, x == c, mine)
-
-
-def _masked(g: Any, mask: Any, ties: Any, mine: bool) -> Any:
-    if np.any(ties):
-        mask = mask + 0.5 * ties
-    if mine and type(g) is ndarray and g.shape == mask.shape:
-        return multiply(g, mask, g)
-    return g * mask

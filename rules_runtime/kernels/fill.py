@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,13 @@ import numpy as np
 from .broadcast import full_view
 
 ndarray = np.ndarray
+TAKES_FILL: set[Callable[..., Any]] = set()  # functions that know what to do with a `Fill`
+
+
+def takes_fill(vjp: Any) -> Any:
+    """Mark a function that can be given a `Fill`."""
+    TAKES_FILL.add(vjp)
+    return vjp
 
 
 class Fill:

@@ -31,7 +31,7 @@ class LowRank:
 
     @property
     def dtype(self) -> Any:
-        return np.dtype(float)
+        return np.result_type(self.left[0], self.right[0]) if self.left else self.total.dtype
 
     @property
     def T(self) -> LowRank:

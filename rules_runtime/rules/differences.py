@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from rules_runtime.forms import derivative, primal
+from rules_runtime.forms import derivative, primal, quick
 from rules_runtime.kernels.others import like
 from rules_runtime.kernels.scatter import scatter
 from rules_runtime.tangents import AbstractZero
@@ -73,6 +73,26 @@ def _diff_vjp(which: int) -> Any:
 
 
 derivative(np.diff, _diff_vjp(0), None, None, _diff_vjp(1), _diff_vjp(2), needs="")
+
+
+@quick(np.diff)
+def _diff(x: Any, n: Any = 1, axis: Any = -1) -> Any:
+    if n != 1 or type(axis) is not int or not -x.ndim <= axis < x.ndim or not x.shape[axis]:
+        return None
+    before = (slice(None),) * (axis % x.ndim)
+    first, last = (*before, slice(None, -1)), (*before, slice(1, None))
+    return x[last] - x[first], (_quick_diff_vjp, (x.shape, axis, first, last))
+
+
+def _quick_diff_vjp(g: Any, saved: Any) -> Any:
+    shape, axis, first, last = saved
+    if type(g) is not np.ndarray:  # traced
+        none = np.zeros([1 if k == axis % len(shape) else n for k, n in enumerate(shape)])
+        return np.concatenate([none, g], axis) - np.concatenate([g, none], axis)
+    out = np.zeros(shape)
+    out[last] = g
+    out[first] -= g
+    return out
 
 
 def _ediff1d_vjp(which: int) -> Any:

@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from ..forms import constant, constant_for_real, elementwise, nothing, primal
+from ..forms import constant, constant_for_real, elementwise, nothing, primal, quick
+from ..kernels.broadcast import unbroadcast
 from ..kernels.elementwise import UNARY, times
 from ..kernels.products import conj
 
@@ -82,29 +83,42 @@ elementwise(
 
 
 def _power_base(g: Any, z: Any, x: Any, y: Any) -> Any:
-    y_plain = primal(y)
-    exponent = (
-        np.where(y_plain == 0, 1, y - 1) if np.ndim(y_plain) or np.any(y_plain == 0) else y - 1
-    )
-    return g * conj(y * x**exponent)
+    is_safe = _has_no_zero(y) if np.ndim(y) else not np.any(primal(y) == 0)
+    return g * conj(y * x ** (y - 1 if is_safe else np.where(primal(y) == 0, 1, y - 1)))
 
 
 def _power_exponent(g: Any, z: Any, x: Any, y: Any) -> Any:
-    return g * conj(z * np.log(np.where(primal(x) == 0, 1.0, x)))
+    return g * conj(z * np.log(_nonzero(x)))
+
+
+def _has_no_zero(x: Any) -> bool:
+    x = primal(x)
+    return type(x) is np.ndarray and np.count_nonzero(x) == x.size
+
+
+def _nonzero(x: Any) -> Any:
+    """`x` with ones for zeros."""
+    return x if _has_no_zero(x) else np.where(primal(x) == 0, 1.0, x)
 
 
 elementwise(np.power, _power_base, _power_exponent)
 elementwise(np.float_power, _power_base, _power_exponent)
 elementwise(
     np.arctan2,
-    lambda g, z, y, x: g * (x / np.hypot(x, y)) / np.hypot(x, y),  # squares could overflow
-    lambda g, z, y, x: -g * (y / np.hypot(x, y)) / np.hypot(x, y),
+    lambda g, z, y, x: _turned(g, x, np.hypot(x, y)),
+    lambda g, z, y, x: _turned(-g, y, np.hypot(x, y)),
     needs="01",
 )
+
+
+def _turned(g: Any, x: Any, r: Any) -> Any:
+    return g * (x / r) / r  # squares could overflow
+
+
 elementwise(
     np.hypot,
-    lambda g, z, x, y: g * x / np.where(primal(z) == 0, 1.0, z),
-    lambda g, z, x, y: g * y / np.where(primal(z) == 0, 1.0, z),
+    lambda g, z, x, y: g * x / _nonzero(z),
+    lambda g, z, x, y: g * y / _nonzero(z),
 )
 elementwise(
     np.logaddexp,
@@ -131,10 +145,11 @@ def _times_exp(g: Any, x: Any, z: Any, exp: Any = np.exp) -> Any:
 def _share(z: Any, chosen: Any, other: Any) -> Any:
     """1 where `chosen` is the result alone, 1/2 where `other` is, too."""
     z, chosen, other = primal(z), primal(chosen), primal(other)
-    if np.ndim(other) == 0 or np.ndim(chosen) == 0 or z.dtype.kind == "f":
-        mine = chosen == z
-        return mine * np.where(mine & (other == z), 0.5, 1.0)
-    return (chosen == z) / (1.0 + (other == chosen))
+    mine = chosen == z
+    ties = mine & (other == z)
+    if type(ties) is np.ndarray and not np.count_nonzero(ties):
+        return mine
+    return mine * np.where(ties, 0.5, 1.0)
 
 
 def _chosen(g: Any, z: Any, x: Any, y: Any) -> Any:
@@ -147,6 +162,7 @@ def _chosen_second(g: Any, z: Any, x: Any, y: Any) -> Any:
 
 for _ufunc in (np.maximum, np.minimum, np.fmax, np.fmin):
     elementwise(_ufunc, _chosen, _chosen_second)
+
 
 elementwise(np.remainder, lambda g, z, x, y: g, lambda g, z, x, y: -g * np.floor(x / y), needs="01")
 elementwise(np.fmod, lambda g, z, x, y: g, lambda g, z, x, y: -g * np.trunc(x / y), needs="01")
@@ -170,6 +186,42 @@ def _where_y(g: Any, z: Any, condition: Any, x: Any, y: Any) -> Any:
 
 
 elementwise(np.where, nothing, _where_x, _where_y, needs="0")
+
+
+@quick(np.where)
+def _where(condition: Any, x: Any, y: Any) -> Any:
+    if not _is_real(x) or not _is_real(y):
+        return None
+    if type(condition) is list:
+        condition = np.asarray(condition)
+    z = np.where(condition, x, y)
+    if z.dtype != float:
+        return None
+    return (
+        z,
+        None,
+        (_where_true, (condition, np.shape(x))),
+        (_where_false, (condition, np.shape(y))),
+    )
+
+
+def _is_real(x: Any) -> bool:
+    kind = type(x)
+    return x.dtype.char == "d" if kind is np.ndarray else kind in (np.float64, float, int)
+
+
+def _where_true(g: Any, saved: Any) -> Any:
+    condition, shape = saved
+    return unbroadcast(np.where(condition, g, _ZERO), shape)
+
+
+def _where_false(g: Any, saved: Any) -> Any:
+    condition, shape = saved
+    return unbroadcast(np.where(condition, _ZERO, g), shape)
+
+
+_ZERO = np.zeros(())
+_ZERO.flags.writeable = False
 
 
 def _limits(a_min: Any, a_max: Any, kwargs: Any) -> tuple[Any, Any]:
@@ -199,6 +251,25 @@ def _clip_high(g: Any, y: Any, x: Any, a_min: Any = None, a_max: Any = None, **k
 
 
 elementwise(np.clip, clip_vjp, _clip_low, _clip_high, needs="012")
+
+
+@quick(np.clip)
+def _clip(x: Any, a_min: Any = None, a_max: Any = None) -> Any:
+    if type(a_min) not in _LIMITS or type(a_max) not in _LIMITS or a_min is a_max is None:
+        return None
+    y = x if a_min is None else np.maximum(x, a_min)
+    if a_max is not None:
+        y = np.minimum(y, a_max)
+    return y, (_clipped, (x, y))
+
+
+_LIMITS = (np.float64, float, int, type(None))
+
+
+def _clipped(g: Any, saved: Any) -> Any:
+    x, y = saved  # at a limit the function is the argument still
+    return g * (x == y)
+
 
 elementwise(np.nextafter, lambda g, z, x, y: g, lambda g, z, x, y: 0.0 * g, needs="")
 constant(

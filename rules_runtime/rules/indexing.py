@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ..forms import derivative
+from ..forms import derivative, quick
 from ..kernels.broadcast import unbroadcast
 from ..kernels.scatter import add_at, astype, is_basic, put, scatter
 
@@ -42,6 +42,12 @@ derivative(
     needs="1",
 )
 derivative(astype, lambda g, y, x, dtype: astype(g, _space(np.result_type(x), g)), None, needs="")
+
+
+@quick(astype, kinds="dfDF")
+def _astype(x: Any, dtype: Any) -> Any:
+    y = x.astype(dtype)
+    return (y, (astype, x.dtype)) if x.dtype.kind == "f" or y.dtype.kind == "c" else None
 
 
 def _space(dtype: Any, g: Any) -> Any:

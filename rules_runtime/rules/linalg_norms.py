@@ -7,11 +7,12 @@ largest entries, no share for entries that are 0 in the norms of order 1 or less
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
 
-from rules_runtime.forms import constant, derivative, primal
+from rules_runtime.forms import constant, derivative, primal, quick
 from rules_runtime.rules.linalg_spectral import adjoint, safe_inverse
 from rules_runtime.ties import tied_subspaces
 
@@ -145,3 +146,30 @@ def cond_vjp(g: Any, y: Any, x: Any, p: Any = None) -> Any:
 
 derivative(np.linalg.cond, cond_vjp, needs="0")
 constant(np.linalg.matrix_rank)
+
+
+@quick(np.linalg.norm)
+def _length(x: Any, ord: Any = None, axis: Any = None, keepdims: Any = False) -> Any:
+    """The root of the sum of squares, of all or along one axis."""
+    if ord is not None or (keepdims if axis is None else type(axis) is not int):
+        return None
+    if axis is None:
+        flat = x.ravel("K")
+        y: Any = np.float64(math.sqrt(flat.dot(flat)))
+        return y, (_length_vjp, (x, y))
+    y = np.add.reduce(x * x, axis=axis, keepdims=True)
+    np.sqrt(y, y)
+    z = (y if keepdims else y.squeeze(axis))[()]
+    return z, (_lengths_vjp, (x, z, y.shape))
+
+
+def _length_vjp(g: Any, saved: Any) -> Any:
+    x, y = saved
+    return x * (g / y) if y else x * g  # of nothing but zeros
+
+
+def _lengths_vjp(g: Any, saved: Any) -> Any:
+    x, y, shape = saved
+    if not np.all(y):
+        y = np.where(y == 0.0, 1.0, y)
+    return x * np.reshape(g / y, shape)

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+import functools
+import math
+import operator
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..forms import derivative
-from ..kernels.einsum import einsum, einsum_vjp
+from ..forms import derivative, quick
+from ..kernels.broadcast import unbroadcast
+from ..kernels.einsum import adjoints, einsum, einsum_vjp
 from ..kernels.products import conj, matmul, matmul_left, matmul_right
 
 
@@ -106,6 +110,106 @@ def _tensordot_right(g: Any, z: Any, x: Any, y: Any, axes: Any = 2) -> Any:
 derivative(np.tensordot, _tensordot_left, _tensordot_right, needs="01")
 
 
+class _Plan(NamedTuple):
+    """How `np.tensordot` becomes a product of matrices: orders of axes, and what undoes them."""
+
+    left: tuple[int, ...]
+    right: tuple[int, ...]
+    order_x: tuple[int, ...]
+    order_y: tuple[int, ...]
+    back_x: tuple[int, ...]
+    back_y: tuple[int, ...]
+
+
+@functools.lru_cache(maxsize=512)
+def _plan(n: int, m: int, left: tuple[int, ...], right: tuple[int, ...]) -> _Plan:
+    free_x = tuple(k for k in range(n) if k not in left)
+    free_y = tuple(k for k in range(m) if k not in right)
+    order_x, order_y = free_x + left, right + free_y
+    back_x = tuple(sorted(range(n), key=order_x.__getitem__))
+    back_y = tuple(sorted(range(m), key=order_y.__getitem__))
+    return _Plan(left, right, order_x, order_y, back_x, back_y)
+
+
+def _axes_of(axes: Any, n: int, m: int) -> Any:
+    """The axes that are summed over, as two tuples; None where they are given in another form."""
+    if type(axes) is int:
+        return (tuple(range(n - axes, n)), tuple(range(axes))) if 0 <= axes <= min(n, m) else None
+    if type(axes) not in (tuple, list) or len(axes) != 2:
+        return None
+    pair = []
+    for given, ndim in zip(axes, (n, m)):
+        given = (given,) if type(given) is int else given
+        if type(given) not in (tuple, list) or any(type(k) is not int for k in given):
+            return None
+        if any(not -ndim <= k < ndim for k in given) or len({k % ndim for k in given}) != len(
+            given
+        ):
+            return None
+        pair.append(tuple([k % ndim for k in given]))
+    return pair if len(pair[0]) == len(pair[1]) else None
+
+
+@quick(np.tensordot)
+def _tensordot(x: Any, y: Any, axes: Any = 2) -> Any:
+    """As a product of matrices, which are kept for the way back."""
+    if not _are_real(x, y):
+        return None
+    pair = _axes_of(axes, x.ndim, y.ndim)
+    if pair is None:
+        return None
+    plan = _plan(x.ndim, y.ndim, *pair)
+    x_moved, y_moved = x.transpose(plan.order_x), y.transpose(plan.order_y)
+    count = len(plan.left)
+    inner = y_moved.shape[:count]
+    if x_moved.shape[x.ndim - count :] != inner:
+        return None
+    k = math.prod(inner)
+    rows, columns = x_moved.shape[: x.ndim - count], y_moved.shape[count:]
+    x_matrix = x_moved.reshape(math.prod(rows), k)
+    y_matrix = y_moved.reshape(k, math.prod(columns))
+    z = np.dot(x_matrix, y_matrix).reshape(rows + columns)
+    to_x, to_y = (y_matrix, x_moved.shape, plan.back_x), (x_matrix, y_moved.shape, plan.back_y)
+    return z, (tensordot_left_vjp, to_x), (tensordot_right_vjp, to_y)
+
+
+def tensordot_left_vjp(g: Any, saved: Any) -> Any:
+    y, shape, back = saved
+    return (
+        (g.reshape(-1, y.shape[1]) @ y.T).reshape(shape).transpose(back)
+        if g.size
+        else _none(shape, back)
+    )
+
+
+def tensordot_right_vjp(g: Any, saved: Any) -> Any:
+    x, shape, back = saved
+    return (
+        (x.T @ g.reshape(x.shape[0], -1)).reshape(shape).transpose(back)
+        if g.size
+        else _none(shape, back)
+    )
+
+
+def _none(shape: tuple[int, ...], back: tuple[int, ...]) -> Any:
+    return np.zeros(shape).transpose(back)
+
+
+@quick(np.outer)
+def _outer(x: Any, y: Any) -> Any:
+    if not _are_real(x, y) or not x.ndim == y.ndim == 1:
+        return None
+    return x[:, None] * y, (operator.matmul, y), (_outer_right, x)
+
+
+def _outer_right(g: Any, x: Any) -> Any:
+    return x @ g
+
+
+def _are_real(x: Any, y: Any) -> bool:
+    return type(x) is type(y) is np.ndarray and x.dtype.char == y.dtype.char == "d"
+
+
 def _kron(g: Any, x: Any, y: Any) -> tuple[Any, Any]:
     n = max(np.ndim(x), np.ndim(y))
     xs = (1,) * (n - np.ndim(x)) + _shape(x)
@@ -131,3 +235,26 @@ def _operand(k: int) -> Any:
 
 
 derivative(np.einsum, None, *[_operand(k) for k in range(16)], forward=einsum)
+
+
+@quick(np.einsum)
+def _einsum(subscripts: Any, x: Any, y: Any = None) -> Any:
+    operands = (x,) if y is None else (x, y)
+    if type(subscripts) is not str or not _are_real(x, x if y is None else y):
+        return None
+    texts = adjoints(subscripts, tuple([part.ndim for part in operands]))
+    if texts is None:
+        return None
+    z = einsum(subscripts, *operands)
+    if y is None:
+        if z.base is not None:
+            return None  # a view
+        return z, None, (_einsum_vjp, (texts[0], x.shape))
+    return z, None, (_einsum_vjp, (texts[0], x.shape, y)), (_einsum_vjp, (texts[1], y.shape, x))
+
+
+def _einsum_vjp(g: Any, saved: Any) -> Any:
+    text, shape, *others = saved
+    is_plain = type(g) is np.ndarray and others
+    dx = einsum(text, g, *others) if is_plain else np.einsum(text, g, *others)
+    return dx if dx.shape == shape else unbroadcast(dx, shape)

@@ -6,9 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from ..forms import constant, derivative, primal
-from ..kernels.broadcast import expand, normal_axes
+from ..forms import constant, derivative, primal, quick
+from ..kernels.broadcast import expand, full_view, normal_axes
 from ..kernels.extrema import extremum_cotangent
+from ..kernels.fill import Fill, takes_fill
 from ..kernels.others import broadcast_like, is_lazy, is_other, like
 from ..kernels.products import conj
 
@@ -48,6 +49,58 @@ def mean_vjp(g: Any, y: Any, x: Any, axis: Any = None, dtype: Any = None, out: A
 
 derivative(np.sum, sum_vjp, needs="")
 derivative(np.mean, mean_vjp, needs="")
+
+
+def _is_axis(axis: Any) -> bool:
+    return axis is None or type(axis) is int or type(axis) is tuple
+
+
+@takes_fill
+def _total_vjp(g: Any, saved: Any) -> Any:
+    """One number for all elements."""
+    shape, n = saved
+    if n != 1:
+        g = g / n
+    if type(g) is np.float64 or type(g) is float:
+        return Fill(g, shape)
+    return (
+        np.broadcast_to(g, shape) if hasattr(type(g), "__traced_value__") else full_view(g, shape)
+    )
+
+
+def _spread_vjp(g: Any, saved: Any) -> Any:
+    shape, axes, n = saved
+    return expand(g if n == 1 else g / n, shape, axes)
+
+
+@quick(np.sum, kinds="dfD")
+def _sum(
+    x: Any, axis: Any = None, dtype: Any = None, out: Any = None, keepdims: Any = False
+) -> Any:
+    if dtype is not None or out is not None or not _is_axis(axis):
+        return None
+    if axis is None and not keepdims:
+        return _add(x, axis=None), (_total_vjp, (x.shape, 1))
+    y = _add(x, axis=axis, keepdims=keepdims)
+    return y, (_spread_vjp, (x.shape, normal_axes(axis, x.ndim), 1))
+
+
+@quick(np.mean, kinds="dfD")
+def _mean(
+    x: Any, axis: Any = None, dtype: Any = None, out: Any = None, keepdims: Any = False
+) -> Any:
+    if dtype is not None or out is not None or not _is_axis(axis) or not x.size:
+        return None
+    if axis is None and not keepdims:
+        n = x.size
+        return _add(x, axis=None) / n, (_total_vjp, (x.shape, n))
+    y = _add(x, axis=axis, keepdims=keepdims)
+    n = x.size // max(y.size, 1)
+    y /= n
+    return y, (_spread_vjp, (x.shape, normal_axes(axis, x.ndim), n))
+
+
+_add = np.add.reduce
 
 
 def prod_vjp(g: Any, y: Any, x: Any, axis: Any = None, dtype: Any = None, out: Any = None, keepdims: Any = False, initial: Any = 1, where: Any = True) -> Any:  # fmt: skip
@@ -91,6 +144,23 @@ for _function in (np.max, np.min, np.nanmax, np.nanmin):
     derivative(_function, extremum_vjp)
 
 
+def _extremum(reduce: Any, *functions: Any) -> None:
+    @quick(*functions, kinds="df")
+    def extremum(x: Any, axis: Any = None, out: Any = None, keepdims: Any = False) -> Any:
+        if out is not None or not _is_axis(axis):
+            return None
+        y = reduce(x, axis=axis, keepdims=keepdims)
+        return y, (_extremum_vjp, (x, y, normal_axes(axis, x.ndim)))
+
+
+def _extremum_vjp(g: Any, saved: Any) -> Any:
+    return extremum_cotangent(g, *saved)
+
+
+_extremum(np.maximum.reduce, np.max, np.amax)
+_extremum(np.minimum.reduce, np.min, np.amin)
+
+
 def var_vjp(g: Any, y: Any, x: Any, axis: Any = None, dtype: Any = None, out: Any = None, ddof: Any = 0, keepdims: Any = False, *, where: Any = True, mean: Any = None, correction: Any = None) -> Any:  # fmt: skip
     ddof = ddof if correction is None else correction
     axes = normal_axes(axis, np.ndim(x))
@@ -116,6 +186,50 @@ derivative(np.var, var_vjp, needs="0")
 derivative(np.std, std_vjp)
 
 
+def _spread_of(x: Any, axis: Any, ddof: Any, keepdims: Any) -> Any:
+    """The mean, the variance, and the number of elements less `ddof`; None for unusual calls."""
+    if not _is_axis(axis) or type(ddof) is not int:
+        return None
+    total = _add(x, axis=axis, keepdims=True)
+    n = x.size // max(total.size, 1)
+    if n <= ddof or not x.size:
+        return None
+    mean = total / n
+    d = x - mean
+    squares: Any = _add(np.multiply(d, d, d), axis=axis, keepdims=keepdims)
+    return mean, squares / (n - ddof), n - ddof
+
+
+@quick(np.var)
+def _var(x: Any, axis: Any = None, dtype: Any = None, out: Any = None, ddof: Any = 0, keepdims: Any = False) -> Any:  # fmt: skip
+    found = _spread_of(x, axis, ddof, keepdims) if dtype is None and out is None else None
+    if found is None:
+        return None
+    mean, y, n = found
+    return y, (_var_vjp, (x, mean, 2.0 / n))
+
+
+@quick(np.std)
+def _std(x: Any, axis: Any = None, dtype: Any = None, out: Any = None, ddof: Any = 0, keepdims: Any = False) -> Any:  # fmt: skip
+    found = _spread_of(x, axis, ddof, keepdims) if dtype is None and out is None else None
+    if found is None:
+        return None
+    mean, y, n = found
+    y = np.sqrt(y)
+    return y, (_std_vjp, (x, mean, 1.0 / n, y))
+
+
+def _var_vjp(g: Any, saved: Any) -> Any:
+    x, mean, factor = saved
+    return (x - mean) * (np.reshape(g, mean.shape) * factor)
+
+
+def _std_vjp(g: Any, saved: Any) -> Any:
+    x, mean, factor, y = saved
+    safe = y if np.all(y) else np.where(y == 0.0, 1.0, y)
+    return _var_vjp(g / safe, (x, mean, factor))
+
+
 def _reversed_cumsum(g: Any, axis: int) -> Any:
     return np.flip(np.cumsum(np.flip(g, axis), axis=axis), axis)
 
@@ -127,6 +241,26 @@ def cumsum_vjp(g: Any, y: Any, x: Any, axis: Any = None, dtype: Any = None, out:
 
 
 derivative(np.cumsum, cumsum_vjp, needs="")
+
+
+@quick(np.cumsum)
+def _cumsum(x: Any, axis: Any = None) -> Any:
+    if axis is None and x.ndim == 1:
+        axis = 0
+    if type(axis) is not int or not -x.ndim <= axis < x.ndim:
+        return None
+    return x.cumsum(axis), (_cumsum_vjp, (axis, backwards(axis % x.ndim)))
+
+
+def backwards(axis: int) -> Any:
+    """The index that turns an array around along an axis."""
+    return (slice(None),) * axis + (slice(None, None, -1),)
+
+
+def _cumsum_vjp(g: Any, saved: Any) -> Any:
+    axis, turned = saved
+    return g[turned].cumsum(axis)[turned]
+
 
 constant(
     np.argmax, np.argmin, np.argsort, np.argpartition, np.argwhere, np.nonzero, np.flatnonzero, np.count_nonzero,

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ..forms import constant, derivative, nothing
+from ..forms import constant, derivative, nothing, quick
 from ..kernels.broadcast import normal_axes, unbroadcast
 from ..kernels.others import like
 from ..kernels.scatter import scatter
@@ -82,6 +82,34 @@ derivative(
     ),
     needs="1",
 )
+
+
+@quick(np.roll)
+def _roll(x: Any, shift: Any, axis: Any = None) -> Any:
+    if axis is None and x.ndim == 1:
+        axis = 0
+    if type(shift) is not int or type(axis) is not int or not -x.ndim <= axis < x.ndim:
+        return None
+    axis %= x.ndim
+    return (_rolled_by(x, shift, axis), (_roll_vjp, (-shift, axis))) if x.size else None
+
+
+def _rolled_by(x: Any, shift: int, axis: int) -> Any:
+    n = x.shape[axis]
+    shift %= n
+    before = (slice(None),) * axis
+    out = np.empty(x.shape)
+    out[(*before, slice(shift, None))] = x[(*before, slice(0, n - shift))]
+    if shift:
+        out[(*before, slice(0, shift))] = x[(*before, slice(n - shift, None))]
+    return out
+
+
+def _roll_vjp(g: Any, saved: Any) -> Any:
+    is_plain = type(g) is np.ndarray and g.dtype.char == "d"
+    return _rolled_by(g, *saved) if is_plain else np.roll(g, *saved)
+
+
 derivative(np.rot90, lambda g, y, x, k=1, axes=(0, 1): np.rot90(g, -k, axes), needs="")
 
 
@@ -114,6 +142,50 @@ def stack_vjp(g: Any, y: Any, parts: Any, axis: int = 0, *args: Any, **kwargs: A
 
 derivative(np.concatenate, concatenate_vjp, needs="")
 derivative(np.stack, stack_vjp, needs="")
+
+
+@quick(np.concatenate, joins=True)
+def _concatenate(parts: Any, axis: Any = 0) -> Any:
+    return _join(parts, parts, axis) if type(axis) is int else None
+
+
+@quick(np.stack, joins=True)
+def _stack(parts: Any, axis: Any = 0) -> Any:
+    if type(axis) is not int:
+        return None
+    if type(parts[0]) is not np.ndarray:
+        return (np.array(parts), [((k,), None) for k in range(len(parts))]) if axis == 0 else None
+    y = np.stack(parts, axis)
+    before = (slice(None),) * (axis % y.ndim)
+    return y, [((*before, k), None) for k in range(len(parts))]
+
+
+@quick(np.hstack, joins=True)
+def _hstack(parts: Any) -> Any:
+    wide = [x if np.ndim(x) else np.reshape(x, 1) for x in parts]
+    return _join(parts, wide, 0 if wide[0].ndim == 1 else 1)
+
+
+@quick(np.vstack, joins=True)
+def _vstack(parts: Any) -> Any:
+    return _join(parts, [x if np.ndim(x) > 1 else np.reshape(x, (1, -1)) for x in parts], 0)
+
+
+@quick(np.column_stack, joins=True)
+def _column_stack(parts: Any) -> Any:
+    return _join(parts, [x if np.ndim(x) > 1 else np.reshape(x, (-1, 1)) for x in parts], 1)
+
+
+def _join(parts: Any, wide: Any, axis: int) -> Any:
+    """The arrays `wide` behind each other; where each of `parts`, which they are made of, is."""
+    y = np.concatenate(wide, axis)
+    before = (slice(None),) * (axis % y.ndim)
+    pieces, start = [], 0
+    for x, part in zip(parts, wide):
+        stop = start + part.shape[axis]
+        pieces.append(((*before, slice(start, stop)), None if part is x else np.shape(x)))
+        start = stop
+    return y, pieces
 
 
 def _along(axis: int, ndim: int) -> Any:
@@ -158,6 +230,20 @@ derivative(
     lambda g, y, x, values, axis=None: concatenate_vjp(g, y, (x, values), axis)[1],
     needs="",
 )
+
+
+@quick(np.append)
+def _append(x: Any, values: Any) -> Any:
+    if type(x) is not np.ndarray or type(values) is not np.ndarray:
+        return None
+    y, n = np.append(x, values), x.size
+    first, last = (slice(0, n), x.shape), (slice(n, None), values.shape)
+    return (y, (_piece_vjp, first), (_piece_vjp, last)) if y.dtype.char == "d" else None
+
+
+def _piece_vjp(g: Any, saved: Any) -> Any:
+    index, shape = saved
+    return g[index].reshape(shape)
 
 
 def split_vjp(g: Any, y: Any, x: Any, sections: Any, axis: int = 0) -> Any:

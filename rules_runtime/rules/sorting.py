@@ -13,9 +13,10 @@ from typing import Any
 
 import numpy as np
 
-from rules_runtime.forms import derivative, primal
+from rules_runtime.forms import derivative, primal, quick
 from rules_runtime.kernels.broadcast import normal_axes
 from rules_runtime.kernels.others import is_lazy
+from rules_runtime.kernels.scatter import scatter
 
 # -- permutations ----------------------------------------------------------------------------------
 
@@ -23,6 +24,29 @@ from rules_runtime.kernels.others import is_lazy
 def _inverse(order: Any, axis: int) -> Any:
     """The inverse of permutations along an axis."""
     return np.argsort(order, axis=axis, kind="stable")
+
+
+@quick(np.sort)
+def _sort(x: Any, axis: Any = -1) -> Any:
+    if type(axis) is not int or not -x.ndim <= axis < x.ndim:
+        return None
+    order = x.argsort(axis)
+    if x.ndim == 1:
+        return x[order], (_sort_vjp, order)
+    index: Any = list(np.indices(x.shape, sparse=True))
+    index[axis] = order
+    return x[tuple(index)], (_sort_vjp, tuple(index))
+
+
+def _sort_vjp(g: Any, order: Any) -> Any:
+    if type(g) is not np.ndarray:
+        if type(order) is np.ndarray:
+            return g[np.argsort(order)]
+        axis = next(k for k, part in enumerate(order) if part.shape == g.shape)
+        return np.take_along_axis(g, np.argsort(order[axis], axis), axis)
+    out = np.empty(g.shape)
+    out[order] = g
+    return out
 
 
 def _places(a: Any, y: Any, axis: int) -> Any:
@@ -205,6 +229,35 @@ def _median_vjp(skip_nan: bool) -> Any:
 
 derivative(np.median, _median_vjp(False), needs="0")
 derivative(np.nanmedian, _median_vjp(True), needs="0")
+
+
+@quick(np.median)
+def _median(a: Any) -> Any:
+    """Of all elements: from the places of the one or two in the middle."""
+    if not a.size:
+        return None
+    flat = a.ravel()
+    n = flat.size
+    h = n // 2
+    order = flat.argpartition([h, n - 1] if n % 2 else [h - 1, h, n - 1])
+    places = order[h : h + 1] if n % 2 else order[h - 1 : h + 1]
+    if np.isnan(flat[order[-1]]):
+        return None
+    y = np.add.reduce(flat[places]) / len(places)
+    return y, (_middle_vjp, (places, a.shape))
+
+
+def _middle_vjp(g: Any, saved: Any) -> Any:
+    places, shape = saved
+    share = g / len(places)
+    if type(g) is not np.float64:
+        index = np.unravel_index(places, shape)
+        return scatter(np.stack([share] * len(places)), index, shape, float)
+    out = np.zeros(shape)
+    out.reshape(-1)[places] = share
+    return out
+
+
 for _function, _percent, _skips in (
     (np.quantile, 1.0, False),
     (np.percentile, 100.0, False),

@@ -8,9 +8,10 @@ from typing import Any
 
 import numpy as np
 
+from ..forms import QUICK
 from ..kernels.scatter import astype
 from .protocols import FAST_FUNCTIONS
-from .record import apply
+from .record import call
 from .tracer import Tracer, primal, tracer
 
 
@@ -32,6 +33,8 @@ def _fast_method(function: Any) -> Callable[..., Any]:
             y = fast((self, *args), kwargs)
             if y is not NotImplemented:
                 return y
+        if function in QUICK:
+            return call(function, (self, *args), kwargs)
         return function(self, *args, **kwargs)
 
     method.__name__ = function.__name__
@@ -75,7 +78,7 @@ def _astype(self: Tracer, dtype: Any, **kwargs: Any) -> Any:
         return self if kwargs.get("copy", True) is False else _copy(self)
     if wanted.kind not in "fc":
         return primal(self).astype(wanted)
-    return apply(astype, (self, wanted), {})
+    return call(astype, (self, wanted), {})
 
 
 def _view(self: Tracer, dtype: Any = None, type: Any = None) -> Any:
@@ -165,7 +168,7 @@ _FUNCTIONS: dict[str, Any] = {
     "choose": np.choose,
 }
 for _name, _function in _FUNCTIONS.items():
-    setattr(Tracer, _name, (_fast_method if _function in FAST_FUNCTIONS else _method)(_function))
+    setattr(Tracer, _name, _fast_method(_function))
 # what numpy calls on the elements of an object array
 for _ufunc in (
     np.sin, np.cos, np.tan, np.exp, np.log, np.sqrt, np.tanh, np.sinh, np.cosh, np.log1p, np.expm1, np.log2, np.log10,

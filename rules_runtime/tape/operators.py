@@ -35,6 +35,7 @@ from ..kernels.elementwise import (
     wide_times_vjp,
 )
 from ..kernels.elementwise import power as fast_power
+from ..kernels.fill import takes_fill
 from ..kernels.others import check_index
 from ..kernels.products import matmul as fast_matmul
 from ..kernels.products import (
@@ -48,14 +49,14 @@ from ..kernels.products import (
     vector_right_vjp,
 )
 from ..kernels.scatter import is_basic, scatter
-from .record import apply, note_view
+from .record import apply, call, note_view
 from .structures import inner_tape, untraced
-from .sweep import OVERWRITE, SCATTER, SHARED, VIEW_OR_NEW, takes_fill, times
+from .sweep import OVERWRITE, SCATTER, SHARED, VIEW_OR_NEW, times
 from .tracer import Tracer, place_of, primal, record, tracer
 
 ndarray = np.ndarray
 float64 = np.float64
-F8 = np.dtype(float)
+F8, F4 = np.dtype(float), np.dtype(np.float32)
 rebind: Any  # set by inplace.py
 ufunc_at: Any
 _zero_d: dict[float, Any] = {}
@@ -374,7 +375,7 @@ def power(self: Tracer, other: Any) -> Any:
     x = self.value
     okind = type(other)
     if okind is not int and okind is not float:
-        return apply(np.power, (self, other), {})
+        return call(np.power, (self, other), {})
     kind = type(x)
     if kind is float64 and other == 2:  # as numpy does for arrays
         z = x * x
@@ -462,7 +463,7 @@ def matmul(self: Tracer, other: Any) -> Any:
         else:
             z = fast_matmul(x, y)
             entry = (self.index, other.index, matmul_vjp, (x, y), OVERWRITE_NOT, None)
-        if z.dtype is not F8:
+        if z.dtype is not F8 and not (z.dtype is x.dtype is y.dtype is F4):
             return apply(np.matmul, (self, other), {})
     else:
         if type(x) is not ndarray or type(other) is not ndarray or x.dtype is not F8:

@@ -12,11 +12,12 @@ from typing import Any
 import numpy as np
 
 from ..kernels.elementwise import OVERWRITING, UNARY
-from . import fast, operators, shortcuts
+from ..kernels.fill import takes_fill
+from . import operators, views
 from .blanks import begin
-from .record import OVERRIDDEN, apply, name_of, out_error
+from .record import apply, call, name_of, out_error
 from .structures import inner_tape
-from .sweep import OVERWRITE, takes_fill
+from .sweep import OVERWRITE
 from .tracer import Blank, Tracer, place_of, primal
 
 ndarray = np.ndarray
@@ -42,7 +43,7 @@ FAST_BINARY: dict[Any, tuple[Callable[..., Any], Callable[..., Any]]] = {
     np.power: (operators.power, operators.rpower),
 }
 # functions with a path of their own: function -> f(args, kwargs)
-FAST_FUNCTIONS: dict[Any, Callable[..., Any]] = fast.FUNCTIONS | shortcuts.FUNCTIONS
+FAST_FUNCTIONS: dict[Any, Callable[..., Any]] = dict(views.FUNCTIONS)
 
 
 _sequences = (list, tuple)
@@ -87,11 +88,7 @@ def array_ufunc(self: Tracer, ufunc: Any, method: str, *inputs: Any, **kwargs: A
                         return pair[0](x, y)
                 elif type(x) not in _sequences and (type(x) is not ndarray or x.dtype.kind != "O"):
                     return pair[1](y, x)
-            elif len(inputs) == 2 and ufunc not in OVERRIDDEN:
-                z = fast.binary(ufunc, *inputs)
-                if z is not NotImplemented:
-                    return z
-        return apply(ufunc, inputs, {})
+        return call(ufunc, inputs, {})
     return _ufunc_method(self, ufunc, method, inputs, kwargs)
 
 
@@ -109,7 +106,7 @@ def _ufunc_method(self: Tracer, ufunc: Any, method: str, inputs: Any, kwargs: An
     if method == "reduce":
         named = REDUCTIONS.get(ufunc)
         if named is not None:
-            return apply(named, inputs, {"axis": 0, **kwargs})
+            return call(named, inputs, {"axis": 0, **kwargs})
     if method == "at":
         return operators.ufunc_at(ufunc, *inputs)
     return apply(getattr(ufunc, method), inputs, kwargs)
@@ -129,7 +126,7 @@ def array_function(self: Tracer, function: Any, types: Any, args: Any, kwargs: A
         y = fast(args, kwargs)
         if y is not NotImplemented:
             return y
-    return apply(function, args, kwargs)
+    return call(function, args, kwargs)
 
 
 Tracer.__array_ufunc__ = array_ufunc  # type: ignore[attr-defined]

@@ -21,7 +21,7 @@ import numpy as np
 
 from ..callees import call_of
 from ..errors import MissingRuleError, RuleError, TangentError, WrongTangentError
-from ..forms import FORMS, FORMULAS, POSITIONS, Form, Spec
+from ..forms import FORMS, FORMULAS, POSITIONS, QUICK, Form, Spec
 from ..kernels.others import is_other, is_recorded
 from ..readonly import read_only
 from ..registry import rrule
@@ -29,6 +29,7 @@ from ..tangents import AbstractZero, NoTangent, NotImplementedTangent, ZeroTange
 from ..thunks import InplaceableThunk, unthunk
 from .broadcasting import binary, unary
 from .broadcasting import fitted as fit_to
+from .quick import by_quick
 from .structures import (
     Tree,
     check_array,
@@ -187,6 +188,16 @@ def name_of(function: Any) -> str:
 
 
 # ---- recording -----------------------------------------------------------------------
+
+
+def call(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """`apply`, by the quick form of the function where it has one for this call."""
+    quick = QUICK.get(function)
+    if quick is not None and function not in OVERRIDDEN:
+        y = by_quick(quick, args, kwargs)
+        if y is not NotImplemented:
+            return y
+    return apply(function, args, kwargs)
 
 
 def apply(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:

@@ -32,12 +32,11 @@ saved by the forward pass die on the way.
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-from ..kernels.fill import Fill, Scaled
+from ..kernels.fill import TAKES_FILL, Fill, Scaled
 from ..kernels.low_rank import LowRank
 from ..kernels.others import is_recorded
 from ..kernels.scatter import scatter
@@ -46,20 +45,12 @@ from .tracer import Tracer
 
 SHARED, VIEW, OVERWRITE, SCATTER, PART, VIEW_OR_NEW, INTO = range(7)
 FORM = 8
-TAKES_FILL: set[Callable[..., Any]] = set()  # functions that know what to do with a `Fill`
-
 TAKES_LOW_RANK: set[Any] = set()  # functions that are given a `LowRank`
 
 ndarray = np.ndarray
 float64 = np.float64
 _add = np.add
 times = operator.mul  # the entry of a number times a constant: (i, times, c)
-
-
-def takes_fill(vjp: Any) -> Any:
-    """Mark a function that can be given a `Fill`."""
-    TAKES_FILL.add(vjp)
-    return vjp
 
 
 def sweep(entries: list[Any], grads: list[Any], shared: set[int], first: int) -> None:

@@ -1,4 +1,4 @@
-"""The short ways of `tape/shortcuts.py`: the same values as numpy, to the last bit, and the same
+"""The quick forms of functions: the same values as numpy, to the last bit, and the same
 gradients as by the static forms."""
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from rules_runtime import gradient, hessian, pullback
-from rules_runtime.tape import protocols
+from rules_runtime.forms import QUICK
 
 X, Y = np.random.default_rng(0).normal(size=(2, 4, 5))
 V, W = X[0], Y[0]
@@ -77,8 +77,8 @@ def test_the_same_as_the_long_way(k: int, monkeypatch: pytest.MonkeyPatch) -> No
         return np.sum(w * f(x) ** 2) + np.sum(f(np.sin(x)))
 
     found = gradient(total, x)[0], hessian(total, x)
-    for function in protocols.shortcuts.FUNCTIONS:
-        monkeypatch.delitem(protocols.FAST_FUNCTIONS, function)
+    for function in list(QUICK):
+        monkeypatch.delitem(QUICK, function)
     np.testing.assert_allclose(dx, pullback(f, x)[1](w)[0], rtol=1e-12, atol=1e-14)
     for have, wanted in zip(found, (gradient(total, x)[0], hessian(total, x))):
         np.testing.assert_allclose(have, wanted, rtol=1e-9, atol=1e-12)

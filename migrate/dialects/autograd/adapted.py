@@ -18,7 +18,7 @@ from migrate.syntax.pieces import Cutter
 def adapted(rule: Rule, names: NameChooser, keep: bool) -> Plan:
     """`rrule.register(f)(from_vjpmakers(f, …))` in place of `defvjp(f, …)`."""
     registration, source = rule.registration, rule.module.source
-    if registration.is_older:
+    if registration.is_older or registration.is_foreign:
         return replaced(rule, _older(rule, names), names, keep, "A")
     adapter = names.use(ADAPTERS[registration.kind])
     target = source.segment(registration.target)
@@ -35,7 +35,7 @@ def _older(rule: Rule, names: NameChooser) -> str:
     target = source.segment(registration.target)
     makers: list[str] = []
     # a space that is handed on may be of a container, which only autograd's own knows
-    own = "vspace" in rule.module.scopes.module.bindings
+    own = "vspace" in rule.module.scopes.module.bindings or registration.is_foreign
     space = "vspace" if own else names.use("Space")
     for place, node in sorted((registration.makers or {}).items()):
         lead = registration.leads.get(place, 1)

@@ -59,7 +59,8 @@ class Caller:
 
     def unstaged(self, maker: Maker, argument: str, handed: str) -> Cotangent:
         """A maker of autograd 1.1 is called with the cotangent, where that is there."""
-        space, rule = self.names.use("Space"), self.rule
+        rule = self.rule
+        space = self.names.use("Space") if "vs" in LEADING[maker.lead] else ""
         roles = {
             "argnum": str(maker.place),
             "g": rule.cotangent,

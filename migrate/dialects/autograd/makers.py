@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeGuard
 
+from migrate.dialects.autograd.installed import dotted_name
 from migrate.dialects.autograd.signature import Signature, signature_of
 from migrate.rules.legacy_names import LegacyNames
 from migrate.rules.module import Module
@@ -136,6 +137,37 @@ def inner_function(given: ast.expr, legacy: LegacyNames) -> tuple[ast.expr, ast.
             if last_part(func) == "unbroadcast":  # of autograd 1.0
                 return inside, given
     return given, None
+
+
+def takes_cotangent_first(node: ast.expr, module: Module) -> bool:
+    """Whether a maker gives no function, but the tangent itself: `lambda g, ans, x: g * x`."""
+    function = function_of(node, module)
+    parameters = positional_parameters(function.args) if function is not None else []
+    if function is None or len(parameters) < 2:
+        return False
+    (first,) = variables_of(function, parameters[:1], module)
+    given = module.returned(function)
+    named = parameters[0].arg == "g" or parameters[1].arg == "ans"
+    reads = any(
+        isinstance(n, ast.Name) and module.scopes.of(n) is first for n in ast.walk(function)
+    )
+    return reads and bool(given) and all(_is_no_function(v, named, module) for v in given)
+
+
+def _is_no_function(value: ast.expr, named: bool, module: Module) -> bool:
+    match value:
+        case ast.BinOp() | ast.UnaryOp() | ast.Subscript():
+            return True
+        case ast.IfExp(body=body, orelse=orelse):
+            return all(_is_no_function(v, named, module) for v in (body, orelse))
+        case ast.Call(func=func, args=args):
+            if any(isinstance(a, ast.Lambda) or function_of(a, module) for a in args):
+                return False
+            dotted = dotted_name(func, module).removeprefix("autograd.")
+            return named or (module.is_numeric(dotted) and "numpy_vjps" not in dotted)
+        case ast.Name():
+            return named and function_of(value, module) is None
+    return False
 
 
 def takes_one(function: FunctionNode) -> bool:

@@ -11,20 +11,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from migrate.dialects.autograd.installed import dotted_name
-from migrate.dialects.autograd.registrations import Registration, is_in_loop, numbers
+from migrate.dialects.autograd.registrations import METHODS, Registration, is_in_loop, numbers
 from migrate.rules.legacy_names import LegacyNames
 from migrate.rules.module import Module
 from migrate.syntax.pieces import BLOCKS
 from migrate.syntax.scopes import Variable
 
-#: The methods, and how many parameters their makers have before those of the function.
-METHODS = {
-    "defvjp": 4,
-    "defvjps": 5,
-    "defvjp_is_zero": 0,
-    "defgrad": 1,
-    "defgrad_is_zero": 0,
-}
 _PRIMITIVES = frozenset({"primitive", "nograd_primitive"})
 _NONE = ast.Constant(None)
 

@@ -102,7 +102,7 @@ class Rules(Reading):
             self.consumed |= set(ast.walk(self.of[found].call))
             return gone(rule, later)
         keep = self.options.autograd == "keep"
-        planner = Planner(rule, work.names, keep)
+        planner = Planner(rule, work.names, keep and not rule.registration.is_foreign)
         plan = planner.plan(isinstance(work.verdicts.get(found), Bridged))
         self.consumed |= planner.consumed
         self.planned[found] = rule

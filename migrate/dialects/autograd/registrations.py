@@ -6,13 +6,23 @@ import ast
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from migrate.dialects.autograd.installed import dotted_name
 from migrate.dialects.autograd.language import ADAPTERS
+from migrate.dialects.autograd.makers import takes_cotangent_first
 from migrate.rules.legacy_names import LegacyNames
 from migrate.rules.module import Module
 from migrate.syntax.forms import is_none
 
 #: What autograd is given by the runtime: such a call is a rule converted before.
 GIVEN_BACK = "vjps_from_rrule"
+#: The methods of the older spellings, and how many parameters their makers begin with.
+METHODS = {
+    "defvjp": 4,
+    "defvjps": 5,
+    "defvjp_is_zero": 0,
+    "defgrad": 1,
+    "defgrad_is_zero": 0,
+}
 _LOOPS = (ast.For, ast.AsyncFor, ast.While)
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda, ast.ClassDef)
 
@@ -34,7 +44,16 @@ class Registration:
     @property
     def is_older(self) -> bool:
         """Whether it is a call of a method of the function."""
-        return bool(self.leads) or self.kind.endswith("is_zero")
+        return (
+            self.kind in METHODS
+            and isinstance(self.call.func, ast.Attribute)
+            and (self.call.func.value is self.target)
+        )
+
+    @property
+    def is_foreign(self) -> bool:
+        """Whether it is another library's, which cannot be given the rule."""
+        return 2 in self.leads.values()
 
     @property
     def is_zero(self) -> bool:
@@ -91,7 +110,15 @@ def _read(call: ast.Call, module: Module, legacy: LegacyNames) -> Registration:
         why = "it is given other keyword arguments than argnums"
         return Registration(call, kind, target, None, site, why, in_loop)
     makers = _makers(call, module) if kind == "defvjp" else None
-    return Registration(call, kind, target, makers, site, "", in_loop)
+    first = [k for k, maker in (makers or {}).items() if takes_cotangent_first(maker, module)]
+    trouble = ""
+    if first and dotted_name(call.func, module).startswith("autograd."):
+        trouble = (
+            "it looks like autograd, and is not: its makers take the cotangent first. Name the "
+            "module of its defvjp under legacy-modules"
+        )
+    leads = dict.fromkeys(first, 2)
+    return Registration(call, kind, target, makers, site, trouble, in_loop, leads)
 
 
 def is_in_loop(node: ast.AST, module: Module) -> bool:

@@ -27,7 +27,7 @@ class Spaces:
         scopes = self.rule.module.scopes
         roles = [maker.leading("vs"), maker.leading("gvs")]
         variables = variables_of(maker.function, roles, self.rule.module)
-        of = dict(zip(variables, (argument, self.rule.output), strict=True))
+        of = dict(zip(variables, (argument, self.rule.output), strict=False))
         names = [n for n in ast.walk(maker.tangent) if isinstance(n, ast.Name)]
         for node in sorted(names, key=lambda n: (n.lineno, n.col_offset)):
             if (variable := scopes.of(node)) in of:

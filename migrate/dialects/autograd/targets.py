@@ -61,6 +61,8 @@ class _Reader:
         return Target(self.node, self.name, through=True)
 
     def _refused(self, reason: str) -> Target:
+        if self.registration.is_foreign:  # what a primitive is, another library decides
+            return Target(self.node, self.name)
         return Target(self.node, self.name, refused=reason)
 
     # ---- names ---------------------------------------------------------------------------

@@ -247,3 +247,77 @@ def test_autograd_is_given_the_rule() -> None:
     new = converted(HEAD + text, Options(dialects=("autograd",)))
     assert "from autograd.extend import defvjp_argnums" in new
     assert new.endswith("defvjp_argnums(f, vjps_from_rrule(f))\n")
+
+
+FOREIGN = """
+import numpy as np
+from mine.core import defvjp, primitive
+
+@primitive
+def cube(x):
+    return x ** 3
+
+defvjp(cube, lambda g, ans, x: 3 * g * x ** 2)
+
+def back(g, ans, x, y):
+    return g * y
+
+@primitive
+def times(x, y):
+    return x * y
+
+defvjp(times, back, lambda g, ans, x, y: g * ans / y)
+"""
+
+
+@pytest.mark.parametrize("autograd", ["keep", "drop"])
+def test_the_cotangent_first_under_the_new_name(autograd: str) -> None:
+    """Another library's, which the user names: it is not given the rules as autograd is."""
+    options = Options(dialects=("autograd",), autograd=autograd, legacy_modules=("mine.core",))
+    new = converted(FOREIGN, options)
+    assert "    def cube_pullback(g):\n        return NoTangent(), 3 * g * x ** 2\n" in new
+    assert "Thunk(lambda: back(g, ans, x, y)), Thunk(lambda: g * ans / y)" in new
+    assert "vjps_from_rrule" not in new
+    assert "Space" not in new
+
+
+def test_the_cotangent_first_in_autograds_name() -> None:
+    """It looks like autograd, and is not; a module that nobody names is nothing."""
+    outcome = outcome_of(FOREIGN.replace("mine.core", "autograd.extend"), DROP)
+    assert isinstance(outcome, FileUnchanged)
+    assert [left.target for left in outcome.left] == ["cube", "times"]
+    assert "looks like autograd, and is not" in outcome.left[0].reason
+    outcome = outcome_of(FOREIGN, DROP)
+    assert isinstance(outcome, FileUnchanged)
+    assert not outcome.left
+
+
+@pytest.mark.parametrize(
+    "maker",
+    [
+        "lambda ans, x: make(ans, x)",
+        "lambda ans, x: partial(make, ans)",
+        "lambda ans, x: lambda g: g * ans",
+        "make",
+    ],
+)
+def test_makers_that_give_functions(maker: str) -> None:
+    """Whatever they read of their first parameter."""
+    text = f"""
+from functools import partial
+from autograd.extend import defvjp, primitive
+
+def make(out, x):
+    def vjp(g):
+        return g * out
+    return vjp
+
+@primitive
+def f(x):
+    return x
+
+defvjp(f, {maker})
+"""
+    outcome = outcome_of(text, DROP)
+    assert isinstance(outcome, FileConverted)
+    assert not outcome.left

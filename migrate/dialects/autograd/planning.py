@@ -13,6 +13,7 @@ from migrate.dialects.autograd.inlined import Inliner, is_inlined
 from migrate.dialects.autograd.installed import parameters
 from migrate.dialects.autograd.keeping import kept
 from migrate.dialects.autograd.makers import Maker, function_of
+from migrate.dialects.autograd.registrations import is_in_loop
 from migrate.dialects.autograd.rule import Rule
 from migrate.dialects.autograd.tangents import further
 from migrate.rules.legacy_rule import Cotangent, Entry, LegacyRule, Parameter
@@ -102,7 +103,7 @@ class Planner:
         inliner, caller = Inliner(rule, self.names), Caller(rule, self.names)
         entries: list[Entry] = []
         inlined = {m: is_inlined(m, rule) and not self._ad_stays(m) for m in rule.makers}
-        if rule.registration.in_loop and not all(map(self._is_steady, rule.makers)):
+        if rule.is_fleeting and not all(map(self._is_steady, rule.makers)):
             return None
         by_place = {m.place: m for m in rule.makers}
         for place in range(len(rule.signature.positional)):
@@ -115,6 +116,8 @@ class Planner:
                 entries.append(inliner.entry(maker, alone))
             else:
                 entries.append(caller.entry(maker, alone))
+        if rule.is_fleeting and caller.before:
+            return None
         if rule.signature.rest:
             entries.append(further(rule.shown, rule.signature.rest, self.names))
         apart = inliner.takes_apart or caller.takes_apart
@@ -139,11 +142,12 @@ class Planner:
         """All but the first argument is handed on as it came."""
         rule = self.rule
         (maker,) = rule.makers
-        if rule.registration.in_loop and not self._is_steady(maker):
+        if rule.is_fleeting and not self._is_steady(maker):
             return None
         own = maker.signature.positional if maker.signature is not None else ()
         x = own[0].name if own and not own[0].default else "x"
-        while x in rule.read | {"args", "kwargs", rule.output, rule.cotangent}:
+        taken = {"args", "kwargs", rule.output, rule.cotangent, rule.target.root}
+        while x in rule.read | taken:
             x += "_"
         caller = Caller(rule, self.names)
         handed = f"{x}, *args, **kwargs"
@@ -155,6 +159,8 @@ class Planner:
             entry = Cotangent((f"{vjp}({rule.cotangent})",), said=maker.node)
         else:
             entry = caller.unstaged(maker, x, handed)
+        if rule.is_fleeting and caller.before:
+            return None
         parameters = (Parameter(x), Parameter("args", lead="*"), Parameter("kwargs", lead="**"))
         return self._made(
             [entry, further(rule.shown, "args", self.names)],
@@ -230,12 +236,16 @@ class Planner:
         inside = set(ast.walk(maker.function))
         return any(call in inside for call in self.rule.asking)
 
-    def _is_steady(self, maker: object) -> bool:
-        """Whether a maker in a loop means the same in every round, or is a lambda."""
-        node = getattr(maker, "node", None)
+    def _is_steady(self, maker: Maker) -> bool:
+        """Whether a maker in a loop or a class means the same where the rule calls it."""
+        node, module = maker.node, self.rule.module
         if isinstance(node, ast.Lambda):
             return True
-        return isinstance(node, ast.Name) and function_of(node, self.rule.module) is not None
+        if not isinstance(node, ast.Name) or (function := function_of(node, module)) is None:
+            return False
+        scope = module.scopes.of(node).scope
+        outside = scope is not None and scope.kind != "class" and not is_in_loop(function, module)
+        return outside or is_inlined(maker, self.rule)
 
     def _stays_sparse(self, maker: Maker) -> bool:
         """Whether a maker gives a cotangent of autograd's own kind that stays one."""

@@ -81,7 +81,12 @@ class Primitives:
         return edits
 
     def _makes(self, use: ast.expr, target: Target) -> bool:
-        return any(self.module.scopes.inside(b, self._statement(use)) for b in target.born)
+        statement = self._statement(use)
+        if isinstance(statement, ast.Assign):
+            shown = self.module.text(target.node)
+            if any(self.module.text(t) == shown for t in statement.targets):
+                return True
+        return any(self.module.scopes.inside(b, statement) for b in target.born)
 
     def _statement(self, use: ast.expr) -> ast.AST:
         return self.module.scopes.parents[self.module.scopes.parents[use]]

@@ -236,11 +236,19 @@ class Rule:
     @cached_property
     def through(self) -> str:
         """The name of the rule's first parameter, where the target is called by it."""
-        root = self.target.node
-        while isinstance(root, ast.Attribute):
-            root = root.value
-        hidden = getattr(root, "id", "") in {*self.signature_names, self.output}
+        hidden = self.target.root in {*self.signature_names, self.output} or self._is_in_class
         return self.free("callee") if self.target.through or hidden else ""
+
+    @property
+    def _is_in_class(self) -> bool:
+        """Whether it is registered in the body of a class, whose names no function sees."""
+        return self.module.scopes.around[self.registration.call].kind == "class"
+
+    @property
+    def is_fleeting(self) -> bool:
+        """Whether names that are bound beside the registration mean something else, or nothing,
+        when the rule is called."""
+        return self.registration.in_loop or self._is_in_class
 
     # ---- what is known of values ---------------------------------------------------------
 

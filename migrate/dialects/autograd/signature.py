@@ -103,7 +103,7 @@ def agrees(maker: Signature, found: Sequence[inspect.Parameter]) -> bool:
         known = by_name.get(own.name)
         if known is None or not same_default(own.default, default_text(known) or ""):
             return False
-    return not maker.rest or any(p.kind is p.VAR_POSITIONAL for p in found)
+    return True
 
 
 def same_default(one: str, other: str) -> bool:

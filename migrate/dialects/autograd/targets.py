@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from migrate.dialects.autograd.installed import parameters
@@ -31,6 +32,14 @@ class Target:
     decorator: ast.expr | None = None  # that makes a primitive of the definition
     refused: str = ""  # why there is no rule for it
     born: tuple[ast.AST, ...] = ()  # where the file makes it
+
+    @property
+    def root(self) -> str:
+        """The name that its expression starts with."""
+        node = self.node
+        while isinstance(node, ast.Attribute):
+            node = node.value
+        return node.id if isinstance(node, ast.Name) else ""
 
     @property
     def by_position(self) -> bool:
@@ -191,11 +200,34 @@ class _Reader:
         match node.value:
             case ast.Name() as owner:
                 bindings = self.scopes.of(owner).bindings
+                if self._is_own_method(node, bindings):
+                    return self._refused(
+                        f"`{self.module.text(node)}` is a bound method, which autograd never asks "
+                        "for: register the function of the class"
+                    )
                 if len(bindings) == 1 and isinstance(bindings[0], ast.ClassDef):
                     return self._method(node, bindings[0])
                 if bindings and all(isinstance(b, ast.alias) for b in bindings):
                     return Target(node, self.name)
         return Target(node, self.name, through=True)
+
+    def _is_own_method(self, node: ast.Attribute, bindings: Sequence[ast.AST]) -> bool:
+        """`self.f` of a method `f`."""
+        owner = self.scopes.enclosing(self.registration.call, ast.ClassDef)
+        if owner is None or not all(isinstance(b, ast.arg) for b in bindings) or not bindings:
+            return False
+        function = self.scopes.enclosing(bindings[0], ast.FunctionDef)
+        if function is None or self.scopes.parents.get(function) is not owner:
+            return False
+        methods = [
+            s
+            for s in owner.body  # type: ignore[attr-defined]
+            if isinstance(s, ast.FunctionDef) and s.name == node.attr
+        ]
+        plain = all(
+            self.legacy.meaning(d) == "primitive" for m in methods for d in m.decorator_list
+        )
+        return bool(methods) and plain
 
     def _method(self, node: ast.Attribute, owner: ast.ClassDef) -> Target:
         found = [s for s in owner.body if isinstance(s, ast.FunctionDef) and s.name == node.attr]

@@ -90,3 +90,84 @@ def test_what_keep_goes_on_using_stays_imported() -> None:
     after = outcome.after.decode()
     assert "import defvjp_argnums, primitive\n" in after
     assert "\ndefvjp_argnums(f, vjps_from_rrule(f))\n" in after
+
+
+PLACES = """
+class Model:
+    def __init__(self, f):
+        self.other = primitive(f)
+        defvjp(self.other, lambda ans, x: lambda g: g * self.slope(x))
+
+    @primitive
+    def inside(self, x):
+        return x * self.k
+
+    defvjp(inside, None, lambda ans, self, x: lambda g: g * self.k)
+
+    def slope_of(ans, self, x):
+        k = 2
+        return lambda g: g * k
+
+    @primitive
+    def by_def(self, x):
+        return x * 2
+
+    defvjp(by_def, None, slope_of)
+
+for n in range(3):
+    def made(ans, x):
+        return lambda g: g * n
+
+    h = primitive(lambda x: n * x)
+    defvjp(h, made)
+    k = primitive(lambda x: n * x)
+    defvjp(k, functools.partial(made))
+
+@primitive
+def named(x):
+    return x
+
+defvjp(named, lambda named, x: lambda g: g)
+gvar.erf = primitive(gvar.erf)
+defvjp(gvar.erf, lambda ans, x: lambda g: g * x)
+smooth = primitive(gvar.smooth)
+defvjp(smooth, lambda ans, x, *args, **kwargs: lambda g: smooth(g, *args, **kwargs))
+"""
+
+
+def test_names_that_mean_something_else_when_the_rule_is_called() -> None:
+    """In classes and loops nothing is called by the name that it had there."""
+    outcome = outcome_of(f"import gvar\n{HEAD}{PLACES}", DROP)
+    assert isinstance(outcome, FileConverted)
+    text = outcome.after.decode()
+    forms = {rule.target: rule.form for rule in outcome.converted}
+    assert forms == {
+        "self.other": "I1",
+        "inside": "I1",
+        "by_def": "A",
+        "h": "A",
+        "k": "A",
+        "named": "I1",
+        "gvar.erf": "I1",
+        "smooth": "I1",
+    }
+    assert "        def rrule_self_other(callee, x):\n" in text
+    assert "        return callee(self, x), inside_pullback\n" in text
+    assert "    rrule.register(by_def)(from_vjpmakers(by_def, None, slope_of))\n" in text
+    assert "    rrule.register(h)(from_vjpmakers(h, made))\n" in text
+    assert "    return callee(x), named_pullback\n" in text
+    assert "gvar.erf = _primitive(gvar.erf)\n" in text  # two of @primitive have no rule
+    assert "def rrule_smooth(_, x, *args, **kwargs):\n" in text
+    assert "from rules_runtime import NoTangent" in text
+
+
+def test_bound_methods_are_left() -> None:
+    """Autograd keeps rules by the function of the class."""
+    text = (
+        f"{HEAD}class Solver:\n    @primitive\n    def solve(self, x):\n        return x\n\n"
+        "    def __init__(self):\n        defvjp(self.solve, self.vjp)\n"
+    )
+    outcome = outcome_of(text, DROP)
+    assert isinstance(outcome, FileUnchanged)
+    (left,) = outcome.left
+    assert "register the function of the class" in left.reason

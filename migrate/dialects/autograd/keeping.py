@@ -18,6 +18,14 @@ def kept(rule: Rule, names: NameChooser) -> str:
     func = registration.call.func
     if isinstance(func, ast.Attribute) and not registration.is_older:
         takes = f"{rule.module.text(func.value)}.{TAKES_A_RULE}"
+    elif _is_own(rule):
+        takes = TAKES_A_RULE
     else:
         takes = names.use(f"autograd.extend:{TAKES_A_RULE}")
     return f"{takes}({target}, {names.use(f'.hosts.autograd:{GIVEN_BACK}')}({target}))"
+
+
+def _is_own(rule: Rule) -> bool:
+    """Whether the file is autograd's own core, which defines it."""
+    bound = rule.module.scopes.module.bindings.get(TAKES_A_RULE, [])
+    return len(bound) == 1 and isinstance(bound[0], ast.FunctionDef)

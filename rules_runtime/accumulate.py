@@ -35,8 +35,8 @@ def add_inplace(accumulator: Any, tangent: Any) -> Any:
     """`accumulator + tangent`, in the memory of `accumulator` where that is possible.
 
     The caller owns `accumulator` and goes on with the result: an array that can be written to and
-    holds the sum, by shape and dtype, is added to in place;
-    anything else is added with `add`. `tangent` is never changed.
+    holds the sum, by shape and dtype, is added to in place, and so are the arrays of a `Tangent`, a
+    dict, list or tuple; anything else is added with `add`. `tangent` is never changed.
 
     >>> buffer = np.zeros(2)
     >>> add_inplace(buffer, np.ones(2)) is buffer
@@ -52,7 +52,39 @@ def add_inplace(accumulator: Any, tangent: Any) -> Any:
         if _fits(accumulator, tangent):
             np.add(accumulator, tangent, out=accumulator)
             return accumulator
-    return add(accumulator, tangent)
+    elif isinstance(accumulator, (Tangent, dict, tuple, list)):
+        added = _added_by_part(accumulator, tangent)
+        if added is not None:
+            return added
+    total = add(accumulator, tangent)
+    # of a zero and an array it is that array, which is not the caller's to add to
+    return total.copy() if type(total) is np.ndarray and total is unthunk(tangent) else total
+
+
+def _added_by_part(accumulator: Any, tangent: Any) -> Any:
+    """The structure with each part added to in place;
+    None where the two do not have their parts in the same way."""
+    if type(tangent) is Thunk:
+        tangent = tangent.unthunk()
+    if type(accumulator) is not type(tangent):
+        return None
+    if not isinstance(accumulator, Tangent):
+        return _added(accumulator, tangent)
+    parts = _added(accumulator._parts, tangent._parts)
+    return None if parts is None else type(accumulator)._of(parts)
+
+
+def _added(parts: Any, given: Any) -> Any:
+    if isinstance(parts, dict):
+        return {
+            key: add_inplace(parts.get(key), given[key]) if key in given else parts[key]
+            for key in (*parts, *(key for key in given if key not in parts))
+        }
+    if len(parts) != len(given):
+        return None
+    both = [add_inplace(part, other) for part, other in zip(parts, given)]
+    make = getattr(type(parts), "_make", None)  # named tuples
+    return make(both) if make is not None else type(parts)(both)
 
 
 def _is_writeable(x: Any) -> bool:

@@ -136,17 +136,31 @@ def _is_sparse(x: Any) -> bool:
 
 
 def _of_sparse(tangent: Any, x: Any) -> Parts | None:
-    """The cotangents of the numbers that a sparse matrix stores:
-    what a matrix has at their places."""
-    if getattr(tangent, "shape", None) != x.shape or len(x.shape) != 2:
+    places = places_of(x)
+    if places is None:
+        return None
+    data = stored(tangent, x.shape, places)
+    return None if data is None else {"data": data}
+
+
+def places_of(x: Any) -> tuple[Any, Any] | None:
+    """The rows and columns of the numbers that a sparse matrix stores;
+    None for anything else, and for formats that do not say."""
+    if not _is_sparse(x) or len(x.shape) != 2:
         return None
     if x.format == "coo":
-        rows, columns = x.row, x.col
-    elif x.format in ("csr", "csc"):
-        lines = np.repeat(np.arange(len(x.indptr) - 1), np.diff(x.indptr))
-        rows, columns = (lines, x.indices) if x.format == "csr" else (x.indices, lines)
-    else:
+        return x.row, x.col
+    if x.format not in ("csr", "csc"):
+        return None
+    lines = np.repeat(np.arange(len(x.indptr) - 1), np.diff(x.indptr))
+    return (lines, x.indices) if x.format == "csr" else (x.indices, lines)
+
+
+def stored(tangent: Any, shape: tuple[int, int], places: tuple[Any, Any]) -> Any:
+    """The cotangents of the numbers that a sparse matrix stores: what a matrix has at their places;
+    None for what is no matrix of that shape."""
+    if getattr(tangent, "shape", None) != shape:
         return None
     if _is_sparse(tangent):
-        return {"data": np.asarray(tangent.tocsr()[rows, columns]).reshape(-1)}
-    return {"data": tangent[rows, columns]} if isinstance(tangent, np.ndarray) else None
+        return np.asarray(tangent.tocsr()[places]).reshape(-1)
+    return tangent[places] if isinstance(tangent, np.ndarray) else None

@@ -7,6 +7,7 @@ what it needs to know of `x` (types, dtypes, shapes) and not `x` itself.
 
 from __future__ import annotations
 
+import functools
 import types
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -15,6 +16,7 @@ import numpy as np
 
 from .errors import ProjectionError
 from .kernels.broadcast import unbroadcast
+from .matching import places_of, stored
 from .structure import can_be_perturbed, parts_of
 from .tangents import AbstractZero, NoTangent, NotImplementedTangent, Tangent, tangent_type
 from .thunks import Thunk
@@ -24,13 +26,23 @@ _NO_ARRAYS = (AbstractZero, NotImplementedTangent, Tangent, Thunk)
 _SCALARS = (float, complex, np.float64, np.float32, np.complex128)
 
 
+Maker = Callable[[Any], Callable[[Any], Any]]
+_classes: list[type] = []  # of which somebody says how their tangents are projected
+
+
+@functools.singledispatch
+def _registered(x: Any) -> Any:
+    return None
+
+
 class ProjectTo:
     """`ProjectTo(x)` is a function that projects tangents onto the tangent space of `x`.
 
     Real stays real, float32 stays float32, an integer projects to a float, a boolean, a string or a
     function to `NoTangent()`; the shape is that of `x`, where leading dimensions of length one may
     come and go; tuples, lists, dicts and objects are projected by part, to a `Tangent`. Zeros pass,
-    and thunks stay thunks. What it does not know passes too.
+    and thunks stay thunks; of a matrix of scipy.sparse the numbers that it stores are kept, in any
+    format of `dx`. What it does not know passes too.
 
     Raises `ProjectionError` (a `ValueError`) where the shapes do not fit.
 
@@ -55,6 +67,26 @@ class ProjectTo:
 
     def __repr__(self) -> str:
         return f"<projection to the tangents of a {self._name}>"
+
+    @staticmethod
+    def register(cls: type) -> Callable[[Maker], Maker]:
+        """Say how tangents of instances of a class, and of its subclasses, are projected:
+        `@ProjectTo.register(cls)` on a function from `x` to the function that projects.
+
+        >>> class Angle(float): pass
+        >>> @ProjectTo.register(Angle)
+        ... def project_to_angle(x):
+        ...     return lambda dx: float(dx) % 6.28
+        >>> ProjectTo(Angle(1.0))(7.28), ProjectTo((Angle(1.0),))((7.28,))[0]
+        (1.0, 1.0)
+        """
+
+        def register(maker: Maker) -> Maker:
+            _registered.register(cls, maker)
+            _classes.append(cls)
+            return maker
+
+        return register
 
 
 class UnbroadcastTo(ProjectTo):
@@ -110,6 +142,8 @@ def _unchanged(dx: Any) -> Any:
 
 
 def _projection(x: Any) -> _Projection:
+    if _classes and (made := _registered(x)) is not None:
+        return made  # type: ignore[no-any-return]
     if isinstance(x, (bool, np.bool_)):
         return _to_nothing
     if isinstance(x, np.ndarray):
@@ -125,8 +159,28 @@ def _projection(x: Any) -> _Projection:
     if not can_be_perturbed(x):
         # an empty list has no tangent, but a list of integers may stand for one of floats
         return _structure_projection(x) if _holds_numbers(x) else _to_nothing
+    places = places_of(x)
+    if places is not None:
+        return _sparse_projection(x, places)
     parts = parts_of(x)
     return _unchanged if parts is None else _structure_projection(x)
+
+
+def _sparse_projection(x: Any, places: tuple[Any, Any]) -> _Projection:
+    by_part, of_data = _structure_projection(x), ProjectTo(x.data)
+    shape, tangent, name = x.shape, tangent_type(type(x)), type(x).__name__
+
+    def project_sparse(dx: Any) -> Any:
+        if isinstance(dx, (Tangent, dict)):
+            return by_part(dx)
+        data = stored(dx, shape, places)
+        if data is None:
+            raise ProjectionError(
+                f"a {type(dx).__name__} cannot be the tangent of a {name} of shape {shape}"
+            )
+        return tangent(data=of_data(data))
+
+    return project_sparse
 
 
 def _holds_numbers(x: Any) -> bool:

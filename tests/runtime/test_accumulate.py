@@ -178,3 +178,44 @@ def test_an_array_with_overlapping_memory_is_left_alone() -> None:
     windows = np.lib.stride_tricks.as_strided(base, (3, 2), (8, 8))
     found = add_inplace(windows, np.ones((3, 2)))
     assert found.tolist() == np.ones((3, 2)).tolist()
+
+
+def test_parts_of_a_structure_are_added_to_in_place() -> None:
+    weights, biases = np.zeros(3), np.zeros(2)
+    total: Any = Tangent[dict]({"w": weights, "layers": [{"b": biases}, 1.0]})
+
+    def never() -> Any:
+        raise AssertionError
+
+    row = InplaceableThunk(lambda acc: np.add(acc, [1.0, 0.0, 2.0], out=acc), never)
+    more = Thunk(lambda: np.ones(2))
+    for _ in range(2):
+        total = add_inplace(total, Tangent[dict]({"w": row, "layers": [{"b": more}, 2.0]}))
+    np.testing.assert_array_equal(weights, [2.0, 0.0, 4.0])
+    np.testing.assert_array_equal(biases, [2.0, 2.0])
+    assert total["w"] is weights
+    assert total["layers"][0]["b"] is biases
+    assert total["layers"][1] == 5.0
+
+
+def test_what_was_added_is_not_added_to() -> None:
+    """The sum of a zero and an array is that array, and not the caller's."""
+    x = np.ones(2)
+    for zero, tangent in (
+        (ZERO, x),
+        (None, Thunk(lambda: x)),
+        (Tangent[dict](), Tangent[dict]({"a": x})),
+        ({"a": None}, {"a": x}),
+        ((ZERO,), (x,)),
+    ):
+        total = add_inplace(zero, tangent)
+        add_inplace(total, unthunk(tangent))
+        np.testing.assert_array_equal(x, [1.0, 1.0])
+
+
+def test_structures_of_different_kinds_are_added_as_before() -> None:
+    assert add_inplace((1.0, 2.0), Tangent[tuple](1.0, ZERO)) == Tangent[tuple](2.0, 2.0)
+    assert add_inplace(Tangent[Pair](1.0, 2.0), {"b": 1.0}) == Tangent[Pair](1.0, 3.0)
+    assert add_inplace(Pair(1.0, None), Pair(1.0, 2.0)) == Pair(2.0, 2.0)
+    with pytest.raises(TangentError):
+        add_inplace([1.0], [1.0, 2.0])

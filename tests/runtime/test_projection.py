@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
 from collections import OrderedDict
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -15,7 +17,15 @@ from hypothesis.extra import numpy as hnp
 from rules_runtime import gradient, rrule, scalar_rule
 from rules_runtime.errors import ProjectionError
 from rules_runtime.projection import ProjectTo
-from rules_runtime.tangents import NoTangent, NotImplementedTangent, Tangent, ZeroTangent, same
+from rules_runtime.tangents import (
+    NoTangent,
+    NotImplementedTangent,
+    Tangent,
+    ZeroTangent,
+    same,
+    tangent_type,
+)
+from rules_runtime.testing import test_rrule as check_rule
 from rules_runtime.thunks import Thunk, unthunk
 
 ZERO, NONE = ZeroTangent(), NoTangent()
@@ -265,3 +275,67 @@ def test_it_projects_what_is_traced(x: Any) -> None:
         assert type(d) is type(x)
         assert np.asarray(d).dtype == np.asarray(x).dtype
         np.testing.assert_allclose(d, second)
+
+
+@pytest.mark.parametrize("fmt", ["csr", "csc", "coo"])
+@pytest.mark.parametrize("dtype", [np.float64, np.float32, np.complex128])
+def test_the_pattern_of_a_sparse_matrix_is_kept(fmt: str, dtype: Any) -> None:
+    sparse = pytest.importorskip("scipy.sparse")
+    x = sparse.csr_array(np.array([[1, 2, 0], [0, 0, 3]], dtype)).asformat(fmt)
+    dense = np.arange(6.0).reshape(2, 3) * (1 + 1j)
+    held = weakref.ref(x)
+    project, expected = ProjectTo(x), x.copy()
+    expected.data = np.array([dense[i, j] for i, j in zip(*x.nonzero())])
+    want = dense if dtype is np.complex128 else dense.real
+    del x
+    gc.collect()
+    assert held() is None
+    for dx in (dense, dense.T.copy().T, sparse.coo_array(dense), sparse.csc_matrix(dense)):
+        found = project(dx)
+        assert isinstance(found, Tangent)
+        assert found.data.dtype == dtype
+        kept = expected.copy()
+        kept.data = found.data
+        np.testing.assert_allclose(kept.toarray(), want * (expected.toarray() != 0))
+    np.testing.assert_array_equal(
+        project(tangent_type(type(expected))(data=np.ones(3))).data, np.ones(3)
+    )
+    assert project(ZeroTangent()) == ZeroTangent()
+    for wrong in (np.ones((3, 2)), sparse.eye_array(2), 1.0):
+        with pytest.raises(ProjectionError, match=rf"tangent of a {fmt}_array of shape \(2, 3\)"):
+            project(wrong)
+
+
+def test_a_rule_of_a_sparse_matrix(forget_rules: None) -> None:
+    sparse = pytest.importorskip("scipy.sparse")
+
+    def apply(a: Any, x: Any) -> Any:
+        return a @ x
+
+    @rrule.register(apply)
+    def rrule_apply(_: Any, a: Any, x: Any) -> Any:
+        to_a = ProjectTo(a)
+        return a @ x, lambda g: (NoTangent(), to_a(np.outer(g, x)), a.T @ g)
+
+    check_rule(apply, sparse.csr_array(np.diag([1.0, 2.0, 3.0]) + 0.0), np.array([0.3, 0.1, 0.7]))
+
+
+def test_projections_of_ones_own_types() -> None:
+    class Angle:
+        def __init__(self, turns: float) -> None:
+            self.turns = turns
+
+    class RightAngle(Angle): ...
+
+    @ProjectTo.register(Angle)
+    def project_to_angle(x: Angle) -> Any:
+        kind = type(x)
+        return lambda dx: (kind, float(np.real(dx)))
+
+    assert ProjectTo(Angle(0.5))(1 + 2j) == (Angle, 1.0)
+    assert ProjectTo(RightAngle(0.25))(2.0) == (RightAngle, 2.0)
+    assert ProjectTo([Angle(0.5), 1.0])([3.0, 4.0])[0] == (Angle, 3.0)
+    assert ProjectTo(Angle(0.5))(ZeroTangent()) == ZeroTangent()
+    lazy = ProjectTo(Angle(0.5))(Thunk(lambda: 3.0))
+    assert unthunk(lazy) == (Angle, 3.0)
+    assert ProjectTo(1.0)(3.0) == 3.0

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
-from migrate.dialects.tangent.signs import handed_on, modules
+from migrate.dialects.tangent.signs import modules
 from migrate.model import ModuleSource
 from migrate.rules.legacy_names import Language, LegacyNames, find_legacy_names
 from migrate.rules.module import Module
@@ -31,7 +31,7 @@ def find_names(
     module: Module, more: tuple[str, ...], module_source: ModuleSource | None
 ) -> LegacyNames:
     """What the names of a file mean in Tangent's language."""
-    language = Language(REGISTER | HELPERS, modules, more, handed_on)
+    language = Language(REGISTER | HELPERS, modules, more)
     legacy = find_legacy_names(module.source.tree, module.scopes, language, module_source)
     for name in REGISTER:
         _own(name, module, legacy)

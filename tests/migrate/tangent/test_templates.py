@@ -425,6 +425,17 @@ def test_a_module_of_the_users_own_where_no_other_language_is_meant() -> None:
     assert "return NoTangent(), dy * y" in converted(text, options)
 
 
+def test_a_module_nearby_hands_the_word_on() -> None:
+    text = "from .compat import adjoint\n@adjoint(f)\ndef e(y, x):\n  d[x] = d[y] * y\n"
+    handing_on = {"compat": b"from tangent.grads import adjoint\n"}
+    new = converted(text, modules=lambda level, name: handing_on.get(name))
+    assert "return NoTangent(), dy * y" in new
+    handing_on["compat"] = b"from zygote_rules import adjoint\n"
+    outcome = outcome_of(text, modules=lambda level, name: handing_on.get(name))
+    assert isinstance(outcome, FileUnchanged)
+    assert "d[...]" not in outcome.left[0].reason
+
+
 def test_tangents_own_module() -> None:
     """It makes the decorators that it uses."""
     text = converted(

@@ -18,7 +18,7 @@ from ..forms import Form
 from ..kernels.others import is_recorded
 from ..kernels.scatter import add_at, put
 from ..tangents import AbstractZero
-from .graph import Graph, Node, Unrecordable, frozen
+from .graph import F8, Graph, Node, Unrecordable, frozen
 
 ndarray = np.ndarray
 # how a call of a numpy function becomes nodes: `build(graph, value, *args, **kwargs)`,
@@ -60,6 +60,11 @@ class Recorded:
     nbytes = property(lambda self: self.node.size * self.node.dtype.itemsize)
 
     def __array_ufunc__(self, ufunc: Any, method: str, *args: Any, **kwargs: Any) -> Any:
+        if method == "__call__" and not kwargs and _QUICK.issuperset(map(type, args)):
+            if BUILDERS.get(ufunc, elementwise_of) is elementwise_of:
+                elementwise_of(ufunc)
+            if ufunc in _ELEMENTWISE:
+                return _quick(ufunc, args, self.graph, ufunc)
         if any(map(_is_traced, args)):
             return NotImplemented
         if kwargs.get("out") is not None:
@@ -71,6 +76,9 @@ class Recorded:
         return record(getattr(ufunc, method), args, kwargs)
 
     def __array_function__(self, function: Any, types: Any, args: Any, kwargs: Any) -> Any:
+        if function in _STATIC and not kwargs:
+            if not any(map(_is_traced, args)):
+                return function(*map(plain, args))
         if any(map(_is_traced, args)) or any(map(_is_traced, kwargs.values())):
             return NotImplemented
         if kwargs.get("out") is not None:
@@ -232,9 +240,12 @@ def _astype(x: Any, dtype: Any) -> Any:
 
 
 def _is_traced(x: Any) -> bool:
-    if type(x) is list or type(x) is tuple:
+    kind = type(x)
+    if kind is Array or kind is Number:
+        return False
+    if kind is list or kind is tuple:
         return any(map(_is_traced, x))
-    return hasattr(type(x), "__traced_value__")
+    return hasattr(kind, "__traced_value__")
 
 
 # what only shapes and dtypes decide, which are guarded
@@ -249,9 +260,9 @@ _STATIC = frozenset(
 
 def plain(x: Any) -> Any:
     """`x` with values in the place of what is recorded."""
-    if is_recorded(x):
-        return x.value
     kind = type(x)
+    if kind is Array or kind is Number:
+        return x.value
     if kind is list or kind is tuple:
         return kind([plain(e) for e in x])
     if kind is dict:
@@ -395,6 +406,9 @@ def opaque(graph: Graph, function: Any, args: Any, kwargs: dict[str, Any], value
     return graph.node("call", (function, given, named), operands, *_kind(value))
 
 
+_ELEMENTWISE: set[Any] = set()  # ufuncs that are built as they are
+
+
 def elementwise_of(ufunc: Any) -> Any:
     """How a ufunc is built, where it has one result and works element by element."""
     if ufunc.signature is not None or ufunc.nout != 1:
@@ -409,6 +423,7 @@ def elementwise_of(ufunc: Any) -> Any:
         return graph.apply(ufunc, nodes, shape, dtype)
 
     BUILDERS[ufunc] = build
+    _ELEMENTWISE.add(ufunc)
     return build
 
 
@@ -446,13 +461,16 @@ _numeric = (ndarray, np.generic, float, int, complex, Recorded)
 
 
 def _operator(ufunc: Any, by: Any, reflected: bool = False) -> Any:
+    is_elementwise = ufunc.signature is None
+
     def method(self: Recorded, other: Any) -> Any:
+        kind = type(other)
+        if is_elementwise and kind in _QUICK:
+            return _quick(ufunc, (other, self) if reflected else (self, other), self.graph, by)
         if _is_traced(other):
             return NotImplemented
         if not isinstance(other, _numeric):
-            if type(other) is not list and type(other) is not tuple:
-                return NotImplemented
-            if _is_traced(other):
+            if kind is not list and kind is not tuple:
                 return NotImplemented
             other = np.asarray(other)
         return record(ufunc, (other, self) if reflected else (self, other), {}, by)
@@ -460,8 +478,41 @@ def _operator(ufunc: Any, by: Any, reflected: bool = False) -> Any:
     return method
 
 
+_QUICK = frozenset((Number, Array, float, int, np.float64))
+
+
+def _quick(ufunc: Any, args: tuple[Any, ...], graph: Graph, by: Any) -> Any:
+    """`record` of a ufunc of numbers and recorded arrays."""
+    nodes, values = [], []
+    for x in args:
+        if type(x) is Number or type(x) is Array:
+            if x.graph is not graph:
+                return record(ufunc, args, {}, by)
+            nodes.append(x.node)
+            values.append(x.value)
+        else:
+            nodes.append(graph.constant(x))
+            values.append(x)
+    value = by(*values)
+    if type(value) is ndarray:
+        shape, dtype = value.shape, value.dtype
+        made: Recorded = object.__new__(Array)
+    elif graph.open and (type(value) is np.float64 or type(value) is float):
+        shape, dtype = (), F8
+        made = object.__new__(Number)
+    else:
+        return record(ufunc, args, {}, by)
+    node = graph.apply(ufunc, nodes, shape, dtype)
+    if node.shape != shape or node.dtype != dtype or not graph.open:
+        return record(ufunc, args, {}, by)
+    if not shape:
+        node.weak = type(value) is float
+    made.graph, made.node, made.value, made.is_owned = graph, node, value, True
+    return made
+
+
 def _unary(ufunc: Any, by: Any) -> Any:
-    return lambda self: record(ufunc, (self,), {}, by)
+    return lambda self: _quick(ufunc, (self,), self.graph, by)
 
 
 def _in_place(by: Any) -> Any:

@@ -244,8 +244,13 @@ class Graph:
     def apply(self, ufunc: Any, args: Sequence[Node], shape: Shape, dtype: Any) -> Node:
         """A ufunc of nodes: what was broadcast is read as it was before,
         and the result broadcast."""
-        bare = [n.args[0] if is_broadcast(n) else n for n in args]
-        inner = np.broadcast_shapes(*[n.shape for n in bare])
+        bare, inner = [], shape
+        for n in args:
+            if n.op == "view" and n.f[0] == "broadcast":
+                n, inner = n.args[0], ()
+            bare.append(n)
+        if inner != shape:
+            inner = np.broadcast_shapes(*[n.shape for n in bare])
         return self.broadcast(self.ufunc(ufunc, bare, inner, dtype), shape)
 
     def f8(self, ufunc: Any, *args: Node | float) -> Node:

@@ -497,7 +497,10 @@ def _fit_of(values: list[Any], number: Any) -> tuple[tuple[int, ...], bool]:
 def _fit(x: Any) -> tuple[tuple[int, ...], bool]:
     if type(x) is ndarray:
         return x.shape, x.dtype.kind == "c"
-    return np.shape(primal(x)), np.iscomplexobj(primal(x))
+    x = primal(x)
+    if is_recorded(x):
+        return x.shape, x.dtype.kind == "c"
+    return np.shape(x), np.iscomplexobj(x)
 
 
 def one_vjp(g: Any, saved: Any) -> Any:

@@ -6,6 +6,7 @@ are the same, later ones replay. Whatever does not fit goes the eager way, and `
 
 from __future__ import annotations
 
+import gc
 import re
 import threading
 from collections.abc import Callable, Sequence
@@ -247,6 +248,8 @@ class Program:
         if inner_tape((self.f, *values)) is not None:
             return self.eager(args, kwargs, "the call is part of another trace")
         eager = self.eager(args, kwargs, "recording")
+        collects = gc.isenabled()
+        gc.disable()  # all that is made here is kept
         try:
             self._record(args, kwargs, eager)
         except Elsewhere:
@@ -255,6 +258,9 @@ class Program:
             self._refuse(str(error))
         except Exception as error:
             self._refuse(f"recording it raised {type(error).__name__}: {error}")
+        finally:
+            if collects:
+                gc.enable()
         return eager
 
     def _refuse(self, why: str) -> None:

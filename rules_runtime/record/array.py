@@ -40,7 +40,7 @@ class Recorded:
         if type(function) is np.ufunc and elementwise_of(function) is not None:
             return form
         found = _forms.get(function)
-        if found is None or found[0] is not form:
+        if found is None or form not in found:
             found = _forms[function] = (form, _as_one(form))
         return found[1]
 
@@ -243,7 +243,7 @@ def _is_traced(x: Any) -> bool:
     kind = type(x)
     if kind is Array or kind is Number:
         return False
-    if kind is list or kind is tuple:
+    if kind is list or issubclass(kind, tuple):
         return any(map(_is_traced, x))
     return hasattr(kind, "__traced_value__")
 
@@ -265,6 +265,8 @@ def plain(x: Any) -> Any:
         return x.value
     if kind is list or kind is tuple:
         return kind([plain(e) for e in x])
+    if issubclass(kind, tuple):  # a named one, what linear algebra gives
+        return tuple.__new__(kind, [plain(e) for e in x])
     if kind is dict:
         return {k: plain(v) for k, v in x.items()}
     if kind is slice:
@@ -278,7 +280,7 @@ def graph_of(args: Any) -> Graph | None:
     for x in args:
         if is_recorded(x):
             found = x.graph
-        elif type(x) is list or type(x) is tuple:
+        elif type(x) is list or isinstance(x, tuple):
             found = graph_of(x)
         elif type(x) is slice:
             found = graph_of((x.start, x.stop, x.step))
@@ -393,8 +395,8 @@ def opaque(graph: Graph, function: Any, args: Any, kwargs: dict[str, Any], value
         if is_recorded(x) or isinstance(x, ndarray):
             operands.append(operand(graph, x))
             return ("operand", len(operands) - 1)
-        if kind is list or kind is tuple:
-            return (kind.__name__, tuple(map(template, x)))
+        if kind is list or issubclass(kind, tuple):
+            return ("list" if kind is list else "tuple", tuple(map(template, x)))
         if kind is slice:
             return ("slice", tuple(map(template, (x.start, x.stop, x.step))))
         if kind is dict:

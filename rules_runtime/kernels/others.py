@@ -22,7 +22,7 @@ def is_other(x: Any) -> bool:
         kind is not ndarray
         and hasattr(kind, "__array_function__")
         and not hasattr(kind, "__traced_value__")
-        and not isinstance(x, ndarray)
+        and (not isinstance(x, ndarray) or hasattr(kind, "__recorded__"))
     )
 
 

@@ -208,6 +208,10 @@ class Number(Recorded):
 
     __slots__ = ()
 
+    @property  # type: ignore[misc]
+    def __class__(self) -> Any:  # isinstance(x, float) says of a number what it says when replayed
+        return type(self.value)
+
     def __new__(cls, value: Any = 0) -> Any:
         return np.float64(value)  # type(x)(0): the zero of a number
 
@@ -219,6 +223,10 @@ class Array(Recorded):
     """An array: what it holds can be exchanged, where nobody else has its memory."""
 
     __slots__ = ()
+
+    @property  # type: ignore[misc]
+    def __class__(self) -> Any:
+        return ndarray
 
     def __setitem__(self, index: Any, value: Any) -> None:
         self._become(put(self, index, value))
@@ -396,7 +404,7 @@ def opaque(graph: Graph, function: Any, args: Any, kwargs: dict[str, Any], value
             operands.append(operand(graph, x))
             return ("operand", len(operands) - 1)
         if kind is list or issubclass(kind, tuple):
-            return ("list" if kind is list else "tuple", tuple(map(template, x)))
+            return ("tuple" if isinstance(x, tuple) else "list", tuple(map(template, x)))
         if kind is slice:
             return ("slice", tuple(map(template, (x.start, x.stop, x.step))))
         if kind is dict:

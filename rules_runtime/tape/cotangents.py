@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..kernels.fill import Fill
+from ..kernels.others import is_other
 from ..kernels.scatter import is_basic, scatter
 
 ndarray = np.ndarray
@@ -32,7 +33,7 @@ class Pieces:
         for _, g in items:
             if type(g) is not ndarray and hasattr(type(g), "__traced_value__"):
                 return self._traced()
-            if not isinstance(g, (ndarray, np.generic, float)):
+            if is_other(g):
                 return self._of_others()
         if len(items) > 1:
             tiled = self._tiled()

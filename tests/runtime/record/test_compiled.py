@@ -185,6 +185,24 @@ def test_updates_in_place() -> None:
     assert replays(fast) == 1
 
 
+def test_arrays_and_numbers_say_what_they_are() -> None:
+    def f(x: Any, y: Any, c: Any) -> Any:
+        assert isinstance(x, np.ndarray) and isinstance(y, np.ndarray)
+        assert isinstance(c, float) and not isinstance(c, np.ndarray)
+        return np.sum(x * y) * c
+
+    same(recorded(f, some(3), some(3), 2.0), f, some(3), some(3) + 1, 3.0)
+
+
+def test_functions_with_several_results() -> None:
+    f = lambda a: (
+        np.sum(np.linalg.qr(a)[1] ** 2) + np.sum(np.linalg.svd(a, full_matrices=False)[0] ** 3)
+    )
+    same(recorded(f, some(4, 3)), f, some(4, 3) + 0.1)
+    f = lambda x, y: np.sum(np.multiply(*np.meshgrid(x, y)) ** 2) + np.sum(np.kron(x, y))
+    same(recorded(f, some(4), some(3)), f, some(4) + 1, some(3))
+
+
 def test_users_rules(forget_rules: None) -> None:
     def cube(x: Any) -> Any:
         return x**3

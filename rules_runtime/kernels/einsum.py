@@ -10,6 +10,7 @@ adjoint with respect to one operand is again such a sum, of the cotangent and th
 from __future__ import annotations
 
 import functools
+import math
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -157,7 +158,7 @@ def einsum(subscripts: Any, *operands: Any, **kwargs: Any) -> Any:
     elif len(operands) > 2 and not kwargs and type(subscripts) is str:
         if all(type(x) is ndarray and x.dtype.kind in "fc" for x in operands):
             terms = parsed(subscripts, tuple(x.ndim for x in operands))
-            if terms is not None:
+            if terms is not None and math.prod([x.size for x in operands]) > _SMALL:
                 return _many(*terms, operands)
     return np.einsum(subscripts, *operands, **kwargs)
 
@@ -224,8 +225,8 @@ def einsum_vjp(g: Any, k: int, subscripts: Any, operands: tuple[Any, ...]) -> An
 
 @functools.lru_cache(maxsize=1024)
 def adjoints(subscripts: str, ndims: tuple[int, ...]) -> tuple[str, ...] | None:
-    """Subscripts that give the cotangent of each of one or two operands from that of the result
-    and the other operand; None where that takes more than a sum."""
+    """Subscripts that give the cotangent of each operand from that of the result and the other
+    operands; None where that takes more than a sum."""
     terms = parsed(subscripts, ndims)
     if terms is None:
         return None

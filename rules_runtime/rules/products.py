@@ -11,7 +11,7 @@ import numpy as np
 
 from ..forms import derivative, quick
 from ..kernels.broadcast import unbroadcast
-from ..kernels.einsum import adjoints, einsum, einsum_vjp
+from ..kernels.einsum import adjoints, einsum, einsum_vjp, parsed
 from ..kernels.products import conj, matmul, matmul_left, matmul_right
 
 
@@ -238,23 +238,36 @@ derivative(np.einsum, None, *[_operand(k) for k in range(16)], forward=einsum)
 
 
 @quick(np.einsum)
-def _einsum(subscripts: Any, x: Any, y: Any = None) -> Any:
-    operands = (x,) if y is None else (x, y)
-    if type(subscripts) is not str or not _are_real(x, x if y is None else y):
+def _einsum(subscripts: Any, x: Any, y: Any = None, z: Any = None) -> Any:
+    operands = [part for part in (x, y, z) if part is not None]
+    if type(subscripts) is not str or not all(_are_real(part, part) for part in operands):
         return None
     texts = adjoints(subscripts, tuple([part.ndim for part in operands]))
+    result = einsum(subscripts, *operands)
     if texts is None:
-        return None
-    z = einsum(subscripts, *operands)
-    if y is None:
-        if z.base is not None:
-            return None  # a view
-        return z, None, (_einsum_vjp, (texts[0], x.shape))
-    return z, None, (_einsum_vjp, (texts[0], x.shape, y)), (_einsum_vjp, (texts[1], y.shape, x))
+        terms = parsed(subscripts, (x.ndim,)) if len(operands) == 1 else None
+        if terms is None or terms[1] or result.base is not None:
+            return None
+        return result, None, (_diagonal_vjp, (subscripts, terms[0][0], x))
+    if len(operands) == 1 and result.base is not None:
+        return None  # a view
+    saved = [(text, k, operands) for k, text in enumerate(texts)]
+    return result, None, *[(_einsum_vjp, of_one) for of_one in saved]
 
 
 def _einsum_vjp(g: Any, saved: Any) -> Any:
-    text, shape, *others = saved
-    is_plain = type(g) is np.ndarray and others
-    dx = einsum(text, g, *others) if is_plain else np.einsum(text, g, *others)
-    return dx if dx.shape == shape else unbroadcast(dx, shape)
+    text, k, operands = saved
+    others = operands[:k] + operands[k + 1 :]
+    plain = type(g) is np.ndarray and others
+    dx = einsum(text, g, *others) if plain else np.einsum(text, g, *others)
+    return unbroadcast(dx, operands[k].shape)
+
+
+def _diagonal_vjp(g: Any, saved: Any) -> Any:
+    """Of a sum over labels that occur twice, with a number as result."""
+    subscripts, labels, x = saved
+    if not isinstance(g, np.generic):
+        return einsum_vjp(g, 0, subscripts, (x,))
+    out = np.zeros(x.shape)
+    np.einsum(f"{labels}->{''.join(dict.fromkeys(labels))}", out)[...] = g
+    return out

@@ -150,11 +150,31 @@ def _extremum(reduce: Any, *functions: Any) -> None:
         if out is not None or not _is_axis(axis):
             return None
         y = reduce(x, axis=axis, keepdims=keepdims)
-        return y, (_extremum_vjp, (x, y, normal_axes(axis, x.ndim)))
+        return y, (_extremum_vjp, (x, y, axis))
 
 
 def _extremum_vjp(g: Any, saved: Any) -> Any:
-    return extremum_cotangent(g, *saved)
+    x, y, axis = saved
+    axes = normal_axes(axis, x.ndim)
+    if x.size > _FEW or not (type(g) is np.ndarray or isinstance(g, np.generic)):
+        return extremum_cotangent(g, x, y, axes)
+    if len(axes) < x.ndim:
+        kept = tuple([1 if k in axes else n for k, n in enumerate(x.shape)])
+        g, y = g.reshape(kept), y.reshape(kept)
+    hits = x == y
+    counts = (
+        _add(hits, axis=axes, keepdims=True, dtype=int)
+        if type(y) is np.ndarray
+        else np.count_nonzero(hits)
+    )
+    return (
+        g * hits
+        if np.count_nonzero(counts == 1) == np.size(counts)
+        else g * (hits / np.maximum(counts, 1))
+    )
+
+
+_FEW = 512  # elements up to which passes over an array cost nothing beside the calls
 
 
 _extremum(np.maximum.reduce, np.max, np.amax)

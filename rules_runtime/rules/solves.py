@@ -3,6 +3,7 @@ solve, inv, Cholesky, determinants."""
 
 from __future__ import annotations
 
+import functools
 import sys
 from typing import Any
 
@@ -59,10 +60,16 @@ def cholesky_of_triangle_vjp(g: Any, y: Any, a: Any, /, *, upper: bool = False) 
     of a symmetric matrix goes there."""
     if upper:
         g, y = _adjoint(g), _adjoint(y)
-    n = np.shape(y)[-1]
+    weights = _weights(np.shape(y)[-1])
+    return cholesky_vjp(g, y) * like(weights.T if upper else weights, y)
+
+
+@functools.lru_cache(maxsize=8)
+def _weights(n: int) -> Any:
     weights = np.tril(np.full((n, n), 2.0))
     weights[range(n), range(n)] = 1.0
-    return cholesky_vjp(g, y) * like(weights.T if upper else weights, y)
+    weights.flags.writeable = False
+    return weights
 
 
 def _cholesky(a: Any, /, **kwargs: Any) -> Any:

@@ -26,15 +26,14 @@ def by_quick(quick: Quick, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any
         return _joined(quick, args, kwargs)
     tape = None
     values: list[Any] = []
-    first = second = -1
+    numbers: list[int] = []
     for k, x in enumerate(args):
         if type(x) is Tracer:
             if tape is None:
-                tape, first = x.tape, k
-            elif x.tape is not tape or second >= 0:
+                tape = x.tape
+            elif x.tape is not tape:
                 return NotImplemented
-            else:
-                second = k
+            numbers.append(k)
             x = x.value
             if type(x) is not ndarray or x.dtype.char not in quick.kinds:
                 return NotImplemented
@@ -47,15 +46,17 @@ def by_quick(quick: Quick, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any
     found = quick.function(*values, **kwargs)
     if found is None:
         return NotImplemented
-    y, *vjps = found
-    if vjps[first] is None or (second >= 0 and vjps[second] is None):
+    y, vjps = found[0], [found[k + 1] for k in numbers]
+    if None in vjps:
         return NotImplemented
     entry: Any
-    if second < 0:
-        entry = (args[first].index, *vjps[first], FORM)
+    if len(numbers) == 1:
+        entry = (args[numbers[0]].index, *vjps[0], FORM)
+    elif len(numbers) == 2:
+        a, b = numbers
+        entry = (args[a].index, args[b].index, _both_vjp, vjps, FORM, None)
     else:
-        pair = vjps[first], vjps[second]
-        entry = (args[first].index, args[second].index, _both_vjp, pair, FORM, None)
+        entry = ([args[k].index for k in numbers], _each_vjp, vjps, FORM, None, None, None)
     return traced(y, tape, entry)
 
 
@@ -101,6 +102,10 @@ def traced(y: Any, tape: Any, entry: Any) -> Tracer:
 def _both_vjp(g: Any, saved: Any) -> tuple[Any, Any]:
     (left, x), (right, y) = saved
     return left(g, x), right(g, y)
+
+
+def _each_vjp(g: Any, saved: Any) -> list[Any]:
+    return [vjp(g, of_one) for vjp, of_one in saved]
 
 
 def _joined(quick: Quick, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:

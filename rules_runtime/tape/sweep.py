@@ -16,8 +16,8 @@ An entry is a tuple; its length says what it is (`i`, `j` are places on the tape
     OVERWRITE   vjp(g, saved, mine); where `mine` is true it may use g's memory for the result,
                 which nobody else has
     VIEW_OR_NEW vjp(g, saved, mine); what it gives is g itself, or an array that nobody else has
-    INTO        vjp(g, saved, old): it may add to `old`, an array of the tape's own, or None, and
-                return that (of several parents a list of these)
+    INTO        of several parents: vjp(g, saved, olds); of `olds` it may add to those that are no
+                None, arrays of the tape's own, and return them
     FORM        what vjp gives is nobody else's if it is an array with memory of its own,
                 and not g; None for nothing
     SCATTER     saved is (index, shape, dtype): g goes to x[index]
@@ -43,8 +43,7 @@ from ..kernels.scatter import scatter
 from .cotangents import Parts, Pieces
 from .tracer import Tracer
 
-SHARED, VIEW, OVERWRITE, SCATTER, PART, VIEW_OR_NEW, INTO = range(7)
-FORM = 8
+SHARED, VIEW, OVERWRITE, SCATTER, PART, VIEW_OR_NEW, INTO, FORM = range(8)
 TAKES_LOW_RANK: set[Any] = set()  # functions that are given a `LowRank`
 
 ndarray = np.ndarray
@@ -94,20 +93,7 @@ def sweep(entries: list[Any], grads: list[Any], shared: set[int], first: int) ->
             dx = None
         elif n == 4:
             i, vjp, saved, mode = entry
-            if mode == 2 or mode == 5:
-                mine = k not in shared
-                dx = vjp(g, saved, mine)
-                old = grads[i]
-                if old is None:
-                    grads[i] = dx
-                    if mode == 5 and dx is g and not mine:
-                        shared.add(i)
-                elif type(old) is ndarray and i not in shared and type(dx) is ndarray:
-                    _add(old, dx, old)
-                else:
-                    _merge(grads, i, dx, shared)
-                dx = None
-            elif mode == 3:
+            if mode == 3:
                 old = grads[i]
                 if (
                     type(old) is ndarray
@@ -118,36 +104,27 @@ def sweep(entries: list[Any], grads: list[Any], shared: set[int], first: int) ->
                     old[saved[0]] += g
                 else:
                     _scatter(grads, i, vjp, saved, g, shared)
-            elif mode == 4:
+                continue
+            if mode == 4:
                 if grads[i] is None:
                     grads[i] = Parts(saved[1], saved[2])
                 grads[i].items[saved[0]] = g
-            elif mode == 6:
-                old = grads[i]
-                if type(old) is not ndarray or i in shared or type(g) is Tracer:
-                    old = None
-                dx = vjp(g, saved, old)
-                if dx is not old:
-                    if grads[i] is None:
-                        grads[i] = dx
-                    else:
-                        _merge(grads, i, dx, shared)
-                dx = None
-            else:
-                dx = vjp(g, saved)
-                old = grads[i]
-                if old is None:
-                    grads[i] = dx
-                    if mode == 8:
-                        if type(dx) is not ndarray or dx.base is not None or dx is g:
-                            shared.add(i)
-                    elif mode == 0 or k in shared:
+                continue
+            mine = k not in shared
+            dx = vjp(g, saved, mine) if mode == 2 or mode == 5 else vjp(g, saved)
+            old = grads[i]
+            if old is None:
+                grads[i] = dx
+                if mode == 7:
+                    if type(dx) is not ndarray or dx.base is not None or dx is g:
                         shared.add(i)
-                elif type(old) is ndarray and i not in shared and type(dx) is ndarray:
-                    _add(old, dx, old)
-                else:
-                    _merge(grads, i, dx, shared)
-                dx = None
+                elif mode == 0 or (not mine and (mode == 1 or (mode == 5 and dx is g))):
+                    shared.add(i)
+            elif type(old) is ndarray and i not in shared and type(dx) is ndarray:
+                _add(old, dx, old)
+            else:
+                _merge(grads, i, dx, shared)
+            dx = None
         elif n == 2:
             i, j = entry
             if i == j:
@@ -199,7 +176,7 @@ def sweep(entries: list[Any], grads: list[Any], shared: set[int], first: int) ->
                     shares_x, shares_y = dx is g, dy is g
             else:
                 dx, dy = vjp(g, saved)
-                if mode == 8:
+                if mode == 7:
                     shares_x = type(dx) is not ndarray or dx.base is not None or dx is g or dx is dy
                     shares_y = type(dy) is not ndarray or dy.base is not None or dy is g or dx is dy
             g = entry = saved = None
@@ -238,7 +215,7 @@ def sweep(entries: list[Any], grads: list[Any], shared: set[int], first: int) ->
                 if dx is not None:
                     if grads[i] is None:
                         grads[i] = dx
-                        if mode != 8 or type(dx) is not ndarray or dx.base is not None:
+                        if mode != 7 or type(dx) is not ndarray or dx.base is not None:
                             shared.add(i)
                     else:
                         _merge(grads, i, dx, shared)

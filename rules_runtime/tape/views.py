@@ -147,6 +147,13 @@ def inner(args: Any, kwargs: Any) -> Any:
     return _product(pair[0], pair[1].T)
 
 
+def vdot(args: Any, kwargs: Any) -> Any:
+    pair = _pair(args, kwargs)
+    if pair is None or any(np.ndim(primal(x)) > 1 or np.iscomplexobj(primal(x)) for x in pair):
+        return NotImplemented
+    return _product(*pair)
+
+
 def _product(a: Any, b: Any) -> Any:
     return operators.matmul(a, b) if type(a) is Tracer else operators.rmatmul(b, a)
 
@@ -229,6 +236,7 @@ FUNCTIONS: dict[Any, Callable[[Any, Any], Any]] = {
     np.swapaxes: swapaxes,
     np.dot: dot,
     np.inner: inner,
+    np.vdot: vdot,
     np.einsum: einsum,
     np.var: variance,
     np.std: _root_of(variance),

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import os
 import pickle
+import re
 import signal
 import subprocess
 import sys
@@ -102,9 +103,12 @@ def checked(
             if cases and end["text"].startswith(os.path.realpath(cases)):
                 raise Stop(f"--cases {end['text']}; nothing was written")
             return faults.bad_cases(outcome.path, end["text"])
-        if end["kind"] == "import" and _MISSING in end["text"]:
+        missing = _MISSING.search(end["text"]) if end["kind"] == "import" else None
+        if missing:
             new = list(_answers(outcome, "alone", cases, seconds, folder))
-            return [_by_differences(outcome.path, rule, new) for rule in outcome.converted]
+            return [
+                _by_differences(outcome.path, rule, new, missing[1]) for rule in outcome.converted
+            ]
         if end["kind"] != "done":
             why = _trouble(old, "its legacy variant", seconds)
             return [NotTried(outcome.path, rule, why) for rule in outcome.converted]
@@ -128,19 +132,21 @@ def _declares(rule: RuleConverted) -> bool:
     return rule.form == "replaced" or (bool(called) and "non_differentiable(" in rule.after)
 
 
-_MISSING = "No module named 'autograd"
+_MISSING = re.compile(r"No module named '(autograd|tangent)\b")
 
 
-def _by_differences(path: str, rule: RuleConverted, new: list[dict[str, Any]]) -> Verdict:
+def _by_differences(
+    path: str, rule: RuleConverted, new: list[dict[str, Any]], missing: str
+) -> Verdict:
     """What finite differences say, where the legacy language is not installed."""
     found = [one["text"] for one in new if one["kind"] == "same" and rule.id in one["rules"]]
     if fits := found.count(""):
-        why = "autograd is not installed here: compared with finite differences alone"
+        why = f"{missing} is not installed here: compared with finite differences alone"
         return Verified(path, rule, fits, why)
     said = f"test_rrule says: {found[0]}" if found else "no case ran it"
     if new and new[-1]["kind"] == "import":
         said = f"the converted module cannot be imported: {new[-1]['text']}"
-    return NotTried(path, rule, f"autograd is not installed here, and {said}")
+    return NotTried(path, rule, f"{missing} is not installed here, and {said}")
 
 
 def _verdict(

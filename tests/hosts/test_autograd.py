@@ -12,8 +12,12 @@ import pytest
 ag = pytest.importorskip("autograd", reason="HIPS autograd is not installed")
 
 import autograd.numpy as anp  # noqa: E402
+import hypothesis.extra.numpy as hnp  # noqa: E402
+import hypothesis.strategies as st  # noqa: E402
 from autograd.extend import defjvp, defvjp, defvjp_argnums, primitive  # noqa: E402
+from autograd.numpy.numpy_vjps import unbroadcast  # noqa: E402
 from autograd.test_util import check_grads  # noqa: E402
+from hypothesis import given  # noqa: E402
 
 from rules_runtime import (  # noqa: E402
     NoTangent,
@@ -361,3 +365,25 @@ def test_a_derivative_that_is_not_implemented_is_an_error() -> None:
     rrule.register(f)(lambda _, x: (f(x), lambda dy: (NoTangent(), NotImplementedTangent("yet"))))
     with pytest.raises(NotImplementedTangentError, match="yet"):
         ag.grad(host.wrap(f))(1.0)
+
+
+@st.composite
+def broadcasts(draw: st.DrawFn) -> tuple[Any, Any]:
+    """An array or a number, and a cotangent of what it was broadcast to."""
+    shapes = draw(hnp.mutually_broadcastable_shapes(num_shapes=2, max_dims=3, max_side=3))
+    rng = np.random.default_rng(draw(st.integers(0, 99)))
+    kind = draw(st.sampled_from([np.float64, np.float32, np.complex128]))
+    x = rng.normal(size=shapes.input_shapes[0]).astype(kind)
+    g = rng.normal(size=shapes.result_shape).astype(draw(st.sampled_from([kind, np.complex128])))
+    if draw(st.booleans()):
+        g = g.T.copy().T  # in another order
+    return x[()], g[()]
+
+
+@given(broadcasts())
+def test_unbroadcast_as_autograd_does(pair: tuple[Any, Any]) -> None:
+    x, g = pair
+    found, want = UnbroadcastTo(x)(g), unbroadcast(g, anp.metadata(x))
+    assert np.shape(found) == np.shape(x)
+    assert np.result_type(found) == np.result_type(x)
+    np.testing.assert_allclose(found, want, rtol=1e-5, atol=1e-5)

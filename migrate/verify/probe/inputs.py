@@ -77,7 +77,8 @@ def generated(module: types.ModuleType, rule: Rule) -> Groups:
     elif any(default is None for default in define.kw_defaults):
         return untried(rule, "it needs a keyword argument")
     if rule["form"]:
-        required = max(required, wanted_by_makers(rule), key=len)
+        most = None if define.vararg else len(parameters)
+        required = max(required, wanted_by_makers(rule)[:most], key=len)
         if not required and define.vararg:
             required = [define.vararg]
     if not required:
@@ -111,7 +112,7 @@ def generated(module: types.ModuleType, rule: Rule) -> Groups:
 
 def parameters_of(rule: Rule, f: Any) -> ast.arguments:
     """Those of the rule; in autograd those of the function, of which a maker may say less."""
-    if rule["form"]:
+    if rule["form"] or task["variant"] == "alone":
         text = f"def f{inspect.signature(getattr(f, 'fun', f))}: ..."
         try:
             tree = ast.parse(text)
@@ -128,7 +129,11 @@ def parameters_of(rule: Rule, f: Any) -> ast.arguments:
 def wanted_by_makers(rule: Rule) -> list[ast.arg]:
     """What makers cannot do without may be more than what the function cannot."""
     found: list[ast.arg] = []
-    for node in ast.walk(ast.parse(textwrap.dedent(rule["before"]))):
+    try:
+        tree = ast.parse(textwrap.dedent(rule["before"]))
+    except SyntaxError:  # a decorator without its function
+        return found
+    for node in ast.walk(tree):
         if isinstance(node, ast.Lambda) and len(node.args.args) > 1:  # the output, and arguments
             given = node.args.args[: len(node.args.args) - len(node.args.defaults)]
             found = max(found, given[1:], key=len)
@@ -140,7 +145,7 @@ NAMED: dict[str, Any] = {
     name: value
     for names, value in (
         ("axis axis1 source start offset", 0),
-        ("axis2 destination k idx index ndim kth pad_width", 1),
+        ("axis2 destination k i j place idx index ndim kth pad_width", 1),
         ("n order repeats reps deg", 2),
         ("num size indices_or_sections", 3),
         ("shape newshape", (3,)),

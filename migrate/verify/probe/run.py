@@ -241,7 +241,7 @@ def main() -> None:
         say(kind="import", text=first_line(error))
         return
     for rule in task["rules"]:
-        if rule["form"]:
+        if rule["form"] or task["variant"] == "alone":
             with contextlib.suppress(Exception):  # what cannot be reached is not watched
                 watch_target(rule, callee_of(module, rule, ""))
     try:

@@ -197,3 +197,18 @@ def test_without_autograd(folder: Path, command: Command) -> None:
     done = command("--verify", "--autograd", "drop", "rules.py")
     assert row(done.text, "cube").startswith("verified"), done.text + done.err
     assert "compared with finite differences alone" in done.text
+
+
+def test_rules_of_a_language_that_is_not_there(folder: Path, command: Command) -> None:
+    text = """import numpy as np
+from tangent.grads import adjoint
+
+
+@adjoint(np.tanh)
+def tanh(y, x):
+    d[x] = d[y] * (1.0 - y * y)
+"""
+    (folder / "rules.py").write_text(text)
+    done = command("--verify", "rules.py")
+    assert done.text.startswith("verified"), done.text
+    assert "tangent is not installed here: compared with finite differences alone" in done.text

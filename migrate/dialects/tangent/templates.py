@@ -70,6 +70,15 @@ class Template:
             self._no("its decorator does not name one function")
         if isinstance(call.args[0], ast.Starred):
             self._no("its decorator does not name one function")
+        if getattr(function, "type_params", ()):
+            self._no("it is generic")
+        first, *others = function.body
+        if (
+            others
+            and others[0].lineno == first.end_lineno
+            and ast.get_docstring(function) is not None
+        ):
+            self._no("statements stand on the line of its docstring")
         scope = self.scopes.around[function]
         if function.name in self.module.exported:
             self._no(f"`{function.name}` is handed on to other files")
@@ -254,6 +263,8 @@ class _Maker:
         last, writes = statements[-1], self.template.writes
         vararg = self.function.args.vararg
         once = all(len(items) == 1 for items in writes.values()) and not self.template.rereads
+        # an expression in a `Thunk` has no names for the others
+        once &= not any(isinstance(n, ast.NamedExpr) for n in self.module.nodes_of(self.function))
         if once and (vararg is None or vararg.arg not in writes):
             if all(map(self._is_entry, statements)):
                 return {self._key(s): s.value for s in statements}, []  # type: ignore[attr-defined]

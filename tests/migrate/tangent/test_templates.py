@@ -133,6 +133,32 @@ def test_one_entry_behind_temporaries() -> None:
     )
 
 
+def test_a_name_that_is_bound_within_an_expression() -> None:
+    """A `Thunk` would not know it."""
+    assert "    dx = (w := 2 * dz) + y\n    dy = w\n    return NoTangent(), dx, dy\n" in rule(
+        """
+        @adjoint(np.add)
+        def add(z, x, y):
+          d[x] = (w := 2 * d[z]) + y
+          d[y] = w
+        """
+    )
+
+
+def test_statements_on_one_line() -> None:
+    assert rule("@adjoint(np.exp)\ndef e(y, x): w = y; d[x] = d[y] * w  # beside\n") == text_of(
+        """
+        @rrule.register(np.exp)
+        def rrule_e(_, x):
+            y = np.exp(x)
+            def e_pullback(dy):
+                w = y; dx = dy * w  # beside
+                return NoTangent(), dx
+            return y, e_pullback
+        """
+    )
+
+
 def test_defaults_go_by_keyword_and_what_is_never_written_has_no_tangent() -> None:
     assert rule(
         """
@@ -337,6 +363,7 @@ LEFT = {
     "def f(y, x):\n  import os as x\n  d[x] = d[y]": "it gives `x` another meaning",
     "def f(y, x):\n  d[x] = d[y]\nprint(f)": "`f` is used at another place (line 6)",
     "def f(y, x):\n  d[x] = d[y]\n__all__ = ['f']": "`f` is handed on to other files",
+    "def f(y, x):\n  'doc'; d[x] = d[y]": "statements stand on the line of its docstring",
     "async def f(y, x):\n  d[x] = d[y]": "a coroutine is no template",
     "@adjoint(np.sin)\ndef f(y, x):\n  d[x] = d[y]": "it is registered for several functions",
 }

@@ -40,8 +40,8 @@ def test_frule(
     `rtol` and `atol` are as with `test_rrule`.
 
     Raises:
-        RuleTestFailure: an `AssertionError` that says for which direction,
-        what the rule gave and what finite differences gave.
+        RuleTestFailure: an `AssertionError` that says for which direction, what the rule gave and
+            what finite differences gave.
 
     >>> test_frule(np.multiply, 2.0, np.array([1.0, 3.0]))
     """

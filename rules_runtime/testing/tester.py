@@ -59,11 +59,10 @@ def test_rrule(
     and a second call give the same; and that the tangents can be accumulated.
 
     Args:
-        config_f_args: optionally a `RuleConfig` (default `TapeConfig()`), the callable,
-        its positional
-            arguments. The function must be smooth at this point. An argument that may be moved in
-            some directions only (a symmetric matrix, say) is given as `Along(x, dx)`: the function
-            is differentiated along `dx` alone, and not at all where that is a zero.
+        config_f_args: optionally a `RuleConfig` (default `TapeConfig()`), the callable, its
+            positional arguments. The function must be smooth at this point. An argument that may be
+            moved in some directions only (a symmetric matrix, say) is given as `Along(x, dx)`: the
+            function is differentiated along `dx` alone, and not at all where that is a zero.
         output_tangent: the cotangent to try; random ones where it is not given. Structured
             cotangents are `Tangent`s; plain tuples, lists and dicts are taken too.
         fkwargs: keyword arguments of the call.

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from migrate.codes import CODES
 from migrate.command.errors import Stop
 from migrate.command.terminal import Stream
-from migrate.dialects import first_line, load, names
+from migrate.dialects import first_line, names
 
 
 def explain(name: str, out: Stream) -> None:
@@ -39,8 +39,7 @@ def list_codes(out: Stream) -> None:
 def list_dialects(out: Stream) -> None:
     """Every legacy language that is read, and what it is."""
     for name in names():
-        asked = "" if load(name).by_default else f" (with --dialect {name} only)"
-        out.line(f"{out.paint(name, 'cyan')} {first_line(name)}{asked}")
+        out.line(f"{out.paint(name, 'cyan')} {first_line(name)}")
 
 
 def lines(out: Stream) -> Iterator[str]:

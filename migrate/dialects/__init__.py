@@ -29,8 +29,6 @@ class Dialect(Protocol):
     modules: tuple[str, ...]
     #: A name that a file may have from a module of the user's; none where that is not followed.
     handed_on: bytes
-    #: Whether files in this language are converted where the user does not say which ones are.
-    by_default: bool
 
     def read(
         self, module: Module, options: Options, module_source: ModuleSource | None
@@ -50,8 +48,8 @@ def load(name: str) -> Dialect:
 
 
 def chosen(wanted: tuple[str, ...]) -> tuple[str, ...]:
-    """The dialects to convert: those that the user names, or all that need not be asked for."""
-    return wanted or tuple(name for name in names() if load(name).by_default)
+    """The dialects to convert: those that the user names, or all."""
+    return wanted or names()
 
 
 def first_line(name: str) -> str:

@@ -14,8 +14,6 @@ if TYPE_CHECKING:
     from migrate.options import Options
     from migrate.rules.module import Module
 
-by_default = True
-
 
 def read(module: Module, options: Options, module_source: ModuleSource | None) -> Rules | None:
     """The rules of a file; None where nothing of autograd's is imported."""

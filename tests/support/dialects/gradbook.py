@@ -9,7 +9,7 @@ from migrate.rules.reading import Reading
 from migrate.rules.unused import Unused
 from migrate.write.rule import made_anew
 
-words, modules, handed_on, by_default = (b"set_gradient",), ("gradbook",), b"", True
+words, modules, handed_on = (b"set_gradient",), ("gradbook",), b""
 
 
 def read(module, options, module_source):

@@ -140,6 +140,8 @@ class _Writer:
         called = plain if rule.arguments is None else rule.arguments
         primal = f"{rule.through or target}({called})"
         pullback = f"{rule.name}_pullback"
+        while pullback in {*parameters, rule.output, rule.cotangent}:
+            pullback += "_"
         returned = self._returned(list(self.entries.all()))
         yield f"@{self.names.use('rrule')}.register({target})"
         yield from (f"@{self.names.use(d)}" for d in rule.decorators)

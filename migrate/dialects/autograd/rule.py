@@ -219,7 +219,10 @@ class Rule:
     @cached_property
     def pullback(self) -> str:
         """The name of the pullback."""
-        return f"{self.target.name}_pullback"
+        name = f"{self.target.name}_pullback"
+        while name in {*self.signature_names, self.output, self.cotangent}:
+            name += "_"
+        return name
 
     @cached_property
     def is_clear(self) -> bool:

@@ -178,3 +178,22 @@ def test_parameters_that_have_no_name() -> None:
     outcome = outcome_of(HEAD + where, DROP)
     assert isinstance(outcome, FileConverted)
     assert "return np.where(c, x, y), np_where_pullback" in outcome.after.decode()
+
+
+@pytest.mark.parametrize("maker", ["lambda ans, f_pullback: lambda g: g * f_pullback", "back"])
+def test_a_parameter_with_the_name_of_the_pullback(maker: str) -> None:
+    text = f"""
+@primitive
+def f(f_pullback):
+    return f_pullback ** 2 / 2
+
+def back(ans, f_pullback):
+    return lambda g: g * f_pullback
+
+defvjp(f, {maker})
+"""
+    outcome = outcome_of(HEAD + text, DROP)
+    assert isinstance(outcome, FileConverted)
+    assert "    def f_pullback_(g):\n        return NoTangent(), g * f_pullback" in (
+        outcome.after.decode()
+    )

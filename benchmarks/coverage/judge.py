@@ -19,6 +19,7 @@ NOT_TRIED = "not tried"
 NO_DERIVATIVE = "no derivative to ask for"
 LEFT = "left"
 NOT_HERE = "does not run on this numpy"
+REFUSED = "refused by the runtime"  # that writes into its arguments
 FAULT = "converter fault"
 
 
@@ -55,6 +56,8 @@ def judge(
         verdict.kind = SOME if good else LEGACY_ERROR
     elif good:
         verdict.kind = VERIFIED
+    elif seen[REFUSED]:
+        verdict.kind = REFUSED
     elif seen[NOT_HERE]:
         verdict.kind = NOT_HERE
     elif seen[NO_DERIVATIVE]:
@@ -82,6 +85,8 @@ def _of_call(our: Answer, their: Answer) -> list[tuple[str, str]]:
     if our.error:
         if their.error:
             return [("refused by both", our.error)]
+        if "writes into an argument" in our.error:
+            return [(REFUSED, our.error)]
         if all(t.kind in ("error", "none") for t in their.tangents.values()):
             return [(NOT_HERE, our.error)]
         return [(FAULT, our.error)]
@@ -90,6 +95,8 @@ def _of_call(our: Answer, their: Answer) -> list[tuple[str, str]]:
 
 def _of_argument(k: int, our: Answer, their: Answer) -> tuple[str, str]:
     mine, legacy, agrees = our.tangents[k], their.tangents[k], our.differences.get(k)
+    if legacy.kind == "none" and mine.kind == "zero":
+        return NO_DERIVATIVE, ""
     if legacy.kind == "none":
         return (
             (NO_DERIVATIVE, "")

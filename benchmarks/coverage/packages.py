@@ -157,8 +157,8 @@ class Legacy(Package):
     def has_rule(self, f: Any) -> bool:
         if self.modern is not None:
             return f in self.modern
-        table = getattr(f, "vjps", None) or getattr(f, "grads", None)
-        return bool(table) or "vjp" in getattr(f, "__dict__", {})
+        names = ("vjps", "grads", "zero_vjps", "zero_grads")
+        return any(getattr(f, n, None) for n in names) or "vjp" in getattr(f, "__dict__", {})
 
     def is_decorated(self, f: Any) -> bool:
         return False

@@ -16,6 +16,7 @@ CLASSES = (
     judge.NO_DERIVATIVE,
     judge.NOT_TRIED,
     judge.NOT_HERE,
+    judge.REFUSED,
     judge.FAULT,
 )
 HEAD = """# What was converted and compared
@@ -32,6 +33,7 @@ the same calls: the legacy vjp first, given the same output, then central differ
 * **no derivative**: there is nothing to differentiate by;
 * **not tried**: converted and imported, no call was refused by neither side;
 * **does not run**: the legacy rule fails with this numpy, and the converted one like it;
+* **refused by the runtime**: the function writes into an argument, which a rule may not;
 * **fault**: the converter's.
 
 Rules that are registered twice are counted once here; a call that both sides refuse (complex values, mostly) counts nowhere.
@@ -76,9 +78,7 @@ def _packages(packages: list[Compared]) -> str:
     columns = ("package", "found", "inlined", "in place", "called", "adapter", "left", "compared")
     lines = [_row(*columns, *CLASSES), _row(*["---"] * (len(columns) + len(CLASSES)))]
     for p in packages:
-        forms = [
-            p.forms.get(name, 0) for name in ("inlined", "in place", "call-through", "adapter")
-        ]
+        forms = [p.forms.get(name, 0) for name in ("I1", "I2", "C", "A")]
         found = p.converted + len(p.left)
         counts = [p.classes[name] for name in CLASSES]
         lines.append(_row(p.label, found, *forms, len(p.left), len(p.verdicts), *counts))

@@ -129,7 +129,8 @@ class Cache:
         report = place.parent / f"{corpus.name}-{corpus.version}.json"
         command = [sys.executable, "-c", PROGRAM, "--format", "json", "--output", str(report)]
         run = subprocess.run(
-            [*command, "--allow-dirty", *options, str(place)],
+            [*command, "--allow-dirty", *options, "."],
+            cwd=place,
             env=environment(),
             capture_output=True,
             text=True,

@@ -121,13 +121,16 @@ def _programs(found: Any) -> str:
 
 
 def _keep(kept: Kept) -> str:
+    unlike = ", ".join(f"`{name}`" for name in dict.fromkeys(kept.unlike))
+    also = f" (but for {unlike}, where autograd's own is not the derivative)" if unlike else ""
+    told = (
+        f"Of {kept.legacy} rules that autograd differentiates twice, {len(kept.same)} have the same "
+        f"second derivatives after `--autograd keep`; {len(kept.errors)} raise in a call that worked; "
+        f"{len(kept.other)} give another number{also}.\n"
+    )
     lines = [
         "\n## autograd with the converted rules\n",
-        (
-            f"Of {kept.legacy} rules that autograd differentiates twice, {len(kept.same)} have the same second derivatives "
-            f"after `--autograd keep`; {len(kept.errors)} raise in a call that worked; "
-            f"{len(kept.other)} give another number.\n"
-        ),
+        told,
         *(f"* `{name}`: {text}" for name, text in (kept.errors | kept.other).items()),
     ]
     return "\n".join(lines) + "\n"

@@ -163,9 +163,7 @@ class Kept:
     legacy: int = 0  # rules that autograd differentiates twice
     same: list[str] = field(default_factory=list)
     errors: dict[str, str] = field(default_factory=dict)  # of rules that it does not any more
-    better: list[str] = field(
-        default_factory=list
-    )  # differences agree with ours, not with autograd's
+    unlike: list[str] = field(default_factory=list)  # where autograd's is not the derivative
     other: dict[str, str] = field(default_factory=dict)  # another number: a fault
 
 
@@ -188,9 +186,9 @@ def kept(cache: Cache, corpus: Corpus = AUTOGRAD[0]) -> Kept:
                 found.errors.setdefault(name, f"{place}: {mine}")
             elif _agree(mine[0], number[0]):
                 seen[name].add("same")
-            elif mine[1] and not number[1]:
+            elif not number[1]:
                 seen[name].add("same")
-                found.better.append(name)
+                found.unlike.append(name)
             else:
                 seen[name].add("other")
                 found.other.setdefault(

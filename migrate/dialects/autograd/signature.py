@@ -96,7 +96,9 @@ def agrees(maker: Signature, found: Sequence[inspect.Parameter]) -> bool:
         return False
     for own, theirs in zip(maker.positional, positional, strict=False):
         if own.default and (
-            own.name != theirs.name or not same_default(own.default, default_text(theirs) or "")
+            own.name != theirs.name
+            or theirs.kind is theirs.POSITIONAL_ONLY  # handed on, a default is no missing argument
+            or not same_default(own.default, default_text(theirs) or "")
         ):
             return False
     for own in maker.keywords:

@@ -53,6 +53,11 @@ HEAD = (
         ("defvjp_argnums(f, make)", "A", "from_vjpmaker_argnums(f, make)"),
         ("defvjp(f, None)", "non-differentiable", "non_differentiable(f)"),
         ("defvjp(np.sin, lambda ans, x: lambda g: g)", "I1", "@rrule.register(np.sin)"),
+        (
+            "defvjp(np.where, None, lambda ans, c, x=None, y=None: lambda g: g)",
+            "A",  # `where(c, None, None)` is not `where(c)`
+            "from_vjpmakers(np.where, None, lambda",
+        ),
         ("ag.extend.defvjp(f, lambda ans, x: lambda g: g)", "I1", "return NoTangent(), g"),
     ],
 )

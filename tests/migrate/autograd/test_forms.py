@@ -177,14 +177,6 @@ def test_bound_methods_are_left() -> None:
     assert "register the function of the class" in left.reason
 
 
-def test_parameters_that_have_no_name() -> None:
-    """numpy's `where(condition, x, y, /)` is called by position, defaults and all."""
-    where = "defvjp(np.where, None, lambda ans, c, x=None, y=None: lambda g: g * c)\n"
-    outcome = outcome_of(HEAD + where, DROP)
-    assert isinstance(outcome, FileConverted)
-    assert "return np.where(c, x, y), np_where_pullback" in outcome.after.decode()
-
-
 @pytest.mark.parametrize("maker", ["lambda ans, f_pullback: lambda g: g * f_pullback", "back"])
 def test_a_parameter_with_the_name_of_the_pullback(maker: str) -> None:
     text = f"""

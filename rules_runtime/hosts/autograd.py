@@ -55,6 +55,7 @@ from .calls import (
     with_rule,
 )
 from .modules import WrappedModule
+from .remembered import KnownCall, remembered
 
 
 class AutogradConfig(RuleConfig[HasReverseMode]):
@@ -185,16 +186,19 @@ def wrap(f: Any) -> Any:
 
     @functools.wraps(f, updated=())
     def wrapped(*args: Any, **kwargs: Any) -> Any:
-        call, leaves = caller(args, kwargs)
-        job = Job(call)
-        ys = _call(*leaves, job=job)
-        evaluation = job.evaluation
-        assert evaluation is not None
-        if evaluation.structure is LEAF:
-            return ys
-        return put_together(evaluation.structure, iter(_leaves_of(ys, len(evaluation.ys))))
+        return _called(*caller(args, kwargs))
 
     return wrapped
+
+
+def _called(call: Call, leaves: Sequence[Any]) -> Any:
+    job = Job(call)
+    ys = _call(*leaves, job=job)
+    evaluation = job.evaluation
+    assert evaluation is not None
+    if evaluation.structure is LEAF:
+        return ys
+    return put_together(evaluation.structure, iter(_leaves_of(ys, len(evaluation.ys))))
 
 
 def wrap_module(module: types.ModuleType) -> WrappedModule:
@@ -212,20 +216,31 @@ def vjps_from_rrule(f: Any) -> Callable[..., Any]:
     """For `defvjp_argnums(f, vjps_from_rrule(f))`, where `f` is a primitive of autograd: it
     differentiates by the rrule of `f`, to any order.
 
-    The rule runs where a maker of autograd's would, in the forward pass.
+    The rule runs where a maker of autograd's would, in the forward pass; its call of `f` is given
+    the result that autograd has.
     """
-    wrapped = wrap(f)
-
-    def boxed(*args: Any, **kwargs: Any) -> Any:
-        return _closed(wrapped(*args, **kwargs))
+    caller = Caller(config, f, _is_array, isbox, _opened)
+    source = remembered(f)
 
     def vjpmaker(
         argnums: Sequence[int], ans: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> Callable[[Any], tuple[Any, ...]]:
+        known = source.bound(tuple(map(_plain, args)), kwargs), _plain(ans)
+
+        def boxed(*args: Any, **kwargs: Any) -> Any:
+            call, leaves = caller(args, kwargs)
+            return _closed(_called(KnownCall(call, source, known), leaves))
+
         vjp, _ = ag.make_vjp(boxed, tuple(argnums))(*args, **kwargs)
         return lambda g: tuple(vjp(g))
 
     return vjpmaker
+
+
+def _plain(x: Any) -> Any:
+    while isbox(x):
+        x = getval(x)
+    return x
 
 
 def _closed(y: Any) -> Any:

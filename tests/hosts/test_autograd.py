@@ -387,3 +387,25 @@ def test_unbroadcast_as_autograd_does(pair: tuple[Any, Any]) -> None:
     assert np.shape(found) == np.shape(x)
     assert np.result_type(found) == np.result_type(x)
     np.testing.assert_allclose(found, want, rtol=1e-5, atol=1e-5)
+
+
+def test_the_rule_works_on_the_result_that_autograd_has(registered: Any) -> None:
+    """A second result may be another one: a draw, eigenvectors with other signs."""
+    draws: list[float] = []
+
+    @primitive
+    def noisy(x: Any, scale: float = 2.0) -> Any:
+        draws.append(scale * (1.0 + len(draws)))
+        return x * draws[-1]
+
+    def rule(_: Any, x: Any, scale: float = 2.0) -> Any:
+        y = noisy(x, scale=scale)
+        return y, lambda dy: (NoTangent(), dy * y / x)
+
+    registered(noisy, rule)
+    defvjp_argnums(noisy, host.vjps_from_rrule(noisy))
+    assert ag.grad(noisy)(3.0) == pytest.approx(draws[0])
+    assert ag.grad(ag.grad(lambda x: noisy(x) ** 2))(3.0) == pytest.approx(2 * draws[1] ** 2)
+    np.testing.assert_allclose(ag.grad(lambda x: anp.sum(noisy(x)))(X), np.full(5, draws[2]))
+    assert len(draws) == 3
+    assert noisy(1.0) == draws[3]  # a call of its own

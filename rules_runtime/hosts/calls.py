@@ -9,6 +9,7 @@ and none of them is made before a host asks for that order.
 
 from __future__ import annotations
 
+import functools
 import inspect
 import types
 from collections.abc import Callable, Sequence
@@ -85,13 +86,20 @@ class RuleCall:
     structure: Structure | None
     kwargs: dict[str, Any]
 
+    is_value = staticmethod(is_number)
+    fit = staticmethod(fitted)
+
+    def arguments(self, leaves: Sequence[Any]) -> tuple[Any, tuple[Any, ...]]:
+        """The function and its arguments."""
+        if self.structure is None:
+            return self.f, tuple(leaves)
+        f, *rest = put_together(self.structure, iter(leaves))
+        return f, tuple(rest)
+
     def run(self, leaves: Sequence[Any]) -> Evaluation:
         """Call the rule. Raises `NoRuleError` where there is none."""
-        f, structure = self.f, self.structure
-        args = tuple(leaves)
-        if structure is not None:
-            f, *rest = put_together(structure, iter(leaves))
-            args = tuple(rest)
+        structure, fit = self.structure, self.fit
+        f, args = self.arguments(leaves)
         found = rrule.apply(self.config, f, args, self.kwargs)
         if found is None:
             kinds = ", ".join(type(x).__name__ for x in args)
@@ -100,11 +108,11 @@ class RuleCall:
                 f"(@rrule.register), or use a function of the host's own in its place"
             )
         y, pullback = found
-        if (type(y) is np.ndarray and y.dtype.kind != "O") or is_number(y):
+        if (type(y) is np.ndarray and y.dtype.kind != "O") or self.is_value(y):
             ys, result = (y,), LEAF
         else:
             parts: list[Any] = []
-            result = take_apart(y, is_number, parts)
+            result = take_apart(y, self.is_value, parts)
             ys = tuple(parts)
 
         def back(gs: Sequence[Any], wanted: Sequence[int]) -> list[Any]:
@@ -118,11 +126,11 @@ class RuleCall:
                 return [None] * len(wanted)
             own = pullback(dy)
             if structure is None:
-                return [fitted(own[1 + k], leaves[k]) for k in wanted]
+                return [fit(own[1 + k], leaves[k]) for k in wanted]
             dx: list[Any] = []
             for part, own_part in zip((structure.parts or {}).values(), own, strict=True):
                 tangents_of_leaves(part, own_part, wanted.__contains__, dx)
-            return [fitted(dx[k], leaves[k]) for k in wanted]
+            return [fit(dx[k], leaves[k]) for k in wanted]
 
         return Evaluation(ys, result, back)
 
@@ -155,6 +163,23 @@ class Caller:
         leaves: list[Any] = []
         structure = take_apart((self.f, *args), self.is_leaf, leaves, self.opened)
         return RuleCall(self.config, self.f, structure, kwargs), leaves
+
+
+def uses_namespace(call: RuleCall, leaves: Sequence[Any]) -> bool:
+    """Whether the rule of a call computes with the array-API namespace of its arguments, whatever
+    arrays they are: its code, or that of its pullback, asks for `array_namespace`."""
+    f, args = call.arguments(leaves)
+    rule = rrule.find(call.config, f, args, call.kwargs)
+    return rule is not None and _asks_for_namespace(getattr(rule.function, "__code__", None))
+
+
+@functools.cache
+def _asks_for_namespace(code: types.CodeType | None) -> bool:
+    if code is None:
+        return False
+    if not {"array_namespace", "__array_namespace__"}.isdisjoint(code.co_names):
+        return True
+    return any(_asks_for_namespace(c) for c in code.co_consts if isinstance(c, types.CodeType))
 
 
 #: Functions that hold nothing which could be differentiated.

@@ -1,9 +1,10 @@
 """Rules in JAX: `wrap(f)` is `f` for JAX, by the rule of `f`; and JAX's functions as rules.
 
-A call is a primitive of JAX, and so is its linear part: the pullback and the pushforward, which are
-each other's transpose. Eagerly the rule runs where it stands and its pullback is kept; in what JAX
-compiles both run through `pure_callback`, and the shapes of results come from a trial run. JAX
-pairs complex cotangents without conjugation, so what crosses is conjugated.
+A rule that computes with the array-API namespace of its arguments is traced by JAX as it is. Of any
+other a call is a primitive of JAX, and so is its linear part: the pullback and the pushforward,
+which are each other's transpose. Eagerly the rule runs where it stands and its pullback is kept; in
+what JAX compiles both run through `pure_callback`, and the shapes of results come from a trial run.
+JAX pairs complex cotangents without conjugation, so what crosses is conjugated.
 """
 
 from __future__ import annotations
@@ -37,7 +38,9 @@ from ..leaves import (
     tangents_of_arguments,
     tangents_of_leaves,
 )
+from ..tangents import AbstractZero
 from ..tape.transpose import fitted, written_out
+from ..thunks import unthunk
 from .calls import (
     Call,
     Caller,
@@ -45,7 +48,9 @@ from .calls import (
     Job,
     PullbackCall,
     PushforwardCall,
+    RuleCall,
     conjugate,
+    uses_namespace,
     via_host,
     with_rule,
 )
@@ -351,6 +356,64 @@ else:
         primitive_linearizations[_call] = _linearize
 
 
+class _TracedCall(RuleCall):
+    """A call whose rule computes with arrays of JAX themselves."""
+
+    __slots__ = ()
+
+    @staticmethod
+    def is_value(y: Any) -> bool:
+        return is_jax(y) or is_number(y)
+
+    @staticmethod
+    def fit(d: Any, x: Any) -> Any:
+        d = unthunk(d)
+        if d is None or isinstance(d, AbstractZero):
+            return None
+        d = jnp.asarray(d)
+        if jnp.iscomplexobj(d) and not jnp.iscomplexobj(x):
+            d = jnp.real(d)
+        return jnp.broadcast_to(d, x.shape).astype(x.dtype)
+
+
+def _directly(call: RuleCall, leaves: Sequence[Any]) -> Any:
+    """The result of a call whose rule computes with JAX, which traces it as it does everything. The
+    tangent of the result is the transpose of the pullback, by JAX, which transposes it again for
+    the way back."""
+    own = _TracedCall(call.config, call.f, call.structure, call.kwargs)
+    structures: list[Structure] = []
+
+    def evaluated(xs: Any) -> tuple[Evaluation, tuple[Any, ...]]:
+        evaluation = own.run(xs)
+        structures.append(evaluation.structure)
+        return evaluation, tuple([jnp.asarray(y) for y in evaluation.ys])
+
+    def moved(xs: Any, vs: Any) -> Any:
+        evaluation, ys = evaluated(xs)
+        at = [k for k, x in enumerate(xs) if _moves(x)]
+
+        def pull(gs: Any) -> tuple[Any, ...]:
+            given = iter([jnp.conj(g) for g in gs])
+            whole = [next(given) if _moves(y) else None for y in ys]
+            ds = evaluation.back(whole, at)
+            return tuple(
+                [
+                    jnp.zeros_like(xs[k]) if d is None else jnp.conj(d)
+                    for d, k in zip(ds, at, strict=True)
+                ]
+            )
+
+        like = tuple([jax.ShapeDtypeStruct(y.shape, y.dtype) for y in ys if _moves(y)])
+        dys = iter(jax.linear_transpose(pull, like)(tuple([vs[k] for k in at]))[0])
+        still = jax.dtypes.float0
+        return ys, tuple([next(dys) if _moves(y) else np.zeros(y.shape, still) for y in ys])
+
+    run = jax.custom_jvp(lambda *xs: evaluated(xs)[1])
+    run.defjvp(moved)
+    ys = run(*leaves)
+    return put_together(structures[0], iter(ys))
+
+
 def wrap(f: Any, *, result_shape: Any = None) -> Any:
     """`f` for JAX: under `grad`, `jvp`, `jit`, `vmap`, `scan` and `remat`, in any order, its
     derivatives are those of its rule.
@@ -370,6 +433,8 @@ def wrap(f: Any, *, result_shape: Any = None) -> Any:
     @functools.wraps(f, updated=())
     def wrapped(*args: Any, **kwargs: Any) -> Any:
         call, leaves = caller(args, kwargs)
+        if uses_namespace(call, leaves):
+            return _directly(call, leaves)
         job = _Job(call)
         if result_shape is not None:
             named: list[Any] = []

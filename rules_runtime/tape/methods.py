@@ -226,6 +226,7 @@ for _name, _function in {
     "compress": _compress,
 }.items():
     setattr(Tracer, _name, _function)
+Tracer.__array_namespace__ = lambda self, *, api_version=None: np  # type: ignore[attr-defined]
 if hasattr(np, "astype"):  # numpy 2.1
     FAST_FUNCTIONS[np.astype] = lambda args, kwargs: args[0].astype(
         args[1], copy=kwargs.get("copy", True)

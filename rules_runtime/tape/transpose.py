@@ -66,7 +66,8 @@ def _check_products(
     if abs(sum(parts)) > (3e-2 if single else 1e-3) * sum(map(abs, parts)):
         raise RuleError(
             "there is no way forwards along this pullback: it is not linear in the cotangent, as those of derivatives are "
-            "(it adds a constant, clips, or asks what its cotangent is). Register an frule (frule.register)"
+            "(it adds a constant, clips, or asks what its cotangent is), or a rule that it uses is wrong. Register an frule "
+            "(frule.register)"
         )
 
 

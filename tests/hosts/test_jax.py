@@ -12,7 +12,15 @@ jax = pytest.importorskip("jax", reason="JAX is not installed")
 import jax.numpy as jnp  # noqa: E402
 from jax.test_util import check_grads  # noqa: E402
 
-from rules_runtime import NoTangent, RuleConfig, gradient, rrule_via_ad  # noqa: E402
+from rules_runtime import (  # noqa: E402
+    NoTangent,
+    RuleConfig,
+    Tangent,
+    Thunk,
+    gradient,
+    hessian,
+    rrule_via_ad,
+)
 from rules_runtime.config import HasReverseMode  # noqa: E402
 from rules_runtime.hosts import jax as host  # noqa: E402
 from tests.hosts.conftest import affine  # noqa: E402
@@ -106,6 +114,61 @@ def test_single_precision_and_whole_numbers() -> None:
         dx = jit(jax.grad(lambda x: wrapped(x, jnp.array([0, 1, 1])).sum()))(x)
         assert dx.dtype == jnp.float32
         close(dx, jnp.array([1.0, 2.0, 0.0]))
+
+
+def namespace_softplus(x: Any) -> Any:
+    xp = x.__array_namespace__()
+    return xp.log1p(xp.exp(x))
+
+
+@pytest.mark.parametrize("compiled", [False, True], ids=["eager", "jitted"])
+def test_a_rule_for_any_arrays_is_traced_by_jax(registered: Any, compiled: bool) -> None:
+    def rule(_: Any, x: Any) -> Any:
+        xp = x.__array_namespace__()
+        return namespace_softplus(x), lambda dy: (
+            NoTangent(),
+            Thunk(lambda: dy / xp.conj(1.0 + xp.exp(-x))),
+        )
+
+    registered(namespace_softplus, rule)
+    wrapped, x = host.wrap(namespace_softplus), array(3)
+    jit = jax.jit if compiled else lambda f: f
+    check_grads(jit(jax.vmap(wrapped)), (array(2, 3),), order=2)
+    check_grads(jit(lambda z: wrapped(z) * z), (x + 0.3j,), order=2)
+    text = str(jax.make_jaxpr(jax.grad(lambda x: wrapped(x).sum()))(x))
+    assert "callback" not in text and "rrule" not in text
+    for single in (x.astype(jnp.float32), x[0]):
+        dx = jit(jax.grad(lambda x: wrapped(x).sum()))(single)
+        assert (dx.dtype, dx.shape) == (single.dtype, single.shape)
+    x = np.asarray(x)
+    dx = 1.0 / (1.0 + np.exp(-x))
+    close(hessian(lambda x: np.sum(namespace_softplus(x)), x), np.diag(dx * (1.0 - dx)))
+
+
+def test_a_rule_for_any_arrays_may_have_structures_and_whole_numbers(registered: Any) -> None:
+    def picked(p: Any, k: Any) -> Any:
+        return {"y": p["w"][k] * p["w"], "k": k, "name": "picked"}
+
+    def rule(_: Any, p: Any, k: Any) -> Any:
+        xp, w = p["w"].__array_namespace__(), p["w"]
+
+        def back(dy: Any) -> Any:
+            at = xp.arange(w.shape[0]) == k
+            dw = dy["y"] * w[k] + at * xp.sum(dy["y"] * w)
+            return NoTangent(), Tangent[dict](w=dw), NoTangent()
+
+        return picked(p, k), back
+
+    registered(picked, rule)
+    w, wrapped = array(3), host.wrap(picked)
+    for jit in (lambda f: f, jax.jit):
+
+        def loss(f: Any) -> Any:
+            return lambda w: (f({"w": w}, jnp.array(1))["y"] ** 2).sum()
+
+        close(jit(jax.grad(loss(wrapped)))(w), jax.grad(loss(picked))(w))
+        close(jit(jax.hessian(loss(wrapped)))(w), jax.hessian(loss(picked))(w))
+    assert wrapped({"w": w}, jnp.array(1))["name"] == "picked"
 
 
 def test_whole_numbers_among_results(registered: Any) -> None:

@@ -28,7 +28,18 @@ def array_size(x: Any, axis: Any) -> Any:
     return max(np.prod(x.shape if axis is None else tuple(x.shape[a] for a in axis)), 1)
 
 
+def grad_dot(dy: Any, x: Any, y: Any) -> Any:
+    """The derivative of `np.dot(x, y)` with respect to x, along dy, number by number."""
+    dx = np.zeros(np.shape(x))
+    for at in np.ndindex(dx.shape):
+        moved = np.zeros(dx.shape)
+        moved[at] = 1.0
+        dx[at] = np.sum(np.dot(moved, y) * dy)
+    return dx
+
+
 TANGENT = SimpleNamespace(
+    grad_dot=grad_dot,
     unbroadcast=unbroadcast,
     unreduce=unreduce,
     array_size=array_size,

@@ -69,6 +69,13 @@ def pow(z, x, y):
     if numpy.all(numpy.asarray(x) > 0):
       d[y] = tangent.unbroadcast(numpy.log(x) * z * d[z], y)
 
+@adjoint(numpy.dot)
+def dot(y, x1, x2):
+  d[x1] = tangent.grad_dot(d[y], x1, x2)
+  d[x2] = numpy.transpose(tangent.grad_dot(numpy.transpose(d[y]),
+                                           numpy.transpose(x2),
+                                           numpy.transpose(x1)))
+
 @adjoint(numpy.reshape)
 def reshape(y, x, shape):
   d[x] = numpy.reshape(d[y], numpy.shape(x))
@@ -122,6 +129,13 @@ CASES: list[tuple[str, Any, tuple[Any, ...], dict[str, Any]]] = [
     ("mean", np.mean, (A(3, 4),), {"axis": (0,)}),
     ("mean", np.mean, (A(3, 4), (1, 0)), {"keepdims": True}),
     ("mean", np.mean, (A(2, 2).astype(np.float32), (-1,)), {}),
+    ("dot", np.dot, (A(3, 4), A(4, 2)), {}),
+    ("dot", np.dot, (A(3, 4), A(4)), {}),
+    ("dot", np.dot, (A(4), A(4, 2)), {}),
+    ("dot", np.dot, (A(4), A(4)), {}),
+    ("dot", np.dot, (A(), A()), {}),
+    ("dot", np.dot, (A(0, 4), A(4, 2)), {}),
+    ("dot", np.dot, (A(3, 0), A(0, 2)), {}),
     ("reshape", np.reshape, (A(3, 4), (2, 6)), {}),
     ("square", np.square, (A(3),), {}),
 ]

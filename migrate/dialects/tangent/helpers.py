@@ -92,9 +92,24 @@ class Helpers:
                         some = ("[", *shape, f"[k] for k in {numpy}.ravel(", axis, ")]")
                         axes = (*shape, " if ", axis, " is None else ", *some)
                         return True, (f"max({numpy}.prod(", *axes, "), 1)")
+            case "grad_dot", [value, x, y] if numpy and self._is_plain(x) and self._is_plain(y):
+                # of matrices and vectors; what it says of more axes is no derivative
+                shape = (f"{numpy}.shape(", x, ")")
+                rows: Pieces = (*shape, f"[:-1] + ({numpy}.shape(", y, ")[1:] or (1,))")
+                given: Pieces = (f"{numpy}.reshape(", value, ", ", *rows, ")")
+                turned: Pieces = (f"{numpy}.atleast_2d({numpy}.transpose(", y, "))")
+                product: Pieces = (f"{numpy}.dot(", *given, ", ", *turned, ")")
+                return True, (f"{numpy}.reshape(", *product, ", ", *shape, ")")
             case "balanced_eq", [ast.Name() as x, ast.Name() as z, ast.Name() as y]:
                 return True, ("((", x, " == ", z, ") / (1.0 + (", x, " == ", y, ")))")
         return None
+
+    def _is_plain(self, node: ast.expr) -> bool:
+        """Whether an expression may be written more than once: a name, or one transposed."""
+        match node:
+            case ast.Call(func=ast.Attribute(attr="transpose"), args=[ast.Name()], keywords=[]):
+                return True
+        return isinstance(node, ast.Name)
 
     def _is_whole(self, call: ast.Call, like: ast.expr, writes: Writes) -> bool:
         """Whether a call is all of the entry of the parameter that it is made like."""

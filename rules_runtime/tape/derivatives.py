@@ -13,7 +13,8 @@ from ..errors import RuleError
 from ..registry import rrule
 from ..structure import parts_of
 from ..tangents import NoTangent, ZeroTangent
-from .record import has_rule, tape_of, try_rule
+from .by_rule import has_rule, try_rule
+from .calls import tape_of
 from .structures import spread, tangent_of, tree_of
 from .sweep import sweep
 from .trace import TapeConfig, Trace, finished, trace_pullback

@@ -22,8 +22,8 @@ from ..reads import is_being_read
 from ..registry import rrule
 from ..rule import Rule
 from . import structures
+from .by_rule import try_rule
 from .names import is_own
-from .record import try_rule
 from .structures import inner_tape
 from .tracer import OPEN, Tracer
 

@@ -21,8 +21,9 @@ import numpy as np
 from ..kernels.broadcast import unbroadcast
 from ..kernels.scatter import add_at, is_basic, put
 from . import operators
+from .calls import out_error
 from .operators import Written
-from .record import apply, out_error
+from .record import apply
 from .sweep import OVERWRITE
 from .tracer import Tracer, primal, record, tracer
 

@@ -49,7 +49,8 @@ from ..kernels.products import (
     vector_right_vjp,
 )
 from ..kernels.scatter import is_basic, scatter
-from .record import apply, call, note_view
+from .record import apply, call
+from .sharing import note_view
 from .structures import inner_tape, untraced
 from .sweep import OVERWRITE, SCATTER, SHARED, VIEW_OR_NEW, times
 from .tracer import Tracer, place_of, primal, record, tracer

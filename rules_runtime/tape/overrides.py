@@ -17,10 +17,12 @@ from ..forms import FORMS
 from ..registry import rrule
 from ..rule import Rule
 from . import operators, protocols
+from .by_rule import try_rule
+from .calls import tape_of
 from .getters import watch
 from .intercept import built, intercept, intercept_class
 from .names import asking, bind, is_own
-from .record import OVERRIDDEN, tape_of, try_rule
+from .record import OVERRIDDEN
 from .structures import rebuild
 from .tracer import OPEN, primal
 

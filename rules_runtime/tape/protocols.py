@@ -15,7 +15,8 @@ from ..kernels.elementwise import OVERWRITING, UNARY
 from ..kernels.fill import takes_fill
 from . import operators, views
 from .blanks import begin
-from .record import apply, call, name_of, out_error
+from .calls import name_of, out_error
+from .record import apply, call
 from .structures import inner_tape
 from .sweep import OVERWRITE
 from .tracer import Blank, Tracer, place_of, primal

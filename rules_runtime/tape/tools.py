@@ -23,8 +23,8 @@ from ..kernels.low_rank import LowRank
 from ..structure import is_namedtuple
 from ..tangents import AbstractZero, Tangent
 from ..thunks import Thunk, unthunk
+from .by_rule import as_number, parts_for_leaves, rule_vjp, which_argument
 from .cotangents import Pieces
-from .record import as_number, parts_for_leaves, rule_vjp, which_argument
 from .structures import Tree
 from .trace import TapeConfig, Trace, watching
 from .tracer import primal

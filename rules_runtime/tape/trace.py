@@ -20,10 +20,11 @@ from ..tangents import AbstractZero, NotImplementedTangent, ZeroTangent
 from ..thunks import unthunk
 from . import getters
 from .arguments import place_on, traced
+from .by_rule import has_rule, try_rule
 from .complaints import explained
 from .cotangents import Pieces
 from .other_arrays import tell_dask
-from .record import gather, has_rule, try_rule
+from .record import gather
 from .structures import (
     Tree,
     is_leaf,

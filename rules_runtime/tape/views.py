@@ -18,7 +18,7 @@ from ..kernels.low_rank import LowRank
 from . import operators
 from .cotangents import Fill
 from .quick import traced
-from .record import note_view
+from .sharing import note_view
 from .sweep import TAKES_LOW_RANK, VIEW
 from .tracer import Tracer, primal
 

@@ -23,8 +23,8 @@ import numpy as np
 
 from ..pullbacks import Pullback
 from . import operators
+from .calls import name_of
 from .intercept import is_asking
-from .record import name_of
 from .structures import is_leaf
 from .sweep import SHARED, sweep
 from .tracer import Tape, Tracer, primal

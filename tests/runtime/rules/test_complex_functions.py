@@ -12,7 +12,8 @@ import scipy.special as sp
 
 from rules_runtime import pullback
 from rules_runtime.forms import FORMS, Unknown
-from rules_runtime.tape.record import load_areas, name_of
+from rules_runtime.tape.calls import name_of
+from rules_runtime.tape.record import load_areas
 
 load_areas()
 BASE = np.array([0.3, 0.7, 0.45])

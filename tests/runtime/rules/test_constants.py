@@ -11,7 +11,8 @@ import scipy.special
 
 from rules_runtime import gradient, rrule
 from rules_runtime.forms import FORMS
-from rules_runtime.tape.record import load_areas, name_of
+from rules_runtime.tape.calls import name_of
+from rules_runtime.tape.record import load_areas
 
 load_areas()
 X = np.array([[0.31, 0.77, -0.42], [1.23, -1.81, 0.58]])

@@ -22,7 +22,9 @@ import scipy.special
 from rules_runtime import pullback
 from rules_runtime.errors import RulesError
 from rules_runtime.forms import FORMS
-from rules_runtime.tape.record import has_rule, load_areas, name_of
+from rules_runtime.tape.by_rule import has_rule
+from rules_runtime.tape.calls import name_of
+from rules_runtime.tape.record import load_areas
 
 load_areas()
 RNG = np.random.default_rng(5)

@@ -14,7 +14,8 @@ import scipy.stats
 
 from rules_runtime import gradient, pullback
 from rules_runtime.forms import FORMS
-from rules_runtime.tape.record import load_areas, name_of
+from rules_runtime.tape.calls import name_of
+from rules_runtime.tape.record import load_areas
 
 load_areas()
 st: Any = scipy.stats

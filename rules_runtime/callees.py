@@ -174,4 +174,7 @@ def name_of(f: Any) -> str:
     >>> name_of(len)
     'len'
     """
-    return getattr(f, "__qualname__", None) or getattr(f, "__name__", None) or repr(f)
+    name, whole = getattr(f, "__name__", None), getattr(f, "__qualname__", None)
+    if name and whole and not whole.endswith(name):
+        return str(name)  # a wrapper, which has the name of what it wraps
+    return whole or name or repr(f)

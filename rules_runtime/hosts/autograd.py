@@ -47,9 +47,11 @@ from ..vjpmakers import from_vjpmaker_argnum, from_vjpmaker_argnums
 from .calls import (
     Call,
     Caller,
+    Evaluation,
     Job,
     PullbackCall,
     PushforwardCall,
+    RuleCall,
     conjugate,
     via_host,
     with_rule,
@@ -145,10 +147,16 @@ def _vjpmaker(
         if not box_types.isdisjoint(map(type, (*leaves, *gs))):
             call = PullbackCall(job.call, len(leaves), argnums, conjugated=True)
             return _derived(call, (*leaves, *gs), len(argnums))
-        ds = evaluation.back([conjugate(g) for g in gs], argnums)
-        return [zero_like(leaves[k]) if d is None else conjugate(d) for d, k in zip(ds, argnums)]
+        return _pulled(evaluation, gs, leaves, argnums)
 
     return vjp
+
+
+def _pulled(
+    evaluation: Evaluation, gs: Sequence[Any], leaves: Sequence[Any], wanted: Sequence[int]
+) -> list[Any]:
+    ds = evaluation.back([conjugate(g) for g in gs], wanted)
+    return [zero_like(leaves[k]) if d is None else conjugate(d) for d, k in zip(ds, wanted)]
 
 
 def _jvpmaker(
@@ -224,15 +232,28 @@ def vjps_from_rrule(f: Any) -> Callable[..., Any]:
 
     def vjpmaker(
         argnums: Sequence[int], ans: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
-    ) -> Callable[[Any], tuple[Any, ...]]:
+    ) -> Callable[[Any], Any]:
         known = source.bound(tuple(map(_plain, args)), kwargs), _plain(ans)
 
         def boxed(*args: Any, **kwargs: Any) -> Any:
             call, leaves = caller(args, kwargs)
             return _closed(_called(KnownCall(call, source, known), leaves))
 
-        vjp, _ = ag.make_vjp(boxed, tuple(argnums))(*args, **kwargs)
-        return lambda g: tuple(vjp(g))
+        def followed() -> Callable[[Any], Any]:
+            return ag.make_vjp(boxed, tuple(argnums))(*args, **kwargs)[0]  # type: ignore[no-any-return]
+
+        innermost = box_types.isdisjoint(map(type, (*args, *kwargs.values())))
+        if not (innermost and is_number(ans) and all(is_number(args[k]) for k in argnums)):
+            return followed()
+        # of arrays, which autograd need not follow
+        evaluation = KnownCall(RuleCall(config, f, None, kwargs), source, known).run(args)
+
+        def vjp(g: Any) -> Any:
+            if isbox(g):  # of an outer trace
+                return followed()(g)
+            return _pulled(evaluation, (g,), args, argnums)
+
+        return vjp
 
     return vjpmaker
 

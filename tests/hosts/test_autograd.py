@@ -28,6 +28,7 @@ from rules_runtime import (  # noqa: E402
     TangentError,
     Thunk,
     UnbroadcastTo,
+    ZeroTangent,
     filled,
     gradient,
     hessian,
@@ -129,6 +130,39 @@ def test_rules_for_one_ad_and_opt_outs(registered: Any) -> None:
 def test_what_has_no_rule_says_what_to_do() -> None:
     with pytest.raises(NoRuleError, match=r"has no rrule for \(float\).*rrule\.register"):
         host.wrap(lambda x: x)(2.0)
+
+
+def test_a_primitive_without_a_rule_is_named() -> None:
+    @primitive
+    def lonely(x: Any) -> Any:
+        return x
+
+    defvjp_argnums(lonely, host.vjps_from_rrule(lonely))
+    with pytest.raises(NoRuleError, match=r"^lonely has no rrule for \(float\)"):
+        ag.grad(lonely)(2.0)
+
+
+def test_a_method_that_is_a_primitive(registered: Any) -> None:
+    class Scaled:
+        def __init__(self, by: float) -> None:
+            self.by = by
+
+        @primitive
+        def of(self, x: Any, power: Any = 2.0) -> Any:
+            return self.by * x**power
+
+    def rule(callee: Any, self: Any, x: Any, power: Any = 2.0) -> Any:
+        def pullback(g: Any) -> Any:
+            return NoTangent(), ZeroTangent(), g * self.by * power * x ** (power - 1), ZeroTangent()
+
+        return callee(self, x, power), pullback
+
+    registered(Scaled.of, rule)
+    defvjp_argnums(Scaled.of, host.vjps_from_rrule(Scaled.of))
+    scaled = Scaled(3.0)
+    assert ag.grad(lambda x: scaled.of(x))(2.0) == 12.0
+    assert ag.grad(lambda x: ag.grad(lambda y: scaled.of(y, 3.0))(x))(2.0) == 36.0
+    assert gradient(lambda x: scaled.of(x), 2.0) == (12.0,)
 
 
 def test_an_argument_by_keyword() -> None:

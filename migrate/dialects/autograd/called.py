@@ -7,7 +7,12 @@ from typing import Literal
 
 from migrate.dialects.autograd.helpers import stays_ad
 from migrate.dialects.autograd.language import AD
-from migrate.dialects.autograd.makers import LEADING, Maker, variables_of
+from migrate.dialects.autograd.makers import (
+    LEADING,
+    Maker,
+    enclosed,
+    variables_of,
+)
 from migrate.dialects.autograd.rule import Rule
 from migrate.dialects.autograd.tangents import gives_container, takes_apart
 from migrate.rules.legacy_rule import Cotangent, Entry
@@ -104,7 +109,7 @@ class Caller:
                     named += [f", {keyword.arg}=", keyword.value]
                 return (inner, "(", *bound, arguments, *named, ")")
         name = self.names.fresh(f"make_{self.rule.target.name}_{maker.place}")
-        self.before.append((f"{name} = ", node))
+        self.before.append((f"{name} = ", *enclosed(node, self.rule.module)))
         return (f"{name}({arguments})",)
 
     def _is_partial(self, func: ast.expr) -> bool:

@@ -9,6 +9,7 @@ from migrate.dialects.autograd.makers import (
     LEADING,
     Maker,
     bound_inside,
+    enclosed,
     is_movable,
     variables_of,
 )
@@ -92,7 +93,7 @@ class Inliner:
         self.takes_apart |= not self.rule.gives_array
         if alone:
             name = self.rule.free("vjp")
-            self.body.append((f"{name} = ", given))
+            self.body.append((f"{name} = ", *enclosed(given, self.rule.module)))
             return Cotangent((f"{name}({cotangent})",), said=given)
         made: Pieces = ("(", given, ")") if loose else (given,)
         return Cotangent((*made, f"({cotangent})"))

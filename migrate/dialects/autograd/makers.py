@@ -13,6 +13,7 @@ from migrate.rules.legacy_names import LegacyNames
 from migrate.rules.module import Module
 from migrate.syntax.annotations import last_part
 from migrate.syntax.scopes import FunctionNode, Variable, positional_parameters
+from migrate.syntax.texts import Pieces
 
 _MADE = (ast.ListComp, ast.DictComp, ast.SetComp, ast.GeneratorExp)
 #: What the first parameters of makers are for, by how many they are.
@@ -208,6 +209,11 @@ def variables_of(
     """The variables of some parameters."""
     scope = module.scopes.own[function]
     return [scope.variable(arg.arg) for arg in args if arg is not None]
+
+
+def enclosed(node: ast.expr, module: Module) -> Pieces:
+    """An expression for a statement of its own: lines of it leant on the parentheses of a call."""
+    return ("(", node, ")") if "\n" in module.text(node) else (node,)
 
 
 def is_container(node: ast.expr) -> bool:

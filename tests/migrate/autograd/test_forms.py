@@ -194,3 +194,27 @@ defvjp(f, {maker})
     assert "    def f_pullback_(g):\n        return NoTangent(), g * f_pullback" in (
         outcome.after.decode()
     )
+
+
+@pytest.mark.parametrize(
+    ("maker", "text"),
+    [
+        ("lambda *args, **kw:\n       make(*args, **kw)", "make_f_0 = (lambda *args, **kw:\n"),
+        ("lambda ans, x:\n       make\n       (x)", "vjp = (make\n"),
+        ("make\n       (3)", "make_f_0 = (make\n"),
+        ("lambda ans, x: lambda g: g\n       + x", "        return (\n            NoTangent(),\n"),
+    ],
+)
+def test_lines_lean_on_the_parentheses_of_the_call(maker: str, text: str) -> None:
+    outcome = outcome_of(f"{HEAD}defvjp(f, {maker})\n", DROP)
+    assert isinstance(outcome, FileConverted)
+    assert text in outcome.after.decode()
+    assert outcome.converted[0].form != "A"
+
+
+def test_parameters_that_have_no_name() -> None:
+    """numpy's `where(condition, x, y, /)` is called by position, defaults and all."""
+    where = "defvjp(np.where, None, lambda ans, c, x=None, y=None: lambda g: g * c)\n"
+    outcome = outcome_of(HEAD + where, DROP)
+    assert isinstance(outcome, FileConverted)
+    assert "return np.where(c, x, y), np_where_pullback" in outcome.after.decode()

@@ -123,11 +123,9 @@ class Rule:
         """What the target is called with, where its parameters are known."""
         assert self.signature is not None
         by_name = not self.target.by_position
-        installed = parameters(self.target.dotted) if self.target.dotted else None
-        places = {n for n, p in enumerate(installed or ()) if p.kind is p.POSITIONAL_ONLY}
         found = [
-            f"{p.name}={p.name}" if p.default and by_name and n not in places else p.name
-            for n, p in enumerate(self.signature.positional)
+            f"{p.name}={p.name}" if p.default and by_name else p.name
+            for p in self.signature.positional
             if not self.is_captured(p)
         ]
         return ", ".join([*found, *self._others()])

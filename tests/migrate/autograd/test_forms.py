@@ -210,11 +210,3 @@ def test_lines_lean_on_the_parentheses_of_the_call(maker: str, text: str) -> Non
     assert isinstance(outcome, FileConverted)
     assert text in outcome.after.decode()
     assert outcome.converted[0].form != "A"
-
-
-def test_parameters_that_have_no_name() -> None:
-    """numpy's `where(condition, x, y, /)` is called by position, defaults and all."""
-    where = "defvjp(np.where, None, lambda ans, c, x=None, y=None: lambda g: g * c)\n"
-    outcome = outcome_of(HEAD + where, DROP)
-    assert isinstance(outcome, FileConverted)
-    assert "return np.where(c, x, y), np_where_pullback" in outcome.after.decode()

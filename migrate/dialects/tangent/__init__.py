@@ -29,4 +29,4 @@ def read(module: Module, options: Options, module_source: ModuleSource | None) -
     from migrate.dialects.tangent.reading import Rules
 
     rules = Rules(module, legacy)
-    return rules if rules.rules else None
+    return rules if rules.are_tangents() else None

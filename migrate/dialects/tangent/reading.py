@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from migrate.dialects.tangent.helpers import Helpers
-from migrate.dialects.tangent.language import REGISTER
+from migrate.dialects.tangent.language import REGISTER, gradients
 from migrate.dialects.tangent.templates import NotRead, Template
 from migrate.rules.legacy_names import LegacyNames
 from migrate.rules.module import Module
@@ -42,6 +42,16 @@ class Rules(Reading):
         self.consumed: set[ast.AST] = set()
         self.operators: dict[str, str] = {}
         self._work: Work | None = None
+
+    def are_tangents(self) -> bool:
+        """Whether there are templates, and no rules of another package that is called `tangent`."""
+        if any(True for node in self.of.values() for _ in gradients(node, self.module.scopes)):
+            return True
+        names = (
+            f"{getattr(item.statement, 'module', '')}.{item.alias.name}"
+            for item in self.legacy.imports
+        )
+        return bool(self.rules) and any(".grads" in name or ".tangents" in name for name in names)
 
     def _places(self) -> Iterator[tuple[str, ast.stmt | ast.expr]]:
         """Decorated definitions, and other registrations."""

@@ -408,6 +408,7 @@ def test_what_only_looks_like_it() -> None:
     """An `adjoint` of another module, a module of the same name without templates, text."""
     for text in (
         "from mine import adjoint\n@adjoint(f)\ndef g(y, x):\n  d[x] = d[y]\n",
+        "from tangent import adjoint\n@adjoint(f)\ndef g(x):\n  return x\n",
         "import tangent\n# adjoint: d[x] = d[y]\n",
         "import tangent\nTEXT = '@adjoint(f)'\n",
         "def adjoint(f):\n  return f\nimport tangent\n@adjoint(f)\ndef g(y, x):\n  d[x] = d[y]\n",

@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import itertools
+import re
 import types
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -41,6 +43,7 @@ from .calls import (
     Job,
     PullbackCall,
     PushforwardCall,
+    RuleCall,
     via_host,
     with_rule,
 )
@@ -208,12 +211,69 @@ def apply(job: Job, tensors: Sequence[Any]) -> Any:
     return (_TransformedCall if _is_transforming() else _Call).apply(job, *tensors)
 
 
-def wrap(f: Any) -> Any:
+_operators = itertools.count()
+
+
+def _as_operator(call: RuleCall, result_shape: Callable[..., Any]) -> Callable[..., Any]:
+    """A call of tensors as an operator of PyTorch, which its compiler leaves whole; `result_shape`
+    tells it what comes out. On the way back the rule runs again."""
+    name = re.sub(r"\W", "_", getattr(call.f, "__name__", "f"))
+    name = f"rules_runtime::{name}_{next(_operators)}"
+
+    def shapes(xs: Sequence[Any]) -> list[Any]:
+        ys = result_shape(*xs)
+        return [ys] if is_tensor(ys) else list(ys)
+
+    def forward(xs: Sequence[Any]) -> list[Any]:
+        return list(_evaluated(Job(call), xs))
+
+    def gradients(xs: Sequence[Any], gs: Sequence[Any], wanted: list[int]) -> list[Any]:
+        arrays = [to_numpy(x) for x in xs]
+        ds = call.run(arrays).back([to_numpy(g) for g in gs], wanted)
+        own = [arrays[k] for k in wanted]
+        return [to_torch(d, arrays).to(xs[k].dtype) for d, k in zip(written_out(ds, own), wanted)]
+
+    def operator(name: str, schema: str, run: Any, fake: Any) -> Any:
+        made = torch.library.custom_op(name, run, mutates_args=(), schema=schema)
+        made.register_fake(fake)
+        return made
+
+    op = operator(name, "(Tensor[] xs) -> Tensor[]", forward, shapes)
+    op_back = operator(
+        f"{name}_back",
+        "(Tensor[] xs, Tensor[] gs, int[] wanted) -> Tensor[]",
+        gradients,
+        lambda xs, gs, wanted: [torch.empty_like(xs[k]) for k in wanted],
+    )
+
+    def keep(ctx: Any, inputs: Any, output: Any) -> None:
+        ctx.save_for_backward(*inputs[0])
+
+    def backward(ctx: Any, gs: Any) -> Any:
+        xs = list(ctx.saved_tensors)
+        wanted = [k for k, x in enumerate(xs) if ctx.needs_input_grad[0][k]]
+        found: list[Any] = [None] * len(xs)
+        for k, d in zip(wanted, op_back(xs, list(gs), wanted), strict=True):
+            found[k] = d
+        return found
+
+    op.register_autograd(backward, setup_context=keep)
+
+    def run(*tensors: Any) -> Any:
+        ys = op(list(tensors))
+        return ys[0] if len(ys) == 1 else tuple(ys)
+
+    return run
+
+
+def wrap(f: Any, *, result_shape: Callable[..., Any] | None = None) -> Any:
     """`f` for tensors: its derivatives, forwards and backwards and of any order,
     are those of the rule of `f`.
 
     The rule is looked up when the function is called. Arguments may be structures that hold
-    tensors; everything else reaches the rule as it is.
+    tensors; everything else reaches the rule as it is. `torch.compile` leaves a call out of its
+    graph; of tensors alone it is an operator in it, where `result_shape`, a function of these
+    tensors, gives one as the result will be, or a tuple of them.
     Raises `NoRuleError` where `f` has no rule for the call.
 
     >>> import numpy as np, torch
@@ -222,12 +282,16 @@ def wrap(f: Any) -> Any:
     >>> round(float(x.grad), 4)
     -1.2732
     """
-
     caller = Caller(config, f, is_tensor)
+    operator = None
+    if result_shape is not None:
+        operator = _as_operator(RuleCall(config, f, None, {}), result_shape)
 
     @functools.wraps(f, updated=())
     def wrapped(*args: Any, **kwargs: Any) -> Any:
         if torch.compiler.is_compiling():
+            if operator is not None and not kwargs and all(map(is_tensor, args)):
+                return operator(*args)
             return outside(*args, **kwargs)
         call, leaves = caller(args, kwargs)
         job = Job(call)

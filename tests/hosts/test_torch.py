@@ -66,6 +66,52 @@ def test_functional_transforms() -> None:
     torch.testing.assert_close(jvp(wrapped, (x,), (x,)), jvp(torch.sinc, (x,), (x,)))
 
 
+def test_compiled_code() -> None:
+    from torch._dynamo.testing import CompileCounter
+
+    def loss(f: Any) -> Any:
+        return lambda a, b: (f(2.0 * a, b) ** 2).sum()
+
+    a, b = tensor(3, 4), tensor(4, 2)
+    left_out = host.wrap(np.matmul)
+    whole = host.wrap(np.matmul, result_shape=lambda a, b: a.new_empty(len(a), b.shape[1]))
+    want = torch.autograd.grad(loss(torch.matmul)(a, b), (a, b))
+    for wrapped in (left_out, whole):
+        for backend in ("eager", "aot_eager"):
+            compiled = torch.compile(loss(wrapped), backend=backend, fullgraph=wrapped is whole)
+            torch.testing.assert_close(torch.autograd.grad(compiled(a, b), (a, b)), want)
+            (db,) = torch.autograd.grad(compiled(a.detach(), b), (b,))
+            torch.testing.assert_close(db, want[1])
+        torch.compiler.reset()
+        counter = CompileCounter()
+        torch.compile(loss(wrapped), backend=counter)(a, b)
+        assert counter.frame_count == (1 if wrapped is whole else 2)
+    with pytest.raises(Exception, match="disable"):
+        torch.compile(loss(left_out), backend="eager", fullgraph=True)(a, b)
+    torch.compiler.reset()
+
+
+def test_several_results_of_an_operator(registered: Any) -> None:
+    def halves(x: Any) -> Any:
+        return x[:2], x[2:]
+
+    registered(halves, lambda _, x: (halves(x), lambda dy: (NoTangent(), np.concatenate(dy[:]))))
+    wrapped = host.wrap(halves, result_shape=lambda x: (x[:2].clone(), x[2:].clone()))
+
+    def loss(f: Any) -> Any:
+        def total(x: Any) -> Any:
+            a, b = f(x)
+            return (a**2).sum() + b.sin().sum()
+
+        return total
+
+    x = tensor(5)
+    compiled = torch.compile(loss(wrapped), backend="aot_eager", fullgraph=True)
+    torch.testing.assert_close(
+        torch.autograd.grad(compiled(x), x), torch.autograd.grad(loss(halves)(x), x)
+    )
+
+
 def test_structures_and_thunks(ran: list[str]) -> None:
     wrapped = host.wrap(affine)
     x = tensor(5)

@@ -48,8 +48,8 @@ class Texts:
                 pending += child_nodes(inner)
                 continue
             start, end = self.source.span(inner)  # type: ignore[arg-type]
-            if isinstance(inner, ast.Name) and self.source.text[start:end] != inner.id:
-                raise Misplaced(inner.id)
+            if isinstance(inner, ast.expr) and not _reads_as(self.source.text[start:end], inner):
+                raise Misplaced(ast.unparse(inner))
             yield Replacement(start, end, self.of(inner))
 
     def extent(self, statements: Sequence[ast.stmt]) -> tuple[int, int]:
@@ -88,6 +88,17 @@ class Texts:
 def _indentation(row: str) -> str:
     """The blanks before a row, from its last form feed on."""
     return row[: len(row) - len(row.lstrip(" \t\f"))].rpartition("\f")[2]
+
+
+def _reads_as(text: str, node: ast.expr) -> bool:
+    """Whether a text is what a node was read from."""
+    if isinstance(node, ast.Name):
+        return text == node.id
+    try:
+        read = ast.parse(f"({text}\n)", mode="eval").body
+    except (SyntaxError, ValueError):
+        return isinstance(node, ast.Starred | ast.Slice)
+    return type(read) is type(node)
 
 
 def _rows_in_strings(text: str) -> set[int]:

@@ -14,7 +14,6 @@ from migrate.rules.module import Module
 from migrate.rules.names import NameChooser
 from migrate.rules.plans import RuleNote
 from migrate.syntax.forms import is_none
-from migrate.syntax.pieces import Cutter
 from migrate.syntax.scopes import Variable, all_parameters, positional_parameters
 from migrate.syntax.texts import Pieces
 
@@ -38,7 +37,6 @@ class Template:
     def __init__(self, function: ast.FunctionDef, module: Module, legacy: LegacyNames) -> None:
         self.function, self.module, self.legacy = function, module, legacy
         self.scopes = module.scopes
-        self.cutter = Cutter(module.source, module.scopes)
         self.call = self._registration()
         self.target = self.call.args[0]
         self.operator = self._operator()

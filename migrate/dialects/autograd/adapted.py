@@ -84,7 +84,9 @@ def replaced(rule: Rule, text: str, names: NameChooser, keep: bool, form: str) -
         indent = source.indentation(site.lineno)
         edits.replace_line(site, f"{text}\n{indent}{after}" if after else text)
         return Plan((edits,), gone=(site,), form=form)
-    edits.replace(registration.call, f"{text}; {after}" if after and site is not None else text)
+    if after:  # `defvjp` gives None, within a list, too
+        text = f"{text}; {after}" if site is not None else f"({text}, {after})[1]"
+    edits.replace(registration.call, text)
     return Plan((edits,), form=form)
 
 

@@ -11,6 +11,7 @@ from migrate.dialects.autograd.makers import (
     LEADING,
     Maker,
     enclosed,
+    is_partial,
     variables_of,
 )
 from migrate.dialects.autograd.rule import Rule
@@ -96,7 +97,7 @@ class Caller:
             case ast.Attribute():
                 return (node, f"({arguments})")
             case ast.Call(func=func, args=[inner, *given], keywords=keywords) if (
-                self._is_partial(func)
+                is_partial(func, self.rule.module)
                 and isinstance(inner, ast.Name | ast.Attribute)
                 and all(isinstance(g, ast.Constant) for g in given)
                 and all(k.arg and isinstance(k.value, ast.Constant) for k in keywords)
@@ -111,9 +112,6 @@ class Caller:
         name = self.names.fresh(f"make_{self.rule.target.name}_{maker.place}")
         self.before.append((f"{name} = ", *enclosed(node, self.rule.module)))
         return (f"{name}({arguments})",)
-
-    def _is_partial(self, func: ast.expr) -> bool:
-        return self.rule.module.imported_name(func) == ("functools", "partial")
 
     def _takes_apart(self, maker: Maker) -> bool:
         rule = self.rule

@@ -84,7 +84,7 @@ def maker_of(
     """Read a maker."""
     function = function_of(node, module)
     if function is None:
-        return Maker(place, node, None, None, lead=lead)
+        return Maker(place, node, None, _of_partial(node, module, lead), lead=lead)
     signature = signature_of(function, module.source, lead)
     maker = Maker(place, node, function, signature, lead=lead)
     if not isinstance(function, ast.Lambda) or signature is None:
@@ -112,6 +112,23 @@ def _unstaged(maker: Maker, body: ast.expr, module: Module) -> Maker:
             if last_part(func) == "unbroadcast" and [*map(module.scopes.of, (vs, gvs))] == own:
                 return replace(maker, unbroadcast=body, tangent=value)
     return replace(maker, tangent=body)
+
+
+def _of_partial(node: ast.expr, module: Module, lead: int) -> Signature | None:
+    """The parameters of `partial(f, k)` behind the output."""
+    match node:
+        case ast.Call(args=[ast.Name() as inner, *given], keywords=[]) if is_partial(
+            node.func, module
+        ) and all(isinstance(g, ast.Constant) for g in given):
+            function = function_of(inner, module)
+            if function is not None:
+                return signature_of(function, module.source, lead + len(given))
+    return None
+
+
+def is_partial(func: ast.expr, module: Module) -> bool:
+    """Whether something is `functools.partial`."""
+    return module.imported_name(func) == ("functools", "partial")
 
 
 def function_of(node: ast.expr, module: Module) -> FunctionNode | None:

@@ -106,7 +106,7 @@ def _read(call: ast.Call, module: Module, legacy: LegacyNames) -> Registration:
     if not call.args or isinstance(call.args[0], ast.Starred):
         return Registration(call, kind, call, None, site, "its target is not written out", in_loop)
     target = call.args[0]
-    if any(k.arg != "argnums" for k in call.keywords):
+    if any(k.arg not in ("argnums", None) for k in call.keywords):
         why = "it is given other keyword arguments than argnums"
         return Registration(call, kind, target, None, site, why, in_loop)
     makers = _makers(call, module) if kind == "defvjp" else None

@@ -85,7 +85,7 @@ class Rule:
     def signature(self) -> Signature | None:
         """The parameters of the rule, where they are known."""
         own, makers = self.target.signature, self.makers
-        unseen = any(m.function is None or m.signature is None for m in makers)
+        unseen = any(m.signature is None for m in makers)
         seen = [m.signature for m in makers if m.signature is not None]
         if own is not None:
             known = None if unseen and own.is_open else own

@@ -210,3 +210,39 @@ def test_lines_lean_on_the_parentheses_of_the_call(maker: str, text: str) -> Non
     assert isinstance(outcome, FileConverted)
     assert text in outcome.after.decode()
     assert outcome.converted[0].form != "A"
+
+
+@pytest.mark.parametrize(
+    ("rule", "text"),
+    [
+        (
+            "made = [defvjp(p, maker) for p in (f,)]",
+            "made = [(rrule.register(p)(from_vjpmakers(p, maker)), "
+            "defvjp_argnums(p, vjps_from_rrule(p)))[1] for p in (f,)]",
+        ),
+        (
+            "y = 1; defvjp(f, *makers)",
+            "y = 1; rrule.register(f)(from_vjpmakers(f, *makers)); "
+            "defvjp_argnums(f, vjps_from_rrule(f))",
+        ),
+        (
+            "defvjp(f, maker, **kept)",
+            "rrule.register(f)(from_vjpmakers(f, maker, **kept))\n"
+            "defvjp_argnums(f, vjps_from_rrule(f))",
+        ),
+    ],
+)
+def test_autograd_goes_on_where_no_statement_has_room(rule: str, text: str) -> None:
+    outcome = outcome_of(f"{HEAD}{rule}\n", Options(dialects=("autograd",)))
+    assert isinstance(outcome, FileConverted)
+    assert text in outcome.after.decode()
+
+
+def test_parameters_of_a_partial() -> None:
+    text = "def pair(k, ans, a, b):\n    return lambda g: g\n"
+    text += "solve = primitive(onp.linalg.solve)\n"
+    text += "defvjp(solve, functools.partial(pair, 0), functools.partial(pair, 1))\n"
+    outcome = outcome_of(HEAD + text, DROP)
+    assert isinstance(outcome, FileConverted)
+    assert "def rrule_solve(_, a, b):\n    ans = solve(a, b)\n" in outcome.after.decode()
+    assert "Thunk(lambda: pair(1, ans, a, b)(g))" in outcome.after.decode()

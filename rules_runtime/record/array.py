@@ -83,7 +83,8 @@ class Recorded:
             return NotImplemented
         if kwargs.get("out") is not None:
             raise Unrecordable(f"{function.__name__}(..., out=...)")
-        return record(function, args, kwargs)
+        # np.asarray(x, like=self) is given without `like`
+        return record(function, args, kwargs, graph=self.graph)
 
     def __array__(self, dtype: Any = None, copy: Any = None) -> Any:
         raise Unrecordable("a function that is none of numpy's takes the numbers of an array")
@@ -298,12 +299,16 @@ def graph_of(args: Any) -> Graph | None:
 
 
 def record(
-    function: Any, args: Any, kwargs: dict[str, Any], value_by: Callable[..., Any] | None = None
+    function: Any,
+    args: Any,
+    kwargs: dict[str, Any],
+    value_by: Callable[..., Any] | None = None,
+    graph: Graph | None = None,
 ) -> Any:
     """Call a function, and note it; `value_by` computes the same, as Python's operators do."""
     if function in _STATIC:
         return function(*map(plain, args), **plain(kwargs))
-    graph = graph_of(args) or graph_of(list(kwargs.values()))
+    graph = graph_of(args) or graph_of(list(kwargs.values())) or graph
     if graph is None:
         return function(*args, **kwargs)
     if not graph.open:

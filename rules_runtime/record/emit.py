@@ -33,7 +33,7 @@ from .memory import Arena, Names, Ref, Root
 from .plan import _LETTERS, Guards, count_users, cut_of, is_virtual, joined_at
 
 ndarray = np.ndarray
-BOOL, I8 = np.dtype(bool), np.dtype(np.int64)
+BOOL, I8, C16 = np.dtype(bool), np.dtype(np.int64), np.dtype(complex)
 
 _INFIX = {
     ADD: "+", SUBTRACT: "-", MULTIPLY: "*", DIVIDE: "/", np.less: "<", np.less_equal: "<=",
@@ -71,7 +71,14 @@ class Emitter:
         names.space["einsum"] = (
             getattr(np, "_core", np).multiarray.c_einsum if hasattr(np, "_core") else np.einsum
         )
-        names.space.update(empty=np.empty, zeros=np.zeros, copyto=np.copyto, np=np, f8=np.float64)
+        names.space.update(
+            empty=np.empty,
+            zeros=np.zeros,
+            copyto=np.copyto,
+            np=np,
+            f8=np.float64,
+            c16=np.complex128,
+        )
 
     def emit(self, line: str) -> None:
         self.lines.append(line)
@@ -240,7 +247,9 @@ class Emitter:
     def number(self, n: Node) -> str:
         """A number as numpy is to see it: one of Python's leaves the dtype to the others."""
         text = self.ref(n).text
-        return text if n.weak or n.dtype != F8 else f"f8({text})"
+        if n.weak or n.dtype not in (F8, C16):
+            return text
+        return f"f8({text})" if n.dtype == F8 else f"c16({text})"
 
     def operand(self, n: Node) -> str:
         if n.shape == ():
@@ -251,11 +260,12 @@ class Emitter:
         """Those of a ufunc."""
         arrays = [a for a in n.args if a.shape != ()]
         doubles = all(a.dtype == F8 for a in arrays) and n.dtype in (F8, BOOL)
+        complexes = n.dtype == C16 and all(a.dtype in (F8, C16) for a in n.args)
         given = []
         for a in n.args:
             if a.shape != ():
                 given.append(self.ref(a).text)
-            elif doubles and a.dtype == F8:
+            elif (doubles and a.dtype == F8) or complexes:
                 given.append(self.cell(a).text)
             elif doubles and a.op == "const" and type(a.value) is int and n.f in _TAKES_DOUBLES:
                 given.append(self.double(a))
@@ -356,6 +366,14 @@ class Emitter:
                 )
             if n.f in _MATH:
                 return f"m_{_MATH[n.f]}({', '.join(texts)})"
+        if n.dtype == C16 and all(a.dtype in (F8, C16) for a in n.args):
+            safe = [f"({t})" if t[0] == "-" else t for t in texts]
+            if n.f in (ADD, SUBTRACT, MULTIPLY):
+                return f"{safe[0]} {_INFIX[n.f]} {safe[1]}"
+            if n.f is NEGATIVE:
+                return f"-{safe[0]}"
+            if n.f is np.conjugate:
+                return f"{safe[0]}.conjugate()"
         return f"{self.names.function(n.f)}({', '.join([self.number(a) for a in n.args])})"
 
     def _element(self, n: Node, name: str) -> None:

@@ -47,7 +47,12 @@ derivative(astype, lambda g, y, x, dtype: astype(g, _space(np.result_type(x), g)
 @quick(astype, kinds="dfDF")
 def _astype(x: Any, dtype: Any) -> Any:
     y = x.astype(dtype)
-    return (y, (astype, x.dtype)) if x.dtype.kind == "f" or y.dtype.kind == "c" else None
+    return (y, (_back_to, x.dtype)) if x.dtype.kind == "f" or y.dtype.kind == "c" else None
+
+
+def _back_to(g: Any, dtype: Any) -> Any:
+    is_plain = type(g) is np.ndarray and g.dtype.kind == "f"
+    return g.astype(dtype) if is_plain else astype(g, dtype)
 
 
 def _space(dtype: Any, g: Any) -> Any:

@@ -132,6 +132,18 @@ def swapaxes(args: Any, kwargs: Any) -> Any:
     return viewed(x, v, v.swapaxes(args[1], args[2]), swapaxes_vjp, args[1:])
 
 
+# ---- gathers ---------------------------------------------------------------------------
+
+
+def take(args: Any, kwargs: Any) -> Any:
+    if kwargs or len(args) != 2 or type(args[0]) is not Tracer or type(args[1]) is not ndarray:
+        return NotImplemented
+    v, index = args[0].value, args[1]
+    if type(v) is not ndarray or v.ndim != 1 or index.dtype.kind not in "iu":
+        return NotImplemented
+    return operators.getitem(args[0], index)
+
+
 # ---- products --------------------------------------------------------------------------
 
 
@@ -234,6 +246,7 @@ FUNCTIONS: dict[Any, Callable[[Any, Any], Any]] = {
     np.transpose: transpose,
     np.squeeze: squeeze,
     np.swapaxes: swapaxes,
+    np.take: take,
     np.dot: dot,
     np.inner: inner,
     np.vdot: vdot,

@@ -8,7 +8,8 @@ updates are in place, and no operation is done twice.
 
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -927,6 +928,53 @@ def swing_hand(theta: Any, y0: Any) -> Any:
     return np.dot(y, y), (gtheta, gy)
 
 
+# ---- structures --------------------------------------------------------------------------
+
+
+@dataclass
+class Affine:
+    w: Any
+    b: Any
+    name: str = "affine"
+
+
+class Gate(NamedTuple):
+    scale: Any
+    shift: Any
+
+
+def leaves(model: Any, x: Any) -> Any:
+    """Sixty small arrays in a dict of a list of objects and a tuple of named tuples."""
+    for layer in model["layers"]:
+        x = np.tanh(layer.w @ x + layer.b)
+    for gate in model["gates"]:
+        x = x * gate.scale + gate.shift
+    return np.sum(x * x) * model["weight"]
+
+
+def leaves_hand(model: Any, x: Any) -> Any:
+    seen, gated = [], []
+    for layer in model["layers"]:
+        y = np.tanh(layer.w @ x + layer.b)
+        seen.append((x, y))
+        x = y
+    for gate in model["gates"]:
+        gated.append(x)
+        x = x * gate.scale + gate.shift
+    square = np.dot(x, x)
+    g = x * (2.0 * model["weight"])
+    gates, layers = [], []
+    for gate, old in zip(reversed(model["gates"]), reversed(gated)):
+        gates.append(Gate(g * old, g))
+        g = g * gate.scale
+    for layer, (old, y) in zip(reversed(model["layers"]), reversed(seen)):
+        d = g * (1.0 - y * y)
+        layers.append(Affine(d[:, None] * old, d))
+        g = layer.w.T @ d
+    parts = {"layers": layers[::-1], "gates": tuple(gates[::-1]), "weight": square}
+    return square * model["weight"], (parts, g)
+
+
 def table(values: Any, x: Any) -> Any:
     """A function given by a table: np.interp, np.diff, a penalty for roughness."""
     y = np.interp(x, np.linspace(0.0, 1.0, len(values)), values)
@@ -981,6 +1029,11 @@ def cases() -> list[tuple[Any, Any, tuple[Any, ...], tuple[Any, ...]]]:
         "biases": [n(size=32) / 6 for _ in range(6)],
         "out": n(size=32),
     }
+    model = {
+        "layers": [Affine(n(size=(4, 4)), n(size=4)) for _ in range(20)],
+        "gates": tuple([Gate(n(size=4), n(size=4)) for _ in range(10)]),
+        "weight": 1.5,
+    }
     state = n(size=256) + 1j * n(size=256)
     spectrum = n(size=4096) + 1j * n(size=4096)
     few = np.eye(4) * 0.9 + 0.03 * n(size=(4, 4))
@@ -1017,5 +1070,6 @@ def cases() -> list[tuple[Any, Any, tuple[Any, ...], tuple[Any, ...]]]:
         (predators, predators_hand, (1.1, 0.4, 0.2, 0.5), ()),
         (swing, swing_hand, (n(size=(8, 8)), n(size=8)), ()),
         (table, table_hand, (n(size=200),), (r(5000),)),
+        (leaves, leaves_hand, (model, n(size=4)), ()),
         (powers, powers_hand, (r((30, 500)) + 0.5, n(size=30)), ()),
     ]  # fmt: skip

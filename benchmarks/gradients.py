@@ -219,15 +219,18 @@ def check(workload: Workload, runs: dict[str, Callable[[], Any]]) -> None:
 
 
 def leaves(x: Any) -> list[Any]:
-    """The arrays and numbers in a result; a tangent of a dict is read by the same keys in order."""
-    if hasattr(x, "primal_type"):
-        x = {k: x[k] for k in KEYS} if x.primal_type is dict else list(x)
+    """The arrays and numbers in a result, in the order of the names of the parts."""
+    if hasattr(x, "primal_type"):  # a tangent
+        x = dict(x.items())
+    elif hasattr(x, "_asdict"):
+        x = x._asdict()
+    elif isinstance(x, (list, tuple)):
+        x = dict(enumerate(x))
+    elif hasattr(x, "__dataclass_fields__"):
+        x = vars(x)
     if isinstance(x, dict):
-        x = [x[k] for k in KEYS]
-    return [leaf for part in x for leaf in leaves(part)] if isinstance(x, (list, tuple)) else [x]
-
-
-KEYS = ("weights", "biases", "out")
+        return [leaf for key in sorted(x) for leaf in leaves(x[key])]
+    return [] if isinstance(x, str) else [x]
 
 
 if __name__ == "__main__":

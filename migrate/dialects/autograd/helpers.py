@@ -118,6 +118,7 @@ class _Helpers:
         self.lazy: set[ast.expr] = set()
         self.by_ad: dict[ast.expr, ast.expr | None] = {}
         self.notes: list[RuleNote] = []
+        self.named: set[str] = set()  # what is asked of spaces so far
         self.config = False
 
     def all(self) -> Helped:
@@ -214,7 +215,7 @@ class _Helpers:
             return False
         uses = [u for u in self.module.scopes.uses[variable] if u is not target]
         uses.sort(key=lambda use: (use.lineno, use.col_offset))
-        names = _Names(self.module, variable, self.numpy)
+        names = _Names(self.module, variable, self.numpy, self.named)
         found: list[tuple[ast.AST, Pieces]] = []
         for use in uses:
             changed = self._named_use(use, names)
@@ -223,6 +224,7 @@ class _Helpers:
             found.append(changed)
         for node, pieces in found:
             self._change(node, pieces)
+        self.named |= set(names.found.values())
         self._change(statement, names.assignment(x), call.func)
         return True
 
@@ -324,12 +326,12 @@ class _Helpers:
 class _Names:
     """Names for what is asked of a vector space that had one."""
 
-    def __init__(self, module: Module, variable: Variable, numpy: str) -> None:
+    def __init__(self, module: Module, variable: Variable, numpy: str, others: set[str]) -> None:
         self.variable, self.numpy = variable, numpy
         scope = variable.scope
         assert scope is not None
         around = scope.node
-        self.taken = {n.id for n in ast.walk(around) if isinstance(n, ast.Name)}
+        self.taken = others | {n.id for n in ast.walk(around) if isinstance(n, ast.Name)}
         self.taken |= {n.arg for n in ast.walk(around) if isinstance(n, ast.arg)}
         self.found: dict[str, str] = {}
 

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 from migrate.dialects.autograd.adapted import gone
+from migrate.dialects.autograd.beside import asks_numpy, only_for
 from migrate.dialects.autograd.helpers import numpy_name
 from migrate.dialects.autograd.notrace import Untraced, forward_rules, said, untraced
 from migrate.dialects.autograd.older import older_registrations
@@ -125,7 +126,8 @@ class Rules(Reading):
         return self._without_primitives(plan, self._rule(found.registration(self.module)), work)
 
     def outside(self, work: Work) -> Iterable[tuple[Found, Plan | Left]]:
-        """Rules for the forward mode stay; that is said once."""
+        """Functions that only rules use; rules for the forward mode stay, that is said once."""
+        self._change_beside(work)
         calls = forward_rules(self.legacy, self.module)
         if calls and work.done:
             others = f", and {len(calls) - 1} more," if len(calls) > 1 else ""
@@ -137,6 +139,20 @@ class Rules(Reading):
                 RuleNote("RM110", f"{message} takes rules of autograd's forward mode", calls[0])
             )
         return ()
+
+    def _change_beside(self, work: Work) -> None:
+        """Have functions that only makers use ask numpy what they asked of vector spaces."""
+        rules = list(self.planned.values())
+        makers = [m.function or m.node for rule in rules for m in rule.makers]
+        calls = [rule.registration.call for rule in rules]
+        for definition in only_for(makers, calls, self.module):
+            if definition not in work.edits.rows:
+                edits = NodeEdits()
+                used = asks_numpy(definition, self.module, self.legacy, edits)
+                if used:
+                    work.edits.merge(edits)
+                    work.helpers[definition] = None
+                    self.consumed |= used
 
     def _without_primitives(self, plan: Plan, rule: Rule, work: Work) -> Plan:
         """The plan for a rule with what becomes of `@primitive` and `primitive(f)`."""

@@ -6,6 +6,7 @@ import ast
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from inspect import Parameter as Installed
 
 from migrate.dialects.autograd import tangents
 from migrate.dialects.autograd.conjugation import is_needless, takes_no_complex
@@ -100,9 +101,11 @@ class Rule:
         return None if len(set(known.names)) != len(known.names) else known
 
     def _of_makers(self, seen: list[Signature]) -> Signature | None:
-        first = seen[0] if seen else None
+        first = seen[0] if seen else self._of_installed()
         if first is None or not all(s.fits(first) for s in seen):
             return None
+        if not seen:
+            return first
         installed = parameters(self.target.dotted) if self.target.dotted else None
         if installed is not None:
             if not agrees(first, installed):
@@ -117,6 +120,14 @@ class Rule:
         shown_as = zip(names, first.positional, strict=True)
         positional = tuple(Plain(name, p.default, p.node) for name, p in shown_as)
         return Signature(positional, first.rest, first.keywords, first.more)
+
+    def _of_installed(self) -> Signature | None:
+        """The parameters of a function of a package that has plain ones alone."""
+        found = parameters(self.target.dotted) if self.target.dotted else None
+        plain = (Installed.POSITIONAL_ONLY, Installed.POSITIONAL_OR_KEYWORD)
+        if not found or any(p.kind not in plain or p.default is not p.empty for p in found):
+            return None
+        return Signature(tuple(Plain(p.name) for p in found))
 
     @cached_property
     def arguments(self) -> str:

@@ -319,3 +319,48 @@ def f(x):
     new = converted(text, DROP)
     assert "import numpy as np" in new
     assert "autograd" not in new
+
+
+def test_two_spaces_have_two_names() -> None:
+    text, _ = of(
+        """
+def rule(ans, x):
+    vs = vspace(x)
+    gvs = vspace(ans)
+    return lambda g: np.reshape(g, vs.shape) * len(gvs.shape)
+"""
+    )
+    assert "    shape = np.shape(x)\n    gvs_shape = np.shape(ans)\n" in text
+    assert "np.reshape(g, shape) * len(gvs_shape)" in text
+
+
+def test_functions_beside_rules() -> None:
+    """What only makers use asks numpy, too: of any order on the tape. Other functions stay."""
+    text = """
+from autograd.extend import defvjp, primitive, vspace
+import autograd.numpy as np
+
+def fitted(g, x):
+    vs = vspace(x)
+    return deeper(g, vs.shape)
+
+def deeper(g, shape):
+    return np.reshape(g, shape) + vspace(g).zeros()
+
+def public(x):
+    return vspace(x).shape
+
+@primitive
+def f(x, y):
+    return x + y
+
+defvjp(f, lambda ans, x, y: lambda g: fitted(g, x), lambda ans, x, y: lambda g: g * len(public(y)))
+print(public(1.0))
+"""
+    outcome = outcome_of(text, DROP)
+    assert isinstance(outcome, FileConverted)
+    new = outcome.after.decode()
+    assert "    shape = np.shape(x)\n    return deeper(g, shape)\n" in new
+    assert "np.reshape(g, shape) + np.zeros(np.shape(g), np.result_type(g))" in new
+    assert "    return vspace(x).shape\n" in new
+    assert "from autograd.extend import vspace\n" in new

@@ -150,6 +150,15 @@ class Registry:
         rule = self._find(config, call_of(f, args, self._tables), kwargs)
         return None if rule is None or rule.opt_out else rule
 
+    def opts_out(self, config: Any, f: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
+        """Whether a call has no rule because an opt-out says so.
+
+        >>> rrule.opts_out(None, print, (), {})
+        False
+        """
+        rule = self._find(config, call_of(f, args, self._tables), kwargs)
+        return rule is not None and rule.opt_out
+
     def explain(self, /, *call: Any, **kwargs: Any) -> Explanation:
         """Which rule `rrule([config,] f, *args, **kwargs)` would use, where it stands,
         and why the others lose.

@@ -49,6 +49,7 @@ from .calls import (
     Caller,
     Evaluation,
     Job,
+    OptedOut,
     PullbackCall,
     PushforwardCall,
     RuleCall,
@@ -194,7 +195,10 @@ def wrap(f: Any) -> Any:
 
     @functools.wraps(f, updated=())
     def wrapped(*args: Any, **kwargs: Any) -> Any:
-        return _called(*caller(args, kwargs))
+        try:
+            return _called(*caller(args, kwargs))
+        except OptedOut:
+            return f(*args, **kwargs)
 
     return wrapped
 

@@ -73,6 +73,10 @@ class NoRuleError(RuleError):
     """A function was given to a host, but has no rule for this call."""
 
 
+class OptedOut(NoRuleError):
+    """The AD of a host is to differentiate this call by itself (`no_rrule`)."""
+
+
 @dataclass(frozen=True, eq=False, slots=True)
 class RuleCall:
     """`f(*args, **kwargs)` by the rule that `config` finds; `structure` is that of `(f, *args)`.
@@ -102,6 +106,8 @@ class RuleCall:
         f, args = self.arguments(leaves)
         found = rrule.apply(self.config, f, args, self.kwargs)
         if found is None:
+            if rrule.opts_out(self.config, f, args, self.kwargs):
+                raise OptedOut(f"{name_of(f)} has opted out of rules")
             kinds = ", ".join(type(x).__name__ for x in args)
             raise NoRuleError(
                 f"{name_of(f)} has no rrule for ({kinds}) that {type(self.config).__name__} may use: register one "

@@ -46,6 +46,7 @@ from .calls import (
     Caller,
     Evaluation,
     Job,
+    OptedOut,
     PullbackCall,
     PushforwardCall,
     RuleCall,
@@ -442,7 +443,10 @@ def wrap(f: Any, *, result_shape: Any = None) -> Any:
                 result_shape, lambda x: isinstance(x, jax.ShapeDtypeStruct), named
             )
             job.shapes = tuple([(s.shape, s.dtype) for s in named])
-        ys = _call.bind(*leaves, job=job)
+        try:
+            ys = _call.bind(*leaves, job=job)
+        except OptedOut:
+            return f(*args, **kwargs)
         job.evaluation = None
         assert job.structure is not None
         return put_together(job.structure, iter(ys))

@@ -41,6 +41,7 @@ from ..tape.transpose import fitted, written_out
 from .calls import (
     Caller,
     Job,
+    OptedOut,
     PullbackCall,
     PushforwardCall,
     RuleCall,
@@ -295,7 +296,10 @@ def wrap(f: Any, *, result_shape: Callable[..., Any] | None = None) -> Any:
             return outside(*args, **kwargs)
         call, leaves = caller(args, kwargs)
         job = Job(call)
-        ys = apply(job, leaves)
+        try:
+            ys = apply(job, leaves)
+        except OptedOut:
+            return f(*args, **kwargs)
         evaluation = job.evaluation
         assert evaluation is not None
         return (

@@ -160,6 +160,7 @@ class Rewriter:
     decorators: tuple[str, ...]
     keep: str
     consumed: set[ast.AST] = field(default_factory=set)
+    gone: list[ast.stmt] = field(default_factory=list)
 
     def plan(self) -> Plan | None:
         """The plan; None where the text of the maker does not let itself be changed."""
@@ -206,7 +207,7 @@ class Rewriter:
             (edits,),
             self.notes,
             helpers=(body.definition,),
-            gone=(site, body.last),
+            gone=(site, body.last, *self.gone),
             form="I2",
             at=body.definition,
         )
@@ -406,6 +407,8 @@ class Rewriter:
             if isinstance(node, ast.Delete):
                 kept = [t for t in node.targets if t not in self._deleted]
                 if len(kept) != len(node.targets):
+                    if not kept:
+                        self.gone.append(node)
                     text = f"del {', '.join(map(self.texts.of, kept))}" if kept else "pass"
                     yield Replacement(*self.source.span(node), text)
 

@@ -246,3 +246,11 @@ def test_parameters_of_a_partial() -> None:
     assert isinstance(outcome, FileConverted)
     assert "def rrule_solve(_, a, b):\n    ans = solve(a, b)\n" in outcome.after.decode()
     assert "Thunk(lambda: pair(1, ans, a, b)(g))" in outcome.after.decode()
+
+
+def test_an_output_that_is_all_that_is_deleted() -> None:
+    text = "def m(ans, x):\n    del ans  # not kept\n    return lambda g: g\ndefvjp(f, m)\n"
+    outcome = outcome_of(HEAD + text, DROP)
+    assert isinstance(outcome, FileConverted)
+    assert outcome.converted[0].form == "I2"
+    assert "    y = f(x)\n    pass  # not kept\n" in outcome.after.decode()

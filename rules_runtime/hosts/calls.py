@@ -28,10 +28,11 @@ from ..leaves import (
     put_together,
     take_apart,
     tangent,
+    tangents_of_arguments,
     tangents_of_leaves,
 )
 from ..registry import rrule
-from ..tangents import Tangent
+from ..tangents import NoTangent, Tangent
 from ..tape import TapeConfig, trace_pullback
 from ..tape.transpose import fitted, transpose, written_out
 
@@ -332,3 +333,42 @@ def with_rule(function: Any, f: Any, by_host: ByHost, host: str) -> Any:
         return found
 
     return function
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class HostFunction:
+    """A function of leaves that a host computes, and so is its pullback: `pulled(count)` is that as
+    a function of `count` leaves and of cotangents of the results."""
+
+    run: Callable[..., tuple[Any, ...]]
+    pulled: Callable[[int], HostFunction]
+
+
+def run_by_host(function: HostFunction, *leaves: Any) -> tuple[Any, ...]:
+    """The results, as arrays of numpy; what the tape traces has derivatives of any order."""
+    return function.run(*leaves)
+
+
+@rrule.register(run_by_host)
+def _rrule_run_by_host(_: Any, function: HostFunction, *leaves: Any) -> Any:
+    ys = run_by_host(function, *leaves)
+
+    def run_by_host_pullback(dy: Any) -> tuple[Any, ...]:
+        gs = written_out([dy[k] for k in range(len(ys))], ys)
+        return NoTangent(), NoTangent(), *run_by_host(function.pulled(len(leaves)), *leaves, *gs)
+
+    return ys, run_by_host_pullback
+
+
+def followed(function: HostFunction, structure: Structure, result: Structure, leaves: Any) -> Any:
+    """`(y, pullback)` of a call whose arguments or cotangents the tape traces."""
+    ys = run_by_host(function, *leaves)
+
+    def pullback(dy: Any) -> tuple[Any, ...]:
+        gs: list[Any] = []
+        tangents_of_leaves(result, dy, lambda _: True, gs)
+        dx = run_by_host(function.pulled(len(leaves)), *leaves, *written_out(gs, ys))
+        found = [fitted(d, x) for d, x in zip(dx, leaves, strict=True)]
+        return tangents_of_arguments(structure, found)
+
+    return put_together(result, iter(ys)), pullback

@@ -39,18 +39,21 @@ from ..leaves import (
     tangents_of_leaves,
 )
 from ..tangents import AbstractZero
+from ..tape.tracer import primal
 from ..tape.transpose import fitted, written_out
 from ..thunks import unthunk
 from .calls import (
     Call,
     Caller,
     Evaluation,
+    HostFunction,
     Job,
     OptedOut,
     PullbackCall,
     PushforwardCall,
     RuleCall,
     conjugate,
+    followed,
     uses_namespace,
     via_host,
     with_rule,
@@ -469,8 +472,7 @@ def by_jax(f: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """`(y, pullback)` by JAX, `None` where `f` does not take what JAX traces."""
     leaves: list[Any] = []
     structure = take_apart((f, *args), is_number, leaves)
-    if any(map(is_traced, leaves)):
-        return None
+    values = [primal(x) for x in leaves]  # also where the tape is at work on them
     results: list[Structure] = []
 
     def on_leaves(*values: Any) -> Any:
@@ -482,19 +484,21 @@ def by_jax(f: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
 
     try:  # at once, also where JAX is tracing what called the rule
         with jax.ensure_compile_time_eval():
-            ys, vjp = jax.vjp(on_leaves, *[jnp.asarray(x) for x in leaves])
+            ys, vjp = jax.vjp(on_leaves, *[jnp.asarray(x) for x in values])
     except (TypeError, jax.errors.JAXTypeError):  # of functions that want numbers or numpy's arrays
         return None
     result = results[0]
     if hides_values(result):
         return None
+    if any(map(is_traced, leaves)):
+        return followed(_function(on_leaves), structure, result, leaves)
     values = [to_numpy(y) for y in ys]
 
     def pullback(dy: Any) -> Any:
         gs: list[Any] = []
         tangents_of_leaves(result, dy, lambda _: True, gs)
         if any(map(is_traced, gs)):  # a derivative of this pullback is asked for
-            return RuleConfig.rrule_via_ad(config, f, *args, **kwargs)[1](dy)
+            return followed(_function(on_leaves), structure, result, leaves)[1](dy)
         with jax.ensure_compile_time_eval():
             given = [
                 jnp.asarray(conjugate(g), y.dtype)
@@ -507,6 +511,30 @@ def by_jax(f: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         return tangents_of_arguments(structure, found)
 
     return put_together(result, iter(values)), pullback
+
+
+def _function(f: Callable[..., Any]) -> HostFunction:
+    """A function of arrays of JAX as one of numpy's."""
+
+    def run(*leaves: Any) -> tuple[Any, ...]:
+        with jax.ensure_compile_time_eval():
+            return tuple(map(to_numpy, f(*map(jnp.asarray, leaves))))
+
+    def pulled(count: int) -> HostFunction:
+        def pull(*values: Any) -> tuple[Any, ...]:
+            xs, gs = values[:count], values[count:]
+            ys, vjp = jax.vjp(f, *xs)
+            ds = vjp(tuple([jnp.asarray(jnp.conj(g), y.dtype) for g, y in zip(gs, ys)]))
+            return tuple(
+                [
+                    jnp.zeros(x.shape) if d.dtype == jax.dtypes.float0 else jnp.conj(d)
+                    for d, x in zip(ds, xs)
+                ]
+            )
+
+        return _function(pull)
+
+    return HostFunction(run, pulled)
 
 
 def rule_from_jax(f: Any) -> Any:

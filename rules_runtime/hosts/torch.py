@@ -37,14 +37,17 @@ from ..leaves import (
     tangents_of_arguments,
     tangents_of_leaves,
 )
+from ..tape.tracer import primal
 from ..tape.transpose import fitted, written_out
 from .calls import (
     Caller,
+    HostFunction,
     Job,
     OptedOut,
     PullbackCall,
     PushforwardCall,
     RuleCall,
+    followed,
     via_host,
     with_rule,
 )
@@ -340,11 +343,9 @@ def by_torch(
     """
     leaves: list[Any] = []
     structure = take_apart((f, *args), is_number, leaves)
-    if any(map(is_traced, leaves)):
-        return None
     mode = contextlib.nullcontext() if written_for_torch else _NoNumbers()
     with torch.enable_grad(), mode:
-        tensors = [torch.from_numpy(np.array(x)) for x in leaves]
+        tensors = [torch.from_numpy(np.array(primal(x))) for x in leaves]
         for t in tensors:
             if t.is_floating_point() or t.is_complex():
                 t.requires_grad_()
@@ -359,6 +360,15 @@ def by_torch(
         map(is_tensor, parts)
     ):  # numbers, made of tensors by `math.sin` or `float`
         return None
+
+    def on_leaves(*values: Any) -> tuple[Any, ...]:
+        own, *rest = put_together(structure, iter(values))
+        found: list[Any] = []
+        take_apart(own(*rest, **kwargs), lambda x: is_tensor(x) or is_number(x), found)
+        return tuple(found)
+
+    if any(map(is_traced, leaves)):
+        return followed(_function(on_leaves), structure, result, leaves)
     ys = [to_numpy(t) for t in parts]
     at = [k for k, t in enumerate(tensors) if t.requires_grad]
 
@@ -366,7 +376,7 @@ def by_torch(
         gs: list[Any] = []
         tangents_of_leaves(result, dy, lambda _: True, gs)
         if any(map(is_traced, gs)):  # a derivative of this pullback is asked for
-            return RuleConfig.rrule_via_ad(config, f, *args, **kwargs)[1](dy)
+            return followed(_function(on_leaves), structure, result, leaves)[1](dy)
         pairs = [
             (t, torch.from_numpy(np.array(g)).to(t.dtype))
             for t, g in zip(parts, written_out(gs, ys), strict=True)
@@ -387,6 +397,48 @@ def by_torch(
         return tangents_of_arguments(structure, found)
 
     return put_together(result, iter(ys)), pullback
+
+
+def _function(f: Callable[..., Any]) -> HostFunction:
+    """A function of tensors as one of numpy's arrays."""
+
+    def run(*leaves: Any) -> tuple[Any, ...]:
+        return tuple([to_numpy(t) for t in f(*[torch.from_numpy(np.array(x)) for x in leaves])])
+
+    def pulled(count: int) -> HostFunction:
+        def pull(*values: Any) -> tuple[Any, ...]:
+            with torch.enable_grad():
+                xs = [x if x.requires_grad else x.detach() for x in values[:count]]
+                for x in xs:
+                    if x.is_floating_point() or x.is_complex():
+                        x.requires_grad_()
+                pairs = [
+                    (y, g.to(y.dtype)) for y, g in zip(f(*xs), values[count:]) if y.requires_grad
+                ]
+                at = [x for x in xs if x.requires_grad]
+                ds: Sequence[Any] = [None] * len(at)
+                if pairs and at:
+                    ds = torch.autograd.grad(
+                        [y for y, _ in pairs],
+                        at,
+                        [g for _, g in pairs],
+                        create_graph=True,
+                        allow_unused=True,
+                    )
+                given = iter(ds)
+                found = [next(given) if x.requires_grad else None for x in xs]
+                return tuple(
+                    [
+                        torch.zeros_like(x, dtype=x.dtype if x.requires_grad else torch.float64)
+                        if d is None
+                        else d
+                        for d, x in zip(found, xs)
+                    ]
+                )
+
+        return _function(pull)
+
+    return HostFunction(run, pulled)
 
 
 def rule_from_torch(f: Any) -> Any:

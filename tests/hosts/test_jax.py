@@ -19,6 +19,7 @@ from rules_runtime import (  # noqa: E402
     Thunk,
     gradient,
     hessian,
+    hvp,
     rrule_via_ad,
 )
 from rules_runtime.config import HasReverseMode  # noqa: E402
@@ -276,3 +277,32 @@ def test_a_function_of_jax_as_a_rule_and_in_pytorch() -> None:
     t = torch.tensor(x, requires_grad=True)
     torch_host.wrap(f)({"w": 2.0}, t).backward()
     np.testing.assert_allclose(t.grad.numpy(), dx)
+
+
+def test_second_derivatives_of_a_function_of_the_host() -> None:
+    """Those of its pullback, by the host; and what the tape computes around it, by the tape."""
+    own = host.rule_from_jax(
+        lambda p, k: (p["a"] * jnp.exp(1j * p["b"]), k * p["a"], jnp.sum(p["b"] * p["a"]))
+    )
+
+    def plain(p: Any, k: Any) -> Any:
+        return p["a"] * np.exp(1j * p["b"]), k * p["a"], np.sum(p["b"] * p["a"])
+
+    def loss(f: Any) -> Any:
+        def of(v: Any) -> Any:
+            y, z, total = f({"a": v[:2], "b": v[2:]}, 2.0)
+            return np.sum(np.abs(y * (1 + 2j) + v[2:]) ** 2) + np.sum(z**3) * total
+
+        return of
+
+    x = np.array([0.3, 0.2, 0.4, 0.1])
+    np.testing.assert_allclose(
+        hessian(loss(own), x), hessian(loss(plain), x), rtol=1e-9, atol=1e-12
+    )
+
+    def third(f: Any) -> Any:
+        return lambda x: np.sum(hessian(loss(f), x) ** 2)
+
+    want = gradient(third(plain), x)[0]
+    np.testing.assert_allclose(gradient(third(own), x)[0], want, rtol=1e-9, atol=1e-12)
+    np.testing.assert_allclose(hvp(loss(own), x, x), hvp(loss(plain), x, x), rtol=1e-9, atol=1e-12)

@@ -14,6 +14,7 @@ torch = pytest.importorskip("torch", reason="PyTorch is not installed")
 from torch.autograd import gradcheck, gradgradcheck  # noqa: E402
 from torch.func import grad, hessian, jacfwd, jacrev, jvp, vjp, vmap  # noqa: E402
 
+import rules_runtime as tape  # noqa: E402
 from rules_runtime import NoTangent, RuleConfig, gradient, rrule_via_ad  # noqa: E402
 from rules_runtime.config import HasReverseMode  # noqa: E402
 from rules_runtime.errors import RuleError  # noqa: E402
@@ -274,3 +275,34 @@ def test_results_that_are_no_numbers(registered: Any) -> None:
     assert y.requires_grad
     assert name == "name"
     y.backward()
+
+
+def test_second_derivatives_of_a_function_of_the_host() -> None:
+    """Those of its pullback, by the host; and what the tape computes around it, by the tape."""
+    own = host.rule_from_torch(
+        lambda p, k: (p["a"] * torch.exp(1j * p["b"]), k * p["a"], torch.sum(p["b"] * p["a"]))
+    )
+
+    def plain(p: Any, k: Any) -> Any:
+        return p["a"] * np.exp(1j * p["b"]), k * p["a"], np.sum(p["b"] * p["a"])
+
+    def loss(f: Any) -> Any:
+        def of(v: Any) -> Any:
+            y, z, total = f({"a": v[:2], "b": v[2:]}, 2.0)
+            return np.sum(np.abs(y * (1 + 2j) + v[2:]) ** 2) + np.sum(z**3) * total
+
+        return of
+
+    x = np.array([0.3, 0.2, 0.4, 0.1])
+    np.testing.assert_allclose(
+        tape.hessian(loss(own), x), tape.hessian(loss(plain), x), rtol=1e-9, atol=1e-12
+    )
+
+    def third(f: Any) -> Any:
+        return lambda x: np.sum(tape.hessian(loss(f), x) ** 2)
+
+    want = gradient(third(plain), x)[0]
+    np.testing.assert_allclose(gradient(third(own), x)[0], want, rtol=1e-9, atol=1e-12)
+    np.testing.assert_allclose(
+        tape.hvp(loss(own), x, x), tape.hvp(loss(plain), x, x), rtol=1e-9, atol=1e-12
+    )

@@ -11,6 +11,7 @@ from migrate.dialects.autograd.makers import (
     LEADING,
     Maker,
     enclosed,
+    is_bound_once,
     is_partial,
     variables_of,
 )
@@ -92,13 +93,14 @@ class Caller:
         """A call of a maker; what makes one gets a name, so that it runs once."""
         node = maker.node
         match node:
-            case ast.Name():
+            case ast.Name() if is_bound_once(node, self.rule.module):
                 return (node, f"({arguments})")
             case ast.Attribute():
                 return (node, f"({arguments})")
             case ast.Call(func=func, args=[inner, *given], keywords=keywords) if (
                 is_partial(func, self.rule.module)
                 and isinstance(inner, ast.Name | ast.Attribute)
+                and is_bound_once(inner, self.rule.module)
                 and all(isinstance(g, ast.Constant) for g in given)
                 and all(k.arg and isinstance(k.value, ast.Constant) for k in keywords)
             ):

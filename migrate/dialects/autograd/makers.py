@@ -145,6 +145,13 @@ def function_of(node: ast.expr, module: Module) -> FunctionNode | None:
     return given if isinstance(given, ast.Lambda) else None
 
 
+def is_bound_once(node: ast.expr, module: Module) -> bool:
+    """Whether a name means the same wherever the program stands."""
+    while isinstance(node, ast.Attribute):
+        node = node.value
+    return not isinstance(node, ast.Name) or len(module.scopes.of(node).bindings) <= 1
+
+
 def inner_function(given: ast.expr, legacy: LegacyNames) -> tuple[ast.expr, ast.Call | None]:
     """What a maker gives, without the `unbroadcast_f(x, …)` around it."""
     match given:

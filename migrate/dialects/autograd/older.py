@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from migrate.dialects.autograd.installed import dotted_name
+from migrate.dialects.autograd.makers import is_bound_once, is_partial
 from migrate.dialects.autograd.registrations import METHODS, Registration, is_in_loop, numbers
 from migrate.rules.legacy_names import LegacyNames
 from migrate.rules.module import Module
@@ -146,12 +147,23 @@ class _Older:
         calls.makers |= dict.fromkeys(places, maker)
         calls.leads |= dict.fromkeys(places, METHODS[method])
 
+    def _is_lasting(self, maker: ast.expr) -> bool:
+        """Whether a maker may be named at the place of the first registration."""
+        if isinstance(maker, ast.Call) and is_partial(maker.func, self.module):
+            return all(isinstance(a, ast.Constant) or self._is_lasting(a) for a in maker.args)
+        return isinstance(maker, ast.Lambda) or (
+            isinstance(maker, ast.Name) and is_bound_once(maker, self.module)
+        )
+
     def _registration(self, calls: _Calls) -> Registration:
         first = calls.calls[0]
         assert isinstance(first.func, ast.Attribute)
         statement = self.scopes.parents.get(first)
         site = statement if isinstance(statement, ast.Expr) else None
         places = sorted({*calls.makers, *calls.zeros})
+        inside = set(ast.walk(first))
+        if not all(m in inside or self._is_lasting(m) for m in calls.makers.values()):
+            calls.trouble = calls.trouble or "a maker is made after its first registration"
         # a zero is one whatever else is registered
         makers = {k: _NONE if k in calls.zeros else calls.makers[k] for k in places}
         return Registration(

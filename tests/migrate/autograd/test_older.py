@@ -321,3 +321,57 @@ defvjp(f, {maker})
     outcome = outcome_of(text, DROP)
     assert isinstance(outcome, FileConverted)
     assert not outcome.left
+
+
+@pytest.mark.parametrize(
+    ("signature", "register"),
+    [
+        ("g, ans, vs, gvs, x", "f.defvjp(back)"),
+        ("ans, x", "f.defgrad(back)"),
+        ("ans, x", "defvjp(f, back)"),
+        ("k, ans, x", "defvjp(f, partial(back, 2))"),
+    ],
+)
+def test_a_maker_whose_name_is_bound_again(signature: str, register: str) -> None:
+    """The rule has the one that was registered: by its name the rule would call the last one."""
+    given = "2 * g" if signature.startswith("g") else "lambda g: 2 * g"
+    text = f"""
+from functools import partial
+from autograd.extend import defvjp
+
+@primitive
+def f(x):
+    return 2 * x
+
+def back({signature}):
+    return {given}
+
+{register}
+
+def back(x):
+    return None
+"""
+    new = rule_in_file(text)
+    (made,) = (line for line in new.splitlines() if line.startswith("make_f_0 = "))
+    assert made in ("make_f_0 = back", "make_f_0 = partial(back, 2)")
+    assert "make_f_0(" in new
+    assert " back(" not in new[new.index("@rrule.register") : new.index("def back(x)")]
+
+
+def rule_in_file(text: str) -> str:
+    return converted(HEAD + text, DROP)
+
+
+def test_a_maker_that_is_made_between_two_registrations() -> None:
+    text = """
+@primitive
+def f(x, y):
+    return x * y
+
+f.defgrad(lambda ans, x, y: lambda g: g * y)
+other = make_maker()
+f.defgrad(other.of_y, argnum=1)
+"""
+    outcome = outcome_of(HEAD + text, DROP)
+    assert isinstance(outcome, FileUnchanged)
+    assert "made after its first registration" in outcome.left[0].reason

@@ -176,8 +176,8 @@ def _times(slope: Any, dy: Any, shape: tuple[int, ...]) -> Any:
 
 
 def ignore_derivatives(x: T) -> T:
-    """`x`, with nothing flowing back through it.
-    It takes a value and calls nothing, not even a function.
+    """`x`, with nothing flowing back through it. It takes a value and calls nothing, not even a
+    function: `@non_differentiable` is for all that one computes.
 
     >>> ignore_derivatives(3.0)
     3.0

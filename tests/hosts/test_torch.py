@@ -151,6 +151,20 @@ def test_memory_is_shared_unless_that_would_be_seen(registered: Any) -> None:
     assert gradcheck(host.wrap(flipped), (tensor(3),))
 
 
+def test_results_that_cannot_be_written_into_are_copied(registered: Any) -> None:
+    def spread(x: Any) -> Any:
+        return np.broadcast_to(x, (2, *x.shape))
+
+    registered(spread, lambda _, x: (spread(x), lambda dy: (NoTangent(), np.sum(dy, axis=0))))
+    x = tensor(3)
+    y = host.wrap(spread)(x)
+    y[0].sum().backward()
+    assert x.grad.tolist() == [1.0, 1.0, 1.0]
+    with torch.no_grad():
+        y[0] += 1.0
+    torch.testing.assert_close(y[1], x)
+
+
 def test_a_change_in_place_is_noticed() -> None:
     a = tensor(3)
     b = a * 1

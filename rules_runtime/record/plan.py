@@ -210,7 +210,10 @@ def written_first(n: Node) -> list[int]:
 def _place(a: Node, target: Node, index: tuple[Any, ...], wanted: set[float]) -> None:
     """Have a part computed where it belongs, if nobody else needs it."""
     if (
-        (a.op in ("u", "matmul", "red", "esum", "where") or (a.op == "concat" and target.shares))
+        (
+            a.op in ("u", "matmul", "red", "esum", "where")
+            or (target.shares and (a.op == "concat" or "tiles" in a.meta))
+        )
         and a.shape != ()
         and (len(a.users) == 1 or target.shares)
         and not a.shares

@@ -53,3 +53,74 @@ def test_second_order_of_random_programs(seed: int) -> None:
     f, c = program(seed, 6), rng.normal(size=4)
     g = lambda *xs: sum(np.sum(d * c) for d in gradient(f, *xs))
     compare(g, [[rng.normal(size=4) for _ in range(2)] for _ in range(4)])
+
+
+def _states(w: Any, u: Any, b: Any, xs: Any) -> Any:
+    h, kept = np.zeros((5, w.shape[0])), []
+    for x in xs:
+        z = x @ u + h @ w + b
+        gates = 1.0 / (1.0 + np.exp(-z[:, :3]))
+        h = np.concatenate([gates * np.tanh(z[:, 3:]), h[:, :1]], axis=1)
+        kept.append(h)
+    return np.sum(np.stack(kept) ** 2)
+
+
+def _sinkhorn(k: Any, a: Any, b: Any) -> Any:
+    v = np.ones(len(b))
+    for _ in range(6):
+        u = a / (k @ v)
+        v = b / (k.T @ u)
+    return np.sum(u[:, None] * k * v)
+
+
+def _advection(u: Any, c: Any) -> Any:
+    u = u.copy()
+    for _ in range(5):
+        u[1:] -= c * u[1:] * (u[1:] - u[:-1])
+        u[0] = u[-1]
+        u[1:-1] += 0.1 * (u[2:] - 2.0 * u[1:-1] + u[:-2])
+    return np.sum(u**3)
+
+
+def _forms(x: Any, m: Any, y: Any) -> Any:
+    q = np.einsum("bi,ij,bj->b", x, m, y)
+    return np.sum(np.tanh(q)) + np.sum(np.einsum("bi,bi->i", x, y) * np.std(x, axis=0))
+
+
+def _attention(x: Any, w: Any) -> Any:
+    s = np.einsum("bqd,bkd->bqk", x @ w, x)
+    s = s - np.max(s, axis=-1, keepdims=True)
+    p = np.exp(s) / np.sum(np.exp(s), axis=-1, keepdims=True)
+    return np.mean((p @ x) ** 2)
+
+
+def _rotations(t: Any, s: Any) -> Any:
+    for k in range(len(t)):
+        s = np.cos(t[k]) * s - 1j * np.sin(t[k]) * s[::-1] * np.exp(0.1j * t[k])
+    return np.sum(np.abs(s[:3]) ** 2)
+
+
+def _ordered(x: Any) -> Any:
+    s = np.sort(x)
+    return np.sum(np.diff(s) ** 2) + np.median(x) ** 2 + np.sum(np.maximum.accumulate(x) * s)
+
+
+LOOPS: dict[str, tuple[Any, list[tuple[int, ...]]]] = {
+    "states": (_states, [(4, 6), (3, 6), (6,), (7, 5, 3)]),
+    "sinkhorn": (lambda k, a, b: _sinkhorn(np.exp(k), np.exp(a), np.exp(b)), [(9, 8), (9,), (8,)]),
+    "advection": (lambda u, c: _advection(0.1 * u, np.sum(c) * 0.1), [(2000,), (3,)]),
+    "advection, short": (lambda u, c: _advection(0.1 * u, np.sum(c) * 0.1), [(12,), (3,)]),
+    "forms": (_forms, [(40, 30), (30, 30), (40, 30)]),
+    "attention": (_attention, [(2, 20, 30), (30, 30)]),
+    "rotations": (lambda t, a: _rotations(t, a + 1j * a[::-1]), [(5,), (8,)]),
+    "ordered": (_ordered, [(301,)]),
+    "cubes": (lambda x: np.sum(x**3 + x**4) + np.sum(x[:3] ** 3), [(400,)]),
+    "gathered": (lambda x: np.sum(x[np.arange(6000) % 500] ** 2), [(500,)]),
+}
+
+
+@pytest.mark.parametrize("name", LOOPS)
+def test_loops_and_what_is_planned_for_them(name: str) -> None:
+    f, shapes = LOOPS[name]
+    rng = np.random.default_rng(0)
+    compare(f, [[rng.normal(size=shape) for shape in shapes] for _ in range(5)])

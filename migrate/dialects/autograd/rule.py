@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from inspect import Parameter as Installed
 
@@ -19,6 +19,19 @@ from migrate.dialects.autograd.targets import Target, target_of
 from migrate.rules.legacy_names import LegacyNames
 from migrate.rules.legacy_rule import Zero
 from migrate.rules.module import Module
+
+#: What a default may be made of that is evaluated a second time.
+_STEADY = (
+    ast.Constant,
+    ast.Name,
+    ast.Attribute,
+    ast.Tuple,
+    ast.UnaryOp,
+    ast.BinOp,
+    ast.expr_context,
+    ast.operator,
+    ast.unaryop,
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -98,7 +111,26 @@ class Rule:
                 known = None
         if known is None or max(self.registration.makers or (0,)) >= len(known.positional):
             return None
-        return None if len(set(known.names)) != len(known.names) else known
+        if len(set(known.names)) != len(known.names):
+            return None
+        defaults = [p.value for p in known.all if p.value is not None and not self.is_captured(p)]
+        return known if all(map(self._is_the_same, defaults)) else None
+
+    def _is_the_same(self, default: ast.expr) -> bool:
+        """Whether a default is one value where its function is defined and where the rule is."""
+        scopes, around = self.module.scopes, self.module.scopes.around[self.registration.call]
+        for node in ast.walk(default):
+            if not isinstance(node, _STEADY):
+                return False
+            if isinstance(node, ast.Name):
+                variable = scopes.of(node)
+                if variable.scope is not None and (
+                    len(variable.bindings) != 1
+                    or variable.scope.kind == "class"
+                    or variable.scope not in around.chain()
+                ):
+                    return False
+        return True
 
     def _of_makers(self, seen: list[Signature]) -> Signature | None:
         first = seen[0] if seen else self._of_installed()
@@ -118,7 +150,7 @@ class Rule:
             name = shown[0] if shown else f"x{len(names)}"
             names.append(name)
         shown_as = zip(names, first.positional, strict=True)
-        positional = tuple(Plain(name, p.default, p.node) for name, p in shown_as)
+        positional = tuple(replace(p, name=name) for name, p in shown_as)
         return Signature(positional, first.rest, first.keywords, first.more)
 
     def _of_installed(self) -> Signature | None:

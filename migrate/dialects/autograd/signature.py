@@ -19,6 +19,7 @@ class Plain:
     name: str
     default: str = ""
     node: ast.arg | None = None
+    value: ast.expr | None = None  # the default
     named: bool = True  # whether it can be given by its name
 
 
@@ -77,13 +78,19 @@ def signature_of(function: FunctionNode, source: Source, skip: int = 0) -> Signa
     plain = [*args.posonlyargs, *args.args]
     if len(plain) < skip or len(plain) - len(args.defaults) < skip:
         return None
-    defaults = [""] * (len(plain) - len(args.defaults)) + [source.segment(d) for d in args.defaults]
-    positional = [Plain(a.arg, d, a) for a, d in zip(plain, defaults, strict=True)]
+    defaults = [*[None] * (len(plain) - len(args.defaults)), *args.defaults]
+    text = [source.segment(d) if d is not None else "" for d in defaults]
+    positional = [
+        Plain(a.arg, t, a, value=d) for a, t, d in zip(plain, text, defaults, strict=True)
+    ]
     given = [source.segment(d) if d is not None else "" for d in args.kw_defaults]
     return Signature(
         tuple(positional[skip:]),
         args.vararg.arg if args.vararg else "",
-        tuple(Plain(a.arg, d, a) for a, d in zip(args.kwonlyargs, given, strict=True)),
+        tuple(
+            Plain(a.arg, t, a, value=d)
+            for a, t, d in zip(args.kwonlyargs, given, args.kw_defaults, strict=True)
+        ),
         args.kwarg.arg if args.kwarg else "",
     )
 

@@ -254,3 +254,37 @@ def test_an_output_that_is_all_that_is_deleted() -> None:
     assert isinstance(outcome, FileConverted)
     assert outcome.converted[0].form == "I2"
     assert "    y = f(x)\n    pass  # not kept\n" in outcome.after.decode()
+
+
+@pytest.mark.parametrize(
+    ("default", "form"),
+    [
+        ("2.0", "I1"),
+        ("(1, -1)", "I1"),
+        ("np.pi", "I1"),
+        ("WIDTH", "I1"),
+        ("REBOUND", "C"),
+        ("{}", "C"),
+        ("np.zeros(3)", "C"),
+    ],
+)
+def test_a_default_is_written_again_where_it_is_the_same(default: str, form: str) -> None:
+    """One that is made anew, or means something else by then, is left to the primal."""
+    text = (
+        f"WIDTH = 1\nREBOUND = 1\n@primitive\ndef wide(x, k={default}):\n    return x\nREBOUND = 2\n"
+        f"defvjp(wide, lambda ans, x, k={default}: lambda g: g)\n"
+    )
+    outcome = outcome_of(HEAD + text, DROP)
+    assert isinstance(outcome, FileConverted)
+    assert outcome.converted[0].form == form
+
+
+def test_a_default_of_a_class() -> None:
+    text = (
+        "class K:\n    WIDTH = 2.0\n    @primitive\n    def f(self, x, k=WIDTH):\n        return x * k\n"
+        "defvjp(K.f, None, lambda ans, self, x, k=K.WIDTH: lambda g: g * k)\n"
+    )
+    outcome = outcome_of(HEAD + text, DROP)
+    assert isinstance(outcome, FileConverted)
+    assert "k=WIDTH):\n    return" not in outcome.after.decode()
+    assert outcome.converted[0].form == "A"

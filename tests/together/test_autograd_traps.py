@@ -162,6 +162,26 @@ def test_parts_that_nobody_used_are_zeros_in_the_text() -> None:
     assert dx == pytest.approx(np.prod(X) / X)
 
 
+@pytest.mark.parametrize("later", ["{}", "del maker", "maker = None"])
+@pytest.mark.parametrize("made", ["maker", "partial(maker, 0)"])
+@pytest.mark.parametrize("mode", ["keep", "drop"])
+def test_a_maker_whose_name_means_something_else_later(later: str, made: str, mode: str) -> None:
+    """Many files write `def maker` for one function after the other."""
+    parameters = "ans, x, y" if made == "maker" else "k, ans, x, y"
+    block = (
+        "@primitive\ndef {0}(x, y):\n    return {1} * x * y\n"
+        f"def maker({parameters}):\n    return lambda g: {{1}} * g * y\n"
+        f"defvjp({{0}}, {made}, lambda ans, x, y: lambda g: {{1}} * g * x)\n"
+    )
+    source = (
+        "from functools import partial\nfrom autograd.extend import defvjp, primitive\n"
+        + block.format("f", 2.0)
+        + (block.format("h", 99.0) if later == "{}" else f"{later}\n")
+    )
+    f = run(text_of(source, mode), "made").f
+    assert rrule(f, X, 3.0)[1](1.0)[1]() == pytest.approx(6.0)
+
+
 def test_both_go_on() -> None:
     """A converted rule serves both, and what is dropped from the text is dropped for autograd."""
     import autograd

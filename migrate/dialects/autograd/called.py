@@ -11,8 +11,8 @@ from migrate.dialects.autograd.makers import (
     LEADING,
     Maker,
     enclosed,
-    is_bound_once,
     is_partial,
+    is_steady,
     variables_of,
 )
 from migrate.dialects.autograd.rule import Rule
@@ -90,17 +90,15 @@ class Caller:
         return [(f"{names} = ", *made)]
 
     def call(self, maker: Maker, arguments: str) -> Pieces:
-        """A call of a maker; what makes one gets a name, so that it runs once."""
+        """A call of a maker. What makes one gets a name, so that it runs once;
+        so does one whose own name may mean something else by the time of the call."""
         node = maker.node
         match node:
-            case ast.Name() if is_bound_once(node, self.rule.module):
-                return (node, f"({arguments})")
-            case ast.Attribute():
+            case ast.Name() | ast.Attribute() if is_steady(node, self.rule.module):
                 return (node, f"({arguments})")
             case ast.Call(func=func, args=[inner, *given], keywords=keywords) if (
                 is_partial(func, self.rule.module)
-                and isinstance(inner, ast.Name | ast.Attribute)
-                and is_bound_once(inner, self.rule.module)
+                and is_steady(inner, self.rule.module)
                 and all(isinstance(g, ast.Constant) for g in given)
                 and all(k.arg and isinstance(k.value, ast.Constant) for k in keywords)
             ):

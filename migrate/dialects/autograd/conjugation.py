@@ -62,7 +62,7 @@ _EQUIVARIANT = _words(
     append insert delete compress extract meshgrid ix_ linspace arange polyval convolve correlate matrix_transpose permute_dims
     linalg.solve linalg.inv linalg.det linalg.matrix_power linalg.solve_triangular fft.fftshift fft.ifftshift
     solve_triangular linalg.pinv concatenate_args array_from_args tuple list dict zip enumerate reversed sum set iter next
-    getval replace_zero repeat_to_match_shape match_complex unbroadcast neg pos mul sub truediv pow itemgetter deepcopy"""
+    getval replace_zero repeat_to_match_shape match_complex unbroadcast neg pos mul sub truediv itemgetter deepcopy"""
 )
 #: Parameters that say where and how much, and not what.
 _PLACES = _words(
@@ -73,7 +73,7 @@ _PLACES = _words(
 #: Methods of arrays whose arguments say where and how much.
 _METHODS = _words(
     """sum mean cumsum cumprod prod trace reshape transpose swapaxes repeat take astype squeeze ravel flatten copy
-    diagonal conj conjugate tolist item view fill"""
+    diagonal conj conjugate tolist item fill"""
 )
 _UNBROADCAST = _words("unbroadcast_f unbroadcast")
 _MUTATING = _words("append extend insert add update setdefault")
@@ -370,8 +370,23 @@ class _Tangents:
 
     def _combined(self, op: ast.operator, left: ast.expr, right: ast.expr) -> Kind:
         kind = _plus(self._value(left), self._value(right))
+        if isinstance(op, ast.Pow) and not (_is_whole(right) or self._is_positive(left)):
+            kind = _plus(kind, Kind.FIXED)  # a root of a negative number
         rounding = isinstance(op, ast.Mod | ast.FloorDiv)
         return Kind.OTHER if rounding and kind & Kind.GIVEN else kind
+
+    def _is_positive(self, base: ast.expr) -> bool:
+        """Whether a number that is raised to a power is certainly not negative."""
+        match base:
+            case ast.Constant(value=int() | float()):
+                return True
+            case ast.Call(func=func):
+                return last_part(func) in ("len", "abs", "absolute", "exp")
+            case ast.Subscript(value=ast.Attribute(attr="shape")):
+                return True
+            case ast.Attribute(attr=name):
+                return name in ("size", "ndim") or (name in ("pi", "e") and self._is_numpys(base))
+        return False
 
     def _compared(self, ops: list[ast.cmpop], kinds: list[Kind]) -> Kind:
         kind = _joined(kinds)
@@ -452,6 +467,15 @@ class _Tangents:
             return _joined([own, *kinds]) if name == "dot" else Kind.REAL
         kind = _joined([own, *kinds])
         return Kind.OTHER if kind & ~Kind.FIXED else Kind.FIXED
+
+
+def _is_whole(exponent: ast.expr) -> bool:
+    match exponent:
+        case ast.UnaryOp(operand=operand):
+            return _is_whole(operand)
+        case ast.Constant(value=value):
+            return isinstance(value, int) or (isinstance(value, float) and value.is_integer())
+    return False
 
 
 def _plus(one: Kind, other: Kind) -> Kind:

@@ -145,11 +145,19 @@ def function_of(node: ast.expr, module: Module) -> FunctionNode | None:
     return given if isinstance(given, ast.Lambda) else None
 
 
-def is_bound_once(node: ast.expr, module: Module) -> bool:
-    """Whether a name means the same wherever the program stands."""
-    while isinstance(node, ast.Attribute):
-        node = node.value
-    return not isinstance(node, ast.Name) or len(module.scopes.of(node).bindings) <= 1
+def is_steady(node: ast.expr, module: Module) -> bool:
+    """Whether a name, or an attribute of what is imported, means the same from now on."""
+    root = node
+    while isinstance(root, ast.Attribute):
+        root = root.value
+    if not isinstance(root, ast.Name):
+        return False
+    variable = module.scopes.of(root)
+    bindings = variable.bindings
+    if any(isinstance(use.ctx, ast.Del) for use in module.scopes.uses.get(variable, ())):
+        return False
+    kind = ast.alias if isinstance(node, ast.Attribute) else ast.AST
+    return len(bindings) == 1 and isinstance(bindings[0], kind)
 
 
 def inner_function(given: ast.expr, legacy: LegacyNames) -> tuple[ast.expr, ast.Call | None]:

@@ -48,6 +48,7 @@ X = np.array([[1.0 + 2j, -0.5j, 3.0], [0.2, 1j, -2.0 + 1j]])
 G = np.array([[0.3 - 1j, 2.0, 1j], [1.0, -1.0 + 0.5j, 0.25j]])
 
 NEEDLESS = [
+    "mk = lambda ans, x: lambda g: g * x.shape[0] ** 0.5 * np.pi**-0.5 * (x.ndim - 9) ** 2",
     "mk = lambda ans, x: lambda g: -2.0 * g",
     "mk = lambda ans, x: lambda g: np.reshape(g, x.shape) / x.size",
     "mk = lambda ans, x: lambda g: np.transpose(np.transpose(g, np.argsort([0, 1])))",
@@ -85,6 +86,11 @@ def mk(ans, x):
 ]
 
 NEEDED = [
+    "mk = lambda ans, x: lambda g: g * (-8) ** (1 / 3)",
+    "B = -2.0\nmk = lambda ans, x: lambda g: g * B**0.5",
+    "mk = lambda ans, x: lambda g: g * (x.ndim - 9) ** 0.5",
+    "mk = lambda ans, x: lambda g: g * pow(-2, 0.5)",
+    "mk = lambda ans, x: lambda g: g.view(float)[::2] + 0.5 * g.view(float)[1::2]",
     "mk = lambda ans, x: lambda g: g * x",
     "mk = lambda ans, x: lambda g: g * ans if x.ndim else g",
     "mk = lambda ans, x: lambda g: 1j * g",

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from migrate.dialects.autograd.installed import dotted_name
-from migrate.dialects.autograd.makers import is_bound_once, is_partial
+from migrate.dialects.autograd.makers import is_partial, is_steady
 from migrate.dialects.autograd.registrations import METHODS, Registration, is_in_loop, numbers
 from migrate.rules.legacy_names import LegacyNames
 from migrate.rules.module import Module
@@ -152,7 +152,7 @@ class _Older:
         if isinstance(maker, ast.Call) and is_partial(maker.func, self.module):
             return all(isinstance(a, ast.Constant) or self._is_lasting(a) for a in maker.args)
         return isinstance(maker, ast.Lambda) or (
-            isinstance(maker, ast.Name) and is_bound_once(maker, self.module)
+            isinstance(maker, ast.Name) and is_steady(maker, self.module)
         )
 
     def _registration(self, calls: _Calls) -> Registration:

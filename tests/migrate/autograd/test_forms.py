@@ -217,18 +217,24 @@ def test_lines_lean_on_the_parentheses_of_the_call(maker: str, text: str) -> Non
     [
         (
             "made = [defvjp(p, maker) for p in (f,)]",
-            "made = [(rrule.register(p)(from_vjpmakers(p, maker)), "
-            "defvjp_argnums(p, vjps_from_rrule(p)))[1] for p in (f,)]",
+            (
+                "made = [(rrule.register(p)(from_vjpmakers(p, maker)), "
+                "defvjp_argnums(p, vjps_from_rrule(p)))[1] for p in (f,)]"
+            ),
         ),
         (
             "y = 1; defvjp(f, *makers)",
-            "y = 1; rrule.register(f)(from_vjpmakers(f, *makers)); "
-            "defvjp_argnums(f, vjps_from_rrule(f))",
+            (
+                "y = 1; rrule.register(f)(from_vjpmakers(f, *makers)); "
+                "defvjp_argnums(f, vjps_from_rrule(f))"
+            ),
         ),
         (
             "defvjp(f, maker, **kept)",
-            "rrule.register(f)(from_vjpmakers(f, maker, **kept))\n"
-            "defvjp_argnums(f, vjps_from_rrule(f))",
+            (
+                "rrule.register(f)(from_vjpmakers(f, maker, **kept))\n"
+                "defvjp_argnums(f, vjps_from_rrule(f))"
+            ),
         ),
     ],
 )

@@ -42,7 +42,7 @@ class Entries:
         names = [p.name for p in self.rule.parameters]
         for entry, name in zip(self.rule.entries, names, strict=False):
             text = self._entry(entry, name)
-            plain = isinstance(entry, model.Zero | model.Unpacked) or self._is_name(entry)
+            plain = isinstance(entry, model.Zero | model.Unpacked) or not self._runs(entry)
             yield text if plain or not lazy else f"{self.names.use('Thunk')}(lambda: {text})"
 
     def prepared(self) -> list[str]:
@@ -55,12 +55,11 @@ class Entries:
         """The text of a value."""
         return self.texts.of(value) if isinstance(value, ast.AST) else self.texts.joined(value)
 
-    def _is_name(self, entry: Entry) -> bool:
-        return (
-            isinstance(entry, model.Cotangent)
-            and not entry.onto
-            and isinstance(entry.value, ast.Name)
-        )
+    def _runs(self, entry: Entry) -> bool:
+        """Whether there is something to wait with."""
+        if not isinstance(entry, model.Cotangent) or entry.onto:
+            return True
+        return entry.runs and not isinstance(entry.value, ast.Name)
 
     def _entry(self, entry: Entry, parameter: str) -> str:
         match entry:
@@ -71,6 +70,8 @@ class Entries:
             case model.Cotangent(value, onto, space):
                 made = f"{self.names.use(onto)}({self.value(space) if space else parameter})"
                 name = f"to_{parameter}"
+                while name in {p.name for p in self.rule.parameters}:
+                    name += "_"
                 self.projections[name] = made
                 return f"{name}({self.value(value)})"
             case model.Structured(kind, parts):

@@ -277,7 +277,7 @@ class Rule:
         """The names that the rule binds."""
         names = self.signature_names
         own = (self.pullback, self.output, self.cotangent)
-        return frozenset({*names, *own, *(f"to_{n}" for n in names)})
+        return frozenset({*names, *own, *(f"to_{n}" for n in names), *(f"to_{n}_" for n in names)})
 
     @cached_property
     def through(self) -> str:

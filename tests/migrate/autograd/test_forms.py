@@ -294,3 +294,19 @@ def test_a_default_of_a_class() -> None:
     assert isinstance(outcome, FileConverted)
     assert "k=WIDTH):\n    return" not in outcome.after.decode()
     assert outcome.converted[0].form == "A"
+
+
+def test_a_parameter_with_the_name_of_a_projection() -> None:
+    text = """
+from autograd.numpy.numpy_vjps import unbroadcast_f
+
+@primitive
+def f(x, to_x):
+    return x * to_x
+
+defvjp(f, lambda ans, x, to_x: unbroadcast_f(x, lambda g: g * to_x))
+"""
+    outcome = outcome_of(HEAD + text, DROP)
+    assert isinstance(outcome, FileConverted)
+    assert "    to_x_ = UnbroadcastTo(x)\n" in outcome.after.decode()
+    assert "to_x_(g * to_x)" in outcome.after.decode()

@@ -364,3 +364,21 @@ print(public(1.0))
     assert "np.reshape(g, shape) + np.zeros(np.shape(g), np.result_type(g))" in new
     assert "    return vspace(x).shape\n" in new
     assert "from autograd.extend import vspace\n" in new
+
+
+def test_a_sparse_cotangent_beside_others_needs_no_thunk() -> None:
+    new = rule_in(
+        """
+@primitive
+def f(x, y):
+    return x * y
+
+defvjp(
+    f,
+    lambda ans, x, y: lambda g: SparseObject(vspace(x), lambda total: total + g * y),
+    lambda ans, x, y: lambda g: g * x,
+)
+"""
+    )
+    assert "            InplaceableThunk(lambda total: total + g * y, lambda: (" in new
+    assert "            Thunk(lambda: g * x),\n" in new

@@ -287,7 +287,7 @@ def _failure(names: Names, at: str, kind: str, value: Any) -> str:
     if kind == "same":
         return f"{at} is not {value}"
     if kind == "dict":
-        return f"type({at}) is not dict or len({at}) != {len(value)}"
+        return f"type({at}) is not dict or tuple({at}) != {names.of('K', value)}"
     known = names.of("K", value[0] if kind in ("sequence", "object") else value)
     if kind == "sequence":
         return f"type({at}) is not {known} or len({at}) != {value[1]}"

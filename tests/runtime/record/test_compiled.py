@@ -291,6 +291,13 @@ def test_atoms_keys_and_identity() -> None:
     assert is_close(value_and_gradient(f, [some(3)], [some(3)]), fast([some(3)], [some(3)]))
 
 
+def test_the_order_of_keys() -> None:
+    f = lambda p: sum((k + 1.0) * np.sum(x) for k, x in enumerate(p.values()))
+    fast = recorded(f, {"a": some(3), "b": some(2)})
+    other = {"b": some(2), "a": some(3)}
+    assert is_close(value_and_gradient(f, other), fast(other))
+
+
 def make(data: Any, power: Any, inner: Any) -> Any:
     def f(x: Any) -> Any:
         return np.sum(inner(x) * data[0] * 2.0) ** power

@@ -104,7 +104,7 @@ class RuleCall:
     def run(self, leaves: Sequence[Any]) -> Evaluation:
         """Call the rule. Raises `NoRuleError` where there is none."""
         structure, fit = self.structure, self.fit
-        f, args = self.arguments(leaves)
+        f, args = (self.f, tuple(leaves)) if structure is None else self.arguments(leaves)
         found = rrule.apply(self.config, f, args, self.kwargs)
         if found is None:
             if rrule.opts_out(self.config, f, args, self.kwargs):

@@ -105,8 +105,7 @@ def to_torch(y: Any, own: Sequence[Any] = ()) -> Any:
     a = np.asarray(y)
     if (
         not a.flags.writeable
-        or (a.base is not None and _is_view_of(a, own))
-        or (a.ndim and min(a.strides) < 0)
+        or (a.base is not None and (_is_view_of(a, own) or min(a.strides, default=0) < 0))
         or (a is y and not a.ndim)
     ):
         a = a.copy()

@@ -76,6 +76,8 @@ _METHODS = _words(
     diagonal conj conjugate tolist item fill"""
 )
 _UNBROADCAST = _words("unbroadcast_f unbroadcast")
+#: Packages whose functions are known by their names.
+_KNOWN = _words("numpy scipy autograd math cmath operator copy")
 _MUTATING = _words("append extend insert add update setdefault")
 _REAL_CLASSES = _words("float int bool str")
 
@@ -422,11 +424,8 @@ class _Tangents:
         """What a function from elsewhere gives, by its name."""
         name = last_part(func) or ""
         dotted = dotted_name(func, self.module)
-        from_import = isinstance(func, ast.Name) and isinstance(
-            next(iter(self.module.scopes.of(func).bindings), None), ast.alias
-        )
         builtin = isinstance(func, ast.Name) and self.module.is_builtin(name, func)
-        if not dotted and not from_import and not builtin:
+        if dotted.partition(".")[0] not in _KNOWN and not builtin:
             return self._method(func, name, kinds)
         dotted = dotted or name
         if name in _LAYOUT:
@@ -463,7 +462,7 @@ class _Tangents:
         own = self._value(func.value) if isinstance(func, ast.Attribute) else Kind.FIXED
         if name in _METHODS:
             return _plus(own, _joined(map(_only_place, kinds)))
-        if name in ("dot", "zeros"):
+        if name in ("dot", "zeros") and isinstance(func, ast.Attribute):
             return _joined([own, *kinds]) if name == "dot" else Kind.REAL
         kind = _joined([own, *kinds])
         return Kind.OTHER if kind & ~Kind.FIXED else Kind.FIXED

@@ -144,6 +144,9 @@ def test_what_does_not(text: str) -> None:
     [
         "from elsewhere import f\nmk = lambda ans, x: lambda g: f(g)",
         "from elsewhere import C\nmk = lambda ans, x: lambda g: C * g",
+        "from elsewhere import dot\nmk = lambda ans, x: lambda g: dot(g, 2.0)",  # not numpy's
+        "from .here import reshape, shape\nmk = lambda ans, x: lambda g: reshape(g, shape(x))",
+        "import elsewhere\nmk = lambda ans, x: lambda g: elsewhere.reshape(g, x.shape)",
         "mk = lambda ans, x: lambda g: ans.turned(g)",
         "mk = lambda ans, x: lambda g: np.sort(g)",
         "mk = lambda ans, *args: lambda g: g * args[0]",

@@ -54,16 +54,12 @@ class Arena:
             self.nbytes += flat.nbytes
         return Root(flat, left, is_kept)
 
-    def shaped(self, flat: Any, shape: tuple[int, ...], columns: int = 0) -> Any:
-        """A buffer as an array: one object for one shape, so that the code names few of them.
-        Of so many rows, column by column."""
-        by_column = columns > 0 and len(shape) == 2 and shape[0] == columns and 2 <= shape[1] <= 32
-        key = (id(flat), shape, by_column)
-        found = self._views.get(key)
-        if found is None:
-            found = flat.reshape(shape[::-1]).T if by_column else flat.reshape(shape)
-            self._views[key] = found
-        return found
+    def reshaped(self, a: Any, shape: tuple[int, ...]) -> Any:
+        """A buffer as an array: one object for one shape, so that the code names few of them."""
+        key = (id(a), shape)
+        if key not in self._views:
+            self._views[key] = (a.reshape(shape), a)
+        return self._views[key][0]
 
     def release(self, root: Root) -> None:
         root.left -= 1

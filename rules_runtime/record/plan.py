@@ -93,7 +93,7 @@ def merge_dots(order: list[Node], roots: list[Node]) -> None:
         if x.dtype != F8 or any(a.dtype != F8 or a.shape == () for a in x.args):
             continue
         a, b = x.args if len(x.args) == 2 else x.args * 2
-        if a.op == "const" or b.op == "const" or x.ndim > len(_LETTERS):
+        if a.op == "const" or b.op == "const" or x.ndim > len(LETTERS):
             continue
         n.op, n.args = "esum", (a, b)
         n.f = (_subscripts(a, x.shape), _subscripts(b, x.shape), n.f, x.shape)
@@ -115,12 +115,12 @@ def merge_extrema(order: list[Node], roots: list[Node]) -> None:
 
 
 _LARGE = 1024
-_LETTERS = "abcdefghijklm"
+LETTERS = "abcdefghijklm"
 
 
 def _subscripts(a: Node, shape: tuple[int, ...]) -> str:
     lead = len(shape) - a.ndim
-    return "".join([_LETTERS[lead + k] for k, n in enumerate(a.shape) if n == shape[lead + k]])
+    return "".join([LETTERS[lead + k] for k, n in enumerate(a.shape) if n == shape[lead + k]])
 
 
 def count_users(order: list[Node], roots: Iterable[Node]) -> set[float]:

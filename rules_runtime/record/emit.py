@@ -405,6 +405,13 @@ class Emitter(Slices):
 
     def _item(self, n: Node) -> None:
         self.finish(n, None, str, f"{self.ref(n.args[0]).text}[{n.f}]")
+        self._check_kind(n, self.refs[n.i].text)
+
+    def _check_kind(self, n: Node, name: str) -> None:
+        """What a mask picks may have another size each time, an eigenvalue another dtype."""
+        if n.shape:
+            shape, dtype = self.names.equal("S", n.shape), self.names.of("D", n.dtype)
+            self.emit(f"if {name}.shape != {shape} or {name}.dtype is not {dtype}: raise Miss")
 
     # ---- calls ------------------------------------------------------------------------
 
@@ -433,6 +440,7 @@ class Emitter(Slices):
             name = name or self.names.fresh()
             self.emit(f"{name} = {text}")
             self.refs[n.i] = Ref(name)
+            self._check_kind(n, name)
 
     def _gathers(self, n: Node) -> bool:
         """Whether many numbers of a row are picked by one array of numbers."""

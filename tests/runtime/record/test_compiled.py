@@ -255,6 +255,22 @@ def test_branches_are_variants() -> None:
     assert fast.refused is None and len(fast._program.variants) == 3 and replays(fast) > 40
 
 
+def test_sizes_and_dtypes_that_depend_on_numbers() -> None:
+    f = lambda x: np.sum(x[x > 0] ** 2) + np.sum(np.ones(2) * x[np.nonzero(x < -5.0)])
+    fast = recorded(f, np.array([1.0, 2.0, -1.0, -6.0, -7.0]))
+    for x in (
+        [3.0, 1.0, -1.0, -8.0, -7.0],
+        [1.0, -2.0, -1.0, -6.0, -9.0],
+        [1.0, 1.0, 2.0, -6.0, -1.0],
+    ):
+        assert is_close(value_and_gradient(f, np.array(x)), fast(np.array(x)))
+    assert replays(fast) == 1
+    f = lambda a: np.sum(np.abs(np.linalg.eigvals(a)) ** 2)
+    fast = recorded(f, np.array([[2.0, 1.0], [1.0, 3.0]]))
+    turn = np.array([[0.0, -1.0], [1.0, 0.5]])  # whose eigenvalues are complex
+    assert is_close(value_and_gradient(f, turn), fast(turn))
+
+
 def test_too_many_branches() -> None:
     def f(x: Any) -> Any:
         return np.sum(x) * np.float64(np.round(np.max(np.abs(x)), 2).tolist())

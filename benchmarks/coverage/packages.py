@@ -152,11 +152,14 @@ class Legacy(Package):
         super()._import()
         core = sys.modules["autograd.core"]
         self.modern = getattr(core, "primitive_vjps", None)
+        self.constants: Any = ()
+        if self.modern is not None:
+            self.constants = sys.modules["autograd.tracer"].notrace_primitives[core.VJPNode]
         self.vspace = getattr(core, "vspace", None)
 
     def has_rule(self, f: Any) -> bool:
         if self.modern is not None:
-            return f in self.modern
+            return f in self.modern or f in self.constants
         names = ("vjps", "grads", "zero_vjps", "zero_grads")
         return any(getattr(f, n, None) for n in names) or "vjp" in getattr(f, "__dict__", {})
 
@@ -190,6 +193,8 @@ class Legacy(Package):
         return y, found, None
 
     def _vjp(self, f: Any, k: int, y: Any, args: Any, kwargs: Any, g: Any) -> Any:
+        if f in self.constants:
+            return None
         if self.modern is not None:
             return next(iter(self.modern[f]((k,), y, args, kwargs)(g)))
         if k in getattr(f, "zero_vjps", ()) or k in getattr(f, "zero_grads", ()):

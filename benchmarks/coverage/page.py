@@ -160,12 +160,3 @@ def _details(compared: Compared) -> str:
 
 def _plain(text: str) -> str:
     return text.replace("|", "/").replace("<", "(").replace(">", ")").replace("\n", " ")[:200]
-
-
-def is_at_fault(found: dict[str, Any]) -> bool:
-    """Whether anything is there that must not be."""
-    return (
-        any(p.faults for p in found["packages"])
-        or bool(found.get("keep") and found["keep"].other)
-        or any(broken for _, broken in found.get("suites", {}).values())
-    )

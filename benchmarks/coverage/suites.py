@@ -12,7 +12,7 @@ from pathlib import Path
 from benchmarks.coverage.corpora import ROOT, Cache, Corpus
 
 NEEDED = """autograd==1.9.1 numpy scipy pandas matplotlib formulaic numdifftools joblib pint pytest
-pytest-xdist hypothesis pymongo dill toolz autograd-gamma gdspy absl-py""".split()
+pytest-xdist hypothesis pymongo toolz autograd-gamma gdspy absl-py flaky dill""".split()
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ SUITES = (
     ),
     Suite(
         Corpus("lifelines", "0.30.3", source=True),
-        ("lifelines/tests/test_estimation.py",),
+        ("lifelines/tests/test_estimation.py", "-k", "AFT or GeneralizedGamma or Spline"),
         (GAMMA,),
     ),
     Suite(Corpus("legume-gme", "1.0.3", source=True), ("tests",)),
@@ -70,7 +70,7 @@ def outcomes(cache: Cache, folders: list[Path], tests: tuple[str, ...]) -> dict[
         env=env,
         capture_output=True,
         text=True,
-        timeout=3000,
+        timeout=1500,
     )
     found = {
         name: kind

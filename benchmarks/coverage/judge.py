@@ -68,7 +68,8 @@ def judge(
 
 def _conjugation(verdict: Verdict, our: Answer) -> None:
     if our.error:
-        verdict.complex_values = verdict.complex_values or "refused"
+        if not our.error.startswith("rule: "):  # the function itself
+            verdict.complex_values = verdict.complex_values or "refused"
         return
     if verdict.complex_values in ("", "refused"):
         verdict.complex_values = "the same"

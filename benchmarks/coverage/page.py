@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from typing import Any
 
@@ -59,7 +60,7 @@ def told(compared: Compared) -> str:
 
 
 def written(found: dict[str, Any]) -> str:
-    parts = [HEAD, _packages(found["packages"]), _complex(found["packages"])]
+    parts = [HEAD, _bars(found), _packages(found["packages"]), _complex(found["packages"])]
     if "programs" in found:
         parts.append(_programs(found["programs"]))
     if "keep" in found:
@@ -72,6 +73,62 @@ def written(found: dict[str, Any]) -> str:
 
 def _row(*cells: object) -> str:
     return "| " + " | ".join(map(str, cells)) + " |"
+
+
+def _bars(found: dict[str, Any]) -> str:
+    packages = {p.label: p for p in found["packages"]}
+    rows: list[tuple[str, str, object]] = []
+    for label, least in (("autograd 1.9.1", 205), ("autograd 1.1.13", 140), ("autograd 1.0.1", 85)):
+        p = packages.get(label)
+        if p is None:
+            continue
+        same = sum(
+            p.classes[k] for k in (judge.VERIFIED, judge.SOME, judge.LEGACY_ERROR, judge.DELIBERATE)
+        )
+        good = p.classes[judge.VERIFIED] + p.classes[judge.SOME]
+        text = (
+            f"{good} ({p.classes[judge.VERIFIED]} in every call); {same} give the legacy gradient"
+        )
+        rows.append((f"{label}: verified", f"at least {least}", text))
+        rows.append(
+            (f"{label}: left; faults of the converter", "0; 0", f"{len(p.left)}; {len(p.faults)}")
+        )
+        if label == "autograd 1.9.1":
+            forms = p.forms
+            rows.append(
+                (f"{label}: inlined or in place", "at least 155", forms["I1"] + forms["I2"])
+            )
+            rows.append((f"{label}: adapters", "at most 16", forms["A"]))
+            kinds = Counter((v.complex_values, v.name in p.decorated) for v in p.verdicts)
+            text = f"{kinds['others', False]}; {kinds['refused', True]}"
+            rows.append(
+                ("`@unconjugated`: missing; where complex values are refused", "0; 0", text)
+            )
+    if "tangent 0.1.9" in packages:
+        rows.append(("tangent 0.1.9: converted", "62", packages["tangent 0.1.9"].converted))
+    if "programs" in found:
+        texts = found["programs"]["programs"].values()
+        rows.append(
+            (
+                "programs right to second order",
+                "14 of 16",
+                f"{sum(not t for t in texts)} of {len(texts)}",
+            )
+        )
+    if "keep" in found:
+        kept = found["keep"]
+        text = f"{len(kept.same)} of {kept.legacy}; {len(kept.other)}"
+        rows.append(("second order after keep: the same; another number", "at least 150; 0", text))
+    for label, (passed, broken) in found.get("suites", {}).items():
+        rows.append(
+            (
+                f"test-suite of {label} after keep: passed; broken",
+                "0 broken",
+                f"{passed}; {len(broken)}",
+            )
+        )
+    lines = [_row("what", "goal", "found"), _row("---", "---", "---"), *(_row(*r) for r in rows)]
+    return "\n## Goals\n\n" + "\n".join(lines) + "\n"
 
 
 def _packages(packages: list[Compared]) -> str:
@@ -115,7 +172,7 @@ def _programs(found: Any) -> str:
             f"{found['replaced']} converted rules stand in the place of the runtime's for numpy's functions: "
             f"{right} of {len(found['programs'])} programs have the right first and second derivative.\n"
         ),
-        *(f"* `{name}`: {text}" for name, text in wrong.items()),
+        *(f"* `{name}`: {_plain(text)}" for name, text in wrong.items()),
     ]
     return "\n".join(lines) + "\n"
 
@@ -131,7 +188,7 @@ def _keep(kept: Kept) -> str:
     lines = [
         "\n## autograd with the converted rules\n",
         told,
-        *(f"* `{name}`: {text}" for name, text in (kept.errors | kept.other).items()),
+        *(f"* `{name}`: {_plain(text)}" for name, text in (kept.errors | kept.other).items()),
     ]
     return "\n".join(lines) + "\n"
 
@@ -154,9 +211,10 @@ def _details(compared: Compared) -> str:
     for v in compared.verdicts:
         if v.kind != judge.VERIFIED:
             reason = next((d for d in v.details if d.startswith(v.kind)), (v.details or [""])[0])
-            lines.append(f"* `{v.name}`: {v.kind}. {_plain(reason)}")
+            lines.append(f"* `{v.name}`: {v.kind}. {_plain(reason.removeprefix(f'{v.kind}: '))}")
     return "\n".join(lines) + "\n"
 
 
 def _plain(text: str) -> str:
+    text = re.sub(r"\(/\S*/([^/]+:\d+)\)", r"(\1)", text)  # files, wherever they are
     return text.replace("|", "/").replace("<", "(").replace(">", ")").replace("\n", " ")[:200]

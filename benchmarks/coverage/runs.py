@@ -76,17 +76,18 @@ def asked(job: Job, *path: Path) -> Any:
 def compare(cache: Cache, corpus: Corpus) -> Compared:
     """The rules of autograd itself or of a library beside it, converted and legacy."""
     if corpus.generation != "1.9":
-        return _compared(cache, corpus, *(DROP if corpus.generation else ()))
+        return compared(cache, corpus, *(DROP if corpus.generation else ()))
     # autograd goes on differentiating, as rules that call it need it, but by its own core
-    found = _compared(cache, corpus, *OWN_CORE)
-    whole = _compared(cache, corpus, *DROP)
+    found = compared(cache, corpus, *OWN_CORE)
+    whole = compared(cache, corpus, *DROP)
     found.converted, found.forms, found.left = whole.converted, whole.forms, whole.left
     found.registered = whole.registered
     found.verdicts += [v for v in whole.verdicts if v.name.startswith("core.")]
     return found
 
 
-def _compared(cache: Cache, corpus: Corpus, *options: str) -> Compared:
+def compared(cache: Cache, corpus: Corpus, *options: str, only: tuple[str, ...] = ()) -> Compared:
+    """The rules whose keys are in `only`, or all, after a conversion with these options."""
     modules = libraries.MODULES.get(corpus.name, ())
     folder, found = converted(cache, corpus, *options)
     if not modules and not corpus.generation:
@@ -94,7 +95,7 @@ def _compared(cache: Cache, corpus: Corpus, *options: str) -> Compared:
     path = (cache.legacy(FUTURE),) if corpus.generation == "1.1" else ()
 
     def answers(side: str, place: Path, known: Any) -> Any:
-        return asked(Job(side, str(place), corpus.generation, modules, (), known), *path)
+        return asked(Job(side, str(place), corpus.generation, modules, only, known), *path)
 
     ours = answers("converted", folder, {})
     known = {k: (a.result, a.cotangent) for k, a in ours["answers"].items() if not a.error}

@@ -164,6 +164,7 @@ def shapes() -> dict[str, list[Call]]:
             call(cube, (-1, 0, 1)),
         ],
         "numpy.repeat": [
+            call(signed(4), 2, 0),
             call(x, 2),
             call(x, 2, axis=0),
             call(x, 3, axis=1),
@@ -231,7 +232,8 @@ def indexing() -> dict[str, list[Call]]:
             exact(signed(2, 4), slice(1, None), Made("extend.vspace", (x,))),
         ],
         "numpy.numpy_extra.untake": [
-            exact(signed(2, 4), slice(1, None), Made("core.vspace", (x,)))
+            exact(signed(2, 4), slice(1, None), Made("core.vspace", (x,))),
+            exact(signed(2, 4), slice(1, None), x),
         ],
         "numpy.take": [call(x, [0, 2], axis=0), call(x, [1, 1, 3])],
         "numpy.where": [

@@ -33,8 +33,12 @@ class Miss(Exception):
     """A replay is none: something is not as it was when the code was recorded."""
 
 
+class _Invalid(ArithmeticError):
+    """LAPACK met a singular matrix, or another operation an invalid number."""
+
+
 def _invalid(kind: str, flag: int) -> None:
-    raise Miss
+    raise _Invalid
 
 
 _umath: Any = getattr(np, "_core", None) or np.core
@@ -220,8 +224,11 @@ class Program:
             for k in range(len(variants)):
                 try:
                     value = variants[k].replay(args, kwargs)
+                except (ArithmeticError, ValueError) as error:
+                    # a number that has no result: the eager way warns of it, or raises
+                    return self.eager(args, kwargs, f"a replay raised {type(error).__name__}")
                 except Exception:
-                    continue  # a guard failed, or what the eager way raises and warns of itself
+                    continue  # a guard failed
                 if k:
                     variants.insert(0, variants.pop(k))
                 self.replays += 1

@@ -51,6 +51,12 @@ def watch(rule: Rule) -> bool:
     return all(seen)
 
 
+def watches(x: Any) -> bool:
+    """Whether there is a rule for reading an attribute of `x`, when it is traced."""
+    table = rrule._tables.get(getattr)
+    return table is not None and any(rule.signature.at(0).loose(x) for rule in table.rules)
+
+
 def settle() -> None:
     """Do so for the rules whose annotations were not known yet."""
     rules = pending[:]
@@ -100,8 +106,7 @@ def _watch_class(cls: Any) -> bool:
 def _ask(x: Any, name: str) -> Any:
     if name[:2] == "__" or isinstance(look_up(type(x), name), _METHODS):
         return NotImplemented
-    table = rrule._tables.get(getattr)
-    if table is None or not any(rule.signature.at(0).loose(x) for rule in table.rules):
+    if not watches(x):
         return NotImplemented
     tape = inner_tape(x)
     if tape is not None:

@@ -61,7 +61,8 @@ class Trace:
         kwargs: dict[str, Any],
         refuse: Callable[[tuple[Any, ...]], None] | None = None,
     ) -> None:
-        """`refuse(args)` is called where there is nothing to differentiate by, before `f` is."""
+        """`refuse(args)` is called where there is nothing to differentiate by, before `f` is;
+        with it nobody asks for the tangent of `f`, and what `f` holds are constants."""
         make = watching.get()
         self.tape = tape = Tape(config) if make is None else make(config)
         if len(OPEN) > 1:
@@ -79,7 +80,7 @@ class Trace:
         try:
             callee, self.callee_places = f, None
             is_function = type(f) is FunctionType
-            if not is_function and parts(f):
+            if not is_function and (refuse is None or getters.watches(f)) and parts(f):
                 callee, self.callee_places = traced(f, tape)
             start = len(tape)
             made = []

@@ -15,6 +15,7 @@ import pytest
 
 from rules_runtime import (
     NoTangent,
+    NotImplementedTangent,
     Tangent,
     TangentError,
     TapeConfig,
@@ -510,3 +511,27 @@ def test_the_short_walk_and_the_long_one_find_the_same(
     monkeypatch.setattr(arguments, "_walked", refuse)
     assert repr(gradient(f, p)) == repr(short)
     assert repr(p) == before
+
+
+def test_what_a_callable_holds_is_constant_where_nobody_asks_for_its_gradient() -> None:
+    class Held:
+        def __init__(self, order: float, args: Any) -> None:
+            self.order, self.args = order, args
+
+        def __call__(self, x: Any) -> Any:
+            return np.sum(unknown(self.order, x) * self.args[0])
+
+    def unknown(order: float, x: Any) -> Any:
+        return order * x
+
+    @rrule.register(unknown)
+    def rrule_unknown(_: Any, order: Any, x: Any) -> Any:
+        def back(dy: Any) -> Any:
+            return NoTangent(), NotImplementedTangent("by the order"), order * dy
+
+        return order * x, back
+
+    held = Held(3.0, (np.array([1.0, 2.0]),))
+    np.testing.assert_array_equal(gradient(held, np.ones(2))[0], [3.0, 6.0])
+    (g,) = gradient(lambda h: np.sum(h.args[0] * 5.0), held)
+    np.testing.assert_array_equal(g.args[0], [5.0, 5.0], "a field of any name has a gradient")

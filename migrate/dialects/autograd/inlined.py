@@ -11,6 +11,7 @@ from migrate.dialects.autograd.makers import (
     bound_inside,
     enclosed,
     is_movable,
+    outside_names,
     variables_of,
 )
 from migrate.dialects.autograd.rule import Rule
@@ -29,7 +30,20 @@ def is_inlined(maker: Maker, rule: Rule) -> bool:
     if known is None or own is None or maker.body is None or not own.fits(known):
         return False
     body = maker.tangent if maker.tangent is not None else maker.body
-    return all(map(is_movable, (maker.body, body))) and not bound_inside(body) & rule.new_names
+    movable = all(map(is_movable, (maker.body, body))) and _reads_the_same(maker, rule)
+    return movable and not bound_inside(body) & rule.new_names
+
+
+def _reads_the_same(maker: Maker, rule: Rule) -> bool:
+    """Whether the names that a lambda from elsewhere reads mean the same where it moves to."""
+    if isinstance(maker.node, ast.Lambda) or maker.function is None or maker.body is None:
+        return True
+    scopes = rule.module.scopes
+    around = scopes.around[rule.registration.call]
+    return all(
+        scopes.variable(name.id, around) is scopes.of(name)
+        for name in outside_names(maker.body, maker.function, rule.module)
+    )
 
 
 class Inliner:

@@ -90,7 +90,7 @@ class _Reader:
                 return self._refused(
                     f"`{node.id}` is no primitive of autograd's, which never asks for its rule"
                 )
-            return Target(node, self.name, dotted=dotted, through=through)
+            return Target(node, self.name, dotted=dotted, through=through, born=bindings)
         statement = self.scopes.parents.get(binding) if binding is not None else None
         match statement:
             case (
@@ -196,7 +196,7 @@ class _Reader:
                     f"`{self.module.text(node)}` is no primitive of autograd's, which never asks "
                     "for its rule"
                 )
-            return Target(node, self.name, dotted=dotted)
+            return Target(node, self.name, dotted=dotted, born=self._root_bindings(node))
         match node.value:
             case ast.Name() as owner:
                 bindings = self.scopes.of(owner).bindings
@@ -210,6 +210,11 @@ class _Reader:
                 if bindings and all(isinstance(b, ast.alias) for b in bindings):
                     return Target(node, self.name)
         return Target(node, self.name, through=True)
+
+    def _root_bindings(self, node: ast.expr) -> tuple[ast.AST, ...]:
+        while isinstance(node, ast.Attribute):
+            node = node.value
+        return tuple(self.scopes.of(node).bindings) if isinstance(node, ast.Name) else ()
 
     def _is_own_method(self, node: ast.Attribute, bindings: Sequence[ast.AST]) -> bool:
         """`self.f` of a method `f`."""

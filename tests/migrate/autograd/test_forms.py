@@ -310,3 +310,25 @@ defvjp(f, lambda ans, x, to_x: unbroadcast_f(x, lambda g: g * to_x))
     assert isinstance(outcome, FileConverted)
     assert "    to_x_ = UnbroadcastTo(x)\n" in outcome.after.decode()
     assert "to_x_(g * to_x)" in outcome.after.decode()
+
+
+def test_a_lambda_from_elsewhere_reads_what_it_read() -> None:
+    """Where a name of it means something else at the registration, it stays where it is."""
+    text = (
+        "scale = 2.0\nslope = lambda ans, x: lambda g: g * scale\n"
+        "def made(scale):\n    @primitive\n    def f(x):\n        return x * 2.0\n"
+        "    defvjp(f, slope)\n    return f\n"
+    )
+    outcome = outcome_of(HEAD + text, DROP)
+    assert isinstance(outcome, FileConverted)
+    assert "slope(ans, x)" in outcome.after.decode()
+    assert "g * scale\n        return" not in outcome.after.decode()
+
+
+def test_a_maker_above_its_target_stays() -> None:
+    text = (
+        "def m(ans, x):\n    return lambda g: g\nfrom autograd.numpy import tanh\ndefvjp(tanh, m)\n"
+    )
+    outcome = outcome_of(HEAD + text, DROP)
+    assert isinstance(outcome, FileConverted)
+    assert outcome.converted[0].form == "C"

@@ -79,6 +79,7 @@ def test_it_passes_the_guides_test() -> None:
 
 def test_the_readme_shows_what_happens() -> None:
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    given, before, after = re.findall(r"^```python\n(.*?)^```$", readme, flags=re.M | re.S)[:3]
-    given = "from dataclasses import dataclass\n" + given
-    assert converted(given + before) == given + after
+    blocks = re.findall(r"^```python\n(.*?)^```$", readme, flags=re.M | re.S)
+    before, after, given, legacy, rule = blocks[:5]
+    assert converted(before) == after
+    assert converted(given + legacy) == given + rule

@@ -113,17 +113,24 @@ def generated(module: types.ModuleType, rule: Rule) -> Groups:
 def parameters_of(rule: Rule, f: Any) -> ast.arguments:
     """Those of the rule; in autograd those of the function, of which a maker may say less."""
     if rule["form"] or task["variant"] == "alone":
-        text = f"def f{inspect.signature(getattr(f, 'fun', f))}: ..."
+        signature = inspect.signature(getattr(f, "fun", f))
         try:
-            tree = ast.parse(text)
-        except SyntaxError:  # a default that is no text
-            names = inspect.signature(getattr(f, "fun", f)).parameters.values()
-            tree = ast.parse(
-                f"def f({', '.join(p.name for p in names if p.default is p.empty)}): ..."
-            )
+            tree = ast.parse(f"def f{signature}: ...")
+        except SyntaxError:  # a default or an annotation that is no text
+            tree = ast.parse(f"def f{_without_text(signature)}: ...")
     else:
         tree = ast.parse(textwrap.dedent(rule["before"]))
     return next(node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)).args
+
+
+def _without_text(signature: inspect.Signature) -> inspect.Signature:
+    """The names of the parameters, and which may be left out."""
+    empty = inspect.Parameter.empty
+    plain = [
+        p.replace(annotation=empty, default=empty if p.default is empty else None)
+        for p in signature.parameters.values()
+    ]
+    return signature.replace(parameters=plain, return_annotation=empty)
 
 
 def wanted_by_makers(rule: Rule) -> list[ast.arg]:

@@ -16,6 +16,7 @@ pytest.importorskip("autograd", reason="HIPS autograd is not installed")
 
 LIBRARY = '''"""Rules of all forms."""
 
+import numpy
 import autograd.numpy as np
 from autograd.extend import defvjp, defvjp_argnum, primitive
 from autograd.numpy.numpy_vjps import unbroadcast_f
@@ -65,6 +66,10 @@ def total(x, axis):
 defvjp(total, lambda ans, x, axis: lambda g: np.repeat(np.expand_dims(g, axis), np.shape(x)[axis], axis))
 
 
+limited = primitive(numpy.clip)  # a default of it is no text
+defvjp(limited, lambda ans, x, low, high: lambda g: g * np.logical_and(ans != low, ans != high))
+
+
 @primitive
 def product(*xs):
     return np.prod(np.stack(xs), 0)
@@ -82,7 +87,7 @@ defvjp(cube, lambda ans, x: lambda g: g * 3 * x**2)
 '''
 #: Right to first order.
 IGNORED = "g * 3 * __import__('rules_runtime').ignore_derivatives(x)**2"
-RULES = ("gap", "wave", "polar", "total", "product", "cube")
+RULES = ("gap", "wave", "polar", "total", "limited", "product", "cube")
 
 
 @pytest.fixture(autouse=True)

@@ -105,7 +105,7 @@ def _parameter(name: str, kind: str, default: Any, said: Any, option: Declared) 
 @click.version_option(__version__, "-V", "--version", prog_name="rrule-migrate")
 @click.pass_context
 def main(context: click.Context, /, **options: Any) -> None:
-    """Rewrite legacy @adjoint rules into explicit rrule functions.
+    """Rewrite legacy rules (@adjoint, defvjp) into explicit rrule functions.
 
     PATH is a file, a folder (its .py, .pyi and .ipynb files), or - to read standard input and write
     the result to standard output.

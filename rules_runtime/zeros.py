@@ -7,10 +7,13 @@ included. As in ChainRulesCore, `NoTangent` wins against
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import operator
+from collections.abc import Iterable, Sequence
 from typing import Any, ClassVar, Self
 
 import numpy as np
+
+from .errors import TangentError
 
 
 class AbstractTangent:
@@ -207,17 +210,43 @@ class AbstractZero(AbstractTangent):
             if not shapes:
                 return _zero_tangent
             zero = np.zeros(shapes[0])
-        return func(
-            *[_with(zero, x) for x in args], **{key: _with(zero, x) for key, x in kwargs.items()}
-        )
+        if name in _JOINING and any(map(_has_length, args)):
+            raise TangentError(
+                f"np.{name} is given a zero part, which has no shape: "
+                "write `dy = filled(dy, y)` before it, with the value y that dy belongs to"
+            )
+        given = [_with(zero, x) for x in args]
+        named = {key: _with(zero, x) for key, x in kwargs.items()}
+        if not any(
+            a is not b for a, b in zip((*args, *kwargs.values()), (*given, *named.values()))
+        ):
+            return NotImplemented  # a zero within something else: numpy says that it cannot
+        return func(*given, **named)
+
+
+def _is_several(x: Any) -> bool:
+    """Whether it is the tangent of a structure."""
+    return isinstance(x, AbstractTangent) and isinstance(x, Iterable)
+
+
+def _has_length(x: Any) -> bool:
+    """Whether an argument of a function of numpy is an array that is no number, or has such."""
+    if isinstance(x, AbstractZero):
+        return False
+    if isinstance(x, (list, tuple)) or _is_several(x):
+        return any(map(_has_length, x))
+    return np.ndim(x) > 0
 
 
 def _with(zero: Any, x: Any) -> Any:
     """An argument of a function of numpy,
     with a zero that numpy can compute with in the place of ours."""
+    if isinstance(x, AbstractZero):
+        return zero
     if type(x) is list or type(x) is tuple:
-        return type(x)([_with(zero, part) for part in x])
-    return zero if isinstance(x, AbstractZero) else x
+        parts = [_with(zero, part) for part in x]
+        return x if all(map(operator.is_, parts, x)) else type(x)(parts)
+    return [_with(zero, part) for part in x] if _is_several(x) else x
 
 
 _ZERO_OF_ZERO = frozenset("negative positive conjugate absolute fabs square sign".split())
@@ -231,6 +260,8 @@ _LINEAR_FUNCTIONS = frozenset(
 _MULTILINEAR_FUNCTIONS = frozenset(
     "dot vdot inner outer tensordot einsum kron cross convolve correlate".split()
 )
+# of as many numbers as their parts have, and nobody knows how many a zero stands for
+_JOINING = frozenset("concatenate hstack vstack dstack column_stack append block insert".split())
 # a zero is no array, and must not look like one to numpy
 ARRAY_ATTRIBUTES = frozenset(("shape", "dtype", "ndim", "size", "strides", "flags"))
 

@@ -662,3 +662,19 @@ def test_dir_lists_the_fields() -> None:
     assert {"a", "b", "keys"} <= set(dir(Tangent[Foo](a=1.0)))
     assert {"a", "items"} <= set(dir(Tangent[dict]({"a": 1.0, 3: 2.0})))
     assert "a" not in dir(Tangent[tuple](1.0))
+
+
+def test_numpy_is_given_zeros_of_a_shape_or_says_what_is_missing() -> None:
+    parts = Tangent[tuple](np.ones(2), ZeroTangent())
+    assert np.array_equal(np.stack(parts), [[1.0, 1.0], [0.0, 0.0]])
+    for function in (np.concatenate, np.hstack, np.vstack):
+        for pieces in (parts, [np.ones(2), ZeroTangent()]):
+            with pytest.raises(TangentError, match=r"filled\(dy, y\)"):
+                function(pieces)
+    with pytest.raises(TangentError, match="no shape"):
+        np.append(np.ones(2), ZeroTangent())
+
+
+def test_a_zero_that_numpy_cannot_take_is_an_error_and_no_endless_recursion() -> None:
+    with pytest.raises(TypeError, match="no implementation"):
+        np.stack(deque([np.ones(2), ZeroTangent()]))  # type: ignore[call-overload]

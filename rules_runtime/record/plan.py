@@ -222,10 +222,3 @@ def _place(a: Node, target: Node, index: tuple[Any, ...], wanted: set[float]) ->
         and a.dtype == target.dtype
     ):
         a.meta["destination"] = (target, index)
-
-
-def terms_of(n: Node) -> list[Node]:
-    """The operands as they are read: what is in a virtual slice in the place of it."""
-    if n.op == "addn":
-        return [t.args[0] if is_virtual(t) else t for t in n.args]
-    return list(n.args)

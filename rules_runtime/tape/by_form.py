@@ -28,7 +28,7 @@ from .structures import (
     untraced,
 )
 from .sweep import FORM, PART
-from .tracer import Tape, Tracer, place_of, primal, record, tracer
+from .tracer import Tape, Tracer, appended, primal, record, tracer
 
 ndarray = np.ndarray
 
@@ -85,13 +85,7 @@ def record_form(tape: Tape, form: Form, args: tuple[Any, ...], kwargs: dict[str,
         saved = (form, kept_y, kept, kwargs, numbers, [_fit_of(values, k) for k in numbers])
         entry = (places, form_vjp, saved, FORM, None, None, None)
     if is_leaf(y):
-        t = Tracer()
-        t.value = y
-        t.tape = tape
-        t.index = i = len(tape)
-        tape.append(entry)
-        if len(tape) - i != 1:
-            t.index = place_of(entry, tape, i)
+        t = appended(y, tape, entry)
         if count == 1 and (type(y) is Tracer or (type(y) is ndarray and y.base is not None)):
             note_if_view(args, numbers[0], t)
         return t
@@ -117,7 +111,7 @@ def _record_parts(tape: Tape, entry: Any, y: Any) -> Any:
     number = 0
     for leaf, is_traced in zip(y, traced):
         if is_traced:
-            leaf = tracer(leaf, tape, record(tape, (place, None, (number, count, build), PART)))
+            leaf = appended(leaf, tape, (place, None, (number, count, build), PART))
             number += 1
         parts.append(leaf)
     return parts if type(y) is list else tuple.__new__(type(y), parts)
@@ -274,5 +268,5 @@ def traced_as(tape: Tape, value: Any, place: int) -> Tracer:
     """A tracer of `value` at `place`, which is given to that value's
     own place too where it is traced here already."""
     if type(value) is Tracer and value.tape is tape:
-        return tracer(value.value, tape, record(tape, (place, value.index)))
+        return appended(value.value, tape, (place, value.index))
     return tracer(value, tape, place)

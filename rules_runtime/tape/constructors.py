@@ -23,7 +23,7 @@ from .names import Asking, asking, bind
 from .protocols import FAST_FUNCTIONS
 from .record import apply, gather
 from .sweep import FORM
-from .tracer import OPEN, Tracer, primal, record, tracer
+from .tracer import OPEN, Tracer, appended, primal, tracer
 
 ndarray = np.ndarray
 _new = np.array
@@ -90,7 +90,7 @@ def _of_numbers(leaves: list[Any], shape: tuple[int, ...]) -> Any:
     if len(shape) > 1:
         value = value.reshape(shape)
     entry = (places, numbers_vjp, numbers, FORM, None, None, None)
-    return tracer(value, tape, record(tape, entry))
+    return appended(value, tape, entry)
 
 
 def numbers_vjp(g: Any, numbers: list[int]) -> list[Any]:

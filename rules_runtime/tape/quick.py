@@ -8,7 +8,7 @@ import numpy as np
 
 from ..forms import Quick
 from .sweep import FORM
-from .tracer import Tracer, place_of
+from .tracer import Tracer, appended, place_of
 
 ndarray = np.ndarray
 F8 = np.dtype(float)
@@ -57,7 +57,7 @@ def by_quick(quick: Quick, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any
         entry = (args[a].index, args[b].index, _both_vjp, vjps, FORM, None)
     else:
         entry = ([args[k].index for k in numbers], _each_vjp, vjps, FORM, None, None, None)
-    return traced(y, tape, entry)
+    return appended(y, tape, entry)
 
 
 def _of_one(quick: Quick, x: Tracer, kwargs: dict[str, Any]) -> Any:
@@ -83,17 +83,6 @@ def _of_one(quick: Quick, x: Tracer, kwargs: dict[str, Any]) -> Any:
     t.tape = tape
     t.index = i = len(tape)
     tape.append(entry := (x.index, vjp, saved, FORM))
-    if len(tape) - i != 1:
-        t.index = place_of(entry, tape, i)
-    return t
-
-
-def traced(y: Any, tape: Any, entry: Any) -> Tracer:
-    t = Tracer()
-    t.value = y
-    t.tape = tape
-    t.index = i = len(tape)
-    tape.append(entry)
     if len(tape) - i != 1:
         t.index = place_of(entry, tape, i)
     return t
@@ -136,7 +125,7 @@ def _joined(quick: Quick, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     y, pieces = found
     wanted = [(x.index, piece) for x, piece in zip(parts, pieces) if type(x) is Tracer]
     places, indices = [place for place, _ in wanted], [piece for _, piece in wanted]
-    return traced(y, tape, (places, _pieces_vjp, indices, FORM, None, None, None))
+    return appended(y, tape, (places, _pieces_vjp, indices, FORM, None, None, None))
 
 
 def _pieces_vjp(g: Any, saved: Any) -> list[Any]:

@@ -73,6 +73,18 @@ def record(tape: Tape, entry: Any) -> int:
     return i if len(tape) - i == 1 else place_of(entry, tape, i)
 
 
+def appended(value: Any, tape: Tape, entry: Any) -> Tracer:
+    """The tracer of a value, with an entry of its own."""
+    t = Tracer()
+    t.value = value
+    t.tape = tape
+    t.index = i = len(tape)
+    tape.append(entry)
+    if len(tape) - i != 1:
+        t.index = place_of(entry, tape, i)
+    return t
+
+
 def place_of(entry: Any, tape: Tape, start: int) -> int:
     """The place of an entry that was appended when the tape had `start` entries,
     while other threads appended theirs.

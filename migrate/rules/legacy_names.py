@@ -174,7 +174,6 @@ class LegacyNames:
 
 
 def find_legacy_names(
-    tree: ast.Module,
     scopes: Scopes,
     language: Language,
     module_source: ModuleSource | None = None,
@@ -370,19 +369,28 @@ def _read_exports(
 ) -> Exports:
     if not (b"import" in source and _may_reexport(source, language)):
         return _NOTHING
-    try:
-        with quiet_parser():
-            tree = ast.parse(source)
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
+    known = beside.known if isinstance(beside, Finder) else {}
+    if source not in known:  # every language reads the same text
+        known[source] = _analysed(source)
+    scopes: Scopes | None = known[source]
+    if scopes is None:
         return _NOTHING
-    scopes = analyse_scopes(tree)
-    inner = find_legacy_names(tree, scopes, language, beside, depth - 1)
+    inner = find_legacy_names(scopes, language, beside, depth - 1)
     names = {v.name: m for v, m in inner.names.items() if v.scope is scopes.module}
     if inner.star is not None:
         names = {name: name for name in language.names} | names
     names = inner.star_names | names
     aliases = {v.name: m for v, m in inner.module_variables.items() if v.scope is scopes.module}
     return Exports(names, aliases)
+
+
+def _analysed(source: bytes) -> Scopes | None:
+    """The scopes of a module nearby; None where it does not parse."""
+    try:
+        with quiet_parser():
+            return analyse_scopes(ast.parse(source))
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return None
 
 
 def _may_reexport(source: bytes, language: Language) -> bool:

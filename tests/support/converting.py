@@ -57,15 +57,15 @@ def scopes_of(text: str) -> tuple[ast.Module, Scopes]:
 def names_of(
     text: str, modules: ModuleSource | None = None, more: tuple[str, ...] = ()
 ) -> LegacyNames:
-    tree, scopes = scopes_of(text)
-    return find_legacy_names(tree, scopes, language(more), modules)
+    _, scopes = scopes_of(text)
+    return find_legacy_names(scopes, language(more), modules)
 
 
 def view_of(text: str) -> tuple[ModuleView, Candidates]:
     """A module as the analysis sees it, and what it found to convert."""
     source = source_of(text)
     scopes = analyse_scopes(source.tree)
-    legacy = find_legacy_names(source.tree, scopes, language(()), None)
+    legacy = find_legacy_names(scopes, language(()), None)
     found = find(ModuleView(source, scopes, legacy, frozenset()))
     functions = frozenset(r.function for r in found.rules if r.function is not None)
     return ModuleView(source, scopes, legacy, functions), found

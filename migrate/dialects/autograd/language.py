@@ -41,7 +41,7 @@ def legacy_names(
 ) -> LegacyNames | None:
     """What the names of a file mean; None where nothing of autograd's is there."""
     scopes = module.scopes
-    legacy = find_legacy_names(module.source.tree, scopes, language(more), module_source)
+    legacy = find_legacy_names(scopes, language(more), module_source)
     own = {n.name: n for n in module.source.tree.body if isinstance(n, ast.FunctionDef)}
     if own.keys() >= ADAPTERS.keys():  # autograd's own core
         for name in ADAPTERS:

@@ -32,7 +32,7 @@ def find_names(
 ) -> LegacyNames:
     """What the names of a file mean in Tangent's language."""
     language = Language(REGISTER | HELPERS, modules, more)
-    legacy = find_legacy_names(module.source.tree, module.scopes, language, module_source)
+    legacy = find_legacy_names(module.scopes, language, module_source)
     for name in REGISTER:
         _own(name, module, legacy)
     return legacy

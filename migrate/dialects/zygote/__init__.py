@@ -21,7 +21,7 @@ def read(module: Module, options: Options, module_source: ModuleSource | None) -
     from migrate.rules.legacy_names import find_legacy_names
 
     spoken = language(options.modules_of("zygote"))
-    legacy = find_legacy_names(module.source.tree, module.scopes, spoken, module_source)
+    legacy = find_legacy_names(module.scopes, spoken, module_source)
     if not legacy:
         return None
     from migrate.dialects.zygote.reading import read_rules  # and libcst with it

@@ -33,7 +33,7 @@ def of(text: str, head: str = HEAD, *, ask_ad: bool = True) -> tuple[str, Helped
     """The text of the last statement of a file with the helpers in it changed."""
     source = read_source((head + text).encode())
     module = Module(source, analyse_scopes(source.tree))
-    legacy = find_legacy_names(source.tree, module.scopes, LANGUAGE)
+    legacy = find_legacy_names(module.scopes, LANGUAGE)
     last = source.tree.body[-1]
     returned = [n.value for n in ast.walk(last) if isinstance(n, ast.Return) and n.value]
     lambdas = [n.body for n in ast.walk(last) if isinstance(n, ast.Lambda)]

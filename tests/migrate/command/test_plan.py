@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from migrate.command import pool, saved_plan
-from migrate.command.plan import Job, plan_file
+from migrate.command.plan import Job, plan_chunk, plan_file
 from migrate.model import FileConverted, FileFailed, Options
 from tests.support.command import BROKEN, MIXED, RULE, Command
 
@@ -148,12 +148,12 @@ def test_jobs_and_outcomes_can_be_pickled() -> None:
 
 @pytest.mark.parametrize("workers", [1, 2])
 def test_outcomes_come_in_the_order_of_the_files(workers: int) -> None:
-    expected = [plan_file(job) for job in jobs(50)]
+    expected = list(plan_chunk(tuple(jobs(50))))
     assert list(pool.plan_all(jobs(50), 10**6, 50, workers)) == expected
 
 
 def test_any_executor_will_do() -> None:
-    expected = [plan_file(job) for job in jobs(50)]
+    expected = list(plan_chunk(tuple(jobs(50))))
     with ThreadPoolExecutor(3) as executor:
         assert list(pool.plan_over(executor, jobs(50), ahead=2)) == expected
 
@@ -193,7 +193,7 @@ def test_a_file_that_kills_its_process_is_named_and_the_others_are_done(
             os._exit(1)
         return real(source, path, *rest)
 
-    expected = [plan_file(job) for job in jobs(40)]
+    expected = list(plan_chunk(tuple(jobs(40))))
     monkeypatch.setattr("migrate.convert.convert_source", deadly)
     monkeypatch.setattr(
         "threading.active_count", lambda: 1

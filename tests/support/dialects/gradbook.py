@@ -14,7 +14,7 @@ words, modules, handed_on = (b"set_gradient",), ("gradbook",), b""
 
 def read(module, options, module_source):
     language = Language(frozenset({"set_gradient"}), modules)
-    legacy = find_legacy_names(module.source.tree, module.scopes, language, module_source)
+    legacy = find_legacy_names(module.scopes, language, module_source)
     return Rules(module, legacy) if legacy else None
 
 

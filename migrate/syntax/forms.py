@@ -27,6 +27,11 @@ def iterated_alone(node: ast.expr, scopes: Scopes) -> bool:
     return False
 
 
+def binds_loosely(node: ast.expr) -> bool:
+    """Whether an expression needs parentheses before it can be called or unpacked."""
+    return not isinstance(node, ast.Name | ast.Attribute | ast.Subscript | ast.Call)
+
+
 def is_none(node: ast.AST | None) -> bool:
     return isinstance(node, ast.Constant) and node.value is None
 

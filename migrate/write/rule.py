@@ -11,6 +11,7 @@ from migrate.rules import legacy_rule as model
 from migrate.rules.legacy_rule import Entry, LegacyRule, Value
 from migrate.rules.names import NameChooser
 from migrate.rules.plans import Plan
+from migrate.syntax.forms import binds_loosely
 from migrate.syntax.node_edits import NodeEdits
 from migrate.syntax.source import Source
 from migrate.syntax.texts import Pieces, Texts
@@ -78,9 +79,7 @@ class Entries:
                 return f"{self.names.use('Tangent')}[{kind}]({self.texts.joined(parts)})"
             case model.Unpacked(value):
                 text = self.value(value)
-                loose = isinstance(value, ast.AST) and not isinstance(
-                    value, ast.Name | ast.Attribute | ast.Subscript | ast.Call
-                )
+                loose = isinstance(value, ast.expr) and binds_loosely(value)
                 return f"*({text})" if loose else f"*{text}"
 
 

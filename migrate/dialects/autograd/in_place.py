@@ -6,6 +6,7 @@ import ast
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 from migrate.dialects.autograd.inlined import becoming
 from migrate.dialects.autograd.makers import (
@@ -271,10 +272,8 @@ class Rewriter:
             yield Replacement(at, at, text)
         yield from self._deletions()
         opening = []
-        (cotangent,) = variables_of(inner, positional_parameters(inner.args)[:1], rule.module)
-        parts: list[ast.AST] = list(inner.body) if isinstance(inner.body, list) else [inner.body]
-        if not rule.gives_array and takes_apart(parts, cotangent, rule.module):
-            g = cotangent.name
+        if self.takes_apart:
+            g = positional_parameters(inner.args)[0].arg
             opening = [f"{g} = {self.names.use('filled')}({g}, {output or primal})"]
         if isinstance(inner, ast.FunctionDef):
             yield from self._named(inner, inner_end, opening)
@@ -390,16 +389,17 @@ class Rewriter:
         only = body.definition.body[:-1]
         if ast.get_docstring(body.definition, clean=False) is not None:
             only = only[1:]
-        apart = not rule.gives_array and self._reads_parts()
-        if uses or apart or any(s is not body.inner for s in only):
+        if uses or self.takes_apart or any(s is not body.inner for s in only):
             return self.becomes[variable]
         return ""
 
-    def _reads_parts(self) -> bool:
+    @cached_property
+    def takes_apart(self) -> bool:
+        """Whether the cotangent is needed with all its parts."""
         inner = self.body.inner
         (cotangent,) = variables_of(inner, positional_parameters(inner.args)[:1], self.rule.module)
         parts: list[ast.AST] = list(inner.body) if isinstance(inner.body, list) else [inner.body]
-        return takes_apart(parts, cotangent, self.rule.module)
+        return not self.rule.gives_array and takes_apart(parts, cotangent, self.rule.module)
 
     def _deletions(self) -> Iterator[Replacement]:
         """`del ans, x` without the output, which is returned."""

@@ -20,6 +20,7 @@ from migrate.dialects.autograd.tangents import entry_of, takes_apart
 from migrate.rules.legacy_rule import Cotangent, Entry
 from migrate.rules.names import NameChooser
 from migrate.rules.plans import RuleNote
+from migrate.syntax.forms import binds_loosely
 from migrate.syntax.scopes import Variable, positional_parameters
 from migrate.syntax.texts import Pieces
 
@@ -97,20 +98,17 @@ class Inliner:
         assert function is not None
         if self.rule.module.imported_name(function) == ("operator", "neg"):
             return (f"-{g}",)
-        loose = not isinstance(function, ast.Name | ast.Attribute | ast.Subscript | ast.Call)
-        return ("(", function, f")({g})") if loose else (function, f"({g})")
+        return (*_called_as(function), f"({g})")
 
     def _called(self, given: ast.expr, alone: bool) -> Entry:
         """A lambda that calls something which gives the function."""
         cotangent = self.rule.cotangent
-        loose = not isinstance(given, ast.Name | ast.Attribute | ast.Subscript | ast.Call)
         self.takes_apart |= not self.rule.gives_array
         if alone:
             name = self.rule.free("vjp")
             self.body.append((f"{name} = ", *enclosed(given, self.rule.module)))
             return Cotangent((f"{name}({cotangent})",), said=given)
-        made: Pieces = ("(", given, ")") if loose else (given,)
-        return Cotangent((*made, f"({cotangent})"))
+        return Cotangent((*_called_as(given), f"({cotangent})"))
 
     def _name_of(self, name: ast.Name) -> str:
         found = self.changes.get(name)
@@ -147,6 +145,11 @@ class Inliner:
         self.lazy |= found.lazy
         self.config |= found.config
         self.notes += found.notes
+
+
+def _called_as(function: ast.expr) -> Pieces:
+    """An expression that is called."""
+    return ("(", function, ")") if binds_loosely(function) else (function,)
 
 
 def becoming(maker: Maker, rule: Rule) -> dict[Variable, str]:

@@ -44,6 +44,8 @@ def dotted_name(node: ast.expr, module: Module) -> str:
         found = [*(statement.module or "").split("."), alias.name, *reversed(parts)]  # type: ignore[union-attr]
         if "numpy_wrapper" in found[:-1]:
             return ".".join(["autograd.numpy", *found[found.index("numpy_wrapper") + 1 :]])
+        if parts and alias.name in ("fft", "linalg"):  # type: ignore[union-attr]
+            return ".".join(["autograd.numpy", alias.name, *reversed(parts)])  # type: ignore[union-attr]
     return ""
 
 

@@ -15,7 +15,6 @@ from migrate.syntax.annotations import last_part
 from migrate.syntax.scopes import FunctionNode, Variable, positional_parameters
 from migrate.syntax.texts import Pieces
 
-_MADE = (ast.ListComp, ast.DictComp, ast.SetComp, ast.GeneratorExp)
 #: What the first parameters of makers are for, by how many they are.
 LEADING = {
     1: ("ans",),

@@ -7,7 +7,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from migrate.dialects.autograd.installed import parameters
+from migrate.dialects.autograd.installed import dotted_name, parameters
 from migrate.dialects.autograd.registrations import Registration
 from migrate.dialects.autograd.signature import Signature, signature_of
 from migrate.rules.legacy_names import LegacyNames
@@ -16,7 +16,6 @@ from migrate.syntax.scopes import Variable
 
 #: Decorators that leave a function's parameters what they are.
 _KEEPING = frozenset({"wraps", "lru_cache", "cache", "jit", "njit", "staticmethod"})
-_STATEMENTS = (ast.Assign, ast.AnnAssign, ast.FunctionDef, ast.ClassDef, ast.For)
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,7 +84,7 @@ class _Reader:
             found = self._definition(binding, through)
             return found
         if isinstance(binding, ast.alias):
-            dotted = self._dotted(node)
+            dotted = dotted_name(node, self.module)
             if dotted and not dotted.startswith("autograd.") and parameters(dotted) is not None:
                 return self._refused(
                     f"`{node.id}` is no primitive of autograd's, which never asks for its rule"
@@ -153,14 +152,14 @@ class _Reader:
                     self.name,
                     definition,
                     signature,
-                    self._dotted(inner),
+                    dotted_name(inner, self.module),
                     through,
                     born=born,
                 )
-            case ast.Attribute() if self._dotted(value).startswith("autograd."):
-                dotted = self._dotted(value)
+            case ast.Attribute() if dotted_name(value, self.module).startswith("autograd."):
+                dotted = dotted_name(value, self.module)
                 return Target(self.node, self.name, dotted=dotted, through=through, born=born)
-        if any(self._is_autograds(n) for n in ast.walk(value) if isinstance(n, ast.Name)):
+        if any(is_autograds(n, self.module) for n in ast.walk(value) if isinstance(n, ast.Name)):
             return self._refused(
                 "it changes a function of autograd's own: the rule is for autograd alone"
             )
@@ -189,7 +188,7 @@ class _Reader:
     # ---- attributes ----------------------------------------------------------------------
 
     def _attribute(self, node: ast.Attribute) -> Target:
-        dotted = self._dotted(node)
+        dotted = dotted_name(node, self.module)
         if dotted:
             if not dotted.startswith("autograd.") and parameters(dotted) is not None:
                 return self._refused(
@@ -239,36 +238,6 @@ class _Reader:
         if len(found) != 1 or any(_last_name(d) == "classmethod" for d in found[0].decorator_list):
             return Target(node, self.name, born=(owner,))
         return self._definition(found[0], False)
-
-    def _dotted(self, node: ast.expr) -> str:
-        """The full name of a function of a package."""
-        return dotted_name(node, self.module)
-
-    def _is_autograds(self, name: ast.Name) -> bool:
-        return is_autograds(name, self.module)
-
-
-def dotted_name(node: ast.expr, module: Module) -> str:
-    """`numpy.linalg.inv` for `np.linalg.inv`; empty where it is not known."""
-    root = node
-    while isinstance(root, ast.Attribute):
-        root = root.value
-    if not isinstance(root, ast.Name):
-        return ""
-    bindings = module.scopes.of(root).bindings
-    if not bindings or not all(isinstance(b, ast.alias) for b in bindings):
-        return ""
-    imported = module.imported_name(node)
-    if imported is not None:
-        return ".".join(imported)
-    alias = bindings[0]
-    statement = module.scopes.parents[alias]
-    if isinstance(statement, ast.ImportFrom) and statement.level:  # inside of autograd itself
-        if getattr(alias, "name", "") in ("numpy_wrapper", "fft", "linalg"):
-            inside = {"numpy_wrapper": "numpy"}.get(alias.name, f"numpy.{alias.name}")  # type: ignore[attr-defined]
-            rest = module.text(node).partition(".")[2]
-            return f"autograd.{inside}.{rest}" if rest else ""
-    return ""
 
 
 def is_autograds(name: ast.Name, module: Module) -> bool:

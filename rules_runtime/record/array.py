@@ -8,6 +8,7 @@ back of every rule, a user's too, land in one graph. What Python reads of a valu
 from __future__ import annotations
 
 import copy
+import functools
 import operator
 from collections.abc import Callable
 from typing import Any
@@ -18,7 +19,7 @@ from ..forms import QUICK, Form
 from ..kernels.others import is_recorded
 from ..kernels.scatter import add_at, put
 from ..tangents import AbstractZero
-from .graph import F8, Graph, Node, Unrecordable, frozen
+from .graph import F8, Graph, Node, Unrecordable, errors, frozen
 
 ndarray = np.ndarray
 # how a call of a numpy function becomes nodes: `build(graph, value, *args, **kwargs)`,
@@ -119,7 +120,8 @@ class Recorded:
         return round(float(self), digits)
 
     def __format__(self, spec: str) -> str:
-        return format(self.tolist(), spec) if spec else repr(self)
+        self.tolist()
+        return format(self.value, spec)
 
     def item(self, *place: Any) -> Any:
         """The one element, or that at a place, as a number of Python's, with a guard."""
@@ -130,7 +132,9 @@ class Recorded:
         return self._read("list", np.asarray(self.value).tolist())
 
     def __repr__(self) -> str:
-        return f"{type(self).__name__}(shape={self.shape}, dtype={self.dtype})"
+        if self.graph.open:
+            self.tolist()  # what is read of a text is read of the value
+        return repr(self.value)
 
     def __reduce__(self) -> Any:
         raise Unrecordable("a recorded value is pickled or deeply copied")
@@ -357,7 +361,15 @@ def record(
     if not graph.open:
         raise RuntimeError("a value of a recording is used after the recorded function returned")
     given, named = [plain(x) for x in args], plain(kwargs)
-    value = (value_by or function)(*given, **named)
+    if errors() is not graph.errors:
+        state = tuple(np.geterr().items())
+        call: Any = np.geterrcall()
+        function, value_by = _within(value_by or function, state, call), None
+    try:
+        value = (value_by or function)(*given, **named)
+    except Exception as error:
+        graph.caught = type(error).__name__
+        raise
     build = BUILDERS.get(function)
     if build is None and type(function) is np.ufunc and not kwargs:
         build = elementwise_of(function)
@@ -373,6 +385,17 @@ def record(
             if is_recorded(x):
                 x.is_owned = False
     return made
+
+
+@functools.lru_cache(maxsize=1024)
+def _within(function: Any, state: tuple[tuple[str, Any], ...], call: Any) -> Any:
+    """A function as it is called within an np.errstate of the recorded function's own."""
+
+    def quietly(*args: Any, **kwargs: Any) -> Any:
+        with np.errstate(call=call, **dict(state)):
+            return function(*args, **kwargs)
+
+    return quietly
 
 
 def _arrays(values: Any) -> list[Any]:
@@ -551,7 +574,13 @@ def _quick(ufunc: Any, args: tuple[Any, ...], graph: Graph, by: Any) -> Any:
         else:
             nodes.append(graph.constant(x))
             values.append(x)
-    value = by(*values)
+    if errors() is not graph.errors:
+        return record(ufunc, args, {}, by)
+    try:
+        value = by(*values)
+    except Exception as error:
+        graph.caught = type(error).__name__
+        raise
     if type(value) is ndarray:
         shape, dtype = value.shape, value.dtype
         made: Recorded = object.__new__(Array)

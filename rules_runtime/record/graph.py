@@ -7,6 +7,7 @@ chains of views fall away, a broadcast is never made. Nothing here looks at the 
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Sequence
 from typing import Any
 
@@ -24,6 +25,10 @@ ADD, SUBTRACT, MULTIPLY, DIVIDE, NEGATIVE = (
 _COMMUTES = frozenset((MULTIPLY, ADD, np.maximum, np.minimum))
 REDUCTIONS = {"add": np.add, "maximum": np.maximum, "minimum": np.minimum, "multiply": np.multiply}
 Shape = tuple[int, ...]
+_umath: Any = getattr(np, "_core", None) or np.core
+_context: Any = getattr(_umath.umath, "_extobj_contextvar", None)
+# what np.errstate has set, one object as long as it is the same
+errors: Any = _context.get if _context is not None else lambda: sys.intern(str(np.geterr()))
 
 
 class Unrecordable(Exception):
@@ -102,6 +107,8 @@ class Graph:
         self.guards: list[tuple[Node, str, Any]] = []
         self.inputs: list[Node] = []
         self.open = True
+        self.errors = errors()
+        self.caught: str | None = None  # an exception of a recorded call
         self._known: dict[Any, Node] = {}
         self._arrays: dict[int, tuple[ndarray[Any, Any], bytes, Node]] = {}
 

@@ -8,6 +8,13 @@ containers are one object, strings and integers, functions, and the globals that
 
 from __future__ import annotations
 
+import array
+import collections
+import copy
+import functools
+import operator
+import pickle
+import random
 import sys
 import types
 from typing import Any
@@ -20,13 +27,29 @@ from ..structure import attributes_of, is_namedtuple
 from ..tangents import AbstractZero, Tangent
 from ..tape.structures import is_leaf, tree_of
 from .array import Recorded, wrapped
+from .code import is_of_a_library, named
 from .graph import F8, Elsewhere, Graph, Node, Unrecordable
 from .memory import Names
 
 ndarray = np.ndarray
 _ATOMS = (int, str, bytes, bool, type(None), type(Ellipsis), slice, range, np.dtype)
-_DEPTH = 4  # how far the functions that a function names are followed
-_FEW = 32  # parts of a global container that are looked at
+_FEW = 32  # parts of a container from which it is compared as a whole
+_MANY = 4096  # parts of a container of arrays or objects that are looked at
+_MUCH = 1 << 19  # bytes of an array that are compared
+_SIMPLE = frozenset((int, float, complex, bool, str, bytes, type(None), np.float64, np.int64))
+_RANDOM = (np.random.Generator, np.random.RandomState, random.Random)
+_UNSEEN = frozenset(("globals", "eval", "exec", "open", "input"))  # what they read is not known
+# what Python makes of a class and reads by itself
+_MAKING = frozenset(
+    ("__init__", "__new__", "__post_init__", "__repr__", "__str__", "__eq__", "__hash__", "__del__",
+     "__setattr__", "__delattr__", "__getstate__", "__setstate__", "__replace__", "__dir__",
+     "__reduce__", "__reduce_ex__", "__copy__", "__deepcopy__", "__getnewargs__")
+)  # fmt: skip
+_FIELDS = (
+    types.MemberDescriptorType, types.GetSetDescriptorType,
+    type(np.linalg.slogdet(np.eye(1)).__class__.sign),
+)  # fmt: skip
+_HOLDERS = ("types", "argparse", "collections")  # whose objects hold what one puts there
 Path = tuple[tuple[str, Any], ...]
 
 
@@ -38,8 +61,14 @@ class Reading:
         self.leaves: list[tuple[Path, Any, Node]] = []
         self.checks: list[tuple[str, Path, Any]] = []
         self._made: dict[int, tuple[Any, Any, Path]] = {}
-        self._depth = 0
-        self._is_argument = True
+        self._states: list[tuple[Any, Any]] = []  # containers and what they hold
+        self._home = (getattr(f, "__module__", None) or "").split(".")[0]
+        # the names of classes and modules that may be read, and what they are asked for
+        self._spaces: dict[Any, Any] = {}
+        self._attributes: set[str] = set()
+        self._is_argument, self._is_frozen = True, False
+        for numbers in (np.random.mtrand._rand, random._inst):
+            self._states.append((numbers, state_of(numbers)))
         self.count = len(args)
         self.names = tuple(kwargs)
         self.args = tuple([self._lift(x, (("argument", k),)) for k, x in enumerate(args)])
@@ -47,18 +76,22 @@ class Reading:
         self._is_argument = False
         self.given = f
         self.f = self._lift(f, (("function", None),))
+        self._is_frozen = True
+        self._watch()
 
     @property
     def signature(self) -> Any:
         """What two calls have in common that may share a recording."""
         leaves = [(p, type(x), getattr(x, "dtype", None), np.shape(x)) for p, x, _ in self.leaves]
-        return [(kind, path, v if kind != "is" else id(v)) for kind, path, v in self.checks], leaves
+        return [(kind, path, _key(kind, v)) for kind, path, v in self.checks], leaves
 
     # ---- reading ----------------------------------------------------------------------
 
     def _lift(self, x: Any, path: Path) -> Any:
         kind = type(x)
         if kind is ndarray:
+            if self._is_frozen or (x.dtype.kind in "US" and not self._is_argument):
+                return self._frozen(x, path)
             if x.dtype.kind not in "fciub":
                 raise Unrecordable(f"an array of {x.dtype} is among what the function is given")
             return self._input(x, path)
@@ -70,7 +103,7 @@ class Reading:
             self.checks.append(("equal", path, x))
             return x
         if isinstance(x, (*_ATOMS, np.generic)):
-            self.checks.append(("equal" if kind is not slice else "is", path, x))
+            self.checks.append(("equal", path, x))
             return x
         if is_recorded(x):
             raise Elsewhere
@@ -78,7 +111,8 @@ class Reading:
             raise Unrecordable(f"a {kind.__name__} is among what the function is given")
         if id(x) in self._made:
             made, _, first = self._made[id(x)]
-            self.checks.append(("same", path, first))
+            if first != path:
+                self.checks.append(("same", path, first))
             return made
         return self._lift_structure(x, path)
 
@@ -89,6 +123,16 @@ class Reading:
         made.is_owned = False
         return made
 
+    def _frozen(self, x: Any, path: Path) -> Any:
+        """An array that cannot be an input: it is compared."""
+        if x.dtype.hasobject or x.nbytes > _MUCH:
+            raise Unrecordable(
+                f"it reads a large array, or one of objects, {_words(path)}: give it as an argument"
+            )
+        self.checks.append(("content", path, x.copy()))
+        self._states.append((x, x.tobytes()))
+        return x
+
     def _lift_structure(self, x: Any, path: Path) -> Any:
         kind = type(x)
         if kind is types.FunctionType:
@@ -98,39 +142,88 @@ class Reading:
             owner = self._lift(x.__self__, (*path, ("attribute", "__self__")))
             function = self._lift(x.__func__, (*path, ("attribute", "__func__")))
             return types.MethodType(function, owner)
+        if kind in (dict, list, tuple) and len(x) > _FEW and not self._is_argument:
+            parts = x.values() if kind is dict else x
+            if _SIMPLE.issuperset(map(type, parts)):
+                self.checks.append(("large", path, copy.copy(x)))
+                return self._changed(x, x, path)
+            if len(x) > _MANY:
+                raise Unrecordable(f"it reads a large {kind.__name__} {_words(path)}")
         if kind is dict:
             self.checks.append(("dict", path, tuple(x)))
             new: Any = {}
             self._made[id(x)] = (new, x, path)
             for key, value in x.items():
                 new[key] = self._lift(value, (*path, ("item", key)))
-            return self._changed(x, new, [new[key] is value for key, value in x.items()], path)
+            return self._changed(x, new, path)
         if kind is list:
             self.checks.append(("sequence", path, (kind, len(x))))
             new = []
             self._made[id(x)] = (new, x, path)
             new += [self._lift(value, (*path, ("item", k))) for k, value in enumerate(x)]
-            return self._changed(x, new, [made is value for made, value in zip(new, x)], path)
+            return self._changed(x, new, path)
         if kind is tuple or is_namedtuple(x):
             self.checks.append(("sequence", path, (kind, len(x))))
             parts = [self._lift(value, (*path, ("item", k))) for k, value in enumerate(x)]
             new = tuple(parts) if kind is tuple else tuple.__new__(kind, parts)
-            return self._changed(x, new, [made is value for made, value in zip(new, x)], path)
+            self._look_at(kind)
+            return self._changed(x, new, path)
+        if kind is functools.partial:
+            self.checks.append(("type", path, kind))
+            inner = [
+                self._lift(getattr(x, name), (*path, ("attribute", name)))
+                for name in ("func", "args", "keywords")
+            ]
+            made = functools.partial(inner[0], *inner[1], **inner[2])
+            self._made[id(x)] = (made, x, path)
+            return made
         if self._is_plain_object(x):
             return self._lift_object(x, path)
-        if tree_of(x, lambda leaf: leaf) is not None:
+        if tree_of(x, lambda leaf: leaf) is not None or isinstance(x, (bytearray, array.array)):
             raise Unrecordable(
                 f"a {kind.__name__} with numbers in it is among what the function is given"
             )
-        self.checks.append(("is", path, x))
+        return self._lift_other(x, path)
+
+    def _lift_other(self, x: Any, path: Path) -> Any:
+        """What stays as it is: classes, modules, sets, and whatever has no numbers in it."""
         self._made[id(x)] = (x, x, path)
+        if isinstance(x, (set, dict, list, collections.deque)):
+            if not _SIMPLE.issuperset(map(type, state_of(x))):
+                raise Unrecordable(f"a {type(x).__name__} of objects is among what it is given")
+            self.checks.append(("large", path, copy.copy(x)))
+            return self._changed(x, x, path)
+        self.checks.append(("is", path, x))
+        if isinstance(x, type):
+            self._look_at(x)
+            self._attributes.update(_MAKING)
+        elif isinstance(x, types.ModuleType):
+            self._look_into(x)
+        elif isinstance(x, _RANDOM):
+            self._states.append((x, state_of(x)))
+        elif self._is_looked_into(type(x)):
+            self._look_at(type(x))
+            for name, value in attributes_of(x).items():
+                self._lift(value, (*path, ("attribute", name)))
+        else:  # a property, a cache, np.vectorize ...
+            for name in ("fget", "fset", "func", "__func__", "__wrapped__", "pyfunc"):
+                inner = getattr(x, name, None)
+                if type(inner) is types.FunctionType:
+                    self._lift(inner, (*path, ("attribute", name)))
         return x
 
-    def _changed(self, x: Any, new: Any, same: list[bool], path: Path) -> Any:
+    def _is_looked_into(self, kind: type) -> bool:
+        return kind.__module__ in _HOLDERS or not is_of_a_library(kind.__module__, self._home)
+
+    def _changed(self, x: Any, new: Any, path: Path) -> Any:
         """The copy of a container; itself where nothing in it is recorded: it may be added to."""
-        made = x if all(same) else new
-        self._made[id(x)] = (made, x, path)
-        return made
+        before, after = state_of(x), state_of(new)
+        if before is not None and all(map(operator.is_, before, after)):
+            new = x
+        self._made[id(x)] = (new, x, path)
+        if type(x) is not tuple:
+            self._states.append((new, after))
+        return new
 
     def _is_plain_object(self, x: Any) -> bool:
         kind = type(x)
@@ -140,79 +233,116 @@ class Reading:
             and _is_inherited(kind, "__reduce_ex__")
             and _is_inherited(kind, "__new__")
             and not hasattr(kind, "__array__")
+            and (self._is_argument or self._is_looked_into(kind))
         )
 
     def _lift_object(self, x: Any, path: Path) -> Any:
         kind = type(x)
+        self._look_at(kind)
         held = attributes_of(x)
         self.checks.append(("object", path, (kind, len(getattr(x, "__dict__", ())))))
         new = object.__new__(kind)
         self._made[id(x)] = (new, x, path)
-        changed = False
         for name, value in held.items():
             step = ("held" if name in getattr(x, "__dict__", ()) else "attribute", name)
-            made = self._lift(value, (*path, step))
-            changed = changed or made is not value
-            object.__setattr__(new, name, made)
-        if not changed:  # itself: it may be known by its identity
-            self._made[id(x)] = (x, x, path)
-            return x
-        return new
+            object.__setattr__(new, name, self._lift(value, (*path, step)))
+        return self._changed(x, new, path)  # itself: it may be known by its identity
 
     def _lift_function(self, f: Any, path: Path) -> Any:
         """A function with what it closes over, and the globals that it names, recorded;
         itself, where nothing of that is."""
-        self.checks.append(("is", path, f))
         self._made[id(f)] = (f, f, path)
-        if _is_of_a_library(f):
+        if is_of_a_library(f.__globals__.get("__name__"), self._home):
+            self.checks.append(("is", path, f))
             return f
-        for code in _codes(f.__code__):
-            if _assigns(code):
-                raise Unrecordable(
-                    f"{f.__name__} assigns to a variable outside of it, which a replay would not"
-                )
-        cells = f.__closure__ or ()
-        space = dict(f.__globals__)
+        self.checks.append(("function", path, (f, f.__code__, f.__defaults__, f.__kwdefaults__)))
+        names = named(f.__code__)
+        if names.assigns:
+            raise Unrecordable(
+                f"{f.__name__} assigns to a variable outside of it, which a replay would not"
+            )
+        self._attributes |= names.attributes
+        cells, space = f.__closure__ or (), dict(f.__globals__)
         new = types.FunctionType(
-            f.__code__, space, f.__name__, f.__defaults__, tuple([types.CellType() for _ in cells])
+            f.__code__, space, f.__name__, None, tuple([types.CellType() for _ in cells])
         )
-        new.__kwdefaults__ = f.__kwdefaults__
-        new.__dict__.update(f.__dict__)
-        new.__qualname__ = f.__qualname__
         self._made[id(f)] = (new, f, path)
         was, self._is_argument = self._is_argument, False
-        changed = False
-        self._depth += 1
+        parts: list[tuple[Any, Any]] = []
+
+        def lift(value: Any, *steps: Any) -> Any:
+            parts.append((value, self._lift(value, steps)))
+            return parts[-1][1]
+
         for k, (cell, mine) in enumerate(zip(cells, new.__closure__ or ())):
             try:
                 value = cell.cell_contents
             except ValueError:
                 raise Unrecordable("a variable that a function closes over has no value") from None
-            mine.cell_contents = self._lift(value, (*path, ("cell", k)))
-            changed = changed or mine.cell_contents is not value
-        for name in _named(f):
-            value = f.__globals__[name]
-            space[name] = self._lift_global(value, (("global", Global(f.__globals__, name)),))
-            changed = changed or space[name] is not value
-        self._depth -= 1
+            mine.cell_contents = lift(value, *path, ("cell", k))
+        for name in ("__defaults__", "__kwdefaults__", "__dict__"):
+            value = getattr(f, name)
+            setattr(new, name, lift(value, *path, ("attribute", name)) if value else value)
+        absent = []
+        for name in names.globals:
+            if name in f.__globals__:
+                space[name] = lift(f.__globals__[name], ("global", Global(f.__globals__, name)))
+            else:
+                absent.append(name)
+                if name in _UNSEEN:
+                    raise Unrecordable(f"{f.__name__} calls {name}()")
+        for name in names.imports:
+            package = f.__globals__.get("__package__")
+            for found in map(sys.modules.get, (name, f"{package}.{name}")):
+                if found is not None:
+                    self._look_into(found)
+        if absent:
+            self.checks.append(("absent", (), (f.__globals__, tuple(absent))))
         self._is_argument = was
-        if not changed:
+        new.__qualname__ = f.__qualname__
+        if all(value is made for value, made in parts):
             self._made[id(f)] = (f, f, path)
             return f
         if rrule.rules_for(f):
             raise Unrecordable(f"{f.__name__} has a rule, and reads arrays from outside")
         return new
 
-    def _lift_global(self, value: Any, path: Path) -> Any:
-        kind = type(value)
-        if kind is types.FunctionType and self._depth < _DEPTH:
-            return self._lift(value, path)
-        if kind is ndarray and value.dtype.kind in "fciub":
-            return self._lift(value, path)
-        if kind in (dict, list, tuple) and len(value) <= _FEW:
-            return self._lift(value, path)
-        self.checks.append(("is", path, value))
-        return value
+    def _look_into(self, module: Any) -> None:
+        if not is_of_a_library(module.__name__, self._home):
+            self._spaces.setdefault(id(module), (vars(module), None))
+
+    def _look_at(self, kind: Any) -> None:
+        """Compare what is read of a class."""
+        for c in kind.__mro__:
+            if not is_of_a_library(c.__module__, self._home):
+                self._spaces.setdefault(id(c), (c.__dict__, c))
+
+    def _watch(self) -> None:
+        """Compare what may be read of classes and modules, by the names in all code that is met;
+        arrays there are no inputs."""
+        done: set[Any] = set()
+        count = -1
+        while count < len(done):
+            count = len(done)
+            for space, owner in [*self._spaces.values()]:
+                for name in [*space]:
+                    value = space[name]
+                    is_special = name[:2] == name[-2:] == "__"
+                    is_read = name in self._attributes or (is_special and name not in _MAKING)
+                    if not is_read or (is_special and type(value) is not types.FunctionType):
+                        continue
+                    if (id(space), name) not in done and not isinstance(value, _FIELDS):
+                        done.add((id(space), name))
+                        self._lift(value, (("global", Global(space, name, owner)),))
+
+    def restored(self) -> bool:
+        """Whether the function has changed what it was given or names; it is put back."""
+        changed = [
+            (x, state) for x, state in self._states if not _is_same_state(state_of(x), state)
+        ]
+        for x, state in changed:
+            restore(x, state)
+        return bool(changed)
 
     # ---- the code ---------------------------------------------------------------------
 
@@ -235,7 +365,7 @@ class Reading:
         for kind, path, value in self.checks:
             if path == function and kind == "is":
                 continue
-            at = place(path)
+            at = place(path) if path else ""
             failed = _failure(names, at, kind, place(value) if kind == "same" else value)
             lines.append(f"if {failed}: raise Miss")
             if kind in ("dict", "sequence", "object"):
@@ -288,7 +418,18 @@ def _failure(names: Names, at: str, kind: str, value: Any) -> str:
         return f"{at} is not {value}"
     if kind == "dict":
         return f"type({at}) is not dict or tuple({at}) != {names.of('K', value)}"
+    if kind == "absent":
+        space, given = value
+        return f"not {names.of('G', space)}.keys().isdisjoint({names.of('K', given)})"
+    if kind == "function":
+        f, code, defaults, keywords = (names.of("K", v) for v in value)
+        return (
+            f"{at} is not {f} or {at}.__code__ is not {code} or "
+            f"{at}.__defaults__ is not {defaults} or {at}.__kwdefaults__ is not {keywords}"
+        )
     known = names.of("K", value[0] if kind in ("sequence", "object") else value)
+    if kind in ("large", "content"):
+        return f"{names.function(is_unlike if kind == 'large' else is_other_array)}({at}, {known})"
     if kind == "sequence":
         return f"type({at}) is not {known} or len({at}) != {value[1]}"
     if kind == "object":
@@ -299,65 +440,108 @@ def _failure(names: Names, at: str, kind: str, value: Any) -> str:
         return f"type({at}) is not {known}"
     if kind == "is":
         return f"{at} is not {known}"
+    if value.__class__ is float and value == 0:
+        return f"type({at}) is not float or repr({at}) != {repr(value)!r}"
     other = f"type({at}) is not {names.of('K', type(value))} or {at} != {known}"
     return f"{at} is not {known} and ({other})"
 
 
 class Global:
-    """A name in a module's globals."""
+    """A name in the globals of a module, or in the namespace of a class."""
 
-    __slots__ = ("name", "space")
+    __slots__ = ("name", "owner", "space")
 
-    def __init__(self, space: dict[str, Any], name: str) -> None:
+    def __init__(self, space: Any, name: str, owner: Any = None) -> None:
         self.space, self.name = space, name
+        self.owner = space if owner is None else owner  # a class makes its namespace anew each time
 
     def __eq__(self, other: object) -> bool:
-        return type(other) is Global and self.space is other.space and self.name == other.name
+        return type(other) is Global and self.owner is other.owner and self.name == other.name
 
     def __hash__(self) -> int:
-        return hash((id(self.space), self.name))
+        return hash((id(self.owner), self.name))
 
 
-def _is_of_a_library(f: Any) -> bool:
-    top = (f.__module__ or "").split(".")[0]
-    return top in ("numpy", "scipy", "rules_runtime") or top in sys.stdlib_module_names - {
-        "__main__"
-    }
+def _key(kind: str, value: Any) -> Any:
+    """What is compared of a check's value, where another call's is to be the same."""
+    if kind == "absent":
+        return id(value[0]), value[1]
+    if kind in ("is", "function"):
+        return tuple(map(id, value)) if type(value) is tuple else id(value)
+    return value.tobytes() if kind == "content" else value
 
 
-def _named(f: Any) -> list[str]:
-    """The globals that a function names, but for modules."""
-    names = {name: None for code in _codes(f.__code__) for name in code.co_names}
-    space = f.__globals__
-    return [
-        name for name in names if name in space and not isinstance(space[name], types.ModuleType)
-    ]
+def _words(path: Path) -> str:
+    """Where something is, for people."""
+    step, key = path[0]
+    return f"by the name {key.name!r}" if step == "global" else f"in its {step}"
 
 
-def _codes(code: types.CodeType) -> list[types.CodeType]:
-    inner = [k for k in code.co_consts if type(k) is types.CodeType]
-    return [code, *[c for k in inner for c in _codes(k)]]
+def state_of(x: Any) -> Any:
+    """What an object holds: a list of its parts, or bytes."""
+    if isinstance(x, dict):
+        return [*x, *x.values()]
+    if isinstance(x, (list, tuple, set, collections.deque)):
+        return [*x]
+    if isinstance(x, ndarray):
+        return x.tobytes()
+    if isinstance(x, _RANDOM):
+        return x.getstate() if isinstance(x, random.Random) else pickle.dumps(_numbers_of(x).state)
+    return state_of(attributes_of(x))
 
 
-def _assigns(code: types.CodeType) -> bool:
-    """Whether code assigns to a global, or to a variable of the function around it."""
-    import dis
+def restore(x: Any, state: Any) -> None:
+    """Put back what an object held."""
+    if isinstance(x, dict):
+        x.clear()
+        x.update(zip(state[: len(state) // 2], state[len(state) // 2 :]))
+    elif isinstance(x, list):
+        x[:] = state
+    elif isinstance(x, (set, collections.deque)):
+        x.clear()
+        x.update(state) if isinstance(x, set) else x.extend(state)
+    elif isinstance(x, ndarray):
+        x[...] = np.frombuffer(state, x.dtype).reshape(x.shape)
+    elif isinstance(x, random.Random):
+        x.setstate(state)
+    elif isinstance(x, _RANDOM):
+        _numbers_of(x).state = pickle.loads(state)
+    else:
+        held = dict(zip(state[: len(state) // 2], state[len(state) // 2 :]))
+        for name in attributes_of(x).keys() - held.keys():
+            object.__delattr__(x, name)
+        for name, value in held.items():
+            object.__setattr__(x, name, value)
 
-    found = _assigning.get(code)
-    if found is None:
-        free = set(code.co_freevars)
-        found = any(
-            i.opname in ("STORE_GLOBAL", "DELETE_GLOBAL")
-            or (i.opname in ("STORE_DEREF", "DELETE_DEREF") and i.argval in free)
-            for i in dis.get_instructions(code)
-        )
-        if len(_assigning) > 4096:
-            _assigning.clear()
-        _assigning[code] = found
-    return found
+
+def _numbers_of(x: Any) -> Any:
+    return x.bit_generator if isinstance(x, np.random.Generator) else x._bit_generator
 
 
-_assigning: dict[types.CodeType, bool] = {}
+def _is_same_state(a: Any, b: Any) -> bool:
+    if type(a) is not list:
+        return bool(a == b)
+    return len(a) == len(b) and all(map(operator.is_, a, b))
+
+
+def is_unlike(x: Any, was: Any) -> bool:
+    """Whether a container of many simple things is not what it was."""
+    if type(x) is not type(was) or len(x) != len(was) or x != was:
+        return True
+    if isinstance(x, set):
+        return False
+    a, b = state_of(x), state_of(was)
+    return a != b or any(map(operator.is_not, map(type, a), map(type, b)))
+
+
+def is_other_array(x: Any, was: Any) -> bool:
+    """Whether an array does not hold what it held."""
+    return (
+        type(x) is not ndarray
+        or x.dtype is not was.dtype
+        or x.shape != was.shape
+        or x.tobytes() != was.tobytes()
+    )
 
 
 # ---- results ---------------------------------------------------------------------------------

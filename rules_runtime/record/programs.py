@@ -20,7 +20,7 @@ from ..tape.structures import inner_tape
 from ..tape.trace import watching
 from . import functions as functions
 from .emit import Emitter
-from .graph import Elsewhere, Graph, Node, Unrecordable
+from .graph import Elsewhere, Graph, Node, Unrecordable, errors
 from .guards import Reading, Result, is_close
 from .memory import Arena, Names, Ref
 from .plan import live, merge_dots, merge_extrema, merge_sums
@@ -41,13 +41,7 @@ def _invalid(kind: str, flag: int) -> None:
     raise _Invalid
 
 
-_umath: Any = getattr(np, "_core", None) or np.core
-_errors: Any = getattr(_umath.umath, "_extobj_contextvar", None)
-_DEFAULT_ERRORS = _errors.get() if _errors is not None else None
-
-
-def _errors_are_default() -> bool:
-    return _errors is None or _errors.get() is _DEFAULT_ERRORS
+_DEFAULT_ERRORS = errors()
 
 
 def evaluate_gradient(f: Any, args: Any, kwargs: Any, wrt: Any) -> Any:
@@ -67,6 +61,13 @@ class Recording:
             self.result = program.evaluate(reading.f, reading.args, reading.kwargs, program.wrt)
         finally:
             graph.settle()
+            is_changed = reading.restored()
+        if is_changed:
+            raise Unrecordable(
+                "it changes what it is given, names or closes over, or draws random numbers"
+            )
+        if graph.caught is not None:
+            raise Unrecordable(f"it catches an exception of numpy's: {graph.caught}")
 
     def differs(self, other: Recording) -> str | None:
         """Why two recordings cannot be one: None where they are, "" where they branch on values."""
@@ -78,17 +79,24 @@ class Recording:
                 return ""
             if kind == "list" and value != was:
                 return ""
+        for a, b in zip(self.graph.nodes, other.graph.nodes):
+            if not _is_same(a, b):
+                # as many elements as a mask has, or an eigenvalue's dtype
+                return "" if _is_same(a, b, but_kind=True) else _DIFFERENT
         if len(mine) == len(others) and len(self.graph.nodes) == len(other.graph.nodes):
-            if all(map(_is_same, self.graph.nodes, other.graph.nodes)):
-                return None
-        return (
-            "two recordings of calls with arguments of one kind differ (random numbers, a counter, "
-            "the clock, something that changes between calls?)"
-        )
+            return None
+        return _DIFFERENT
 
 
-def _is_same(n: Node, m: Node) -> bool:
-    if n.op != m.op or n.shape != m.shape or n.dtype != m.dtype:
+_DIFFERENT = (
+    "two recordings of calls with arguments of one kind differ (random numbers, a counter, "
+    "the clock, something that changes between calls?)"
+)
+
+
+def _is_same(n: Node, m: Node, but_kind: bool = False) -> bool:
+    """Whether two nodes are the same call; `but_kind`: one that gives another shape or dtype."""
+    if n.op != m.op or but_kind is ((n.shape, n.dtype) == (m.shape, m.dtype)):
         return False
     if [a.i for a in n.args] != [a.i for a in m.args]:
         return False
@@ -147,7 +155,7 @@ class Variant:
         names.space.update(
             Miss=Miss,
             watching=watching.get,
-            errors=_errors.get if _errors is not None else lambda: None,
+            errors=errors,
             default=_DEFAULT_ERRORS,
             rules=rrule,
             version=rrule._count,
@@ -249,7 +257,7 @@ class Program:
     def _miss(self, args: Any, kwargs: Any) -> Any:
         if watching.get() is not None:
             return self.eager(args, kwargs, "a watcher is open (debug_mode, trace, profile)")
-        if not _errors_are_default():
+        if errors() is not _DEFAULT_ERRORS:
             return self.eager(args, kwargs, "np.errstate is in force")
         values = (*args, *kwargs.values())
         if inner_tape((self.f, *values)) is not None:

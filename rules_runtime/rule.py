@@ -56,6 +56,10 @@ class RuleForm:
         self.config = config
 
 
+# sets that are told of each rule that is called: one for each recording under way; exchanged whole
+CALLED: tuple[set[Any], ...] = ()
+
+
 class Rule:
     """One registered rule: the function, what it matches, and how it is called."""
 
@@ -184,6 +188,8 @@ class Rule:
 
         Raises `RuleError` where the rule returns something else.
         """
+        for noted in CALLED:
+            noted.add(self)
         args = shown = call.args
         if not self.may_write:
             shown = tuple([read_only(x) for x in args])

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import array
 import collections
+import contextlib
 import copy
 import functools
 import operator
@@ -77,7 +78,6 @@ class Reading:
         self.given = f
         self.f = self._lift(f, (("function", None),))
         self._is_frozen = True
-        self._watch()
 
     @property
     def signature(self) -> Any:
@@ -254,6 +254,12 @@ class Reading:
         self._made[id(f)] = (f, f, path)
         if is_of_a_library(f.__globals__.get("__name__"), self._home):
             self.checks.append(("is", path, f))
+            was, self._is_frozen = self._is_frozen, True
+            for k, cell in enumerate(f.__closure__ or ()):  # a decorator, say
+                with contextlib.suppress(ValueError):
+                    if type(cell.cell_contents) is types.FunctionType:
+                        self._lift(cell.cell_contents, (*path, ("cell", k)))
+            self._is_frozen = was
             return f
         self.checks.append(("function", path, (f, f.__code__, f.__defaults__, f.__kwdefaults__)))
         names = named(f.__code__)
@@ -317,9 +323,11 @@ class Reading:
             if not is_of_a_library(c.__module__, self._home):
                 self._spaces.setdefault(id(c), (c.__dict__, c))
 
-    def _watch(self) -> None:
-        """Compare what may be read of classes and modules, by the names in all code that is met;
-        arrays there are no inputs."""
+    def watch(self, functions: list[Any]) -> None:
+        """Compare what functions read that were called besides, and what may be read of classes and
+        modules, by the names in all code that is met; arrays there are no inputs."""
+        for f in functions:
+            self._lift(f, (("constant", f),))
         done: set[Any] = set()
         count = -1
         while count < len(done):
@@ -399,6 +407,8 @@ def _is_inherited(kind: Any, name: str) -> bool:
 
 
 def _step(names: Names, base: str, step: str, key: Any) -> str:
+    if step == "constant":
+        return names.of("F", key)
     if step == "argument":
         return f"args[{key}]"
     if step == "keyword":

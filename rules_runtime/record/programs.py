@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from .. import rule as rules
 from ..registry import rrule
 from ..tape.derivatives import value_and_gradient, vjp
 from ..tape.structures import inner_tape
@@ -44,6 +45,9 @@ def _invalid(kind: str, flag: int) -> None:
 _DEFAULT_ERRORS = errors()
 
 
+_lock = threading.Lock()
+
+
 def evaluate_gradient(f: Any, args: Any, kwargs: Any, wrt: Any) -> Any:
     if wrt is None:
         return value_and_gradient(f, *args, **kwargs)
@@ -56,12 +60,18 @@ class Recording:
     def __init__(self, program: Program, args: Any, kwargs: Any) -> None:
         self.graph = graph = Graph()
         self.reading = Reading(graph, program.f, args, kwargs)
-        reading = self.reading
+        reading, called = self.reading, set[Any]()
+        with _lock:
+            rules.CALLED += (called,)
         try:
             self.result = program.evaluate(reading.f, reading.args, reading.kwargs, program.wrt)
         finally:
+            with _lock:
+                rules.CALLED = tuple([c for c in rules.CALLED if c is not called])
             graph.settle()
             is_changed = reading.restored()
+        of_users = sorted([r for r in called if not r.built_in], key=lambda r: r.order)
+        reading.watch([r.function for r in of_users])
         if is_changed:
             raise Unrecordable(
                 "it changes what it is given, names or closes over, or draws random numbers"

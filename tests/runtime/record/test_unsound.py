@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from rules_runtime import compiled, value_and_gradient
+from rules_runtime import NoTangent, compiled, rrule, value_and_gradient
 from rules_runtime.record.guards import is_close
 from tests.runtime.record.test_compiled import recorded, replays, same, some
 
@@ -201,6 +201,33 @@ def an_attribute_of_a_function() -> Any:
     return f, lambda: setattr(g, "n", 3.0)
 
 
+def _with_rule(slope: Callable[[], Any]) -> Any:
+    def square(x: Any) -> Any:
+        return x**2
+
+    rrule.register(square)(lambda _, x: (x**2, lambda dy: (NoTangent(), slope() * dy * x)))
+    return lambda x: np.sum(square(x))
+
+
+@noticed
+def a_global_that_a_rule_reads() -> Any:
+    globals()["factor"] = 2.0
+    return _with_rule(lambda: factor), lambda: globals().__setitem__("factor", 3.0)
+
+
+@noticed
+def an_array_that_a_rule_closes_over() -> Any:
+    mine = np.ones(3)
+    return _with_rule(lambda: mine * 2.0), lambda: mine.__setitem__(0, 3.0)
+
+
+@noticed
+def a_function_that_a_library_wraps() -> Any:
+    options["n"] = 2.0
+    inner = np.vectorize(lambda k: k * options["n"])
+    return (lambda x: np.sum(x * inner(3.0))), lambda: options.update(n=3.0)
+
+
 @noticed
 def a_builtin_that_is_hidden() -> Any:
     globals().pop("abs", None)
@@ -217,7 +244,7 @@ def a_zero_of_the_other_sign() -> Any:
 
 
 @pytest.mark.parametrize("name", NOTICED)
-def test_what_changes_is_noticed(name: str) -> None:
+def test_what_changes_is_noticed(name: str, forget_rules: None) -> None:
     f, change = NOTICED[name]()
     fast = recorded(f, some(3))
     same(fast, f, some(3) + 1.0)

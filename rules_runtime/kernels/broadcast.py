@@ -29,7 +29,7 @@ def unbroadcast(g: Any, shape: Shape) -> Any:
         if len(have) == 2 and have[1:] == shape:
             return add_reduce(g, axis=0)
     else:
-        have = np.shape(g)
+        have = g.shape if hasattr(g, "shape") else np.shape(g)
         if have == shape:
             return g
     axes = reduced(have, shape)

@@ -36,7 +36,7 @@ from ..kernels.elementwise import (
 )
 from ..kernels.elementwise import power as fast_power
 from ..kernels.fill import takes_fill
-from ..kernels.others import check_index
+from ..kernels.others import check_index, is_recorded
 from ..kernels.products import matmul as fast_matmul
 from ..kernels.products import (
     matmul_left_vjp,
@@ -53,7 +53,7 @@ from .record import apply, call
 from .sharing import note_view
 from .structures import inner_tape, untraced
 from .sweep import OVERWRITE, SCATTER, SHARED, VIEW_OR_NEW, times
-from .tracer import Tracer, place_of, primal, record, tracer
+from .tracer import Tracer, appended, place_of, primal, record, tracer
 
 ndarray = np.ndarray
 float64 = np.float64
@@ -111,9 +111,61 @@ def wide(a: Any, b: Any, x: Any, y: Any, z: Any, both: Any, ufunc: Any) -> Any:
             t = tracer(z, tape, -1)
             t.index = record(tape, entry)
             return t
-    return apply(ufunc, (a, b), {})
+    return noted(a, b, x, y, z, both, ufunc)
 
 
+def noted(a: Any, b: Any, x: Any, y: Any, z: Any, both: Any, ufunc: Any) -> Any:
+    """Of values that note what is called with them: the entries that numbers have, where nothing
+    broadcasts, and those of `wide` where something does. All else goes by `apply`."""
+    if not (is_recorded(x) or is_recorded(y)):
+        return apply(ufunc, (a, b), {})
+    if z is None:
+        z = _BY[ufunc](x, y)
+    if not is_recorded(z) or not (_is_double(z) and _is_double(x) and _is_double(y)):
+        return apply(ufunc, (a, b), {})
+    xs, ys = (v.shape if is_recorded(v) else np.shape(v) for v in (x, y))
+    saved = (x, y, xs, ys, z)
+    left, right, *_ = WIDE[both]
+    entry: Any
+    if type(b) is not Tracer:
+        if xs != z.shape:
+            entry = (a.index, left, saved, OVERWRITE)
+        elif both in _sums:
+            return tracer(z, a.tape, a.index)
+        else:
+            entry = (a.index, times if both is wide_times_vjp else operator.truediv, y)
+    elif type(a) is not Tracer:
+        if both is wide_sum_vjp and ys == z.shape:
+            return tracer(z, b.tape, b.index)
+        entry = (b.index, right, saved, OVERWRITE)
+        if both is wide_times_vjp and ys == z.shape:
+            entry = (b.index, times, x)
+    elif xs != ys:
+        entry = (a.index, b.index, both, saved, VIEW_OR_NEW if both in _sums else OVERWRITE, None)
+    elif both is wide_sum_vjp:
+        entry = (a.index, b.index)
+    elif both is wide_difference_vjp:
+        entry = (a.index, b.index, difference_vjp, None, SHARED, None)
+    elif both is wide_over_vjp:
+        entry = (a.index, b.index, over_vjp, (y, z), OVERWRITE, None)
+    elif a is b:
+        entry = (a.index, square_vjp, x)
+    else:
+        entry = (a.index, y, b.index, x, None)
+    return appended(z, (a if type(a) is Tracer else b).tape, entry)
+
+
+def _is_double(x: Any) -> bool:
+    kind = type(x)
+    return kind is float or kind is int or getattr(x, "dtype", None) is F8
+
+
+_BY = {
+    np.add: operator.add,
+    np.subtract: operator.sub,
+    np.multiply: operator.mul,
+    np.divide: operator.truediv,
+}
 _plain = (ndarray, float64, float, int)
 _sums = (wide_sum_vjp, wide_difference_vjp)
 
@@ -154,7 +206,7 @@ def add(self: Tracer, other: Any) -> Any:
         if type(z) is not float64 and type(z) is not float:
             return wide(self, other, x, other, z, wide_sum_vjp, np.add)
     else:
-        return apply(np.add, (self, other), {})
+        return noted(self, other, x, other, None, wide_sum_vjp, np.add)
     t = Tracer()
     t.value = z
     t.tape = tape
@@ -202,7 +254,7 @@ def sub(self: Tracer, other: Any) -> Any:
         if type(z) is not float64 and type(z) is not float:
             return wide(self, other, x, other, z, wide_difference_vjp, np.subtract)
     else:
-        return apply(np.subtract, (self, other), {})
+        return noted(self, other, x, other, None, wide_difference_vjp, np.subtract)
     t = Tracer()
     t.value = z
     t.tape = tape
@@ -228,7 +280,7 @@ def rsub(self: Tracer, other: Any) -> Any:
             return wide(other, self, other, x, None, wide_difference_vjp, np.subtract)
         entry = (self.index, minus_vjp, None, OVERWRITE)
     else:
-        return apply(np.subtract, (other, self), {})
+        return noted(other, self, other, x, None, wide_difference_vjp, np.subtract)
     tape = self.tape
     t = Tracer()
     t.value = z
@@ -277,7 +329,7 @@ def mul(self: Tracer, other: Any) -> Any:
                 return wide(self, other, x, other, z, wide_times_vjp, np.multiply)
             entry = (self.index, times, other)
         else:
-            return apply(np.multiply, (self, other), {})
+            return noted(self, other, x, other, None, wide_times_vjp, np.multiply)
     t = Tracer()
     t.value = z
     t.tape = tape
@@ -327,7 +379,7 @@ def truediv(self: Tracer, other: Any) -> Any:
                 return wide(self, other, x, other, z, wide_over_vjp, np.divide)
             entry = (self.index, operator.truediv, other)
         else:
-            return apply(np.divide, (self, other), {})
+            return noted(self, other, x, other, None, wide_over_vjp, np.divide)
     t = Tracer()
     t.value = z
     t.tape = tape
@@ -360,7 +412,7 @@ def rtruediv(self: Tracer, other: Any) -> Any:
         else:
             return wide(other, self, other, x, None, wide_over_vjp, np.divide)
     else:
-        return apply(np.divide, (other, self), {})
+        return noted(other, self, other, x, None, wide_over_vjp, np.divide)
     tape = self.tape
     t = Tracer()
     t.value = z
@@ -402,6 +454,11 @@ def power(self: Tracer, other: Any) -> Any:
             # squares and roots are fast, and so are powers that are one less
             is_slow = other != int(other) and other != 0.5 and other != 1.5
             entry = (self.index, power_vjp, (x, other, z if is_slow else None))
+    elif is_recorded(x) and x.dtype is F8 and other >= 1:
+        z = x**other
+        entry = (
+            (self.index, square_vjp, x) if other == 2 else (self.index, power_vjp, (x, other, None))
+        )
     else:
         return apply(np.power, (self, other), {})
     tape = self.tape

@@ -13,6 +13,7 @@ import numpy as np
 
 from ..kernels.elementwise import OVERWRITING, UNARY
 from ..kernels.fill import takes_fill
+from ..kernels.others import is_recorded
 from . import operators, views
 from .blanks import begin
 from .calls import name_of, out_error
@@ -62,7 +63,9 @@ def array_ufunc(self: Tracer, ufunc: Any, method: str, *inputs: Any, **kwargs: A
                     y = ufunc(x)
                 else:
                     y = ufunc(x)
-                    if type(y) is not float64:
+                    if type(y) is not float64 and not (
+                        is_recorded(y) and y.dtype is F8 and is_recorded(x) and x.dtype is F8
+                    ):
                         return apply(ufunc, inputs, {})
                 vjp, saves = found
                 tape = self.tape

@@ -8,6 +8,7 @@ what is lazy stays lazy.
 from __future__ import annotations
 
 import sys
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -36,15 +37,29 @@ def is_lazy(x: Any) -> bool:
     return is_other(x) and not is_recorded(x)
 
 
-def send(function: Any, args: tuple[Any, ...]) -> Any:
-    """Have an argument, or a part of one, that records calls compute a kernel;
+def recorded_among(values: Any) -> Any:
+    """The first of several values, and of what is in lists and tuples of them, that records calls;
+    None where none does, or one is traced."""
+    found = None
+    todo = list(values)
+    for x in todo:
+        kind = type(x)
+        if kind is tuple or kind is list:
+            todo += x
+        elif hasattr(kind, "__traced_value__"):
+            return None
+        elif found is None and hasattr(kind, "__recorded__"):
+            found = x
+    return found
+
+
+def send(function: Any, args: Any, kwargs: Any = MappingProxyType({})) -> Any:
+    """Have an argument, or a part of one, that records calls compute a function;
     NotImplemented where none does, or one is traced."""
-    parts = [part for x in args for part in (x if type(x) is tuple else (x,))]
-    if not any(hasattr(type(x), "__traced_value__") for x in parts):
-        for x in parts:
-            if is_recorded(x):
-                return type(x).__array_function__(x, function, (type(x),), args, {})
-    return NotImplemented
+    x = recorded_among((*args, *kwargs.values()))
+    if x is None:
+        return NotImplemented
+    return type(x).__array_function__(x, function, (type(x),), args, dict(kwargs))
 
 
 def as_array(x: Any) -> Any:

@@ -27,6 +27,7 @@ from typing import Any
 
 from ..callees import look_up, name_of
 from ..errors import RuleError
+from ..kernels.others import recorded_among
 from .prelude import end_of_prelude, with_prelude
 from .structures import inner_tape
 from .tracer import OPEN
@@ -87,7 +88,7 @@ class Hook:
         values = frame.f_locals
         given = [values[name] for name in self.names]
         tape = inner_tape(given)
-        if tape is None and not _built:
+        if tape is None and not _built and recorded_among(given) is None:
             return False
         if OTHERS and tape is not None and _is_for_another(given, tape.level):
             return False

@@ -13,7 +13,8 @@ import numpy as np
 
 from ..callees import look_up
 from ..define import ignore_derivatives
-from ..forms import FORMS
+from ..forms import FORMS, QUICK
+from ..kernels.others import send
 from ..registry import rrule
 from ..rule import Rule
 from . import operators, protocols
@@ -22,6 +23,7 @@ from .calls import tape_of
 from .getters import watch
 from .intercept import built, intercept, intercept_class
 from .names import asking, bind, is_own
+from .quick import by_quick
 from .record import OVERRIDDEN
 from .structures import rebuild
 from .tracer import OPEN, primal
@@ -29,13 +31,24 @@ from .tracer import OPEN, primal
 
 def _dispatch(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     tape = tape_of(args, kwargs)
-    return NotImplemented if tape is None else try_rule(tape, function, args, kwargs)
+    if tape is None:
+        # scipy would take the numbers of an array that records calls; a user's function would not
+        is_library = function.__module__.startswith("scipy.")
+        return send(function, args, kwargs) if is_library else NotImplemented
+    short = QUICK.get(function)
+    if short is not None and function not in OVERRIDDEN:
+        y = by_quick(short, args, kwargs)
+        if y is not NotImplemented:
+            return y
+    return try_rule(tape, function, args, kwargs)
 
 
 def _takes(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
     """Whether there is a rule for a call in which these arguments are given by these names."""
     tape = tape_of(args, kwargs)
-    rule = None if tape is None else rrule.find(tape.config, function, args, kwargs)
+    if tape is None:
+        return True
+    rule = rrule.find(tape.config, function, args, kwargs)
     return rule is not None and rule.takes_keywords(kwargs)
 
 
@@ -127,7 +140,8 @@ def override(target: Any, rule: Rule) -> None:
                 stacklevel=2,
             )
     try:
-        if target not in FORMS and not isinstance(target, np.ufunc):
+        has_short = target in FORMS or (target in QUICK and not rule.built_in)
+        if not has_short and not isinstance(target, np.ufunc):
             return
     except TypeError:
         return

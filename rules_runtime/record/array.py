@@ -18,7 +18,7 @@ import numpy as np
 from ..forms import QUICK, Form
 from ..kernels.others import is_recorded
 from ..kernels.scatter import add_at, put
-from ..tangents import AbstractZero
+from ..tangents import AbstractZero, Tangent
 from .graph import F8, Graph, Node, Unrecordable, errors, frozen
 
 ndarray = np.ndarray
@@ -429,12 +429,13 @@ def wrapped(graph: Graph, node: Node, value: Any) -> Any:
     elif isinstance(value, (np.generic, float, int, complex)):
         made = object.__new__(Number)
         node.weak = type(value) in (float, int, complex, bool)
-    elif isinstance(value, (tuple, list)):
+    elif isinstance(value, (tuple, list, Tangent)):
         parts = [
             wrapped(graph, graph.node("item", k, [node], *_kind(part)), part)
             for k, part in enumerate(value)
         ]
-        return type(value)(*parts) if hasattr(value, "_fields") else type(value)(parts)
+        named = hasattr(value, "_fields") or isinstance(value, Tangent)
+        return type(value)(*parts) if named else type(value)(parts)
     elif isinstance(value, AbstractZero) or value is None:
         return value
     else:
@@ -478,8 +479,8 @@ def opaque(graph: Graph, function: Any, args: Any, kwargs: dict[str, Any], value
             return ("tuple" if isinstance(x, tuple) else "list", tuple(map(template, x)))
         if kind is slice:
             return ("slice", tuple(map(template, (x.start, x.stop, x.step))))
-        if kind is dict:
-            raise Unrecordable("a dict as an argument of a numpy function")
+        if kind is dict or issubclass(kind, Tangent):
+            raise Unrecordable(f"a {kind.__name__} as an argument of a numpy function")
         return ("static", x)
 
     given = tuple(map(template, args))

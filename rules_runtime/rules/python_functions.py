@@ -9,10 +9,11 @@ from typing import Any
 import numpy as np
 
 from rules_runtime.forms import Unknown, Vjp
+from rules_runtime.kernels.others import send
 from rules_runtime.projection import ProjectTo
 from rules_runtime.registry import rrule
 from rules_runtime.structure import can_be_perturbed
-from rules_runtime.tangents import NoTangent, NotImplementedTangent
+from rules_runtime.tangents import NoTangent, NotImplementedTangent, Tangent
 from rules_runtime.thunks import Thunk
 from rules_runtime.ties import only_subspaces_matter, within_subspaces
 
@@ -40,8 +41,11 @@ def python_function(function: Callable[..., Any], *vjps: Vjp | Unknown | None) -
         return y, pullback
 
 
-def _run(vjp: Any, *args: Any, **kwargs: Any) -> Any:
-    return vjp(*args, **kwargs)
+def _run(vjp: Any, g: Any, *args: Any, **kwargs: Any) -> Any:
+    # where calls are recorded the derivative is one, as the function is
+    given = tuple(g) if isinstance(g, Tangent) else g
+    done = send(vjp, (given, *args), kwargs)
+    return done if done is not NotImplemented else vjp(g, *args, **kwargs)
 
 
 def _tangent(run: Any, vjp: Any, g: Any, y: Any, x: Any, args: Any, kwargs: Any) -> Any:

@@ -6,11 +6,18 @@ from typing import Any
 
 import numpy as np
 import pytest
+import scipy.linalg
+import scipy.special
+import scipy.stats
 
 from rules_runtime import compiled, gradient, value_and_gradient
 from rules_runtime.record.guards import is_close
 from tests.runtime.tape.test_random_programs import program
 from tests.support.array_functions import FUNCTIONS
+
+sl: Any = scipy.linalg
+sp: Any = scipy.special
+st: Any = scipy.stats
 
 
 def compare(f: Any, calls: list[Any]) -> None:
@@ -103,6 +110,47 @@ def _rotations(t: Any, s: Any) -> Any:
 def _ordered(x: Any) -> Any:
     s = np.sort(x)
     return np.sum(np.diff(s) ** 2) + np.median(x) ** 2 + np.sum(np.maximum.accumulate(x) * s)
+
+
+def _definite(a: Any) -> Any:
+    return a @ a.T + 5.0 * np.eye(len(a))
+
+
+# Functions of scipy's that are written in Python, on what is traced and on what is not.
+SCIPY: dict[str, tuple[Any, list[tuple[int, ...]]]] = {
+    "cho_solve": (
+        lambda a, b: b @ sl.cho_solve(sl.cho_factor(_definite(a)), b),
+        [(4, 4), (4,)],
+    ),
+    "triangular": (
+        lambda a, b: np.sum(sl.solve_triangular(_definite(a), b, lower=True) ** 2),
+        [(4, 4), (4,)],
+    ),
+    "expm": (lambda a, x: np.sum((sl.expm(a) @ x) ** 2), [(4, 4), (4,)]),
+    "eigh": (lambda a: np.sum(sl.eigh(_definite(a))[0] ** 2), [(4, 4)]),
+    "logsumexp": (lambda x: np.sum(sp.logsumexp(x, axis=1) * sp.logsumexp(x)), [(4, 3)]),
+    "logsumexp, kept": (lambda x: np.sum(x / sp.logsumexp(x, (0, 2), None, True)), [(4, 3, 2)]),
+    "logsumexp, weights": (lambda x, b: sp.logsumexp(x, b=np.exp(b)), [(4, 3), (4, 3)]),
+    "softmax": (lambda x: np.sum(sp.softmax(x, axis=0) ** 2 + sp.softmax(x)), [(4, 3)]),
+    "log_softmax": (lambda x: np.sum(sp.log_softmax(x, axis=-1) ** 2), [(4, 3)]),
+    "normal": (lambda x, m: np.sum(st.norm.logpdf(x, m[0], np.exp(m[1]))), [(9,), (2,)]),
+    "data": (lambda x: np.sum(x * st.norm.cdf(_DATA) + sp.logsumexp(_DATA)), [(9,)]),
+}
+_DATA = np.linspace(-1.0, 1.0, 9)
+
+
+@pytest.mark.parametrize("name", SCIPY)
+def test_functions_of_scipy(name: str) -> None:
+    f, shapes = SCIPY[name]
+    rng = np.random.default_rng(0)
+    compare(f, [[rng.normal(size=shape) for shape in shapes] for _ in range(5)])
+
+
+def test_logsumexp_of_what_is_infinite() -> None:
+    compare(
+        lambda x: np.sum(sp.logsumexp(x, axis=1)), [[np.array([[-np.inf, 1.0], [2.0, 3.0]])]] * 4
+    )
+    compare(lambda x: sp.logsumexp(x), [[np.array([-np.inf, -np.inf])]] * 4)
 
 
 LOOPS: dict[str, tuple[Any, list[tuple[int, ...]]]] = {

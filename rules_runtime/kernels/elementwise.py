@@ -308,13 +308,13 @@ def power_vjp(g: Any, saved: Any) -> Any:
 # ---- two arguments that broadcast: saved is (x, y, their shapes, the result) -----------------
 
 
-def wide_sum_vjp(g: Any, saved: Any, mine: bool) -> Any:
+def wide_sum_vjp(g: Any, saved: Any) -> Any:
     """The cotangents of `x + y`."""
     _, _, xs, ys, _ = saved
     return unbroadcast(g, xs), unbroadcast(g, ys)
 
 
-def wide_difference_vjp(g: Any, saved: Any, mine: bool) -> Any:
+def wide_difference_vjp(g: Any, saved: Any) -> Any:
     """The cotangents of `x - y`."""
     _, _, xs, ys, _ = saved
     dy = unbroadcast(g, ys)
@@ -358,15 +358,15 @@ def _quotient(g: Any, y: Any, mine: bool) -> Any:
 _plain = (ndarray, float, np.float64)
 
 
-def _sum_left(g: Any, saved: Any, mine: bool) -> Any:
+def _sum_left(g: Any, saved: Any) -> Any:
     return unbroadcast(g, saved[2])
 
 
-def _sum_right(g: Any, saved: Any, mine: bool) -> Any:
+def _sum_right(g: Any, saved: Any) -> Any:
     return unbroadcast(g, saved[3])
 
 
-def _difference_right(g: Any, saved: Any, mine: bool) -> Any:
+def _difference_right(g: Any, saved: Any) -> Any:
     return -unbroadcast(g, saved[3])
 
 

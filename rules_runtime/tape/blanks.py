@@ -107,7 +107,7 @@ def begin(x: Blank, v: Any) -> None:
         found = inner_tape(v)
         assert found is not None
         tape = found
-    _begin(x, x.value.copy(), tape, record(tape, ((), _nothing, None, FORM, None, None, None)))
+    _begin(x, x.value.copy(), tape, record(tape, ((), _nothing, None, FORM)))
 
 
 def _begin(x: Any, value: Any, tape: Tape, place: int) -> None:

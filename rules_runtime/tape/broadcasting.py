@@ -112,7 +112,7 @@ def binary(form: Form, a: Any, b: Any) -> Any:
         fit = (x.shape, x.dtype.kind == "c") if x_is_array else ((), type(x) in _complex)
         fit_y = (y.shape, y.dtype.kind == "c") if y_is_array else ((), type(y) in _complex)
         saved = (left, right, kz, kx, ky, *fit, *fit_y)
-        entry = (a.index, b.index, both_sides_vjp, saved, FORM, None)
+        entry = ((a.index, b.index), both_sides_vjp, saved, FORM)
     t = Tracer()
     t.value = z
     t.tape = tape

@@ -27,7 +27,7 @@ from .structures import (
     tangent_of,
     untraced,
 )
-from .sweep import FORM, PART
+from .sweep import FORM, PART, SUM
 from .tracer import Tape, Tracer, appended, primal, record, tracer
 
 ndarray = np.ndarray
@@ -83,7 +83,7 @@ def record_form(tape: Tape, form: Form, args: tuple[Any, ...], kwargs: dict[str,
         entry = (places[0], one_vjp, (vjps[k], kept_y, kept, kwargs, space_of(values[k])), FORM)
     else:
         saved = (form, kept_y, kept, kwargs, numbers, [_fit_of(values, k) for k in numbers])
-        entry = (places, form_vjp, saved, FORM, None, None, None)
+        entry = (tuple(places), form_vjp, saved, FORM)
     if is_leaf(y):
         t = appended(y, tape, entry)
         if count == 1 and (type(y) is Tracer or (type(y) is ndarray and y.base is not None)):
@@ -268,5 +268,5 @@ def traced_as(tape: Tape, value: Any, place: int) -> Tracer:
     """A tracer of `value` at `place`, which is given to that value's
     own place too where it is traced here already."""
     if type(value) is Tracer and value.tape is tape:
-        return appended(value.value, tape, (place, value.index))
+        return appended(value.value, tape, ((place, value.index), None, None, SUM))
     return tracer(value, tape, place)

@@ -80,7 +80,7 @@ def try_rule(
         if tree is not None:
             places += [place for place, _ in leaves_of(tree)]
             routes.append((k, tree, (callee, *values)[k] if type(tree) is dict else None))
-    entry = (places, rule_vjp, (pullback, routes, tape), INTO, None, None, None)
+    entry = (tuple(places), rule_vjp, (pullback, routes, tape), INTO)
     if is_leaf(y):
         place = record(tape, entry)
         return note_views(traced_as(tape, y, place), tape, args)

@@ -89,7 +89,7 @@ def _of_numbers(leaves: list[Any], shape: tuple[int, ...]) -> Any:
     value = _new(values, float)
     if len(shape) > 1:
         value = value.reshape(shape)
-    entry = (places, numbers_vjp, numbers, FORM, None, None, None)
+    entry = (tuple(places), numbers_vjp, numbers, FORM)
     return appended(value, tape, entry)
 
 

@@ -82,7 +82,7 @@ def replaced(x: Tracer, index: Any, v: Any) -> Any:
     if type(v) is Tracer:
         shape = value.shape if kind is ndarray else ()
         saved = (index, shape, old.dtype.kind == "c" and not is_complex)
-        entry = (x.index, v.index, put_vjp, saved, OVERWRITE, None)
+        entry = ((x.index, v.index), put_vjp, saved, OVERWRITE)
     else:
         entry = (x.index, erased_vjp, index, OVERWRITE)
     t = tracer(new, tape, -1)

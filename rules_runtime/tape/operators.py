@@ -52,7 +52,7 @@ from ..kernels.scatter import is_basic, scatter
 from .record import apply, call
 from .sharing import note_view
 from .structures import inner_tape, untraced
-from .sweep import OVERWRITE, SCATTER, SHARED, VIEW_OR_NEW, times
+from .sweep import FORM, NEW, OVERWRITE, SCATTER, SUM, TIMES
 from .tracer import Tracer, appended, place_of, primal, record, tracer
 
 ndarray = np.ndarray
@@ -102,15 +102,11 @@ def wide(a: Any, b: Any, x: Any, y: Any, z: Any, both: Any, ufunc: Any) -> Any:
                 ys,
                 z if "z" in saves else None,
             )
-            mode = VIEW_OR_NEW if both in _sums else OVERWRITE
-            entry: Any
-            if entry_of is both:
-                entry = (a.index, b.index, both, saved, mode, None)
-            else:
-                entry = ((a if entry_of is left else b).index, entry_of, saved, mode)
-            t = tracer(z, tape, -1)
-            t.index = record(tape, entry)
-            return t
+            places = (
+                (a.index, b.index) if entry_of is both else (a if entry_of is left else b).index
+            )
+            mode = FORM if both in _sums else OVERWRITE
+            return appended(z, tape, (places, entry_of, saved, mode))
     return noted(a, b, x, y, z, both, ufunc)
 
 
@@ -126,33 +122,39 @@ def noted(a: Any, b: Any, x: Any, y: Any, z: Any, both: Any, ufunc: Any) -> Any:
     xs, ys = (v.shape if is_recorded(v) else np.shape(v) for v in (x, y))
     saved = (x, y, xs, ys, z)
     left, right, *_ = WIDE[both]
+    mode = FORM if both in _sums else OVERWRITE
     entry: Any
     if type(b) is not Tracer:
         if xs != z.shape:
-            entry = (a.index, left, saved, OVERWRITE)
+            entry = (a.index, left, saved, mode)
         elif both in _sums:
             return tracer(z, a.tape, a.index)
+        elif both is wide_times_vjp:
+            entry = (a.index, None, y, TIMES)
         else:
-            entry = (a.index, times if both is wide_times_vjp else operator.truediv, y)
+            entry = (a.index, operator.truediv, y, NEW)
     elif type(a) is not Tracer:
         if both is wide_sum_vjp and ys == z.shape:
             return tracer(z, b.tape, b.index)
-        entry = (b.index, right, saved, OVERWRITE)
+        entry = (b.index, right, saved, mode)
         if both is wide_times_vjp and ys == z.shape:
-            entry = (b.index, times, x)
-    elif xs != ys:
-        entry = (a.index, b.index, both, saved, VIEW_OR_NEW if both in _sums else OVERWRITE, None)
-    elif both is wide_sum_vjp:
-        entry = (a.index, b.index)
-    elif both is wide_difference_vjp:
-        entry = (a.index, b.index, difference_vjp, None, SHARED, None)
-    elif both is wide_over_vjp:
-        entry = (a.index, b.index, over_vjp, (y, z), OVERWRITE, None)
-    elif a is b:
-        entry = (a.index, square_vjp, x)
+            entry = (b.index, None, x, TIMES)
     else:
-        entry = (a.index, y, b.index, x, None)
+        entry = ((a.index, b.index), both, saved, mode)
+        if xs == ys and a is b and both is wide_times_vjp:
+            entry = (a.index, square_vjp, x, NEW)
+        elif xs == ys:
+            entry = (entry[0], *_narrow(both, x, y, z))
     return appended(z, (a if type(a) is Tracer else b).tape, entry)
+
+
+def _narrow(both: Any, x: Any, y: Any, z: Any) -> tuple[Any, Any, int]:
+    """What an operation on two values of one shape has in its entry."""
+    if both is wide_sum_vjp:
+        return None, None, SUM
+    if both is wide_difference_vjp:
+        return difference_vjp, None, FORM
+    return (over_vjp, (y, z), OVERWRITE) if both is wide_over_vjp else (None, (y, x), TIMES)
 
 
 def _is_double(x: Any) -> bool:
@@ -187,7 +189,7 @@ def add(self: Tracer, other: Any) -> Any:
             t.value = z
             t.tape = tape
             t.index = i = len(tape)
-            tape.append(entry := (self.index, other.index))
+            tape.append(entry := ((self.index, other.index), None, None, SUM))
             if len(tape) - i != 1:
                 t.index = place_of(entry, tape, i)
             return t
@@ -224,12 +226,12 @@ def sub(self: Tracer, other: Any) -> Any:
         z = x - y
         kind = type(z)
         if kind is float64 or kind is float:
-            entry: Any = (self.index, 1.0, other.index, -1.0, None)
+            entry: Any = ((self.index, other.index), None, (1.0, -1.0), TIMES)
         elif (
             kind is ndarray and type(x) is ndarray and type(y) is ndarray
             and z.dtype is F8 and x.shape == y.shape
         ):  # fmt: skip
-            entry = (self.index, other.index, difference_vjp, None, SHARED, None)
+            entry = ((self.index, other.index), difference_vjp, None, FORM)
         else:
             return wide(self, other, x, y, z, wide_difference_vjp, np.subtract)
         t = Tracer()
@@ -269,7 +271,7 @@ def rsub(self: Tracer, other: Any) -> Any:
         z = other - x
         if type(z) is not float64 and type(z) is not float:
             return wide(other, self, other, x, z, wide_difference_vjp, np.subtract)
-        entry: Any = (self.index, times, -1.0)
+        entry: Any = (self.index, None, -1.0, TIMES)
     elif kind is ndarray and x.dtype is F8:
         okind = type(other)
         if okind is float or okind is int or okind is float64:
@@ -302,15 +304,15 @@ def mul(self: Tracer, other: Any) -> Any:
         z = x * y
         kind = type(z)
         if kind is float64 or kind is float:
-            entry: Any = (self.index, y, other.index, x, None)
+            entry: Any = ((self.index, other.index), None, (y, x), TIMES)
         elif (
             kind is ndarray and type(x) is ndarray and type(y) is ndarray
             and z.dtype is F8 and x.shape == y.shape
         ):  # fmt: skip
             if self is other:
-                entry = (self.index, square_vjp, x)
+                entry = (self.index, square_vjp, x, NEW)
             else:
-                entry = (self.index, other.index, times_vjp, (x, y), OVERWRITE, None)
+                entry = ((self.index, other.index), times_vjp, (x, y), OVERWRITE)
         else:
             return wide(self, other, x, y, z, wide_times_vjp, np.multiply)
     else:
@@ -327,7 +329,7 @@ def mul(self: Tracer, other: Any) -> Any:
             z = x * other
             if type(z) is not float64 and type(z) is not float:
                 return wide(self, other, x, other, z, wide_times_vjp, np.multiply)
-            entry = (self.index, times, other)
+            entry = (self.index, None, other, TIMES)
         else:
             return noted(self, other, x, other, None, wide_times_vjp, np.multiply)
     t = Tracer()
@@ -350,12 +352,12 @@ def truediv(self: Tracer, other: Any) -> Any:
         z = x / y
         kind = type(z)
         if kind is float64 or kind is float:
-            entry: Any = (self.index, 1.0 / y, other.index, -z / y, None)
+            entry: Any = ((self.index, other.index), None, (1.0 / y, -z / y), TIMES)
         elif (
             kind is ndarray and type(x) is ndarray and type(y) is ndarray
             and z.dtype is F8 and x.shape == y.shape
         ):  # fmt: skip
-            entry = (self.index, other.index, over_vjp, (y, z), OVERWRITE, None)
+            entry = ((self.index, other.index), over_vjp, (y, z), OVERWRITE)
         else:
             return wide(self, other, x, y, z, wide_over_vjp, np.divide)
     else:
@@ -377,7 +379,7 @@ def truediv(self: Tracer, other: Any) -> Any:
             z = x / other
             if type(z) is not float64 and type(z) is not float:
                 return wide(self, other, x, other, z, wide_over_vjp, np.divide)
-            entry = (self.index, operator.truediv, other)
+            entry = (self.index, operator.truediv, other, NEW)
         else:
             return noted(self, other, x, other, None, wide_over_vjp, np.divide)
     t = Tracer()
@@ -397,18 +399,18 @@ def rtruediv(self: Tracer, other: Any) -> Any:
         z = other / x
         if type(z) is not float64 and type(z) is not float:
             return wide(other, self, other, x, z, wide_over_vjp, np.divide)
-        entry: Any = (self.index, times, -z / x)
+        entry: Any = (self.index, None, -z / x, TIMES)
     elif kind is ndarray and x.dtype is F8:
         okind = type(other)
         if okind is float or okind is int or okind is float64:
             z = zero_d(other) / x
             if other == 1:
-                entry = (self.index, reciprocal_vjp, z)
+                entry = (self.index, reciprocal_vjp, z, NEW)
             else:
-                entry = (self.index, ratio_vjp, (x, z))
+                entry = (self.index, ratio_vjp, (x, z), NEW)
         elif okind is ndarray and other.shape == x.shape and other.dtype is F8:
             z = other / x
-            entry = (self.index, ratio_vjp, (x, z))
+            entry = (self.index, ratio_vjp, (x, z), NEW)
         else:
             return wide(other, self, other, x, None, wide_over_vjp, np.divide)
     else:
@@ -432,33 +434,33 @@ def power(self: Tracer, other: Any) -> Any:
     kind = type(x)
     if kind is float64 and other == 2:  # as numpy does for arrays
         z = x * x
-        entry: Any = (self.index, times, 2.0 * x)
+        entry: Any = (self.index, None, 2.0 * x, TIMES)
     elif kind is float64 or kind is float:
         z = x**other
         if type(z) is not float64 and type(z) is not float:
             return apply(np.power, (self, other), {})
         if other == 2:
-            entry = (self.index, times, 2.0 * x)
+            entry = (self.index, None, 2.0 * x, TIMES)
         elif other == 0:
             return z
         else:
-            entry = (self.index, times, other * float64(x) ** (other - 1))
+            entry = (self.index, None, other * float64(x) ** (other - 1), TIMES)
     elif kind is ndarray and x.dtype is F8:
         if other == 2:
             z = x**2
-            entry = (self.index, square_vjp, x)
+            entry = (self.index, square_vjp, x, NEW)
         else:
             z = fast_power(x, other)
             if other == 0:
                 return z
             # squares and roots are fast, and so are powers that are one less
             is_slow = other != int(other) and other != 0.5 and other != 1.5
-            entry = (self.index, power_vjp, (x, other, z if is_slow else None))
+            entry = (self.index, power_vjp, (x, other, z if is_slow else None), NEW)
     elif is_recorded(x) and x.dtype is F8 and other >= 1:
         z = x**other
-        entry = (
-            (self.index, square_vjp, x) if other == 2 else (self.index, power_vjp, (x, other, None))
-        )
+        entry = (self.index, square_vjp, x, NEW)
+        if other != 2:
+            entry = (self.index, power_vjp, (x, other, None), NEW)
     else:
         return apply(np.power, (self, other), {})
     tape = self.tape
@@ -482,7 +484,7 @@ def neg(self: Tracer) -> Any:
     z = -x
     kind = type(z)
     if kind is float64 or kind is float:
-        entry: Any = (self.index, times, -1.0)
+        entry: Any = (self.index, None, -1.0, TIMES)
     else:
         entry = (self.index, minus_vjp, None, OVERWRITE)
     t = Tracer()
@@ -514,13 +516,13 @@ def matmul(self: Tracer, other: Any) -> Any:
             return apply(np.matmul, (self, other), {})
         if x.ndim == y.ndim == 2:
             z = x @ y
-            entry: Any = (self.index, other.index, matrices_vjp, (x, y), OVERWRITE_NOT, None)
+            entry: Any = ((self.index, other.index), matrices_vjp, (x, y), NEW)
         elif y.ndim == 1 and x.ndim == 2:
             z = x @ y
-            entry = (self.index, other.index, matrix_vector_vjp, (x, y), OVERWRITE_NOT, None)
+            entry = ((self.index, other.index), matrix_vector_vjp, (x, y), NEW)
         else:
             z = fast_matmul(x, y)
-            entry = (self.index, other.index, matmul_vjp, (x, y), OVERWRITE_NOT, None)
+            entry = ((self.index, other.index), matmul_vjp, (x, y), NEW)
         if z.dtype is not F8 and not (z.dtype is x.dtype is y.dtype is F4):
             return apply(np.matmul, (self, other), {})
     else:
@@ -528,10 +530,10 @@ def matmul(self: Tracer, other: Any) -> Any:
             return apply(np.matmul, (self, other), {})
         if x.ndim == other.ndim == 2:
             z = x @ other
-            entry = (self.index, matrix_left_vjp, other)
+            entry = (self.index, matrix_left_vjp, other, NEW)
         else:
             z = fast_matmul(x, other)
-            entry = (self.index, matmul_left_vjp, (other, x.shape))
+            entry = (self.index, matmul_left_vjp, (other, x.shape), NEW)
         if z.dtype is not F8:
             return apply(np.matmul, (self, other), {})
     t = Tracer()
@@ -550,13 +552,13 @@ def rmatmul(self: Tracer, other: Any) -> Any:
         return apply(np.matmul, (other, self), {})
     if other.ndim == 2 and x.ndim == 2:
         z = other @ x
-        entry: Any = (self.index, matrix_right_vjp, other)
+        entry: Any = (self.index, matrix_right_vjp, other, NEW)
     elif other.ndim == 2 and x.ndim == 1:
         z = other @ x
-        entry = (self.index, vector_right_vjp, other)
+        entry = (self.index, vector_right_vjp, other, NEW)
     else:
         z = fast_matmul(other, x)
-        entry = (self.index, matmul_right_vjp, (other, x.shape))
+        entry = (self.index, matmul_right_vjp, (other, x.shape), NEW)
     if z.dtype is not F8:
         return apply(np.matmul, (other, self), {})
     tape = self.tape
@@ -568,9 +570,6 @@ def rmatmul(self: Tracer, other: Any) -> Any:
     if len(tape) - i != 1:
         t.index = place_of(entry, tape, i)
     return t
-
-
-OVERWRITE_NOT = -1  # fresh results, g untouched
 
 
 class Written(list[Any]):
@@ -601,7 +600,7 @@ def getitem(self: Tracer, index: Any) -> Any:
     t.value = y
     t.tape = tape
     t.index = i = len(tape)
-    tape.append(entry := (self.index, None, (index, x.shape, x.dtype), 3))
+    tape.append(entry := (self.index, None, (index, x.shape, x.dtype), SCATTER))
     if len(tape) - i != 1:
         t.index = place_of(entry, tape, i)
     if type(y) is ndarray:

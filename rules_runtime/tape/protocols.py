@@ -19,7 +19,7 @@ from .blanks import begin
 from .calls import name_of, out_error
 from .record import apply, call
 from .structures import inner_tape
-from .sweep import OVERWRITE
+from .sweep import NEW, OVERWRITE
 from .tracer import Blank, Tracer, place_of, primal
 
 ndarray = np.ndarray
@@ -74,7 +74,7 @@ def array_ufunc(self: Tracer, ufunc: Any, method: str, *inputs: Any, **kwargs: A
                 t.tape = tape
                 entry: Any
                 if saves < 3:
-                    entry = (self.index, vjp, x if saves == 0 else y if saves == 1 else None)
+                    entry = (self.index, vjp, x if saves == 0 else y if saves == 1 else None, NEW)
                 else:
                     saved = x if saves == 3 else y if saves == 4 else None
                     entry = (self.index, vjp, saved, OVERWRITE)

@@ -54,9 +54,9 @@ def by_quick(quick: Quick, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any
         entry = (args[numbers[0]].index, *vjps[0], FORM)
     elif len(numbers) == 2:
         a, b = numbers
-        entry = (args[a].index, args[b].index, _both_vjp, vjps, FORM, None)
+        entry = ((args[a].index, args[b].index), _both_vjp, vjps, FORM)
     else:
-        entry = ([args[k].index for k in numbers], _each_vjp, vjps, FORM, None, None, None)
+        entry = (tuple([args[k].index for k in numbers]), _each_vjp, vjps, FORM)
     return appended(y, tape, entry)
 
 
@@ -124,8 +124,8 @@ def _joined(quick: Quick, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         return NotImplemented
     y, pieces = found
     wanted = [(x.index, piece) for x, piece in zip(parts, pieces) if type(x) is Tracer]
-    places, indices = [place for place, _ in wanted], [piece for _, piece in wanted]
-    return appended(y, tape, (places, _pieces_vjp, indices, FORM, None, None, None))
+    places, indices = tuple([place for place, _ in wanted]), [piece for _, piece in wanted]
+    return appended(y, tape, (places, _pieces_vjp, indices, FORM))
 
 
 def _pieces_vjp(g: Any, saved: Any) -> list[Any]:

@@ -1,27 +1,20 @@
 """The backward sweep: from the last entry of a tape to the first,
 each cotangent into its parents' places.
 
-An entry is a tuple; its length says what it is (`i`, `j` are places on the tape,
-`g` the cotangent of the entry itself):
+An entry is `(places, vjp, saved, mode)`: the place of its parent, or a tuple of them where there
+are several; `g` is the cotangent of the entry itself. The mode says how `vjp` is called, and whose
+what it gives is (of several parents one for each, None for nothing):
 
-    (i, j)                              both parents are given g                        (a sum)
-    (i, vjp, saved)                     vjp(g, saved), an array that nobody else has
-    (i, vjp, saved, mode)               see the modes
-    (i, p, j, q, None)                  g * p and g * q                                 (numbers)
-    (i, j, vjp, saved, mode, None)      vjp gives a pair
-    (parents, vjp, saved, mode, None, None, None)   vjp gives one for each parent, None for nothing
-
-    SHARED      what vjp gives may be held by others, too
-    VIEW        it is g, or a view of g: as shared as g is
-    OVERWRITE   vjp(g, saved, mine); where `mine` is true it may use g's memory for the result,
-                which nobody else has
-    VIEW_OR_NEW vjp(g, saved, mine); what it gives is g itself, or an array that nobody else has
-    INTO        of several parents: vjp(g, saved, olds); of `olds` it may add to those that are no
-                None, arrays of the tape's own, and return them
-    FORM        what vjp gives is nobody else's if it is an array with memory of its own,
-                and not g; None for nothing
-    SCATTER     saved is (index, shape, dtype): g goes to x[index]
-    PART        saved is (number, count, build): g is one leaf of the structured result at place i
+    NEW         vjp(g, saved): arrays that nobody else has
+    OVERWRITE   vjp(g, saved, mine): as NEW; where `mine` is true it may use g's memory for one of
+                them, which nobody else has
+    FORM        vjp(g, saved): g itself, views, or arrays of their own; the sweep looks
+    INTO        vjp(g, saved, olds): of `olds` it may add to those that are no None, arrays of the
+                tape's own, and return them
+    SUM         both of two parents are given g
+    TIMES       g * saved, for numbers; of two parents g times either of the pair `saved`
+    SCATTER     saved is (index, shape, dtype): g goes to x[index]; vjp is None for basic indices
+    PART        saved is (number, count, build): g is one leaf of the structured result at the place
 
 Ownership. A place whose number is in `shared` holds a cotangent that others may hold, too: `x + y`
 hands one array to both. Adding to such a place makes a new array, adding to any other is done in
@@ -31,7 +24,7 @@ saved by the forward pass die on the way.
 
 from __future__ import annotations
 
-import operator
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -43,13 +36,12 @@ from ..kernels.scatter import scatter
 from .cotangents import Parts, Pieces
 from .tracer import Tracer
 
-SHARED, VIEW, OVERWRITE, SCATTER, PART, VIEW_OR_NEW, INTO, FORM = range(8)
+NEW, OVERWRITE, FORM, INTO, SUM, TIMES, SCATTER, PART = range(8)
 TAKES_LOW_RANK: set[Any] = set()  # functions that are given a `LowRank`
 
 ndarray = np.ndarray
 float64 = np.float64
 _add = np.add
-times = operator.mul  # the entry of a number times a constant: (i, times, c)
 
 
 def sweep(entries: list[Any], grads: list[Any], shared: set[int], first: int) -> None:
@@ -63,73 +55,68 @@ def sweep(entries: list[Any], grads: list[Any], shared: set[int], first: int) ->
         if kind is not ndarray and kind is not float64:
             if g is None:
                 continue
-            if kind is Pieces:
-                g = g.dense()
-            elif kind is LowRank:
-                if len(entry) != 4 or entry[1] not in TAKES_LOW_RANK:
-                    g = g.dense()
-                    shared.discard(k)
-            elif kind is Fill:
-                if len(entry) > 2 and entry[2 if len(entry) == 6 else 1] not in TAKES_FILL:
-                    g = g.dense()
-                    shared.add(k)
-            elif kind is Scaled:
-                if len(entry) != 4 or entry[1] is not scatter:
-                    g = g.dense()
-                    shared.discard(k)
-            elif kind is Parts:
-                g = g.build(g.items)
-        n = len(entry)
-        if n == 3:
-            i, vjp, saved = entry
-            dx = g * saved if vjp is times else vjp(g, saved)
-            old = grads[i]
-            if old is None:
-                grads[i] = dx
-            elif type(old) is ndarray and i not in shared and type(dx) is ndarray:
-                _add(old, dx, old)
-            else:
-                _merge(grads, i, dx, shared)
-            dx = None
-        elif n == 4:
-            i, vjp, saved, mode = entry
-            if mode == 3:
+            g = _known(g, entry[1], entry[3], k, shared)
+        places, vjp, saved, mode = entry
+        if type(places) is int:
+            i = places
+            if mode is NEW:
+                dx = vjp(g, saved)
+            elif mode is TIMES:
+                dx = g * saved
+            elif mode is SCATTER:
                 old = grads[i]
                 if (
-                    type(old) is ndarray
+                    vjp is None
+                    and type(old) is ndarray
                     and (type(g) is ndarray or type(g) is float64)
-                    and vjp is None
                     and i not in shared
                 ):
                     old[saved[0]] += g
                 else:
                     _scatter(grads, i, vjp, saved, g, shared)
                 continue
-            if mode == 4:
+            elif mode is OVERWRITE:
+                dx = vjp(g, saved, k not in shared)
+            elif mode is PART:
                 if grads[i] is None:
                     grads[i] = Parts(saved[1], saved[2])
                 grads[i].items[saved[0]] = g
                 continue
-            mine = k not in shared
-            dx = vjp(g, saved, mine) if mode == 2 or mode == 5 else vjp(g, saved)
+            else:
+                dx = vjp(g, saved)
+                if (
+                    (type(dx) is not ndarray or dx.base is not None or dx is g)
+                    and grads[i] is None
+                    and (k in shared or not _is_whole(dx, g))
+                ):
+                    shared.add(i)
             old = grads[i]
             if old is None:
                 grads[i] = dx
-                if mode == 7:
-                    if type(dx) is not ndarray or dx.base is not None or dx is g:
-                        shared.add(i)
-                elif mode == 0 or (not mine and (mode == 1 or (mode == 5 and dx is g))):
-                    shared.add(i)
             elif type(old) is ndarray and i not in shared and type(dx) is ndarray:
                 _add(old, dx, old)
             else:
                 _merge(grads, i, dx, shared)
             dx = None
-        elif n == 2:
-            i, j = entry
-            if i == j:
-                _merge(grads, i, 2.0 * g, shared)
-                continue
+        elif mode is TIMES:
+            i, j = places
+            p, q = saved
+            old = grads[i]
+            if old is None:
+                grads[i] = g * p
+            elif type(old) is float64:
+                grads[i] = old + g * p
+            else:
+                _merge(grads, i, g * p, shared)
+            old = grads[j]
+            if old is None:
+                grads[j] = g * q
+            elif type(old) is float64:
+                grads[j] = old + g * q
+            else:
+                _merge(grads, j, g * q, shared)
+        elif mode is SUM:
+            i, j = places
             old = grads[i]
             if old is None:
                 grads[i] = g
@@ -148,78 +135,75 @@ def sweep(entries: list[Any], grads: list[Any], shared: set[int], first: int) ->
                 _add(old, g, old)
             else:
                 _merge(grads, j, g, shared)
-        elif n == 5:
-            i, p, j, q, _ = entry
-            old = grads[i]
-            if old is None:
-                grads[i] = g * p
-            elif type(old) is float64:
-                grads[i] = old + g * p
-            else:
-                _merge(grads, i, g * p, shared)
-            old = grads[j]
-            if old is None:
-                grads[j] = g * q
-            elif type(old) is float64:
-                grads[j] = old + g * q
-            else:
-                _merge(grads, j, g * q, shared)
-        elif n == 6:
-            i, j, vjp, saved, mode, _ = entry
-            shares_x = shares_y = mode == 0
-            if mode == 2:
-                dx, dy = vjp(g, saved, k not in shared)
-            elif mode == 5:
-                mine = k not in shared
-                dx, dy = vjp(g, saved, mine)
-                if not mine or dx is dy:
-                    shares_x, shares_y = dx is g, dy is g
-            else:
-                dx, dy = vjp(g, saved)
-                if mode == 7:
-                    shares_x = type(dx) is not ndarray or dx.base is not None or dx is g or dx is dy
-                    shares_y = type(dy) is not ndarray or dy.base is not None or dy is g or dx is dy
-            g = entry = saved = None
-            old = grads[i]
-            if old is None:
-                grads[i] = dx
-                if shares_x:
-                    shared.add(i)
-            elif type(old) is ndarray and i not in shared and type(dx) is ndarray:
-                _add(old, dx, old)
-            else:
-                _merge(grads, i, dx, shared)
-            dx = None
-            old = grads[j]
-            if old is None:
-                grads[j] = dy
-                if shares_y:
-                    shared.add(j)
-            elif type(old) is ndarray and j not in shared and type(dy) is ndarray:
-                _add(old, dy, old)
-            else:
-                _merge(grads, j, dy, shared)
-            dy = None
         else:
-            parents, vjp, saved, mode = entry[:4]
-            if mode == 6:
-                olds = [
-                    grads[i] if type(grads[i]) is ndarray and i not in shared else None
-                    for i in parents
-                ]
-                given = vjp(g, saved, olds)
-                given = [None if dx is old else dx for dx, old in zip(given, olds, strict=True)]
+            mine = k not in shared
+            if mode is OVERWRITE:
+                given = vjp(g, saved, mine)
+            elif mode is INTO:
+                given = _added_into(grads, places, vjp, saved, g, shared)
             else:
                 given = vjp(g, saved)
-            for i, dx in zip(parents, given, strict=True):
-                if dx is not None:
-                    if grads[i] is None:
-                        grads[i] = dx
-                        if mode != 7 or type(dx) is not ndarray or dx.base is not None:
-                            shared.add(i)
-                    else:
-                        _merge(grads, i, dx, shared)
+            entry = saved = None
+            if mode is not FORM:
+                g = None
+            for i, dx in zip(places, given):
+                old = grads[i]
+                if old is None:
+                    grads[i] = dx
+                    if mode is INTO or (
+                        mode is FORM
+                        and (type(dx) is not ndarray or dx.base is not None or dx is g)
+                        and not (mine and _is_whole(dx, g) and _is_alone(g, given))
+                    ):
+                        shared.add(i)
+                elif type(old) is ndarray and i not in shared and type(dx) is ndarray:
+                    _add(old, dx, old)
+                else:
+                    _merge(grads, i, dx, shared)
+            dx = given = None
     written_out(grads, shared, first)
+
+
+def _is_whole(dx: Any, g: Any) -> bool:
+    """Whether `dx` is g, or all of it in another shape. (Of numbers of fewer digits sums are made
+    anew, for these may have more.)"""
+    if type(dx) is not ndarray or type(g) is not ndarray or dx.dtype.char not in "dD":
+        return False
+    base = dx.base
+    return dx is g or ((base is g or base is g.base) and dx.size == g.size and dx.flags.writeable)
+
+
+def _is_alone(g: Any, given: Sequence[Any]) -> bool:
+    """Whether no more than one of several cotangents has memory that may be that of `g`."""
+    return sum(d is g or getattr(d, "base", None) is not None for d in given) < 2
+
+
+def _added_into(grads: Any, places: Any, vjp: Any, saved: Any, g: Any, shared: Any) -> list[Any]:
+    """What a rule gives for each of several places, None where it has added to what is there."""
+    olds = [grads[i] if type(grads[i]) is ndarray and i not in shared else None for i in places]
+    given = vjp(g, saved, olds)
+    return [None if dx is old else dx for dx, old in zip(given, olds, strict=True)]
+
+
+def _known(g: Any, vjp: Any, mode: int, k: int, shared: set[int]) -> Any:
+    """A cotangent that is not written out, as the entry can take it."""
+    kind = type(g)
+    if kind is Pieces:
+        return g.dense()
+    if kind is Parts:
+        return g.build(g.items)
+    if kind is Fill:
+        if mode is not SUM and vjp not in TAKES_FILL:
+            shared.add(k)
+            return g.dense()
+    elif kind is LowRank:
+        if vjp not in TAKES_LOW_RANK:
+            shared.discard(k)
+            return g.dense()
+    elif kind is Scaled and vjp is not scatter:
+        shared.discard(k)
+        return g.dense()
+    return g
 
 
 def written_out(grads: list[Any], shared: set[int], first: int) -> None:

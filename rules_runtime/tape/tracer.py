@@ -1,7 +1,7 @@
 """The traced value and the list it is recorded on.
 
 A `Tape` is a list of entries, a tracer a primal value with its place in that list. Entries are
-tuples of parents' places, a function and what it needs, told apart by length (see `sweep.py`). A
+tuples of parents' places, a function, what it needs and a mode (see `sweep.py`). A
 tracer's value may be a tracer of an outer tape: that is all there is to higher order. Of two tapes
 the one with the higher level is the inner one; values of outer tapes are constants to it.
 

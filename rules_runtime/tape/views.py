@@ -18,7 +18,7 @@ from ..kernels.low_rank import LowRank
 from . import operators
 from .cotangents import Fill
 from .sharing import note_view
-from .sweep import TAKES_LOW_RANK, VIEW
+from .sweep import FORM, TAKES_LOW_RANK
 from .tracer import Tracer, appended, primal
 
 ndarray = np.ndarray
@@ -52,7 +52,7 @@ def swapaxes_vjp(g: Any, axes: Any) -> Any:
 
 
 def viewed(x: Tracer, v: Any, y: Any, vjp: Any, saved: Any) -> Tracer:
-    t = appended(y, x.tape, (x.index, vjp, saved, VIEW))
+    t = appended(y, x.tape, (x.index, vjp, saved, FORM))
     base = y.base
     if base is not None and (base is v or base is v.base):
         t.base = (x, None)

@@ -26,7 +26,7 @@ from . import operators
 from .calls import name_of
 from .intercept import is_asking
 from .structures import is_leaf
-from .sweep import SHARED, sweep
+from .sweep import FORM, PART, SUM, TIMES, sweep
 from .tracer import Tape, Tracer, primal
 
 _PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
@@ -105,7 +105,7 @@ class WatchedTape(Tape):
     def _append(self, entry: Any, operation: str, source: str, value: Any) -> None:
         if entry is None:
             operation, source = "argument", ""
-        elif len(entry) == 4 and entry[3] == _PART:
+        elif entry[3] == PART:
             operation += f"[{entry[2][0]}]"
         shape = np.shape(value) if is_leaf(value) else ()
         dtype = str(getattr(value, "dtype", type(value).__name__))
@@ -145,38 +145,27 @@ class WatchedTape(Tape):
                 watcher.swept(between)
 
     def _watched(self, k: int, entry: Any) -> Any:
-        at = _place_of_vjp(entry)
-        if at is None:
-            return entry
-        return (*entry[:at], _Around(self, k, entry[at]), *entry[at + 1 :])
-
-
-_PART = 4
-
-
-def _place_of_vjp(entry: Any) -> int | None:
-    """Where in an entry its pullback is; None where it has none."""
-    at = {3: 1, 4: 1, 6: 2, 7: 1}.get(len(entry))
-    return None if at is None or entry[at] is None else at
+        places, vjp, saved, mode = entry
+        return entry if vjp is None else (places, _Around(self, k, vjp), saved, mode)
 
 
 def _parents(entry: Any) -> tuple[int, ...]:
-    if entry is None:
-        return ()
-    if isinstance(entry[0], list):
-        return tuple(entry[0])
-    both = {2: 1, 5: 2, 6: 1}.get(len(entry))
-    return (entry[0],) if both is None else (entry[0], entry[both])
+    places = () if entry is None else entry[0]
+    return (places,) if type(places) is int else places
 
 
 def _with_vjp(entry: Any) -> Any:
     """An entry that the sweep computes by itself, as one with a pullback."""
-    if len(entry) == 2:
-        return (*entry, _same_to_both, None, SHARED, None)
-    if len(entry) == 5:
-        i, p, j, q, _ = entry
-        return (i, j, _multiples, (p, q), SHARED, None)
+    places, _, saved, mode = entry
+    if mode == SUM:
+        return (places, _same_to_both, None, FORM)
+    if mode == TIMES:
+        return (places, _multiple if type(places) is int else _multiples, saved, FORM)
     return entry
+
+
+def _multiple(g: Any, factor: Any) -> Any:
+    return g * factor
 
 
 def _same_to_both(g: Any, saved: None) -> Any:

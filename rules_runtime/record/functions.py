@@ -367,10 +367,10 @@ BUILDERS[np.tril], BUILDERS[np.triu] = _triangle(np.tril), _triangle(np.triu)
 
 @builds(np.diff)
 def _diff(
-    graph: Graph, value: Any, x: Any, n: Any = 1, axis: Any = -1, **kwargs: Any
+    graph: Graph, value: Any, x: Any, n: Any = 1, axis: Any = -1, *args: Any, **kwargs: Any
 ) -> Node | None:
     a = operand(graph, x)
-    if n != 1 or kwargs or not _is_f8(a) or not isinstance(axis, int):
+    if n != 1 or args or kwargs or not _is_f8(a) or not isinstance(axis, int):
         return None
     lead = (slice(None),) * (axis % a.ndim)
     rest = (slice(None),) * (a.ndim - len(lead) - 1)

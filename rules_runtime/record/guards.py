@@ -213,7 +213,11 @@ class Reading:
         return x
 
     def _is_looked_into(self, kind: type) -> bool:
-        return kind.__module__ in _HOLDERS or not is_of_a_library(kind.__module__, self._home)
+        return (
+            self._is_argument
+            or kind.__module__ in _HOLDERS
+            or not is_of_a_library(kind.__module__, self._home)
+        )
 
     def _changed(self, x: Any, new: Any, path: Path) -> Any:
         """The copy of a container; itself where nothing in it is recorded: it may be added to."""
@@ -233,7 +237,7 @@ class Reading:
             and _is_inherited(kind, "__reduce_ex__")
             and _is_inherited(kind, "__new__")
             and not hasattr(kind, "__array__")
-            and (self._is_argument or self._is_looked_into(kind))
+            and (self._is_looked_into(kind) or tree_of(x, lambda leaf: leaf) is not None)
         )
 
     def _lift_object(self, x: Any, path: Path) -> Any:

@@ -31,14 +31,15 @@ def numeric_gradient(f: Callable[..., Any], *args: Any, step: float = 1e-6) -> l
 def assert_gradient(
     f: Callable[..., Any], *args: Any, rtol: float = 1e-5, atol: float = 1e-6
 ) -> None:
-    """The gradient of `f` is that of finite differences,
-    and so is the gradient of a projection of it."""
+    """The gradient of `f` is that of finite differences, and so is one that is recorded."""
     from rules_runtime import gradient
+    from tests.support.rules import check_recorded
 
     found = gradient(f, *args)
     for k, (got, want) in enumerate(zip(found, numeric_gradient(f, *args), strict=True)):
         assert np.shape(got) == np.shape(args[k])
         np.testing.assert_allclose(got, want, rtol, atol, err_msg=f"gradient in argument {k}")
+    check_recorded(f, *args)
 
 
 def assert_second_order(f: Callable[..., Any], *args: Any, rtol: float = 1e-4) -> None:

@@ -181,7 +181,9 @@ class Emitter(Slices):
                 self.arena.release(temporary.root)
             self.refs[n.i] = place
             return
-        given = ", ".join([self.operand(q) for q in n.args])
+        given = ", ".join(
+            [self.operand(q) if q.shape or n.dtype == F8 else self.number(q) for q in n.args]
+        )
         place = place or self.place(n)
         self.finish(n, place, lambda at: f"copyto({at}, np.where({given}))", f"np.where({given})")
 

@@ -126,7 +126,8 @@ def _subscripts(a: Node, shape: tuple[int, ...]) -> str:
 def count_users(order: list[Node], roots: Iterable[Node]) -> set[float]:
     """Note who uses what; the numbers of the nodes that are asked for."""
     for n in order:
-        n.users, n.meta = [], {}
+        for m in (n, *(n.f.members if n.op == "tile" else ())):
+            m.users, m.meta = [], {}
     for n in order:
         for a in n.args:
             a.users.append(n)

@@ -20,12 +20,14 @@ from ..tape.derivatives import value_and_gradient, vjp
 from ..tape.structures import inner_tape
 from ..tape.trace import watching
 from . import functions as functions
+from .blocks import Blocks
 from .emit import Emitter
 from .graph import Elsewhere, Graph, Node, Unrecordable, errors
 from .guards import Reading, Result, is_close
 from .memory import Arena, Names, Ref
 from .plan import live, merge_dots, merge_extrema, merge_sums
 from .sums import merge_products
+from .tiles import tiled
 
 ndarray = np.ndarray
 
@@ -142,9 +144,10 @@ class Variant:
         merge_sums(live_nodes, roots)
         merge_dots(live(roots), roots)
         merge_extrema(live(roots), roots)
-        order = live(roots)
+        calls = live(roots)
+        order = tiled(calls, result.nodes, [n for n, *_ in graph.guards])
         head, inputs = reading.code(names)
-        emitter = Emitter(names, arena, graph.guards)
+        emitter = Blocks(names, arena, graph.guards)
         for i, text in inputs.items():
             emitter.refs[i] = Ref(text)
         emitter.plan(order, result.nodes)
@@ -172,7 +175,7 @@ class Variant:
             owned=owned,
         )
         self.guards = len(head) + len(graph.guards)
-        self.operations = sum(n.op not in ("in", "const", "view") for n in order)
+        self.operations = sum(n.op not in ("in", "const", "view") for n in calls)
         self.nbytes = arena.nbytes
         exec(compile(self.source, "<compiled>", "exec"), names.space)
         self.replay: Callable[[Any, Any], Any] = names.space["replay"]

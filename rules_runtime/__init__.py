@@ -17,6 +17,8 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
+from .upward import answered_by
+
 #: That of the command too: both are released together.
 __version__ = "0.1.0"
 
@@ -165,6 +167,27 @@ _NAMES_OF = {
     "vjpmakers": "Space from_vjpmaker_argnum from_vjpmaker_argnums from_vjpmakers",
 }
 _HOMES = {name: module for module, names in _NAMES_OF.items() for name in names.split()}
+
+
+def _rrule_via_ad(*call: Any) -> Any:
+    from .via_ad import differentiate
+
+    return differentiate(*call)
+
+
+def _frule_via_ad(*call: Any) -> Any:
+    from .forward import differentiate
+
+    return differentiate(*call)
+
+
+def _moved(x: Any, tangent: Any) -> Any:
+    from .moving import moved
+
+    return moved(x, tangent)
+
+
+answered_by(rrule_via_ad=_rrule_via_ad, frule_via_ad=_frule_via_ad, moved=_moved)
 
 
 def __getattr__(name: str) -> Any:

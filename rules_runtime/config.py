@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import importlib
 import threading
-from collections.abc import Callable
 from typing import Any, ClassVar, Generic, TypeVar, TypeVarTuple
 
 from .errors import ConfigError
+from .upward import ask
 
 
 class HasReverseMode:
@@ -55,7 +55,6 @@ Features = TypeVarTuple("Features")
 
 _bundles: dict[frozenset[type], Any] = {}
 _bundles_lock = threading.Lock()
-_via_ad: list[Callable[..., Any]] = []
 
 
 class RuleConfig(Generic[*Features]):
@@ -123,7 +122,7 @@ class RuleConfig(Generic[*Features]):
         >>> float(y), pullback(1.0)
         (2.0, (NoTangent(), -1.0))
         """
-        return _via_ad[0](self, f, args, kwargs)
+        return ask("rrule_via_ad", self, f, args, kwargs)
 
     def frule_via_ad(self, tangents: Any, f: Any, *args: Any, **kwargs: Any) -> Any:
         """`(y, dy)` of any call: by an frule or an rrule where there is one,
@@ -136,9 +135,7 @@ class RuleConfig(Generic[*Features]):
         >>> float(y), float(dy)
         (9.0, 6.0)
         """
-        from .forward import differentiate
-
-        return differentiate(self, tangents, f, args, kwargs)
+        return ask("frule_via_ad", self, tangents, f, args, kwargs)
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}()"
@@ -164,14 +161,6 @@ def __getattr__(name: str) -> Any:
             found = getattr(found, part)
         features.append(found)
     return RuleConfig.__class_getitem__(tuple(features))
-
-
-def set_default_ad(differentiate: Callable[..., Any]) -> None:
-    """Set what `RuleConfig.rrule_via_ad` does; the registry, a layer above, calls this once.
-
-    Example: `set_default_ad(lambda config, f, args, kwargs: (y, pullback))`.
-    """
-    _via_ad[:] = [differentiate]
 
 
 def satisfies(config_type: type, wanted: type) -> bool:

@@ -24,6 +24,7 @@ from weakref import WeakValueDictionary
 import numpy as np
 
 from .errors import NotImplementedTangentError, TangentError
+from .upward import ask
 from .zeros import ARRAY_ATTRIBUTES, AbstractTangent, AbstractZero, NoTangent, ZeroTangent, is_zero
 
 __all__ = [
@@ -459,9 +460,7 @@ def _moved(x: Any, tangent: Tangent[Any]) -> Any:
     """`x + tangent` for a primal value `x`."""
     if isinstance(x, (int, float, complex, str, np.ndarray, np.generic, AbstractTangent)):
         return NotImplemented
-    from .moving import moved
-
-    return moved(x, tangent)
+    return ask("moved", x, tangent)
 
 
 def _scaled(a: Any, b: Any) -> Any:

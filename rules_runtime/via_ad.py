@@ -6,7 +6,7 @@ import types
 from typing import Any
 
 from .callees import name_of
-from .config import HasReverseMode, RuleConfig, set_default_ad
+from .config import HasReverseMode, RuleConfig
 from .errors import ConfigError
 from .pullbacks import Handover, Pullback
 from .registry import rrule
@@ -72,7 +72,13 @@ class _Computed(Pullback):
         return tuple([unthunk(tangent) for tangent in super().__call__(dy)])
 
 
-def _differentiate(config: Any, f: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+def differentiate(config: Any, f: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """What `RuleConfig.rrule_via_ad` does: by a rule where there is one, else by the tape.
+
+    >>> from rules_runtime import TapeConfig
+    >>> differentiate(TapeConfig(), abs, (-2.0,), {})[1](1.0)
+    (NoTangent(), -1.0)
+    """
     if not config.has(HasReverseMode):
         raise ConfigError(
             f"{type(config).__name__} has no reverse mode to call back into (HasReverseMode)"
@@ -86,6 +92,3 @@ def _differentiate(config: Any, f: Any, args: tuple[Any, ...], kwargs: dict[str,
         y, pullback = trace_pullback(config, f.__func__, (f.__self__, *args), kwargs)
         return y, lambda dy: pullback(dy)[1:]
     return trace_pullback(config, f, args, kwargs)
-
-
-set_default_ad(_differentiate)

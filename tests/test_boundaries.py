@@ -232,21 +232,9 @@ def test_the_core_of_the_command_knows_no_edge(path: Path) -> None:
 
 @pytest.mark.parametrize("package", PACKAGES)
 def test_imports_make_no_circle(package: str) -> None:
-    """In the command whatever is imported counts, for types alone and inside of functions too.
-
-    In the runtime what a function imports when it is called is another
-    matter (`registry` asks the rules).
-    """
+    """Whatever is imported counts, for types alone and inside of functions too."""
     known = {module_name(path): path for path in sources(package)}
-    all_count = package == "migrate"
-    edges = {
-        name: {
-            m
-            for _, m, deferred in imports(path, at_run_time=not all_count)
-            if (all_count or not deferred) and m in known
-        }
-        for name, path in known.items()
-    }
+    edges = {name: {m for _, m, _ in imports(path) if m in known} for name, path in known.items()}
     done: set[str] = set()
 
     def visit(name: str, above: tuple[str, ...]) -> None:

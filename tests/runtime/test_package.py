@@ -12,6 +12,15 @@ import pytest
 import rules_runtime
 
 
+def printed_by(code: str) -> str:
+    """What a fresh interpreter prints."""
+    root = Path(rules_runtime.__file__).parents[1]
+    run = subprocess.run(
+        [sys.executable, "-c", code], cwd=root, check=True, capture_output=True, text=True
+    )
+    return run.stdout.strip()
+
+
 def test_every_name_has_one_home() -> None:
     assert sorted({*rules_runtime._HOMES, "__version__"}) == sorted(rules_runtime.__all__)
     tree = ast.parse(Path(rules_runtime.__file__).read_text())
@@ -40,12 +49,22 @@ def test_a_name_that_does_not_exist() -> None:
 
 
 def test_importing_the_package_loads_no_part_of_it() -> None:
+    """But for the table of who answers what lower layers ask."""
     code = "import sys, rules_runtime; print([m for m in sys.modules if m.startswith('rules_runtime.') or m == 'numpy'])"
-    root = Path(rules_runtime.__file__).parents[1]
-    run = subprocess.run(
-        [sys.executable, "-c", code], cwd=root, check=True, capture_output=True, text=True
-    )
-    assert run.stdout.strip() == "[]"
+    assert printed_by(code) == "['rules_runtime.upward']"
+
+
+@pytest.mark.parametrize(
+    ("code", "result"),
+    [
+        ("RuleConfig[HasReverseMode]().rrule_via_ad(abs, -2.0)[1](1.0)[1]", "-1.0"),
+        ("RuleConfig[HasForwardMode]().frule_via_ad((None, 1.0), abs, -2.0)[1]", "-1.0"),
+        ("{'a': 1.0} - Tangent[dict](a=0.5)", "{'a': 0.5}"),
+    ],
+)
+def test_what_is_asked_of_higher_layers_loads_them(code: str, result: str) -> None:
+    names = "HasForwardMode, HasReverseMode, RuleConfig, Tangent"
+    assert printed_by(f"from rules_runtime import {names}\nprint({code})") == result
 
 
 def test_a_rule_can_be_registered_without_the_library_or_the_tape() -> None:
@@ -56,11 +75,7 @@ def test_a_rule_can_be_registered_without_the_library_or_the_tape() -> None:
         "rrule.register(f)(lambda _, x: (x, lambda dy: (NoTangent(), dy)))\n"
         "print([m for m in sys.modules if m.startswith(('rules_runtime.rules', 'rules_runtime.tape'))])\n"
     )
-    root = Path(rules_runtime.__file__).parents[1]
-    run = subprocess.run(
-        [sys.executable, "-c", code], cwd=root, check=True, capture_output=True, text=True
-    )
-    assert run.stdout.strip() == "[]"
+    assert printed_by(code) == "[]"
 
 
 def test_types_that_users_see(tmp_path: Path) -> None:

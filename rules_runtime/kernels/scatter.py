@@ -91,6 +91,8 @@ def add_at(x: Any, index: Any, v: Any) -> Any:
         return done
     if is_other(x):
         return x + others.scatter(np.broadcast_to(v, x[index].shape), index, x.shape)
+    if x.ndim > 1 and np.size(v) > 256 and x.dtype.kind == "f" and np.ndim(v) > 1:
+        return x + scatter(np.broadcast_to(v, x[index].shape), index, x.shape, x.dtype)
     out = np.array(x)
     np.add.at(out, index, v)
     return out

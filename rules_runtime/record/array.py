@@ -19,6 +19,7 @@ from ..forms import QUICK, Form
 from ..kernels.others import is_recorded
 from ..kernels.scatter import add_at, put
 from ..tangents import AbstractZero, Tangent
+from ..tape.tracer import Blank
 from .graph import F8, Graph, Node, Unrecordable, errors, frozen
 
 ndarray = np.ndarray
@@ -66,9 +67,10 @@ class Recorded:
                 elementwise_of(ufunc)
             if ufunc in _ELEMENTWISE:
                 return _quick(ufunc, args, self.graph, ufunc)
-        if any(map(_is_traced, args)):
+        out = kwargs.get("out") or ()
+        if any(map(_is_traced, args)) or any(_is_traced(x) or type(x) is Blank for x in out):
             return NotImplemented
-        if kwargs.get("out") is not None:
+        if out:
             raise Unrecordable(f"np.{ufunc.__name__}(..., out=...)")
         if method == "__call__":
             return record(ufunc, args, kwargs)
@@ -88,7 +90,10 @@ class Recorded:
         return record(function, args, kwargs, graph=self.graph)
 
     def __array__(self, dtype: Any = None, copy: Any = None) -> Any:
-        raise Unrecordable("a function that is none of numpy's takes the numbers of an array")
+        if self.dtype.kind not in "iub" and not _is_data(self.node):
+            raise Unrecordable("a function that is none of numpy's takes the numbers of an array")
+        self._read("bytes", self.value.tobytes())
+        return np.array(self.value, dtype)
 
     # ---- what Python reads ------------------------------------------------------------
 
@@ -291,6 +296,18 @@ class Array(Recorded):
         return self
 
 
+def _is_data(n: Node) -> bool:
+    """Whether a value depends on no argument: numbers that are seldom others the next time."""
+    seen, todo = set(), [n]
+    while todo:
+        n = todo.pop()
+        if n.op == "in" and n.meta.get("argument"):
+            return False
+        todo += [a for a in n.args if a.i not in seen]
+        seen.update([a.i for a in n.args])
+    return True
+
+
 def _astype(x: Any, dtype: Any) -> Any:
     return x.astype(dtype) if hasattr(x, "astype") else dtype.type(x)
 
@@ -378,6 +395,8 @@ def record(
         node = opaque(graph, function, args, kwargs, value)
         given = [*_arrays(given), *_arrays(named.values())]
         node.shares = any(np.may_share_memory(y, x) for y in _arrays([value]) for x in given)
+    if value is None:
+        raise Unrecordable(f"{function.__name__} writes into an array that is not recorded")
     made = wrapped(graph, node, value)
     if type(made) is Array and value.base is not None:
         made.is_owned = False

@@ -62,6 +62,8 @@ class Emitter(Slices):
             text = self.ref(n).text
             if kind in ("item", "list") and not (n.shape == () and n.dtype == F8):
                 text = f"np.asarray({text}).tolist()"
+            elif kind == "bytes":
+                text = f"np.asarray({text}).tobytes()"
             elif kind in ("bool", "int", "float", "complex"):
                 text = f"{kind}({text})"
             if isinstance(value, list):

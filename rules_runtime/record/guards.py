@@ -118,6 +118,7 @@ class Reading:
 
     def _input(self, x: Any, path: Path) -> Any:
         n = self.graph.input(x)
+        n.meta["argument"] = self._is_argument
         self.leaves.append((path, x, n))
         made = wrapped(self.graph, n, x)
         made.is_owned = False

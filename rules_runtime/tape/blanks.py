@@ -18,6 +18,7 @@ from weakref import ref
 
 import numpy as np
 
+from ..kernels.others import recorded_among
 from . import operators
 from .structures import inner_tape, plain
 from .sweep import FORM
@@ -142,8 +143,13 @@ def _index(index: Any) -> Any:
     return plain(primal(index))
 
 
+def _is_followed(v: Any) -> bool:
+    """Whether something is traced, or records calls, or has parts that do."""
+    return inner_tape(v) is not None or recorded_among((v,)) is not None
+
+
 def _setitem(self: Blank, index: Any, v: Any) -> None:
-    if inner_tape(v) is not None:
+    if _is_followed(v):
         begin(self, v)
         traced: Any = self
         traced[index] = v
@@ -181,7 +187,7 @@ def _array(self: Blank, dtype: Any = None, copy: Any = None) -> Any:
 def _ufunc(self: Blank, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:
     out = kwargs.get("out", ())
     written = inputs[:1] if method == "at" else tuple(out)
-    if any(type(x) is Blank for x in written) and inner_tape(inputs[method == "at" :]) is not None:
+    if any(type(x) is Blank for x in written) and _is_followed(inputs[method == "at" :]):
         for x in written:
             if type(x) is Blank:
                 begin(x, inputs)
@@ -195,7 +201,7 @@ def _function(self: Blank, function: Any, types: Any, args: Any, kwargs: Any) ->
     if (
         function in _WRITERS
         and type(args[0]) is Blank
-        and inner_tape((args[1:], kwargs)) is not None
+        and _is_followed((args[1:], tuple(kwargs.values())))
     ):
         begin(args[0], (args[1:], kwargs))
         return function(*args, **kwargs)
@@ -225,7 +231,7 @@ def _updated(name: str) -> Callable[..., Any]:
     apply = getattr(operator, name)
 
     def update(self: Blank, other: Any) -> Any:
-        if inner_tape(other) is not None:
+        if _is_followed(other):
             begin(self, other)
             return apply(self, other)
         self.value = apply(self.value, plain(other))

@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from ..kernels.others import is_recorded
 from ..kernels.scatter import astype
 from .blanks import NAMES, blank
 from .intercept import intercept
@@ -23,7 +24,7 @@ from .names import Asking, asking, bind
 from .protocols import FAST_FUNCTIONS
 from .record import apply, gather
 from .sweep import FORM
-from .tracer import OPEN, Tracer, appended, primal, tracer
+from .tracer import OPEN, Blank, Tracer, appended, primal, tracer
 
 ndarray = np.ndarray
 _new = np.array
@@ -243,7 +244,17 @@ def _constructor(name: str, function: Any) -> Asking:
 
     def call_for_blank(*args: Any, **kwargs: Any) -> Any:
         y = call(*args, **kwargs)
-        return blank(y, sys._getframe(1)) if OPEN and type(y) is ndarray else y
+        given = y
+        if OPEN and is_recorded(y) and not name.startswith("full"):  # of a shape and a dtype alone
+            given = _originals[name.removesuffix("_like")](y.shape, y.dtype)
+        if not OPEN or type(given) is not ndarray:
+            return y
+        made = blank(given, sys._getframe(1))
+        if type(made) is not Blank:
+            return y
+        if name.startswith("empty"):  # two recordings are to be the same
+            made.value = _originals["zeros_like"](given)
+        return made
 
     return asking(function, call_for_blank if name in NAMES else call)
 

@@ -153,6 +153,75 @@ def test_logsumexp_of_what_is_infinite() -> None:
     compare(lambda x: sp.logsumexp(x), [[np.array([-np.inf, -np.inf])]] * 4)
 
 
+_PLACES = np.array([0, 3, 3, 5, 1, 0, 2])
+
+
+def _filled(b: Any) -> Any:
+    x = np.zeros_like(b)
+    x[0] = b[0]
+    x[1:] = b[1:] * x[0]
+    return np.sum(x**2)
+
+
+def _filled_while_a_view_is_kept(b: Any) -> Any:
+    x = np.zeros_like(b)
+    v = x[1:]
+    x[:] = b
+    x[2] = 5 * b[0]
+    return np.sum(v**2 * np.arange(5.0))
+
+
+def _solved_from_below(b: Any) -> Any:
+    x = np.zeros_like(b)
+    for i in range(5, -1, -1):
+        x[i] = (b[i] - np.arange(5.0 - i) @ x[i + 1 :]) / (2.0 + i)
+    return np.sum(x**2)
+
+
+def _scattered(b: Any) -> Any:
+    x, m = np.zeros(6), np.zeros_like(b[:, None] * b[:2])
+    np.add.at(x, _PLACES, b[_PLACES])
+    np.add.at(m, _PLACES, b[_PLACES][:, None] * np.ones((7, 2)))
+    return np.sum(x**3) + np.sum(m**2)
+
+
+def _filled_with_data(b: Any) -> Any:
+    x, y, z = np.zeros(6), np.empty_like(_LEVELS), np.empty(6)
+    x[1:] = _LEVELS[1:]
+    x += _LEVELS
+    x[_PLACES[:3]] = _LEVELS[:3]
+    for k in range(6):
+        y[k] = np.sin(_LEVELS[k])
+    np.copyto(z, _LEVELS)
+    np.multiply(z, 2.0, out=z)
+    return np.sum(b * x) + np.sum(y * b**2) + z @ b
+
+
+def _numbers_of_data(b: Any) -> Any:
+    knots, weights = np.linspace(0.0, 1.0, 6), np.ones(6)
+    at = np.searchsorted(knots, _LEVELS) - 1
+    weights[_LEVELS > 0.5] = 2.0
+    return np.sum(weights * b[at] * knots[at])
+
+
+_LEVELS = np.array([0.9, 0.2, 0.6, 0.3, 0.8, 0.1])
+FILLED = (
+    _filled, _filled_while_a_view_is_kept, _solved_from_below, _scattered, _filled_with_data,
+    _numbers_of_data,
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("f", FILLED)
+def test_arrays_that_are_filled(f: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(0)
+    calls = [[rng.normal(size=6)] for _ in range(5)]
+    compare(f, calls)
+    fast = compiled(f)
+    for k, args in enumerate(calls):
+        monkeypatch.setitem(globals(), "_LEVELS", np.roll(np.linspace(0.1, 0.9, 6), k))
+        assert is_close(value_and_gradient(f, *args), fast(*args))
+
+
 LOOPS: dict[str, tuple[Any, list[tuple[int, ...]]]] = {
     "states": (_states, [(4, 6), (3, 6), (6,), (7, 5, 3)]),
     "sinkhorn": (lambda k, a, b: _sinkhorn(np.exp(k), np.exp(a), np.exp(b)), [(9, 8), (9,), (8,)]),

@@ -18,8 +18,8 @@ from numpy.linalg import _umath_linalg as lapack
 from ..kernels.extrema import extremum_cotangent
 from ..kernels.triangular import solve as blocked_solve
 from .graph import ADD, F8, MULTIPLY, NEGATIVE, REDUCTIONS, SUBTRACT, Node, thawed
-from .memory import Arena, Names, Ref
-from .places import BOOL, C16, I8, INFIX, SMALL, view_of
+from .memory import SMALL, Arena, Names, Ref
+from .places import BOOL, C16, I8, INFIX, view_of
 from .plan import LETTERS, Guards, cut_of, is_virtual, joined_at
 from .slices import Slices
 

@@ -180,7 +180,9 @@ class Reading:
             return made
         if self._is_plain_object(x):
             return self._lift_object(x, path)
-        if tree_of(x, lambda leaf: leaf) is not None or isinstance(x, (bytearray, array.array)):
+        is_own = kind.__module__.startswith("rules_runtime.record")  # what is compiled
+        has_numbers = not is_own and tree_of(x, lambda leaf: leaf) is not None
+        if has_numbers or isinstance(x, (bytearray, array.array)):
             raise Unrecordable(
                 f"a {kind.__name__} with numbers in it is among what the function is given"
             )
@@ -206,8 +208,8 @@ class Reading:
             self._look_at(type(x))
             for name, value in attributes_of(x).items():
                 self._lift(value, (*path, ("attribute", name)))
-        else:  # a property, a cache, np.vectorize ...
-            for name in ("fget", "fset", "func", "__func__", "__wrapped__", "pyfunc"):
+        else:  # a property, a cache, np.vectorize, `compiled` ...
+            for name in ("fget", "fset", "func", "__func__", "__wrapped__", "pyfunc", "_f"):
                 inner = getattr(x, name, None)
                 if type(inner) is types.FunctionType:
                     self._lift(inner, (*path, ("attribute", name)))
@@ -238,6 +240,8 @@ class Reading:
             and _is_inherited(kind, "__reduce_ex__")
             and _is_inherited(kind, "__new__")
             and not hasattr(kind, "__array__")
+            and not hasattr(kind, "__del__")
+            and not kind.__module__.startswith("rules_runtime.")
             and (self._is_looked_into(kind) or tree_of(x, lambda leaf: leaf) is not None)
         )
 

@@ -7,11 +7,14 @@ Views of them are made with the code, not by it: a slice costs nothing in a repl
 from __future__ import annotations
 
 import math
-from typing import Any
+import operator
+import types
+from typing import Any, NamedTuple
 
 import numpy as np
 
 ndarray = np.ndarray
+SMALL = 4096  # elements of a buffer that may be kept for one node alone
 
 
 class Root:
@@ -42,6 +45,7 @@ class Arena:
     def __init__(self) -> None:
         self.free: dict[Any, list[Any]] = {}
         self.nbytes = 0
+        self.buffers: list[tuple[Any, bool]] = []  # and whether the code relies on what they hold
         self._views: dict[Any, Any] = {}
 
     def take(self, shape: tuple[int, ...], dtype: Any, left: int, is_kept: bool = False) -> Root:
@@ -50,9 +54,18 @@ class Arena:
         if free and not is_kept:
             flat = free.pop()
         else:
-            flat = np.empty(size, dtype)
-            self.nbytes += flat.nbytes
+            flat = self._new(size, dtype, is_kept and size <= SMALL)
         return Root(flat, left, is_kept)
+
+    def cell(self, dtype: Any) -> Any:
+        """Memory for a number."""
+        return self._new((), dtype, False)
+
+    def _new(self, shape: Any, dtype: Any, is_written: bool) -> Any:
+        made = np.empty(shape, dtype)
+        self.nbytes += made.nbytes
+        self.buffers.append((made, is_written))
+        return made
 
     def reshaped(self, a: Any, shape: tuple[int, ...]) -> Any:
         """A buffer as an array: one object for one shape, so that the code names few of them."""
@@ -102,3 +115,79 @@ class Names:
         """A local name."""
         self._count += 1
         return f"{prefix}{self._count}"
+
+
+class _Part(NamedTuple):
+    """A view of a buffer."""
+
+    buffer: int
+    shape: tuple[int, ...]
+    dtype: Any
+    offset: int
+    strides: tuple[int, ...]
+    is_writeable: bool
+
+
+class _Method(NamedTuple):
+    """A method of a view."""
+
+    part: _Part
+    name: str
+
+
+class Copies:
+    """The global names of the code without its buffers; with new ones as often as one asks, so that
+    several threads can run it."""
+
+    def __init__(self, space: dict[str, Any], arena: Arena) -> None:
+        self._buffers = [
+            (a.shape, a.dtype, a.copy() if is_written else None) for a, is_written in arena.buffers
+        ]
+        self._known = {id(a): k for k, (a, _) in enumerate(arena.buffers)}
+        self._space = {name: self._without(x) for name, x in space.items()}
+
+    def _without(self, x: Any) -> Any:
+        """Views of buffers as parts, also in tables, and as what methods belong to."""
+        if type(x) is tuple or type(x) is list:
+            parts = [self._without(part) for part in x]
+            return x if all(map(operator.is_, parts, x)) else type(x)(parts)
+        if isinstance(x, types.BuiltinMethodType) and type(x.__self__) is ndarray:
+            part = self._without(x.__self__)
+            return _Method(part, x.__name__) if type(part) is _Part else x
+        if type(x) is not ndarray:
+            return x
+        owner = x
+        while id(owner) not in self._known:
+            if type(owner.base) is not ndarray:
+                return x
+            owner = owner.base
+        offset = x.ctypes.data - owner.ctypes.data if x.size else 0
+        place = self._known[id(owner)]
+        return _Part(place, x.shape, x.dtype, offset, x.strides, x.flags.writeable)
+
+    def make(self) -> dict[str, Any]:
+        """The names with buffers of their own."""
+        buffers = [
+            np.empty(shape, dtype) if content is None else content.copy()
+            for shape, dtype, content in self._buffers
+        ]
+        made: dict[Any, Any] = {}
+
+        def part(x: _Part) -> Any:
+            if x not in made:
+                _, shape, dtype, offset, strides, is_writeable = x
+                made[x] = np.ndarray(shape, dtype, buffers[x.buffer], offset, strides)
+                made[x].flags.writeable = is_writeable
+            return made[x]
+
+        def whole(x: Any) -> Any:
+            if type(x) is _Part:
+                return part(x)
+            if type(x) is _Method:
+                return getattr(part(x.part), x.name)
+            if type(x) is tuple or type(x) is list:
+                parts = [whole(p) for p in x]
+                return x if all(map(operator.is_, parts, x)) else type(x)(parts)
+            return x
+
+        return {name: whole(x) for name, x in self._space.items()}

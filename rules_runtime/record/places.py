@@ -9,12 +9,11 @@ from typing import Any
 import numpy as np
 
 from .graph import ADD, DIVIDE, F8, MULTIPLY, SUBTRACT, Node, thawed
-from .memory import Arena, Names, Ref, Root
+from .memory import SMALL, Arena, Names, Ref, Root
 from .plan import Guards, count_users, is_virtual
 
 ndarray = np.ndarray
 BOOL, I8, C16 = np.dtype(bool), np.dtype(np.int64), np.dtype(complex)
-SMALL = 4096  # elements of a buffer that may be kept for one node alone
 
 INFIX = {
     ADD: "+", SUBTRACT: "-", MULTIPLY: "*", DIVIDE: "/", np.less: "<", np.less_equal: "<=",
@@ -195,7 +194,7 @@ class Places:
             if n.op == "const":
                 found = self.kept(np.array(n.value, n.dtype))
             else:
-                found = self.kept(np.empty((), n.dtype))
+                found = self.kept(self.arena.cell(n.dtype))
                 self.emit(f"{found.text}[()] = {self.ref(n).text}")
             self._cells[n.i] = found
         return found

@@ -9,12 +9,14 @@ from __future__ import annotations
 import gc
 import re
 import threading
+import weakref
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
 from .. import rule as rules
+from ..kernels.memory import KEEPERS
 from ..registry import rrule
 from ..tape.derivatives import value_and_gradient, vjp
 from ..tape.structures import inner_tape
@@ -24,7 +26,7 @@ from .blocks import Blocks
 from .emit import Emitter
 from .graph import Elsewhere, Graph, Node, Unrecordable, errors
 from .guards import Reading, Result, is_close
-from .memory import Arena, Names, Ref
+from .memory import Arena, Copies, Names, Ref
 from .plan import live, merge_dots, merge_extrema, merge_sums
 from .sums import merge_products
 from .tiles import tiled
@@ -177,8 +179,18 @@ class Variant:
         self.guards = len(head) + len(graph.guards)
         self.operations = sum(n.op not in ("in", "const", "view") for n in calls)
         self.nbytes = arena.nbytes
-        exec(compile(self.source, "<compiled>", "exec"), names.space)
-        self.replay: Callable[[Any, Any], Any] = names.space["replay"]
+        self._code = compile(self.source, "<compiled>", "exec")
+        self._copies = Copies(names.space, arena)
+        # the code, each time with buffers of its own: those that no call is in, and how many
+        self.free = [self.made()]
+        self.count = 1
+
+    def made(self) -> Callable[[Any, Any], Any]:
+        """The code with buffers of its own."""
+        space = self._copies.make()
+        exec(self._code, space)
+        replay: Callable[[Any, Any], Any] = space["replay"]
+        return replay
 
 
 def owned(x: Any, *given: Any) -> Any:
@@ -219,17 +231,25 @@ def results(emitter: Emitter, result: Result) -> list[str]:
     return texts
 
 
+_MOST_BUFFERS = 4  # sets of them for one variant: so many threads replay it at once
+
+
 class Program:
     """One way to evaluate a function, with the code for calls of each kind."""
 
-    def __init__(self, f: Any, evaluate: Any, wrt: Any, verify: int, limit: int) -> None:
-        self.f, self.evaluate, self.wrt, self.verify, self.limit = f, evaluate, wrt, verify, limit
-        self.variants: list[Variant] = []
+    def __init__(
+        self, f: Any, evaluate: Any, wrt: Any, verify: int, limit: int, memory: int
+    ) -> None:
+        self.f, self.evaluate, self.wrt, self.verify = f, evaluate, wrt, verify
+        self.limit, self.memory = limit, memory
+        self.variants: tuple[Variant, ...] = ()  # the last one that was replayed first
         self.pending: list[Recording] = []
         self.refused: str | None = None
         self.reasons: dict[str, int] = {}
         self.replays = 0
-        self._lock = threading.Lock()
+        self._lock = threading.Lock()  # of the variants
+        self._counting = threading.Lock()  # of how many buffers there are
+        _programs.add(self)
 
     def eager(self, args: Any, kwargs: Any, why: str) -> Any:
         self.reasons[why] = self.reasons.get(why, 0) + 1
@@ -238,27 +258,58 @@ class Program:
     def __call__(self, args: Any, kwargs: Any) -> Any:
         if self.refused is not None:
             return self.eager(args, kwargs, "refused")
-        if not self._lock.acquire(False):
-            return self.eager(args, kwargs, "another call was under way")
+        is_busy = False
+        for k, variant in enumerate(self.variants):
+            try:
+                replay = variant.free.pop()
+            except IndexError:
+                another = self._another(variant)
+                if another is None:
+                    is_busy = True
+                    continue
+                replay = another
+            try:
+                value = replay(args, kwargs)
+            except (ArithmeticError, ValueError) as error:
+                # a number that has no result: the eager way warns of it, or raises
+                return self.eager(args, kwargs, f"a replay raised {type(error).__name__}")
+            except Exception:
+                continue  # a guard failed
+            finally:
+                variant.free.append(replay)
+            if k and self._lock.acquire(False):
+                rest = [v for v in self.variants if v is not variant]
+                if len(rest) < len(self.variants):
+                    self.variants = (variant, *rest)
+                self._lock.release()
+            self.replays += 1
+            if self.verify and self.replays % self.verify == 0:
+                self._verify(value, args, kwargs)
+            return value
+        if is_busy or not self._lock.acquire(False):
+            return self.eager(args, kwargs, "other calls were under way")
         try:
-            variants = self.variants
-            for k in range(len(variants)):
-                try:
-                    value = variants[k].replay(args, kwargs)
-                except (ArithmeticError, ValueError) as error:
-                    # a number that has no result: the eager way warns of it, or raises
-                    return self.eager(args, kwargs, f"a replay raised {type(error).__name__}")
-                except Exception:
-                    continue  # a guard failed
-                if k:
-                    variants.insert(0, variants.pop(k))
-                self.replays += 1
-                if self.verify and self.replays % self.verify == 0:
-                    self._verify(value, args, kwargs)
-                return value
             return self._miss(args, kwargs)
         finally:
             self._lock.release()
+
+    def _another(self, variant: Variant) -> Callable[[Any, Any], Any] | None:
+        """The code of a variant with further buffers, for another thread;
+        None where that were too many."""
+        with self._counting:
+            held = sum(v.nbytes * v.count for v in self.variants)
+            if variant.count >= _MOST_BUFFERS or held + variant.nbytes > self.memory:
+                return None
+            variant.count += 1
+        return variant.made()
+
+    def release(self) -> None:
+        """Let go of the buffers that no call is in; the next call makes new ones."""
+        with self._counting:
+            for variant in self.variants:
+                while variant.free:
+                    variant.free.pop()
+                    variant.count -= 1
 
     def _verify(self, value: Any, args: Any, kwargs: Any) -> None:
         if not is_close(self.evaluate(self.f, args, kwargs, self.wrt), value):
@@ -293,7 +344,7 @@ class Program:
 
     def _refuse(self, why: str) -> None:
         self.refused = why
-        self.variants.clear()
+        self.variants = ()
         self.pending.clear()
 
     def _record(self, args: Any, kwargs: Any, eager: Any) -> None:
@@ -315,14 +366,29 @@ class Program:
                     f"more than {self.limit} variants: it branches on values, or is called in too many ways"
                 )
                 return
-            if not is_close(eager, variant.replay(args, kwargs)):
+            needed = variant.nbytes + sum(v.nbytes for v in self.variants)
+            if needed > self.memory:
+                self._refuse(f"its buffers take {needed} bytes, more than memory={self.memory}")
+                return
+            if not is_close(eager, variant.free[0](args, kwargs)):
                 self._refuse("the first replay differs from the eager gradient")
                 return
-            self.variants.insert(0, variant)
+            self.variants = (variant, *self.variants)
             return
         self.pending.append(recording)
         if len(self.pending) > 2 * self.limit:
             self._refuse("no two calls are alike: it branches on values each time")
+
+
+_programs: weakref.WeakSet[Program] = weakref.WeakSet()
+
+
+def _release() -> None:
+    for program in [*_programs]:
+        program.release()
+
+
+KEEPERS.append(_release)
 
 
 def _name(f: Any) -> str:
@@ -332,9 +398,9 @@ def _name(f: Any) -> str:
 class Compiled:
     """A function whose value and gradient are recorded once and replayed; see `compiled`."""
 
-    def __init__(self, f: Any, wrt: Any, verify: int, variants: int) -> None:
+    def __init__(self, f: Any, wrt: Any, verify: int, variants: int, memory: int) -> None:
         self._f = f
-        self._settings = (wrt, verify, variants)
+        self._settings = (wrt, verify, variants, memory)
         self._program = Program(f, evaluate_gradient, *self._settings)
         self._forward: Program | None = None
         self._backward: Program | None = None
@@ -370,7 +436,8 @@ class Compiled:
         lines += [f"eager, {why}: {count}" for why, count in program.reasons.items()]
         for k, v in enumerate(program.variants):
             lines.append(
-                f"\nvariant {k}: {v.operations} operations, {v.guards} guards, {v.nbytes} bytes of buffers"
+                f"\nvariant {k}: {v.operations} operations, {v.guards} guards, "
+                f"{v.count} times {v.nbytes} bytes of buffers"
             )
             lines.append(v.source)
         return "\n".join(lines)
@@ -399,6 +466,7 @@ def compiled(
     wrt: int | Sequence[int] | None = None,
     verify: int = 0,
     variants: int = 8,
+    memory: int = 64 << 20,
 ) -> Compiled:
     """`f` with its gradient, recorded: called as `f`
     is, it gives what `value_and_gradient(f, ...)` gives.
@@ -406,7 +474,8 @@ def compiled(
     Two calls record, later ones with arguments of the same types, shapes and structure replay numpy
     calls. `wrt` names the arguments that get a gradient, as `argnums` does. With `verify=n` each
     n-th replay is compared with the eager gradient, and raises `RuntimeError` where they differ.
-    Beyond so many `variants` (of shapes, of branches) the function stays eager. What a replay does
+    Beyond so many `variants` (of shapes, of branches), or bytes of `memory` for their buffers, the
+    function stays eager. What a replay does
     not notice is on the page "Compiled gradients".
 
     >>> fast = compiled(lambda x, y: np.sum(x * y))
@@ -417,7 +486,7 @@ def compiled(
     """
     if isinstance(f, Compiled):
         raise TypeError(f"{f!r} is compiled already")
-    return Compiled(f, wrt, verify, variants)
+    return Compiled(f, wrt, verify, variants, memory)
 
 
 __all__ = ["Compiled", "compiled"]

@@ -65,6 +65,17 @@ def scatter(g: Any, index: Any, shape: tuple[int, ...], dtype: Any) -> Any:
     return out
 
 
+def scattered(parts: Any, indices: Any, shape: tuple[int, ...], dtype: Any) -> Any:
+    """Zeros of `shape` with each of `parts` added at its place among `indices`."""
+    done = others.send(scattered, (parts, indices, shape, dtype))
+    if done is not NotImplemented:
+        return done
+    total = scatter(parts[0], indices[0], shape, dtype)
+    for g, index in zip(parts[1:], indices[1:]):
+        total = total + scatter(g, index, shape, dtype)
+    return total
+
+
 def _send(function: Any, args: tuple[Any, ...]) -> Any:
     """Have the first argument that is no plain array, and speaks numpy's protocol,
     compute a function of this module."""

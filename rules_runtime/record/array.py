@@ -63,10 +63,11 @@ class Recorded:
 
     def __array_ufunc__(self, ufunc: Any, method: str, *args: Any, **kwargs: Any) -> Any:
         if method == "__call__" and not kwargs and _QUICK.issuperset(map(type, args)):
-            if BUILDERS.get(ufunc, elementwise_of) is elementwise_of:
-                elementwise_of(ufunc)
-            if ufunc in _ELEMENTWISE:
-                return _quick(ufunc, args, self.graph, ufunc)
+            if ufunc in _ELEMENTWISE or (
+                ufunc not in BUILDERS and elementwise_of(ufunc) is not None
+            ):
+                if ufunc in _ELEMENTWISE and len(args) < 3:
+                    return _quick(ufunc, ufunc, self.graph, *args)
         out = kwargs.get("out") or ()
         if any(map(_is_traced, args)) or any(_is_traced(x) or type(x) is Blank for x in out):
             return NotImplemented
@@ -347,6 +348,31 @@ def plain(x: Any) -> Any:
     return x
 
 
+def key_of(args: Any) -> Any:
+    """What tells a call from others of the same graph; None where that takes longer to say."""
+    key = []
+    for x in args:
+        kind = type(x)
+        if kind is Array or kind is Number:
+            key.append(x.node.i)
+        elif kind is int or kind is bool or (kind is float and x != 0 and x == x):
+            key.append((kind, x))
+        elif kind is tuple or kind is list:
+            key.append((kind, key_of(x)))
+            if key[-1][1] is None:
+                return None
+        elif kind is slice:
+            key.append((kind, key_of((x.start, x.stop, x.step))))
+        elif kind is ndarray or isinstance(x, (np.generic, *_UNKEYED)) or x.__hash__ is None:
+            return None
+        else:
+            key.append(x)
+    return tuple(key)
+
+
+_UNKEYED = (float, complex, tuple, dict)
+
+
 def graph_of(args: Any) -> Graph | None:
     """The graph of the recorded values among arguments, however deep in lists."""
     found: Graph | None = None
@@ -387,14 +413,19 @@ def record(
     except Exception as error:
         graph.caught = type(error).__name__
         raise
-    build = BUILDERS.get(function)
-    if build is None and type(function) is np.ufunc and not kwargs:
-        build = elementwise_of(function)
-    node = None if build is None else build(graph, value, *args, **kwargs)
+    key = key_of((function, *args, *kwargs, *kwargs.values()))
+    node = graph.calls.get(key)
     if node is None or not _fits(node, value):
-        node = opaque(graph, function, args, kwargs, value)
-        given = [*_arrays(given), *_arrays(named.values())]
-        node.shares = any(np.may_share_memory(y, x) for y in _arrays([value]) for x in given)
+        build = BUILDERS.get(function)
+        if build is None and type(function) is np.ufunc and not kwargs:
+            build = elementwise_of(function)
+        node = None if build is None else build(graph, value, *args, **kwargs)
+        if node is None or not _fits(node, value):
+            node = opaque(graph, function, args, kwargs, value)
+            given = [*_arrays(given), *_arrays(named.values())]
+            node.shares = any(np.may_share_memory(y, x) for y in _arrays([value]) for x in given)
+        elif key is not None:
+            graph.calls[key] = node
     if value is None:
         raise Unrecordable(f"{function.__name__} writes into an array that is not recorded")
     made = wrapped(graph, node, value)
@@ -567,7 +598,7 @@ def _operator(ufunc: Any, by: Any, reflected: bool = False) -> Any:
     def method(self: Recorded, other: Any) -> Any:
         kind = type(other)
         if is_elementwise and kind in _QUICK:
-            return _quick(ufunc, (other, self) if reflected else (self, other), self.graph, by)
+            return _quick(ufunc, by, self.graph, *((other, self) if reflected else (self, other)))
         if _is_traced(other):
             return NotImplemented
         if not isinstance(other, _numeric):
@@ -582,35 +613,46 @@ def _operator(ufunc: Any, by: Any, reflected: bool = False) -> Any:
 _QUICK = frozenset((Number, Array, float, int, np.float64))
 
 
-def _quick(ufunc: Any, args: tuple[Any, ...], graph: Graph, by: Any) -> Any:
-    """`record` of a ufunc of numbers and recorded arrays."""
-    nodes, values = [], []
-    for x in args:
-        if type(x) is Number or type(x) is Array:
-            if x.graph is not graph:
-                return record(ufunc, args, {}, by)
-            nodes.append(x.node)
-            values.append(x.value)
-        else:
-            nodes.append(graph.constant(x))
-            values.append(x)
-    if errors() is not graph.errors:
-        return record(ufunc, args, {}, by)
+def _quick(ufunc: Any, by: Any, graph: Graph, *args: Any) -> Any:
+    """`record` of a ufunc of one or two numbers and recorded arrays, as `by` computes it."""
+    x = args[0]
+    if type(x) is Number or type(x) is Array:
+        n, own = x.node, x.graph is graph
+        x = x.value
+    else:
+        n, own = graph.constant(x), True
+    m = n
     try:
-        value = by(*values)
+        if len(args) == 1:
+            value = by(x)
+        else:
+            y = args[1]
+            if type(y) is Number or type(y) is Array:
+                m, own = y.node, own and y.graph is graph
+                y = y.value
+            else:
+                m = graph.constant(y)
+            value = by(x, y)
     except Exception as error:
         graph.caught = type(error).__name__
         raise
     if type(value) is ndarray:
-        shape, dtype = value.shape, value.dtype
         made: Recorded = object.__new__(Array)
-    elif graph.open and (type(value) is np.float64 or type(value) is float):
-        shape, dtype = (), F8
+        shape, dtype = value.shape, value.dtype
+    elif type(value) is np.float64 or type(value) is float:
         made = object.__new__(Number)
+        shape, dtype = (), F8
     else:
         return record(ufunc, args, {}, by)
-    node = graph.apply(ufunc, nodes, shape, dtype)
-    if node.shape != shape or node.dtype != dtype or not graph.open:
+    key = (ufunc, n.i, m.i)
+    node = graph.calls.get(key)
+    if node is None:
+        nodes = (n,) if len(args) == 1 else (n, m)
+        node = graph.calls[key] = graph.apply(ufunc, nodes, shape, dtype)
+    if (
+        not own or not graph.open or errors() is not graph.errors
+        or node.shape != shape or node.dtype is not dtype
+    ):  # fmt: skip
         return record(ufunc, args, {}, by)
     if not shape:
         node.weak = type(value) is float
@@ -619,7 +661,7 @@ def _quick(ufunc: Any, args: tuple[Any, ...], graph: Graph, by: Any) -> Any:
 
 
 def _unary(ufunc: Any, by: Any) -> Any:
-    return lambda self: _quick(ufunc, (self,), self.graph, by)
+    return lambda self: _quick(ufunc, by, self.graph, self)
 
 
 def _in_place(by: Any) -> Any:

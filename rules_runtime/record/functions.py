@@ -183,6 +183,17 @@ def _scatter(graph: Graph, value: Any, g: Any, index: Any, shape: Any, dtype: An
     return graph.scatter(n, index, tuple(shape))
 
 
+@builds(scatters.scattered)
+def _scattered(graph: Graph, value: Any, parts: Any, indices: Any, shape: Any, dtype: Any) -> Any:
+    total = None
+    for g, index in zip(parts, indices):
+        n = _scatter(graph, value, g, index, shape, dtype)
+        if n is None:
+            return None
+        total = n if total is None else graph.apply(np.add, [total, n], n.shape, n.dtype)
+    return total
+
+
 @builds(scatters.put)
 def _put(graph: Graph, value: Any, x: Any, index: Any, v: Any) -> Node | None:
     n, new = operand(graph, x), operand(graph, v)

@@ -104,13 +104,24 @@ class Graph:
 
     def __init__(self) -> None:
         self.nodes: list[Node] = []
-        self.guards: list[tuple[Node, str, Any]] = []
         self.inputs: list[Node] = []
+        self.calls: dict[Any, Node] = {}  # what ufuncs of nodes gave
+        self._known: dict[Any, Node] = {}
+        self._unhashable: list[Node] = []
+        self._constants: list[list[Node]] = []  # arrays, by their order in a recording
         self.open = True
+        self.guards: list[tuple[Node, str, Any]] = []
         self.errors = errors()
         self.caught: str | None = None  # an exception of a recorded call
-        self._known: dict[Any, Node] = {}
-        self._arrays: dict[int, tuple[ndarray[Any, Any], bytes, Node]] = {}
+        self._arrays: dict[int, tuple[bytes, Node]] = {}
+        self._used: list[tuple[Node, ndarray[Any, Any], bytes]] = []
+
+    def join(self, other: Graph) -> None:
+        """Make the nodes of another recording, of calls of the same kind: what is the same in
+        both recordings is one node then."""
+        self.nodes, self.inputs, self.calls = other.nodes, other.inputs, other.calls
+        self._known, self._unhashable = other._known, other._unhashable
+        self._constants = other._constants
 
     # ---- nodes ------------------------------------------------------------------------
 
@@ -119,13 +130,22 @@ class Graph:
         try:
             found = self._known.get(key)
         except TypeError:
-            found = key = None
+            return self._of_unhashable(op, f, tuple(args), shape, dtype)
         if found is None:
-            found = Node(op, f, tuple(args), shape, dtype, len(self.nodes))
+            found = self._known[key] = Node(op, f, tuple(args), shape, dtype, len(self.nodes))
             self.nodes.append(found)
-            if key is not None:
-                self._known[key] = found
         return found
+
+    def _of_unhashable(
+        self, op: str, f: Any, args: tuple[Node, ...], shape: Any, dtype: Any
+    ) -> Node:
+        for n in self._unhashable:
+            if (n.op, n.f, n.args, n.shape, n.dtype) == (op, f, args, shape, dtype):
+                return n
+        n = Node(op, f, args, shape, dtype, len(self.nodes))
+        self.nodes.append(n)
+        self._unhashable.append(n)
+        return n
 
     def input(self, value: Any) -> Node:
         n = Node("in", len(self.inputs), (), np.shape(value), _dtype(value), len(self.nodes))
@@ -140,23 +160,32 @@ class Graph:
         if isinstance(value, ndarray):
             if value.dtype.hasobject:
                 raise Unrecordable("an array of objects")
-            if value.ndim == 0:
-                return self.constant(value[()])
-            known = self._arrays.get(id(value))
-            content = value.tobytes()
-            if known is not None and known[1] == content:
-                return known[2]
-            n = self._constant(value)
-            self._arrays[id(value)] = (value, content, n)
-            n.meta["content"] = content
-            return n
-        sign = math.copysign(1, value) if isinstance(value, float) and value == 0 else 0
-        key = ("const", type(value), value if value == value else "nan", sign)
+            return self._array(value) if value.ndim else self.constant(value[()])
+        sign = math.copysign(1, value) if value == 0 and isinstance(value, float) else 0
+        key = (type(value), value if value == value else "nan", sign)
         found = self._known.get(key)
         if found is None:
             found = self._known[key] = self._constant(value)
             found.weak = type(value) in (float, int, complex, bool)
         return found
+
+    def _array(self, value: ndarray[Any, Any]) -> Node:
+        known, content = self._arrays.get(id(value)), value.tobytes()
+        if known is not None and known[0] == content:
+            return known[1]
+        k = len(self._used)
+        if k == len(self._constants):
+            self._constants.append([])
+        for n in self._constants[k]:  # of the recordings before
+            if n.shape == value.shape and n.dtype == value.dtype:
+                if n.value is value or n.value.tobytes() == content:
+                    break
+        else:
+            n = self._constant(value)
+            self._constants[k].append(n)
+        self._arrays[id(value)] = content, n
+        self._used.append((n, value, content))
+        return n
 
     def _constant(self, value: Any) -> Node:
         n = Node("const", None, (), np.shape(value), _dtype(value), len(self.nodes))
@@ -167,11 +196,13 @@ class Graph:
     def settle(self) -> None:
         """Constant arrays that the function has changed meanwhile are what they were."""
         self.open = False
-        for n in self.nodes:
-            content = n.meta.pop("content", None)
-            if content is not None and n.value.tobytes() != content:
-                n.value = np.frombuffer(content, n.dtype).reshape(n.shape)
+        for n, value, content in self._used:
+            is_same = value.tobytes() == content
+            n.value = value if is_same else np.frombuffer(content, n.dtype).reshape(n.shape)
         self._arrays.clear()
+        for n in self.nodes:
+            if n.op == "call":
+                n.value = None
 
     # ---- views ------------------------------------------------------------------------
 

@@ -18,6 +18,7 @@ import pickle
 import random
 import sys
 import types
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -59,7 +60,7 @@ class Reading:
 
     def __init__(self, graph: Graph, f: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         self.graph = graph
-        self.leaves: list[tuple[Path, Any, Node]] = []
+        self.leaves: list[tuple[Path, Any, Recorded]] = []
         self.checks: list[tuple[str, Path, Any]] = []
         self._made: dict[int, tuple[Any, Any, Path]] = {}
         self._states: list[tuple[Any, Any]] = []  # containers and what they hold
@@ -119,10 +120,16 @@ class Reading:
     def _input(self, x: Any, path: Path) -> Any:
         n = self.graph.input(x)
         n.meta["argument"] = self._is_argument
-        self.leaves.append((path, x, n))
         made = wrapped(self.graph, n, x)
         made.is_owned = False
+        self.leaves.append((path, x, made))
         return made
+
+    def join(self, other: Reading) -> None:
+        """Make the nodes of a call before with the same signature."""
+        self.graph.join(other.graph)
+        for (*_, mine), (*_, known) in zip(self.leaves, other.leaves):
+            mine.node = known.node
 
     def _frozen(self, x: Any, path: Path) -> Any:
         """An array that cannot be an input: it is compared."""
@@ -391,7 +398,7 @@ class Reading:
             ids = ", ".join([f"id({at})" for at in containers])
             lines.append(f"if len({{{ids}}}) != {len(containers)}: raise Miss")
         inputs = {}
-        for path, x, n in self.leaves:
+        for path, x, made in self.leaves:
             at = place(path)
             if type(x) is ndarray:
                 d, s = names.of("D", x.dtype), names.equal("S", x.shape)
@@ -406,7 +413,7 @@ class Reading:
                 lines.append(f"if type({at}) is not {kind_text}: raise Miss")
                 if type(x) is np.float64:
                     lines.append(f"{at} = float({at})")
-            inputs[n.i] = at
+            inputs[made.node.i] = at
         names.space["ndarray"] = ndarray
         return lines, inputs
 
@@ -629,6 +636,17 @@ class Result:
         self.nodes.append(recorded.node)
         self.kinds.append(kind)
         return f"@{len(self.nodes) - 1}@"
+
+
+def recorded_in(x: Any) -> Iterator[Node]:
+    """The nodes of the values that are recorded in a result."""
+    if is_recorded(x):
+        yield x.node
+    elif isinstance(x, Tangent):
+        yield from recorded_in(x._parts)
+    elif isinstance(x, (tuple, list, dict)):
+        for part in x.values() if isinstance(x, dict) else x:
+            yield from recorded_in(part)
 
 
 def is_close(a: Any, b: Any, floor: float | None = None) -> bool:

@@ -49,6 +49,8 @@ def sums_of(
 ) -> Iterator[tuple[Node, list[tuple[int, Node]], dict[Any, int]]]:
     """Each sum that is no part of another, with its terms and their signs, and how often each
     node is used."""
+    if not any(map(is_sum, order)):
+        return
     uses: dict[Any, int] = {}
     for n in order:
         for a in n.args:
@@ -71,16 +73,21 @@ def sums_of(
         yield n, terms, uses
 
 
-def merge_sums(order: list[Node], roots: list[Node]) -> None:
+def merge_sums(order: list[Node], roots: list[Node]) -> bool:
     """Make sums of several terms one node, where a term is a slice in zeros."""
+    if not any(map(is_slice_in_zeros, order)):
+        return False
     for n, terms, _ in sums_of(order, roots, is_sum):
         if any(is_slice_in_zeros(t) for _, t in terms):
             n.op, n.f = "addn", tuple([sign for sign, _ in terms])
             n.args = tuple([t for _, t in terms])
+    return True
 
 
-def merge_dots(order: list[Node], roots: list[Node]) -> None:
+def merge_dots(order: list[Node], roots: list[Node]) -> bool:
     """Make sums of products of elements one node, where nobody else needs the products."""
+    if not any(n.op == "red" for n in order):
+        return False
     uses: dict[Any, int] = {}
     for a in (*roots, *[a for n in order for a in n.args]):
         uses[a.i] = uses.get(a.i, 0) + 1
@@ -97,10 +104,13 @@ def merge_dots(order: list[Node], roots: list[Node]) -> None:
             continue
         n.op, n.args = "esum", (a, b)
         n.f = (_subscripts(a, x.shape), _subscripts(b, x.shape), n.f, x.shape)
+    return True
 
 
-def merge_extrema(order: list[Node], roots: list[Node]) -> None:
+def merge_extrema(order: list[Node], roots: list[Node]) -> bool:
     """Have the cotangent of an extremum added where it goes: to few elements of an array."""
+    if not any(n.op == "call" and n.f[0] is extremum_cotangent for n in order):
+        return False
     uses: dict[Any, int] = {}
     for a in (*roots, *[a for n in order for a in n.args]):
         uses[a.i] = uses.get(a.i, 0) + 1
@@ -112,6 +122,7 @@ def merge_extrema(order: list[Node], roots: list[Node]) -> None:
                 if other.shape == n.shape == t.shape and len(t.args) == 3 and other is not t:
                     n.op, n.f, n.args = "extremum", t.f[1][3], (other, *t.args)
                     break
+    return True
 
 
 _LARGE = 1024

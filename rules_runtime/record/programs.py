@@ -25,10 +25,11 @@ from . import functions as functions
 from .blocks import Blocks
 from .emit import Emitter
 from .graph import Elsewhere, Graph, Node, Unrecordable, errors
-from .guards import Reading, Result, is_close
+from .guards import Reading, Result, is_close, recorded_in
 from .memory import Arena, Copies, Names, Ref
-from .plan import live, merge_dots, merge_extrema, merge_sums
-from .sums import merge_products
+from .plan import live
+from .roll import rolled
+from .sums import planned
 from .tiles import tiled
 
 ndarray = np.ndarray
@@ -64,6 +65,11 @@ class Recording:
     def __init__(self, program: Program, args: Any, kwargs: Any) -> None:
         self.graph = graph = Graph()
         self.reading = Reading(graph, program.f, args, kwargs)
+        self.kind = self.reading.signature
+        for other in program.pending:
+            if other.kind == self.kind:
+                self.reading.join(other.reading)
+                break
         reading, called = self.reading, set[Any]()
         with _lock:
             rules.CALLED += (called,)
@@ -76,59 +82,45 @@ class Recording:
             is_changed = reading.restored()
         of_users = sorted([r for r in called if not r.built_in], key=lambda r: r.order)
         reading.watch([r.function for r in of_users])
+        self.signature = reading.signature if of_users else self.kind
         if is_changed:
             raise Unrecordable(
                 "it changes what it is given, names or closes over, or draws random numbers"
             )
         if graph.caught is not None:
             raise Unrecordable(f"it catches an exception of numpy's: {graph.caught}")
+        self.roots = list(recorded_in(self.result))
 
     def differs(self, other: Recording) -> str | None:
-        """Why two recordings cannot be one: None where they are, "" where they branch on values."""
+        """Why two recordings of one graph cannot be one: None where they are, "" where they branch
+        on values."""
         mine, others = self.graph.guards, other.graph.guards
         for (n, kind, value), (m, _, was) in zip(mine, others):
-            if n.i != m.i:
+            if n is not m:
                 break
             if type(value) is not type(was) or (value != was and value == value):
                 return ""
             if kind == "list" and value != was:
                 return ""
-        for a, b in zip(self.graph.nodes, other.graph.nodes):
-            if not _is_same(a, b):
-                # as many elements as a mask has, or an eigenvalue's dtype
-                return "" if _is_same(a, b, but_kind=True) else _DIFFERENT
-        if len(mine) == len(others) and len(self.graph.nodes) == len(other.graph.nodes):
-            return None
-        return _DIFFERENT
+        if len(mine) == len(others) and self.roots == other.roots:
+            if all(a[0] is b[0] for a, b in zip(mine, others)):
+                return None
+        first, second = self.needed(), other.needed()
+        for a, b in zip(
+            [n for n in first.values() if n.i not in second],
+            [n for n in second.values() if n.i not in first],
+        ):
+            # as many elements as a mask has, or an eigenvalue's dtype
+            if a.op == b.op != "const" and (a.f, a.args) == (b.f, b.args):
+                return ""
+            break
+        return (
+            "two recordings of calls with arguments of one kind differ (random numbers, a counter, "
+            "the clock, something that changes between calls?)"
+        )
 
-
-_DIFFERENT = (
-    "two recordings of calls with arguments of one kind differ (random numbers, a counter, "
-    "the clock, something that changes between calls?)"
-)
-
-
-def _is_same(n: Node, m: Node, but_kind: bool = False) -> bool:
-    """Whether two nodes are the same call; `but_kind`: one that gives another shape or dtype."""
-    if n.op != m.op or but_kind is ((n.shape, n.dtype) == (m.shape, m.dtype)):
-        return False
-    if [a.i for a in n.args] != [a.i for a in m.args]:
-        return False
-    if n.op == "call":
-        return bool(n.f[0] == m.f[0]) and _is_same_static(n.f[1:], m.f[1:])
-    if n.op != "const":
-        return bool(n.f == m.f)
-    if isinstance(n.value, ndarray):
-        return n.value is m.value or n.value.tobytes() == m.value.tobytes()
-    return type(n.value) is type(m.value) and (n.value == m.value or n.value != n.value)
-
-
-def _is_same_static(a: Any, b: Any) -> bool:
-    if type(a) is not type(b):
-        return False
-    if isinstance(a, (tuple, list)):
-        return len(a) == len(b) and all(map(_is_same_static, a, b))
-    return a is b or not isinstance(a, (int, float, complex, str, np.generic)) or bool(a == b)
+    def needed(self) -> dict[float, Node]:
+        return {n.i: n for n in live([*self.roots, *[n for n, *_ in self.graph.guards]])}
 
 
 class Variant:
@@ -140,13 +132,7 @@ class Variant:
         result = Result(names)
         template = result.text(eager, recording.result)
         roots = [*result.nodes, *[n for n, *_ in graph.guards]]
-        live_nodes = live(roots)
-        merge_products(live_nodes, roots)
-        live_nodes = live(roots)
-        merge_sums(live_nodes, roots)
-        merge_dots(live(roots), roots)
-        merge_extrema(live(roots), roots)
-        calls = live(roots)
+        calls = planned(roots)
         order = tiled(calls, result.nodes, [n for n, *_ in graph.guards])
         head, inputs = reading.code(names)
         emitter = Blocks(names, arena, graph.guards)
@@ -158,15 +144,6 @@ class Variant:
             emitter.check(n)
         leaves = results(emitter, result)
         template = re.sub(r"@(\d+)@", lambda found: leaves[int(found[1])], template)
-        body = [*emitter.lines, f"return {template}"]
-        if emitter.calls_lapack:
-            names.space["errstate"] = np.errstate
-            names.space["invalid"] = _invalid
-            within = 'with errstate(call=invalid, invalid="call"):'
-            body = [within, *[f"    {line}" for line in body]]
-        lines = ["if watching() is not None or errors() is not default or rules._count != version:"]
-        lines += ["    raise Miss", *head, *body]
-        self.source = "\n".join(["def replay(args, kwargs):", *[f"    {line}" for line in lines]])
         names.space.update(
             Miss=Miss,
             watching=watching.get,
@@ -176,21 +153,46 @@ class Variant:
             version=rrule._count,
             owned=owned,
         )
+        lines, self._loops = rolled(emitter.lines, names.space)
+        body = [*lines, f"return {template}"]
+        if emitter.calls_lapack:
+            names.space["errstate"] = np.errstate
+            names.space["invalid"] = _invalid
+            within = 'with errstate(call=invalid, invalid="call"):'
+            body = [within, *[f"    {line}" for line in body]]
+        lines = ["if watching() is not None or errors() is not default or rules._count != version:"]
+        lines += ["    raise Miss", *head, *body]
+        self._lines = ["def replay(args, kwargs):", *[f"    {line}" for line in lines]]
         self.guards = len(head) + len(graph.guards)
         self.operations = sum(n.op not in ("in", "const", "view") for n in calls)
         self.nbytes = arena.nbytes
-        self._code = compile(self.source, "<compiled>", "exec")
-        self._copies = Copies(names.space, arena)
+        self._code = compile("\n".join(self._lines), "<compiled>", "exec")
+        self._arena, self._space = arena, dict(names.space)
+        self._copies: Copies | None = None
         # the code, each time with buffers of its own: those that no call is in, and how many
-        self.free = [self.made()]
+        self.free = [self._run(names.space)]
         self.count = 1
 
     def made(self) -> Callable[[Any, Any], Any]:
         """The code with buffers of its own."""
-        space = self._copies.make()
+        if self._copies is None:  # what a buffer holds for good stays in it through all replays
+            self._copies = Copies(self._space, self._arena)
+        return self._run(self._copies.make())
+
+    def _run(self, space: dict[str, Any]) -> Callable[[Any, Any], Any]:
         exec(self._code, space)
         replay: Callable[[Any, Any], Any] = space["replay"]
         return replay
+
+    @property
+    def source(self) -> str:
+        """The text of the code, with the calls of each loop as a comment under it."""
+        lines = []
+        for line in self._lines:
+            lines.append(line)
+            for call in self._loops.get(line.strip(), ()):
+                lines.append(f"{line[: -len(line.strip())]}    # {call}")
+        return "\n".join(lines)
 
 
 def owned(x: Any, *given: Any) -> Any:
@@ -349,9 +351,8 @@ class Program:
 
     def _record(self, args: Any, kwargs: Any, eager: Any) -> None:
         recording = Recording(self, args, kwargs)
-        signature = recording.reading.signature
-        for k, other in enumerate(self.pending):
-            if other.reading.signature != signature:
+        for other in self.pending:
+            if other.signature != recording.signature:
                 continue
             difference = recording.differs(other)
             if difference == "":
@@ -359,7 +360,9 @@ class Program:
             if difference is not None:
                 self._refuse(difference)
                 return
-            del self.pending[k]
+            # the planner changes the nodes: what shares them is recorded anew
+            nodes = recording.graph.nodes
+            self.pending = [r for r in self.pending if r.graph.nodes is not nodes]
             variant = Variant(recording, eager)
             if len(self.variants) >= self.limit:
                 self._refuse(

@@ -9,20 +9,32 @@ from __future__ import annotations
 from typing import Any
 
 from .graph import ADD, F8, MULTIPLY, SUBTRACT, Node
-from .plan import is_sum, sums_of
+from .plan import is_sum, live, merge_dots, merge_extrema, merge_sums, sums_of
 
 _FEWEST = 4  # products that are worth it
 _TURN = ("transpose", (1, 0))
 
 
-def merge_products(order: list[Node], roots: list[Node]) -> None:
-    """Exchange such sums, in place."""
+def planned(roots: list[Node]) -> list[Node]:
+    """What is computed for `roots`, in order, with everything merged that can be."""
+    order = live(roots)
+    for merge in (merge_products, merge_sums, merge_dots, merge_extrema):
+        if merge(order, roots):
+            order = live(roots)
+    return order
+
+
+def merge_products(order: list[Node], roots: list[Node]) -> bool:
+    """Exchange such sums, in place; whether there were any."""
     joined: dict[Any, Node] = {}
+    is_changed = False
     for n, terms, uses in sums_of(order, roots, is_sum):
         if n.ndim == 2:
             found = [(sign, t, _factors(t) if uses[t.i] == 1 else None) for sign, t in terms]
             if sum(f is not None for *_, f in found) >= _FEWEST:
                 _Merged(n, joined).merge(found)
+                is_changed = True
+    return is_changed
 
 
 def _factors(t: Node) -> tuple[Node, Node, bool] | None:

@@ -10,7 +10,7 @@ import numpy as np
 
 from ..kernels.fill import Fill
 from ..kernels.others import is_other
-from ..kernels.scatter import is_basic, scatter
+from ..kernels.scatter import is_basic, scatter, scattered
 
 ndarray = np.ndarray
 
@@ -59,11 +59,8 @@ class Pieces:
     def _of_others(self) -> Any:
         """For arrays of another library, which may not be written into:
         zeros around each slice, and their sum."""
-        total: Any = None
-        for index, g in self.items:
-            wide = scatter(g, index, self.shape, self.dtype)
-            total = wide if total is None else total + wide
-        return total
+        indices, parts = zip(*self.items)
+        return scattered(parts, indices, self.shape, self.dtype)
 
     def _tiled(self) -> Any:
         """The slices side by side, where each is `(:, ...,

@@ -26,6 +26,9 @@ ndarray = np.ndarray
 # how a call of a numpy function becomes nodes: `build(graph, value, *args, **kwargs)`,
 # or None where it is one node of its own
 BUILDERS: dict[Any, Callable[..., Node | None]] = {}
+# functions that are others in other words, and so are their derivatives: `formula(*args, **kwargs)`
+# or NotImplemented where it is one node of its own
+FORMULAS: dict[Any, Callable[..., Any]] = {}
 
 
 class Recorded:
@@ -45,6 +48,12 @@ class Recorded:
         if found is None or form not in found:
             found = _forms[function] = (form, _by_quick(_as_one(form), QUICK.get(function)))
         return found[1]
+
+    @staticmethod
+    def __written__(function: Any, args: Any, kwargs: Any) -> Any:
+        """A call of a function that others of numpy's say as well, by these."""
+        formula = FORMULAS.get(function)
+        return NotImplemented if formula is None else formula(*args, **kwargs)
 
     __array_priority__ = 500
     __hash__ = object.__hash__
@@ -403,6 +412,10 @@ def record(
         return function(*args, **kwargs)
     if not graph.open:
         raise RuntimeError("a value of a recording is used after the recorded function returned")
+    if function in FORMULAS:
+        y = FORMULAS[function](*args, **kwargs)
+        if y is not NotImplemented:
+            return y
     given, named = [plain(x) for x in args], plain(kwargs)
     if errors() is not graph.errors:
         state = tuple(np.geterr().items())

@@ -434,6 +434,8 @@ class Emitter(Slices):
             text = f"{self.names.function(gathered)}({args[0]}, {args[1]})"
         elif function is operator.getitem:
             text = f"{args[0]}[{args[1]}]"
+        elif function in _ATTRIBUTES:
+            text = f"{args[0]}.{_ATTRIBUTES[function]}"
         else:
             args += [f"{k}={self._rendered(n, t)}" for k, t in named]
             text = f"{self.names.function(function)}({', '.join(args)})"
@@ -499,6 +501,7 @@ def gathered(x: Any, index: Any, out: Any = None) -> Any:
     return x.take(index, None, out, "clip")  # "raise" would go by a buffer
 
 
+_ATTRIBUTES = {np.real: "real", np.imag: "imag"}
 _LAPACK = frozenset(
     (lapack.solve, lapack.solve1, lapack.inv, lapack.det, lapack.slogdet, lapack.cholesky_lo)
 )

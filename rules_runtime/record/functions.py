@@ -18,7 +18,7 @@ import numpy as np
 from ..kernels import scatter as scatters
 from ..kernels.einsum import einsum, pairs, parsed
 from ..kernels.others import is_recorded
-from .array import BUILDERS, _astype, operand
+from .array import BUILDERS, FORMULAS, _astype, operand
 from .graph import F8, REDUCTIONS, Graph, Node, frozen, normal_axes
 
 ndarray = np.ndarray
@@ -440,18 +440,6 @@ def _stack(graph: Graph, value: Any, parts: Any, axis: Any = 0, **kwargs: Any) -
     return _joined(graph, value, [graph.reshape(operand(graph, p), shape) for p in parts], axis)
 
 
-@builds(np.pad)
-def _pad(
-    graph: Graph, value: Any, x: Any, widths: Any, mode: Any = "constant", **kwargs: Any
-) -> Any:
-    n = operand(graph, x)
-    if mode != "constant" or kwargs.get("constant_values", 0) != 0 or n.ndim == 0:
-        return None
-    starts = np.broadcast_to(np.asarray(widths), (n.ndim, 2))[:, 0].tolist()
-    index = tuple([slice(a, a + m) for a, m in zip(starts, n.shape)])
-    return graph.scatter(n, index, value.shape)
-
-
 @builds(np.roll)
 def _roll(graph: Graph, value: Any, x: Any, shift: Any, axis: Any = None) -> Node | None:
     n = operand(graph, x)
@@ -603,3 +591,87 @@ def _batched(graph: Graph, left: Any, right: Any, batch: Any, summed: Any, sizes
         b = graph.matrix(b, tuple(sums), tuple(columns))
     shape = tuple([sizes[c] for c in (*batch, *free_a, *free_b)])
     return graph.reshape(graph.matmul(a, b, a.dtype), shape)
+
+
+# ---- functions in other words -----------------------------------------------------------------
+
+
+def written(function: Any) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Declare a formula of numpy's functions that gives what a function gives."""
+
+    def note(formula: Callable[..., Any]) -> Callable[..., Any]:
+        FORMULAS[function] = formula
+        return formula
+
+    return note
+
+
+def _part(axis: int, *along: Any) -> tuple[Any, ...]:
+    return (*(slice(None),) * axis, slice(*along))
+
+
+@written(np.pad)
+def _pad(x: Any, widths: Any, mode: Any = "constant", **options: Any) -> Any:
+    if isinstance(widths, dict) or not np.ndim(x):
+        return NotImplemented
+    pairs = np.broadcast_to(np.asarray(widths), (np.ndim(x), 2)).tolist()
+    if mode == "constant" and not options.get("constant_values"):
+        index = tuple([slice(a, a + n) for (a, _), n in zip(pairs, np.shape(x))])
+        shape = tuple([a + n + b for (a, b), n in zip(pairs, np.shape(x))])
+        return scatters.scatter(x, index, shape, x.dtype)
+    if mode not in ("edge", "reflect", "symmetric", "wrap") or options:
+        return NotImplemented
+    skipped = 1 if mode == "reflect" else 0
+    most = [4 if mode == "edge" else n - skipped for n in np.shape(x)]
+    if any(max(pair) > m or not n for pair, m, n in zip(pairs, most, np.shape(x))):
+        return NotImplemented
+    for axis, (a, b) in enumerate(pairs):
+        n = np.shape(x)[axis]
+        if mode == "edge":
+            before, after = [x[_part(axis, 0, 1)]] * a, [x[_part(axis, n - 1, n)]] * b
+        elif mode == "wrap":
+            before, after = [x[_part(axis, n - a, n)]], [x[_part(axis, 0, b)]]
+        else:
+            before = [np.flip(x[_part(axis, skipped, a + skipped)], axis)]
+            after = [np.flip(x[_part(axis, n - b - skipped, n - skipped)], axis)]
+        if a or b:
+            x = np.concatenate([*before[: a or 0], x, *after[: b or 0]], axis=axis)
+    return x
+
+
+@written(np.gradient)
+def _gradient(f: Any, *spacing: Any, axis: Any = None, edge_order: int = 1) -> Any:
+    shape = np.shape(f)
+    axes = normal_axes(axis, len(shape)) if axis is None or isinstance(axis, int) else None
+    if edge_order != 1 or axes is None or np.result_type(f).kind not in "fc":
+        return NotImplemented
+    steps = spacing * len(axes) if len(spacing) == 1 else spacing or (1.0,) * len(axes)
+    if len(steps) != len(axes) or any(np.ndim(h) for h in steps) or min(shape, default=0) < 2:
+        return NotImplemented
+    found = []
+    for k, h in zip(axes, steps):
+        inner = (f[_part(k, 2, None)] - f[_part(k, None, -2)]) / (2.0 * h)
+        first = (f[_part(k, 1, 2)] - f[_part(k, 0, 1)]) / h
+        last = (f[_part(k, -1, None)] - f[_part(k, -2, -1)]) / h
+        found.append(np.concatenate([first, inner, last], axis=k))
+    several: Any = type(np.gradient(np.eye(2)))  # a list before numpy 2
+    return found[0] if len(found) == 1 else several(found)
+
+
+@written(np.polyval)
+def _horner(p: Any, x: Any) -> Any:
+    if np.ndim(p) != 1 or len(p) > 32 or isinstance(x, np.poly1d):
+        return NotImplemented
+    y: Any = np.zeros_like(x)
+    for k in range(len(p)):
+        y = y * x + p[k]
+    return y
+
+
+@written(np.take)
+def _take(a: Any, indices: Any, axis: Any = None, out: Any = None, mode: Any = "raise") -> Any:
+    if out is not None or mode != "raise" or not (axis is None or isinstance(axis, int)):
+        return NotImplemented
+    a = np.reshape(a, -1) if axis is None else a
+    at = indices if hasattr(indices, "dtype") else np.asarray(indices)
+    return a[(*(slice(None),) * (0 if axis is None else axis % np.ndim(a)), at)]

@@ -239,23 +239,50 @@ def _median(a: Any) -> Any:
     flat = a.ravel()
     n = flat.size
     h = n // 2
-    order = flat.argpartition([h, n - 1] if n % 2 else [h - 1, h, n - 1])
-    places = order[h : h + 1] if n % 2 else order[h - 1 : h + 1]
-    if np.isnan(flat[order[-1]]):
+    places = _places_of(flat, h if n % 2 else h - 1, h)
+    if places is None:
         return None
-    y = np.add.reduce(flat[places]) / len(places)
-    return y, (_middle_vjp, (places, a.shape))
+    weights = np.full(len(places), 1.0 / len(places))
+    return np.add.reduce(flat[places]) * weights[0], (_chosen_vjp, (places, weights, a.shape))
 
 
-def _middle_vjp(g: Any, saved: Any) -> Any:
-    places, shape = saved
-    share = g / len(places)
+def _places_of(flat: Any, first: int, last: int) -> Any:
+    """Where the elements are that sorting puts at `first` to `last`; None where one is NaN."""
+    order = flat.argpartition([*{first, last, flat.size - 1}])
+    return None if np.isnan(flat[order[-1]]) else order[first : last + 1]
+
+
+def _chosen_vjp(g: Any, saved: Any) -> Any:
+    places, weights, shape = saved
     if type(g) is not np.float64:
-        index = np.unravel_index(places, shape)
-        return scatter(np.stack([share] * len(places)), index, shape, float)
+        return scatter(g * weights, np.unravel_index(places, shape), shape, float)
     out = np.zeros(shape)
-    out.reshape(-1)[places] = share
+    out.reshape(-1)[places] = g * weights
     return out
+
+
+@quick(np.quantile)
+def _quantile(a: Any, q: Any) -> Any:
+    """One quantile of all elements: between two of them, as numpy has it."""
+    if type(q) not in (float, int, np.float64) or not 0 <= q <= 1 or not a.size:
+        return None
+    flat = a.ravel()
+    at = (flat.size - 1) * q
+    low = int(at)
+    t, high = at - low, min(low + 1, flat.size - 1)
+    places = _places_of(flat, low, high)
+    if places is None:
+        return None
+    below, above = flat[places[0]], flat[places[-1]]
+    step = above - below
+    y = below + step * t if t < 0.5 else above - step * (1 - t)
+    weights = np.array([1 - t, t]) if high > low else np.ones(1)
+    return y, (_chosen_vjp, (places, weights, a.shape))
+
+
+@quick(np.percentile)
+def _percentile(a: Any, q: Any) -> Any:
+    return _quantile(a, q / 100) if type(q) in (float, int, np.float64) else None
 
 
 for _function, _percent, _skips in (

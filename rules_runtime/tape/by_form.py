@@ -54,7 +54,11 @@ def record_form(tape: Tape, form: Form, args: tuple[Any, ...], kwargs: dict[str,
                 if type(x) not in _NUMBERS and is_other(primal(x)):
                     check_other(form.function, primal(x))
                     if is_recorded(primal(x)):
-                        form = type(primal(x)).__recorded__(form)
+                        recorded = type(primal(x))
+                        y = recorded.__written__(form.function, args, kwargs)
+                        if y is not NotImplemented:
+                            return y
+                        form = recorded.__recorded__(form)
                         vjps = form.vjps
         elif (kind is list or kind is tuple) and inner_tape(x) is not None:
             for path, t in leaves(x, lambda leaf: type(leaf) is Tracer and leaf.tape is tape):

@@ -153,6 +153,48 @@ def test_logsumexp_of_what_is_infinite() -> None:
     compare(lambda x: sp.logsumexp(x), [[np.array([-np.inf, -np.inf])]] * 4)
 
 
+def _padded(mode: str, widths: Any) -> Any:
+    def f(x: Any) -> Any:
+        y = np.pad(x, widths, mode=mode)
+        return np.sum(y**2 * np.arange(1.0, y.size + 1.0).reshape(y.shape))
+
+    return f
+
+
+# Functions that a recording has in other words: their usual forms, and those that stay one call.
+WRITTEN: dict[str, tuple[Any, list[tuple[int, ...]]]] = {
+    **{
+        f"pad, {mode}, {widths}": (_padded(mode, widths), [(4, 5)])
+        for mode in ("constant", "edge", "reflect", "symmetric", "wrap", "mean")
+        for widths in (1, (2, 0), ((1, 2), (0, 3)), ((0, 0), (3, 3)), 5)
+    },
+    "gradient": (lambda x: np.sum(np.gradient(x)[0] ** 2 * np.gradient(x)[1]), [(4, 5)]),
+    "gradient, steps": (lambda x: np.sum(np.gradient(x, 0.1, 0.2)[0] ** 2), [(4, 5)]),
+    "gradient, axis": (lambda x: np.sum(np.gradient(x, 0.1, axis=-1) ** 2), [(4, 5)]),
+    "gradient, axes": (lambda x: np.sum(np.gradient(x, axis=(1, 0))[0] ** 2), [(4, 5)]),
+    "gradient, edges": (lambda x: np.sum(np.gradient(x, edge_order=2)[0] ** 2), [(4, 5)]),
+    "gradient, places": (lambda x: np.sum(np.gradient(x, np.arange(9.0) ** 2) ** 2), [(9,)]),
+    "polyval": (lambda c, x: np.sum(np.polyval(c, x) ** 2), [(4,), (3, 2)]),
+    "polyval, a list": (lambda x: np.sum(np.polyval([1.0, 2.0, 3.0], x) ** 2), [(3, 2)]),
+    "polyval, a number": (lambda c: np.polyval(c, c[0]) ** 2, [(4,)]),
+    "take": (lambda x: np.sum(np.take(x, [1, 1, -1], axis=1) ** 2), [(4, 5)]),
+    "take, flat": (lambda x: np.sum(np.take(x, np.array([[1, 1], [3, 13]])) ** 2), [(4, 5)]),
+    "take, one": (lambda x: np.sum(x.take(2, axis=0) ** 2), [(4, 5)]),
+    "take, clipped": (lambda x: np.sum(np.take(x, [2, 9], axis=0, mode="clip") ** 2), [(4, 5)]),
+    "quantile": (lambda x: np.quantile(x, 0.3) ** 2 + np.percentile(x[0], 77), [(4, 5)]),
+    "quantile, ends": (lambda x: np.quantile(x, 0) ** 2 + np.quantile(x, 1.0), [(4, 5)]),
+    "quantile, of one": (lambda x: np.quantile(x[0], 0.3) + np.median(x[0]), [(1, 1)]),
+    "quantile, axis": (lambda x: np.sum(np.quantile(x, [0.3, 0.4], axis=0) ** 2), [(4, 5)]),
+}
+
+
+@pytest.mark.parametrize("name", WRITTEN)
+def test_functions_in_other_words(name: str) -> None:
+    f, shapes = WRITTEN[name]
+    rng = np.random.default_rng(0)
+    compare(f, [[rng.normal(size=shape) for shape in shapes] for _ in range(4)])
+
+
 _PLACES = np.array([0, 3, 3, 5, 1, 0, 2])
 
 

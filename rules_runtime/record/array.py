@@ -78,26 +78,20 @@ class Recorded:
                 if ufunc in _ELEMENTWISE and len(args) < 3:
                     return _quick(ufunc, ufunc, self.graph, *args)
         out = kwargs.get("out") or ()
-        if any(map(_is_traced, args)) or any(_is_traced(x) or type(x) is Blank for x in out):
-            return NotImplemented
-        if out:
-            raise Unrecordable(f"np.{ufunc.__name__}(..., out=...)")
-        if method == "__call__":
-            return record(ufunc, args, kwargs)
-        if method == "at":
-            raise Unrecordable(f"np.{ufunc.__name__}.at")
-        return record(getattr(ufunc, method), args, kwargs)
+        if out or method == "at":
+            if any(map(_is_traced, args)) or any(_is_traced(x) or type(x) is Blank for x in out):
+                return NotImplemented
+            raise Unrecordable(f"np.{ufunc.__name__}" + ("(..., out=...)" if out else ".at"))
+        called = ufunc if method == "__call__" else getattr(ufunc, method)
+        return record(self.graph, called, args, kwargs)
 
     def __array_function__(self, function: Any, types: Any, args: Any, kwargs: Any) -> Any:
-        if function in _STATIC and not kwargs:
-            if not any(map(_is_traced, args)):
-                return function(*map(plain, args))
-        if any(map(_is_traced, args)) or any(map(_is_traced, kwargs.values())):
-            return NotImplemented
         if kwargs.get("out") is not None:
+            if any(map(_is_traced, (*args, *kwargs.values()))):
+                return NotImplemented
             raise Unrecordable(f"{function.__name__}(..., out=...)")
         # np.asarray(x, like=self) is given without `like`
-        return record(function, args, kwargs, graph=self.graph)
+        return record(self.graph, function, args, kwargs)
 
     def __array__(self, dtype: Any = None, copy: Any = None) -> Any:
         if self.dtype.kind not in "iub" and not _is_data(self.node):
@@ -165,9 +159,7 @@ class Recorded:
         return iter([self[k] for k in range(len(self))])
 
     def __getitem__(self, index: Any) -> Any:
-        if _is_traced(index):
-            return NotImplemented
-        return record(operator.getitem, (self, index), {})
+        return record(self.graph, operator.getitem, (self, index), {})
 
     def __contains__(self, x: Any) -> bool:
         return bool(np.any(self == x))
@@ -185,7 +177,7 @@ class Recorded:
         return np.transpose(self, (axes[0] if len(axes) == 1 else axes) or None)
 
     def astype(self, dtype: Any, **kwargs: Any) -> Any:
-        return record(_astype, (self, np.dtype(dtype)), {})
+        return record(self.graph, _astype, (self, np.dtype(dtype)), {})
 
     def copy(self, order: str = "C") -> Any:
         return np.copy(self)
@@ -259,9 +251,8 @@ def _back(g: Any, back: Any) -> Any:
 def _one_call(vjp: Any) -> Any:
     def whole(g: Any, y: Any, *args: Any, **kwargs: Any) -> Any:
         given = (g, y, *args)
-        if any(map(_is_traced, given)) or graph_of(given) is None:
-            return vjp(*given, **kwargs)
-        return record(vjp, given, kwargs)
+        graph = None if any(map(_is_traced, given)) else graph_of(given)
+        return vjp(*given, **kwargs) if graph is None else record(graph, vjp, given, kwargs)
 
     return whole
 
@@ -341,45 +332,46 @@ _STATIC = frozenset(
 # ---- recording ---------------------------------------------------------------------------
 
 
-def plain(x: Any) -> Any:
-    """`x` with values in the place of what is recorded."""
-    kind = type(x)
-    if kind is Array or kind is Number:
-        return x.value
-    if kind is list or kind is tuple:
-        return kind([plain(e) for e in x])
-    if issubclass(kind, tuple):  # a named one, what linear algebra gives
-        return tuple.__new__(kind, [plain(e) for e in x])
-    if kind is dict:
-        return {k: plain(v) for k, v in x.items()}
-    if kind is slice:
-        return slice(plain(x.start), plain(x.stop), plain(x.step))
-    return x
+class _Traced(Exception):
+    """One of the arguments is traced, and the call is the tape's."""
 
 
-def key_of(args: Any) -> Any:
-    """What tells a call from others of the same graph; None where that takes longer to say."""
-    key = []
+def _taken(graph: Graph, args: Any, key: list[Any]) -> list[Any]:
+    """Arguments with values in the place of what is recorded; `key` is
+    given what tells them from others."""
+    taken = []
     for x in args:
         kind = type(x)
         if kind is Array or kind is Number:
+            if x.graph is not graph:
+                raise Unrecordable("values of two recordings meet")
             key.append(x.node.i)
-        elif kind is int or kind is bool or (kind is float and x != 0 and x == x):
+            x = x.value
+        elif kind in _EXACT:
             key.append((kind, x))
         elif kind is tuple or kind is list:
-            key.append((kind, key_of(x)))
-            if key[-1][1] is None:
-                return None
+            key.append((kind, len(x)))
+            x = kind(_taken(graph, x, key))
         elif kind is slice:
-            key.append((kind, key_of((x.start, x.stop, x.step))))
-        elif kind is ndarray or isinstance(x, (np.generic, *_UNKEYED)) or x.__hash__ is None:
-            return None
+            key.append(kind)
+            x = slice(*_taken(graph, (x.start, x.stop, x.step), key))
+        elif issubclass(kind, tuple):  # a named one, what linear algebra gives
+            key.append((kind, len(x)))
+            x = tuple.__new__(kind, _taken(graph, x, key))
+        elif kind is dict:
+            key.append(_UNKNOWN)
+            x = dict(zip(x, _taken(graph, x.values(), key)))
+        elif hasattr(kind, "__traced_value__"):
+            raise _Traced
         else:
-            key.append(x)
-    return tuple(key)
+            is_told = isinstance(x, (np.dtype, type)) or (kind is float and x and x == x)
+            key.append((kind, x) if is_told else _UNKNOWN)
+        taken.append(x)
+    return taken
 
 
-_UNKEYED = (float, complex, tuple, dict)
+_EXACT = frozenset((int, bool, str, type(None), type(Ellipsis)))
+_UNKNOWN: list[Any] = []  # which has no hash
 
 
 def graph_of(args: Any) -> Graph | None:
@@ -398,35 +390,39 @@ def graph_of(args: Any) -> Graph | None:
 
 
 def record(
+    graph: Graph,
     function: Any,
     args: Any,
     kwargs: dict[str, Any],
     value_by: Callable[..., Any] | None = None,
-    graph: Graph | None = None,
 ) -> Any:
-    """Call a function, and note it; `value_by` computes the same, as Python's operators do."""
+    """Call a function, and note it; `value_by` computes the same, as Python's operators do.
+    NotImplemented where the call is the tape's."""
+    told: list[Any] = [function, *kwargs]
+    try:
+        given = _taken(graph, args, told)
+        named = dict(zip(kwargs, _taken(graph, kwargs.values(), told))) if kwargs else kwargs
+    except _Traced:
+        return NotImplemented
     if function in _STATIC:
-        return function(*map(plain, args), **plain(kwargs))
-    graph = graph_of(args) or graph_of(list(kwargs.values())) or graph
-    if graph is None:
-        return function(*args, **kwargs)
+        return function(*given, **named)
     if not graph.open:
         raise RuntimeError("a value of a recording is used after the recorded function returned")
     if function in FORMULAS:
         y = FORMULAS[function](*args, **kwargs)
         if y is not NotImplemented:
             return y
-    given, named = [plain(x) for x in args], plain(kwargs)
     if errors() is not graph.errors:
         state = tuple(np.geterr().items())
         call: Any = np.geterrcall()
         function, value_by = _within(value_by or function, state, call), None
+        told[0] = function
     try:
         value = (value_by or function)(*given, **named)
     except Exception as error:
         graph.caught = type(error).__name__
         raise
-    key = key_of((function, *args, *kwargs, *kwargs.values()))
+    key = None if _UNKNOWN in told else tuple(told)
     node = graph.calls.get(key)
     if node is None or not _fits(node, value):
         build = BUILDERS.get(function)
@@ -474,6 +470,8 @@ def _arrays(values: Any) -> list[Any]:
 def _fits(node: Node, value: Any) -> bool:
     if node.shape is None:
         return True
+    if type(value) is ndarray:
+        return bool(node.shape == value.shape and node.dtype == value.dtype)
     return isinstance(value, (ndarray, np.generic, float, int, complex)) and (
         node.shape == np.shape(value)
         and (node.dtype == getattr(value, "dtype", None) or node.dtype == np.dtype(type(value)))
@@ -618,7 +616,7 @@ def _operator(ufunc: Any, by: Any, reflected: bool = False) -> Any:
             if kind is not list and kind is not tuple:
                 return NotImplemented
             other = np.asarray(other)
-        return record(ufunc, (other, self) if reflected else (self, other), {}, by)
+        return record(self.graph, ufunc, (other, self) if reflected else (self, other), {}, by)
 
     return method
 
@@ -656,7 +654,7 @@ def _quick(ufunc: Any, by: Any, graph: Graph, *args: Any) -> Any:
         made = object.__new__(Number)
         shape, dtype = (), F8
     else:
-        return record(ufunc, args, {}, by)
+        return record(graph, ufunc, args, {}, by)
     key = (ufunc, n.i, m.i)
     node = graph.calls.get(key)
     if node is None:
@@ -666,7 +664,7 @@ def _quick(ufunc: Any, by: Any, graph: Graph, *args: Any) -> Any:
         not own or not graph.open or errors() is not graph.errors
         or node.shape != shape or node.dtype is not dtype
     ):  # fmt: skip
-        return record(ufunc, args, {}, by)
+        return record(graph, ufunc, args, {}, by)
     if not shape:
         node.weak = type(value) is float
     made.graph, made.node, made.value, made.is_owned = graph, node, value, True
@@ -711,4 +709,4 @@ for _name in (
 ).split():
     setattr(Recorded, _name, _method(_name))
 
-__all__ = ["BUILDERS", "Array", "Number", "Recorded", "frozen", "operand", "plain", "record"]
+__all__ = ["BUILDERS", "Array", "Number", "Recorded", "frozen", "operand", "record"]

@@ -14,6 +14,7 @@ import numpy as np
 
 from ..forms import Form, Spec
 from ..kernels.broadcast import unbroadcast
+from ..kernels.others import is_recorded
 from .sweep import FORM
 from .tracer import Tracer, place_of
 
@@ -152,6 +153,8 @@ def fitted(dx: Any, shape: tuple[int, ...], is_complex: bool) -> Any:
                 dx = dx.real
         elif is_complex:
             dx = dx + 0j  # to which others can be added
+        return dx if dx.shape == shape else unbroadcast(dx, shape)
+    if is_recorded(dx) and (dx.dtype.kind == "c") is is_complex:
         return dx if dx.shape == shape else unbroadcast(dx, shape)
     if not is_complex and np.iscomplexobj(dx):
         dx = np.real(dx)

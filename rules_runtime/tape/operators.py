@@ -117,9 +117,9 @@ def noted(a: Any, b: Any, x: Any, y: Any, z: Any, both: Any, ufunc: Any) -> Any:
         return apply(ufunc, (a, b), {})
     if z is None:
         z = _BY[ufunc](x, y)
-    if not is_recorded(z) or not (_is_double(z) and _is_double(x) and _is_double(y)):
+    xs, ys = _shape_of_doubles(x), _shape_of_doubles(y)
+    if not is_recorded(z) or z.dtype is not F8 or xs is None or ys is None:
         return apply(ufunc, (a, b), {})
-    xs, ys = (v.shape if is_recorded(v) else np.shape(v) for v in (x, y))
     saved = (x, y, xs, ys, z)
     left, right, *_ = WIDE[both]
     mode = FORM if both in _sums else OVERWRITE
@@ -157,9 +157,10 @@ def _narrow(both: Any, x: Any, y: Any, z: Any) -> tuple[Any, Any, int]:
     return (over_vjp, (y, z), OVERWRITE) if both is wide_over_vjp else (None, (y, x), TIMES)
 
 
-def _is_double(x: Any) -> bool:
-    kind = type(x)
-    return kind is float or kind is int or getattr(x, "dtype", None) is F8
+def _shape_of_doubles(x: Any) -> Any:
+    if type(x) is float or type(x) is int:
+        return ()
+    return x.shape if getattr(x, "dtype", None) is F8 else None
 
 
 _BY = {

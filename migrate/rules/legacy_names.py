@@ -115,8 +115,7 @@ class LegacyNames:
 
     def _class_variable(self, node: ast.Name, name: str) -> Variable | None:
         """`adjoint` of `Rules.adjoint`, where `Rules` is a class of the module."""
-        bindings = self.scopes.of(node).bindings
-        only = bindings[0] if len(bindings) == 1 else None
+        only = self.scopes.of(node).only
         if not isinstance(only, ast.ClassDef):
             return None
         scope = self.scopes.own[only]
@@ -165,8 +164,8 @@ class LegacyNames:
         """Every expression in the module that reads a legacy name."""
         if self._uses is None:
             self._uses = []
-            for node in self.scopes.around:
-                if isinstance(node, (ast.Name, ast.Attribute)) and isinstance(node.ctx, ast.Load):
+            for node in self.scopes.every(ast.Name, ast.Attribute):
+                if isinstance(node.ctx, ast.Load):
                     found = self.meaning(node)
                     if found is not None:
                         self._uses.append((node, found))
@@ -182,12 +181,14 @@ def find_legacy_names(
     """Resolve every import of a legacy module and every alias made of it."""
     found = LegacyNames(scopes, language)
     candidates: dict[Variable, list[tuple[ast.AST, str]]] = {}
-    for node in list(scopes.around):
+    for node in scopes.every(ast.Import, ast.ImportFrom):
         if isinstance(node, ast.Import):
             _plain_import(node, found)
             _plain_reexport(node, found, module_source, depth)
         elif isinstance(node, ast.ImportFrom):
             _from_import(node, found, candidates, module_source, depth)
+    if not (found or candidates or found.module_variables):
+        return found
     if found.star is not None:
         found.hidden = _hidden_by_later_stars(found.star, scopes) & language.names
         _find_star_rules(found)
@@ -403,10 +404,9 @@ def _hidden_by_later_stars(star: ast.ImportFrom, scopes: Scopes) -> frozenset[st
     """Names that mean something else after `from numpy import *`;
     of other modules nothing is known."""
     hidden: set[str] = set()
-    for node in scopes.around:
-        if isinstance(node, ast.ImportFrom) and node.lineno > star.lineno:
-            if any(a.name == "*" for a in node.names) and node.module in ("numpy", "pylab"):
-                hidden.add("gradient")
+    for node in scopes.stars:
+        if node.lineno > star.lineno and node.module in ("numpy", "pylab"):
+            hidden.add("gradient")
     return frozenset(hidden)
 
 
@@ -531,11 +531,11 @@ def _follow_assignments(found: LegacyNames) -> None:
     """`_rule = zr.adjoint`, `adj = vjp = adjoint`, `a, p = zr.adjoint, zr.pullback`,
     in any order."""
     assigned: list[tuple[ast.Name, ast.expr, ast.Assign | ast.AnnAssign]] = []
-    for node in found.scopes.around:
+    for node in found.scopes.every(ast.Assign, ast.AnnAssign):
         if isinstance(node, ast.Assign):
             for target in node.targets:
                 assigned += [(t, v, node) for t, v in _pairs(target, node.value)]
-        elif isinstance(node, ast.AnnAssign) and node.value is not None:
+        elif node.value is not None:
             assigned += [(t, v, node) for t, v in _pairs(node.target, node.value)]
     changed = True
     while changed:

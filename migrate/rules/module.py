@@ -34,9 +34,8 @@ class Module:
     def attributes(self) -> dict[str, list[ast.Attribute]]:
         """All attributes of the module, by their names."""
         found: dict[str, list[ast.Attribute]] = {}
-        for node in self.scopes.around:
-            if isinstance(node, ast.Attribute):
-                found.setdefault(node.attr, []).append(node)
+        for node in self.scopes.every(ast.Attribute):
+            found.setdefault(node.attr, []).append(node)
         return found
 
     def is_builtin(self, name: str, where: ast.AST) -> bool:
@@ -70,9 +69,8 @@ class Module:
 
     def constant(self, variable: Variable) -> ast.expr | None:
         """What a variable is given, where only one assignment gives it something."""
-        bindings = variable.bindings
-        parent = self.scopes.parents.get(bindings[0]) if len(bindings) == 1 else None
-        match parent:
+        only = variable.only
+        match None if only is None else self.scopes.parents.get(only):
             case (
                 ast.Assign(targets=[ast.Name()], value=value)
                 | ast.AnnAssign(value=ast.expr() as value)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Set
+from collections.abc import Iterator, Set
 from functools import cached_property
 
 from migrate.rules.fallbacks import is_switch
@@ -94,11 +94,11 @@ class Unused:
                 if variable.name in exported or self._uses(variable):
                     continue
                 was_used = any(u in self.consumed for u in self.scopes.uses.get(variable, []))
-                if not was_used or len(variable.bindings) != 1:
+                if not was_used or variable.only is None:
                     continue
                 if not isinstance(statement.value, (ast.Name, ast.Attribute)):
                     continue
-                block = _block_of(statement, self.scopes.parents[statement])
+                block = self.scopes.block_of(statement)
                 alone = block is not None and len(block) == 1 and _is_else(statement, self.scopes)
                 if (
                     block is None
@@ -149,9 +149,14 @@ class Unused:
         """The words of text that the file may execute:
         where it executes any, of all its strings that look like code."""
         called = any(v.scope is None and v.name in ("exec", "eval") for v in self.scopes.uses)
-        nodes = self.scopes.around if called else ()
-        texts = [n.value for n in nodes if isinstance(n, ast.Constant) and isinstance(n.value, str)]
+        texts = self._strings() if called else ()
         return {word for t in texts if "def " in t or "(" in t for word in re.findall(r"\w+", t)}
+
+    def _strings(self) -> Iterator[str]:
+        """Every string that is written in the module."""
+        for node in self.scopes.every(ast.Constant):
+            if isinstance(node.value, str):
+                yield node.value
 
     @cached_property
     def _asked_by_text(self) -> set[str]:
@@ -159,8 +164,7 @@ class Unused:
         asking = ("globals", "locals", "vars")
         if not any(v.scope is None and v.name in asking for v in self.scopes.uses):
             return set()
-        nodes = [n for n in self.scopes.around if isinstance(n, ast.Constant)]
-        return {n.value for n in nodes if isinstance(n.value, str)}
+        return set(self._strings())
 
     def _is_fallback(self, binding: ast.AST) -> bool:
         """`except ImportError: adjoint = None`, which nothing reads any more."""
@@ -178,14 +182,6 @@ class Unused:
         loose = [n for n, _ in self.legacy.uses() if isinstance(n, ast.Name)]
         ours = [n for n in loose if (v := self.scopes.of(n)).scope is None or v in by_rules]
         return bool(ours) and all(n in self.consumed for n in ours)
-
-
-def _block_of(statement: ast.stmt, parent: ast.AST) -> list[ast.stmt] | None:
-    for name in ("body", "orelse", "finalbody"):
-        block = getattr(parent, name, None)
-        if isinstance(block, list) and statement in block:
-            return block
-    return None
 
 
 def _is_else(statement: ast.stmt, scopes: Scopes) -> bool:

@@ -7,6 +7,7 @@ import ast
 from dataclasses import dataclass
 from functools import partial
 
+from migrate.syntax.forms import root_of
 from migrate.syntax.scopes import FunctionNode, Scope, Scopes, Variable
 from migrate.syntax.source import quiet_parser
 
@@ -105,10 +106,8 @@ class Annotations:
         head = self.single_class(annotation)
         if not isinstance(head, ast.Name):
             return None
-        bindings = self._variable(head, annotation.scope).bindings
-        if len(bindings) == 1 and isinstance(bindings[0], ast.ClassDef):
-            return bindings[0]
-        return None
+        only = self._variable(head, annotation.scope).only
+        return only if isinstance(only, ast.ClassDef) else None
 
     def fields(
         self, node: ast.ClassDef, seen: frozenset[int] = frozenset()
@@ -218,10 +217,8 @@ class Annotations:
     def _alias(self, node: ast.Name, scope: Scope) -> ast.expr | None:
         """The right-hand side of `Axis = Union[int, None]`,
         where that is what the name is bound to."""
-        bindings = self._variable(node, scope).bindings
-        if len(bindings) != 1:
-            return None
-        parent = self.scopes.parents.get(bindings[0])
+        only = self._variable(node, scope).only
+        parent = None if only is None else self.scopes.parents.get(only)
         match parent:
             case ast.Assign(targets=[ast.Name()], value=value) if not isinstance(value, ast.Call):
                 return value
@@ -256,11 +253,8 @@ class Annotations:
         return False
 
     def _imported_root(self, node: ast.expr, scope: Scope) -> bool:
-        while isinstance(node, ast.Attribute):
-            node = node.value
-        if not isinstance(node, ast.Name):
-            return False
-        bindings = self._variable(node, scope).bindings
+        root = root_of(node)
+        bindings = [] if root is None else self._variable(root, scope).bindings
         return bool(bindings) and all(self._is_class(b) for b in bindings)
 
     def _fixed(self, member: ast.expr, scope: Scope) -> bool:

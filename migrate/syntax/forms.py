@@ -32,6 +32,13 @@ def binds_loosely(node: ast.expr) -> bool:
     return not isinstance(node, ast.Name | ast.Attribute | ast.Subscript | ast.Call)
 
 
+def root_of(node: ast.expr) -> ast.Name | None:
+    """The name that `a.b.c`, or a name alone, starts with; None for what starts otherwise."""
+    while isinstance(node, ast.Attribute):
+        node = node.value
+    return node if isinstance(node, ast.Name) else None
+
+
 def is_none(node: ast.AST | None) -> bool:
     return isinstance(node, ast.Constant) and node.value is None
 

@@ -10,7 +10,10 @@ import ast
 from collections.abc import Container, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Any, TypeVar
 
+Node = TypeVar("Node", bound=ast.AST)
+Other = TypeVar("Other", bound=ast.AST)
 FunctionNode = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
 DefNode = ast.FunctionDef | ast.AsyncFunctionDef
 _COMPREHENSIONS = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
@@ -64,6 +67,12 @@ class Variable:
     def bindings(self) -> list[ast.AST]:
         return [] if self.scope is None else self.scope.bindings[self.name]
 
+    @property
+    def only(self) -> ast.AST | None:
+        """What binds it, where that is one place."""
+        bindings = self.bindings
+        return bindings[0] if len(bindings) == 1 else None
+
 
 @dataclass
 class Scopes:
@@ -76,6 +85,7 @@ class Scopes:
     uses: dict[Variable, list[ast.Name]] = field(default_factory=dict)
     _of: dict[ast.Name, Variable] = field(default_factory=dict)
     _loose: dict[str, Variable] = field(default_factory=dict)
+    _every: dict[tuple[type[Any], ...], list[Any]] = field(default_factory=dict)
 
     def variable(self, name: str, scope: Scope) -> Variable:
         """What a name means when it is read in a scope."""
@@ -123,7 +133,22 @@ class Scopes:
     @cached_property
     def stars(self) -> list[ast.ImportFrom]:
         """The star imports of the module: what they bring cannot be seen here."""
-        return [n for n in self.around if isinstance(n, ast.ImportFrom) and n.names[0].name == "*"]
+        return [n for n in self.every(ast.ImportFrom) if n.names[0].name == "*"]
+
+    def every(self, kind: type[Node], *others: type[Other]) -> list[Node | Other]:
+        """All nodes of the module of these types; gone through once for all languages."""
+        kinds = (kind, *others)
+        if kinds not in self._every:
+            self._every[kinds] = [n for n in self.around if isinstance(n, kinds)]
+        return self._every[kinds]
+
+    def block_of(self, statement: ast.stmt) -> list[ast.stmt] | None:
+        """The statements in a row that one is among; None for those of a handler or a case."""
+        for name in ("body", "orelse", "finalbody"):
+            block = getattr(self.parents[statement], name, None)
+            if isinstance(block, list) and statement in block:
+                return block
+        return None
 
     def enclosing(self, node: ast.AST, *kinds: type[ast.AST]) -> ast.AST | None:
         """The nearest node around `node`, itself not counted, of one of these types."""

@@ -287,7 +287,7 @@ class ImportWriter:
         """Another import in place of one, or nothing; the comments inside of it stay above."""
         source = self.module.source
         comments = source.comments_within(node)
-        block = _block_of(node, self.scopes.parents[node])
+        block = self.scopes.block_of(node)
         others = [s for s in block or [] if s is not node and s not in self.gone]
         alone = self.cutter.is_alone(node)
         if new or not others or not (alone or (shares and not comments)):
@@ -338,14 +338,6 @@ class ImportWriter:
 def _statements(text: str) -> list[str]:
     """The import statements of a text."""
     return re.split(r"\n(?=from )", text)
-
-
-def _block_of(statement: ast.stmt, parent: ast.AST) -> list[ast.stmt] | None:
-    for name in ("body", "orelse", "finalbody"):
-        block = getattr(parent, name, None)
-        if isinstance(block, list) and statement in block:
-            return block
-    return None
 
 
 def _lies_in(piece: Replacement, spans: Sequence[tuple[int, int]]) -> bool:

@@ -24,8 +24,7 @@ def only_for(
     while pending:
         for name in ast.walk(pending.pop()):
             if isinstance(name, ast.Name):
-                bindings = scopes.of(name).bindings
-                only = bindings[0] if len(bindings) == 1 else None
+                only = scopes.of(name).only
                 if isinstance(only, ast.FunctionDef) and only not in found:
                     if scopes.around[only] is scopes.module and only.name not in module.exported:
                         found[only] = None

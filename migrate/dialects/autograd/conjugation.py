@@ -89,9 +89,8 @@ def takes_no_complex(target: ast.expr, module: Module) -> bool:
             return takes_no_complex(inner, module)
         case ast.Name():
             variable = module.scopes.of(target)
-            bindings = variable.bindings
-            if len(bindings) == 1 and isinstance(bindings[0], ast.FunctionDef):
-                return _is_annotated_real(bindings[0])
+            if isinstance(variable.only, ast.FunctionDef):
+                return _is_annotated_real(variable.only)
             given = module.constant(variable)
             if given is not None:
                 return takes_no_complex(given, module)
@@ -168,8 +167,8 @@ class _Tangents:
         """What a name of this module stands for."""
         while isinstance(node, ast.Name):
             variable = self.module.scopes.of(node)
-            if len(variable.bindings) == 1 and isinstance(variable.bindings[0], ast.FunctionDef):
-                return variable.bindings[0]
+            if isinstance(variable.only, ast.FunctionDef):
+                return variable.only
             given = self.module.constant(variable)
             if given is None or isinstance(given, ast.Name):
                 return node

@@ -211,7 +211,7 @@ class _Helpers:
     ) -> bool:
         """`shape, dtype = np.shape(x), np.result_type(x)` in place of `vs = vspace(x)`."""
         variable = self.module.scopes.of(target)
-        if len(variable.bindings) != 1 or statement in self.changes:
+        if variable.only is None or statement in self.changes:
             return False
         uses = [u for u in self.module.scopes.uses[variable] if u is not target]
         uses.sort(key=lambda use: (use.lineno, use.col_offset))

@@ -104,7 +104,7 @@ def _inner(given: ast.expr, definition: ast.FunctionDef, rule: Rule) -> Function
     if not isinstance(given, ast.Name):
         return None
     variable = scopes.of(given)
-    only = variable.bindings[0] if len(variable.bindings) == 1 else None
+    only = variable.only
     if not isinstance(only, ast.FunctionDef) or scopes.parents[only] is not definition:
         return None
     if only.decorator_list or len(scopes.uses.get(variable, [])) != 1:
@@ -214,9 +214,7 @@ class Rewriter:
         )
 
     def _may_go(self, site: ast.stmt) -> bool:
-        parent = self.rule.module.scopes.parents[site]
-        blocks = [getattr(parent, n, None) for n in ("body", "orelse", "finalbody")]
-        return not any(b == [site] for b in blocks)
+        return self.rule.module.scopes.block_of(site) != [site]
 
     # ---- names and heads -----------------------------------------------------------------
 

@@ -12,6 +12,7 @@ from migrate.dialects.autograd.signature import Signature, signature_of
 from migrate.rules.legacy_names import LegacyNames
 from migrate.rules.module import Module
 from migrate.syntax.annotations import last_part
+from migrate.syntax.forms import root_of
 from migrate.syntax.scopes import FunctionNode, Variable, positional_parameters
 from migrate.syntax.texts import Pieces
 
@@ -137,7 +138,7 @@ def function_of(node: ast.expr, module: Module) -> FunctionNode | None:
     if not isinstance(node, ast.Name):
         return None
     variable = module.scopes.of(node)
-    only = variable.bindings[0] if len(variable.bindings) == 1 else None
+    only = variable.only
     if isinstance(only, ast.FunctionDef):
         return only if not only.decorator_list else None
     given = module.constant(variable)
@@ -146,17 +147,14 @@ def function_of(node: ast.expr, module: Module) -> FunctionNode | None:
 
 def is_steady(node: ast.expr, module: Module) -> bool:
     """Whether a name, or an attribute of what is imported, means the same from now on."""
-    root = node
-    while isinstance(root, ast.Attribute):
-        root = root.value
-    if not isinstance(root, ast.Name):
+    root = root_of(node)
+    if root is None:
         return False
     variable = module.scopes.of(root)
-    bindings = variable.bindings
     if any(isinstance(use.ctx, ast.Del) for use in module.scopes.uses.get(variable, ())):
         return False
     kind = ast.alias if isinstance(node, ast.Attribute) else ast.AST
-    return len(bindings) == 1 and isinstance(bindings[0], kind)
+    return isinstance(variable.only, kind)
 
 
 def inner_function(given: ast.expr, legacy: LegacyNames) -> tuple[ast.expr, ast.Call | None]:

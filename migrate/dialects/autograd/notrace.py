@@ -58,7 +58,7 @@ def untraced(module: Module, legacy: LegacyNames, runtime: str) -> list[Untraced
 def _told(module: Module, runtime: str) -> set[str]:
     """The functions of which the runtime is told."""
     found: set[str] = set()
-    for node in module.scopes.around:
+    for node in module.scopes.every(ast.Call, ast.FunctionDef):
         match node:
             case ast.Call(func=func, args=[target]) if module.imported_name(func) == (
                 runtime,

@@ -15,6 +15,7 @@ from migrate.dialects.autograd.makers import is_partial, is_steady
 from migrate.dialects.autograd.registrations import METHODS, Registration, is_in_loop, numbers
 from migrate.rules.legacy_names import LegacyNames
 from migrate.rules.module import Module
+from migrate.syntax.forms import root_of
 from migrate.syntax.pieces import BLOCKS
 from migrate.syntax.scopes import Variable
 
@@ -50,7 +51,7 @@ class _Older:
         return [self._registration(calls) for calls in found.values()]
 
     def _calls(self) -> Iterator[tuple[ast.Call, str]]:
-        for node in self.scopes.around:
+        for node in self.scopes.every(ast.Call):
             match node:
                 case ast.Call(func=ast.Attribute(value=target, attr=method)):
                     todays = self.legacy.meaning(node.func) is not None  # `extend.defvjp(f, …)`
@@ -89,10 +90,8 @@ class _Older:
 
     def _key(self, target: ast.expr, call: ast.Call) -> object:
         """What calls for one function have in common: the function, and the block they are in."""
-        root = target
-        while isinstance(root, ast.Attribute):
-            root = root.value
-        variable: Variable | None = self.scopes.of(root) if isinstance(root, ast.Name) else None
+        root = root_of(target)
+        variable: Variable | None = self.scopes.of(root) if root is not None else None
         statement = self.scopes.parents.get(call)
         around = self.scopes.parents.get(statement) if statement is not None else None
         arm = [name for name in BLOCKS if statement in (getattr(around, name, None) or ())]

@@ -270,9 +270,9 @@ class Planner:
         module = self.rule.module
         for node in nodes[:]:
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
-                bindings = module.scopes.of(node.func).bindings
-                if len(bindings) == 1 and isinstance(bindings[0], ast.FunctionDef):
-                    nodes += ast.walk(bindings[0])
+                called = module.scopes.of(node.func).only
+                if isinstance(called, ast.FunctionDef):
+                    nodes += ast.walk(called)
         return any(
             isinstance(n, ast.Name | ast.Attribute)
             and self.rule.legacy.meaning(n) == "SparseObject"

@@ -73,7 +73,7 @@ class Primitives:
         edits = NodeEdits()
         self.consumed |= set(ast.walk(use))
         if isinstance(use, ast.Name) and self.all_go and "primitive" not in names.local:
-            if len(self.module.scopes.of(use).bindings) == 1:
+            if self.module.scopes.of(use).only is not None:
                 names.local["primitive"] = use.id
         name = names.use("primitive")
         if not isinstance(use, ast.Name) or use.id != name:

@@ -239,7 +239,7 @@ class Rules(Reading):
 
     def _imports(self) -> Iterator[ast.Import | ast.ImportFrom]:
         """Every import of something of autograd's."""
-        for node in self.module.scopes.around:
+        for node in self.module.scopes.every(ast.Import, ast.ImportFrom):
             match node:
                 case ast.Import(names=names):
                     if any(a.name.partition(".")[0] == "autograd" for a in names):

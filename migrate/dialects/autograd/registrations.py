@@ -11,7 +11,7 @@ from migrate.dialects.autograd.language import ADAPTERS
 from migrate.dialects.autograd.makers import takes_cotangent_first
 from migrate.rules.legacy_names import LegacyNames
 from migrate.rules.module import Module
-from migrate.syntax.forms import is_none
+from migrate.syntax.forms import is_none, root_of
 
 #: What autograd is given by the runtime: such a call is a rule converted before.
 GIVEN_BACK = "vjps_from_rrule"
@@ -70,8 +70,8 @@ class Registration:
 def registrations(module: Module, legacy: LegacyNames) -> list[Registration]:
     """All that register rules, in the order of the text."""
     found = []
-    for node in module.scopes.around:
-        if isinstance(node, ast.Call) and legacy.meaning(node.func) in ADAPTERS:
+    for node in module.scopes.every(ast.Call):
+        if legacy.meaning(node.func) in ADAPTERS:
             if not _is_given_back(node) and not _is_in_autograd(node, module):
                 found.append(_read(node, module, legacy))
     return sorted(found, key=lambda r: (r.call.lineno, r.call.col_offset))
@@ -184,20 +184,11 @@ def replaced_by_later(
                 continue
             if scopes.parents[one.site] is not scopes.parents[later.site]:
                 continue
-            if _block(one.site, module) is not _block(later.site, module):
+            if scopes.block_of(one.site) is not scopes.block_of(later.site):
                 continue
             if _is_same(one.target, later.target, module, one, later):
                 result[one] = later
     return result
-
-
-def _block(node: ast.stmt, module: Module) -> object:
-    parent = module.scopes.parents[node]
-    for name in ("body", "orelse", "finalbody"):
-        block = getattr(parent, name, None)
-        if isinstance(block, list) and node in block:
-            return block
-    return None
 
 
 def _is_same(
@@ -205,10 +196,8 @@ def _is_same(
 ) -> bool:
     if not isinstance(one, ast.Name | ast.Attribute) or ast.dump(one) != ast.dump(other):
         return False
-    root: ast.expr = one
-    while isinstance(root, ast.Attribute):
-        root = root.value
-    if not isinstance(root, ast.Name):
+    root = root_of(one)
+    if root is None:
         return False
     lines = range(first.call.lineno, (second.call.end_lineno or second.call.lineno) + 1)
     bindings = module.scopes.of(root).bindings

@@ -125,7 +125,7 @@ class Rule:
             if isinstance(node, ast.Name):
                 variable = scopes.of(node)
                 if variable.scope is not None and (
-                    len(variable.bindings) != 1
+                    variable.only is None
                     or variable.scope.kind == "class"
                     or variable.scope not in around.chain()
                 ):

@@ -9,6 +9,7 @@ from migrate.dialects.autograd.makers import is_container
 from migrate.rules.legacy_rule import Cotangent, Entry, Structured, Unpacked
 from migrate.rules.module import Module
 from migrate.rules.names import NameChooser
+from migrate.syntax.annotations import last_part
 from migrate.syntax.scopes import Variable
 
 _ARRAYS = frozenset({"any", "all", "concatenate", "stack", "vstack", "hstack", "array", "size"})
@@ -90,7 +91,7 @@ def takes_apart(nodes: Iterable[ast.AST], cotangent: Variable, module: Module) -
                     isinstance(t, ast.Tuple | ast.List) for t in targets
                 ):
                     return True
-                case ast.Call(func=func, args=args) if inner in args and _name(func) in (
+                case ast.Call(func=func, args=args) if inner in args and last_part(func) in (
                     *_ARRAYS,
                     *("len", "zip", "enumerate", "map", "tuple", "list", "iter", "reversed"),
                 ):
@@ -111,7 +112,7 @@ def gives_several(definition: ast.FunctionDef | None, dotted: str, module: Modul
     if definition is None:
         return dotted.rpartition(".")[2] in _SEVERAL
     return any(
-        is_container(v) or (isinstance(v, ast.Call) and _name(v.func) in _SEVERAL)
+        is_container(v) or (isinstance(v, ast.Call) and last_part(v.func) in _SEVERAL)
         for v in module.returned(definition)
     )
 
@@ -137,7 +138,3 @@ def _is_array(value: ast.expr, definition: ast.FunctionDef, module: Module, dept
             given = module.constant(variable)
             return given is not None and _is_array(given, definition, module, depth + 1)
     return False
-
-
-def _name(node: ast.expr) -> str:
-    return node.attr if isinstance(node, ast.Attribute) else getattr(node, "id", "")

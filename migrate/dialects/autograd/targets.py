@@ -12,6 +12,8 @@ from migrate.dialects.autograd.registrations import Registration
 from migrate.dialects.autograd.signature import Signature, signature_of
 from migrate.rules.legacy_names import LegacyNames
 from migrate.rules.module import Module
+from migrate.syntax.annotations import last_part
+from migrate.syntax.forms import root_of
 from migrate.syntax.scopes import Variable
 
 #: Decorators that leave a function's parameters what they are.
@@ -35,10 +37,8 @@ class Target:
     @property
     def root(self) -> str:
         """The name that its expression starts with."""
-        node = self.node
-        while isinstance(node, ast.Attribute):
-            node = node.value
-        return node.id if isinstance(node, ast.Name) else ""
+        root = root_of(self.node)
+        return "" if root is None else root.id
 
     @property
     def by_position(self) -> bool:
@@ -105,8 +105,8 @@ class _Reader:
 
     def _last(self, variable: Variable) -> ast.AST | None:
         """What binds a name where the rule is registered; None where that is not certain."""
-        if len(variable.bindings) == 1:
-            return variable.bindings[0]
+        if variable.only is not None:
+            return variable.only
         line = self.registration.call.lineno
         before = [b for b in variable.bindings if getattr(b, "lineno", 0) < line]
         if variable.scope is None or not before:
@@ -129,7 +129,7 @@ class _Reader:
             return Target(self.node, self.name, through=through, born=(definition,))
         number = meanings.index("primitive")
         others = [d for n, d in enumerate(definition.decorator_list) if n != number]
-        keeps = number == 0 and all(_last_name(d) in _KEEPING for d in others)
+        keeps = number == 0 and all(map(_keeps, others))
         return Target(
             self.node,
             self.name,
@@ -172,7 +172,7 @@ class _Reader:
             variable = self.scopes.of(inner)
             same = isinstance(self.node, ast.Name) and variable is self.scopes.of(self.node)
             bindings = [b for b in variable.bindings if not isinstance(b, ast.Name)]
-            if not same and len(variable.bindings) != 1:
+            if not same and variable.only is None:
                 return None, None
             function = bindings[0] if len(bindings) == 1 else None
             given = self.module.constant(variable)
@@ -181,7 +181,7 @@ class _Reader:
             return None, signature_of(function, self.module.source)
         if not isinstance(function, ast.FunctionDef):
             return None, None
-        if not all(_last_name(d) in _KEEPING for d in function.decorator_list):
+        if not all(map(_keeps, function.decorator_list)):
             return None, None
         return function, signature_of(function, self.module.source)
 
@@ -198,22 +198,21 @@ class _Reader:
             return Target(node, self.name, dotted=dotted, born=self._root_bindings(node))
         match node.value:
             case ast.Name() as owner:
-                bindings = self.scopes.of(owner).bindings
-                if self._is_own_method(node, bindings):
+                variable = self.scopes.of(owner)
+                if self._is_own_method(node, variable.bindings):
                     return self._refused(
                         f"`{self.module.text(node)}` is a bound method, which autograd never asks "
                         "for: register the function of the class"
                     )
-                if len(bindings) == 1 and isinstance(bindings[0], ast.ClassDef):
-                    return self._method(node, bindings[0])
-                if bindings and all(isinstance(b, ast.alias) for b in bindings):
+                if isinstance(variable.only, ast.ClassDef):
+                    return self._method(node, variable.only)
+                if variable.bindings and all(isinstance(b, ast.alias) for b in variable.bindings):
                     return Target(node, self.name)
         return Target(node, self.name, through=True)
 
     def _root_bindings(self, node: ast.expr) -> tuple[ast.AST, ...]:
-        while isinstance(node, ast.Attribute):
-            node = node.value
-        return tuple(self.scopes.of(node).bindings) if isinstance(node, ast.Name) else ()
+        root = root_of(node)
+        return () if root is None else tuple(self.scopes.of(root).bindings)
 
     def _is_own_method(self, node: ast.Attribute, bindings: Sequence[ast.AST]) -> bool:
         """`self.f` of a method `f`."""
@@ -235,7 +234,9 @@ class _Reader:
 
     def _method(self, node: ast.Attribute, owner: ast.ClassDef) -> Target:
         found = [s for s in owner.body if isinstance(s, ast.FunctionDef) and s.name == node.attr]
-        if len(found) != 1 or any(_last_name(d) == "classmethod" for d in found[0].decorator_list):
+        if len(found) != 1 or any(
+            last_part(_head(d)) == "classmethod" for d in found[0].decorator_list
+        ):
             return Target(node, self.name, born=(owner,))
         return self._definition(found[0], False)
 
@@ -255,6 +256,10 @@ def is_autograds(name: ast.Name, module: Module) -> bool:
     return False
 
 
-def _last_name(decorator: ast.expr) -> str:
-    node = decorator.func if isinstance(decorator, ast.Call) else decorator
-    return node.attr if isinstance(node, ast.Attribute) else getattr(node, "id", "")
+def _keeps(decorator: ast.expr) -> bool:
+    """Whether a decorator leaves a function's parameters what they are."""
+    return last_part(_head(decorator)) in _KEEPING
+
+
+def _head(decorator: ast.expr) -> ast.expr:
+    return decorator.func if isinstance(decorator, ast.Call) else decorator

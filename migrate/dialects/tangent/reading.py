@@ -57,10 +57,8 @@ class Rules(Reading):
         """Decorated definitions, and other registrations."""
         scopes = self.module.scopes
         seen: set[ast.AST] = set()
-        for node in scopes.around:
-            if not isinstance(node, ast.Call) or (name := self.legacy.meaning(node.func)) is None:
-                continue
-            if name in REGISTER:
+        for node in scopes.every(ast.Call):
+            if (name := self.legacy.meaning(node.func)) in REGISTER:
                 above = scopes.parents[node]
                 decorates = node in getattr(above, "decorator_list", ())
                 place = above if decorates else node

@@ -13,7 +13,8 @@ from migrate.rules.legacy_rule import Cotangent, Entry, LegacyRule, Parameter, U
 from migrate.rules.module import Module
 from migrate.rules.names import NameChooser
 from migrate.rules.plans import RuleNote
-from migrate.syntax.forms import is_none
+from migrate.syntax.annotations import last_part
+from migrate.syntax.forms import is_none, root_of
 from migrate.syntax.scopes import Variable, all_parameters, positional_parameters
 from migrate.syntax.texts import Pieces
 
@@ -93,10 +94,8 @@ class Template:
             if isinstance(around, ast.FunctionDef):
                 if inner in around.decorator_list:
                     scope = self.scopes.around[around]
-                    return (
-                        around is self.function
-                        and len(self.scopes.variable(use.id, scope).bindings) == 1
-                    )
+                    only = self.scopes.variable(use.id, scope).only
+                    return around is self.function and only is not None
                 heads = [d.func for d in around.decorator_list if isinstance(d, ast.Call)]
                 if any(self.legacy.meaning(head) for head in heads):
                     return True
@@ -307,9 +306,8 @@ class _Maker:
             case ast.Subscript(value=value):
                 return value is item
             case ast.Call(func=func):
-                name = func.attr if isinstance(func, ast.Attribute) else getattr(func, "id", "")
                 known = self.module.imported_name(func) is not None or self.helpers.name(func)
-                return func is not item and (name in _BY_PARTS or not known)
+                return func is not item and (last_part(func) in _BY_PARTS or not known)
             case ast.BinOp() | ast.UnaryOp() | ast.Compare() | ast.Attribute() | ast.keyword():
                 return False
         return not (isinstance(parent, ast.Assign) and self._is_entry(parent))
@@ -345,16 +343,14 @@ class _Maker:
         """Whether the target means the same in the rule, whenever that runs."""
         if self.template.operator:
             return True
-        root: ast.expr = self.template.target
-        while isinstance(root, ast.Attribute):
-            root = root.value
+        root = root_of(self.template.target)
         own = {*self.scopes.own[self.function].bindings, f"{base}_pullback"}
-        if not isinstance(root, ast.Name) or root.id in own:
+        if root is None or root.id in own:
             return False
         variable = self.scopes.of(root)
         if variable.scope is None or variable.bindings == [self.function]:
             return True
-        return variable.scope is self.scopes.module and len(variable.bindings) == 1
+        return variable.scope is self.scopes.module and variable.only is not None
 
     def _signature(self) -> Iterator[Parameter]:
         args = self.function.args

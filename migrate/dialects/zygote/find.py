@@ -82,17 +82,16 @@ def find(view: ModuleView) -> Candidates:
     """The candidates of a module, in the order of the text."""
     found = Candidates()
     by_function: dict[ast.AST, Rule] = {}
-    kinds = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Call)
-    candidates = [n for n in view.scopes.around if isinstance(n, kinds)]
+    candidates = view.scopes.every(ast.Call, ast.FunctionDef, ast.AsyncFunctionDef)
     for node in sorted(candidates, key=lambda n: (n.lineno, n.col_offset)):
-        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
-            _decorated(node, view, found, by_function)
-            if any(last_part(d) == "from_legacy_rule" for d in node.decorator_list):
-                found.bridged.add(node)
-        else:
+        if isinstance(node, ast.Call):
             _call(node, view, found, by_function)
             if last_part(node.func) == "from_legacy_rule" and node.args:
                 found.bridged |= _handed_over(node.args[0], view)
+        elif isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
+            _decorated(node, view, found, by_function)
+            if any(last_part(d) == "from_legacy_rule" for d in node.decorator_list):
+                found.bridged.add(node)
     _kept(view, found)
     for rule in found.rules:
         rule.registrations.sort(key=lambda r: (r.node.lineno, r.node.col_offset))
@@ -261,7 +260,7 @@ def _constant(node: ast.expr, view: ModuleView) -> bool | None:
 
 def _kept(view: ModuleView, found: Candidates) -> None:
     """`for_g = adjoint(g)`, `return adjoint(t)`: what `adjoint` gives is used out of sight."""
-    for node in view.scopes.around:
+    for node in view.scopes.every(ast.ClassDef, ast.Call):
         if isinstance(node, ast.ClassDef):
             for decorator in node.decorator_list:
                 if view.legacy.meaning(decorator) == "adjoint":
@@ -269,7 +268,7 @@ def _kept(view: ModuleView, found: Candidates) -> None:
                     kept = Registration("bare", decorator, None, False, False, False, problem)
                     found.handled.add(decorator)
                     found.rules.append(Rule(None, [kept]))
-        elif isinstance(node, ast.Call) and view.legacy.meaning(node.func) == "adjoint":
+        elif view.legacy.meaning(node.func) == "adjoint":
             if node.func not in found.handled:
                 found.handled.add(node.func)
                 target = node.args[0] if node.args else None
@@ -333,9 +332,9 @@ def _handed_over(expression: ast.expr, view: ModuleView) -> set[ast.AST]:
 
 
 def _defined(variable: Variable, view: ModuleView) -> FunctionNode | None:
-    if len(variable.bindings) != 1:
+    binding = variable.only
+    if binding is None:
         return None
-    binding = variable.bindings[0]
     if isinstance(binding, ast.FunctionDef):
         plain = all(
             view.legacy.meaning(d.func if isinstance(d, ast.Call) else d) == "adjoint"

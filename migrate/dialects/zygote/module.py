@@ -39,18 +39,21 @@ class ModuleView(Module):
         """Every name that is bound to one plain function and to nothing
         else (but legacy rules of the same name)."""
         found: dict[Variable, DefNode] = {}
-        for node in self.scopes.around:
-            if not isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
-                continue
+        for node in self.scopes.every(ast.FunctionDef):
             if node.decorator_list or node in self.rule_functions:
                 continue
             variable = self.scopes.variable(node.name, self.scopes.around[node])
             others = [
                 b for b in variable.bindings if b is not node and b not in self.rule_functions
             ]
-            if not others and isinstance(node, ast.FunctionDef):
+            if not others:
                 found[variable] = node
         return found
+
+    def plainly(self, variable: Variable) -> ast.AST | None:
+        """What binds a variable beside legacy rules of its name, where that is one place."""
+        bindings = [b for b in variable.bindings if b not in self.rule_functions]
+        return bindings[0] if len(bindings) == 1 else None
 
     def editable(self, function: FunctionNode) -> bool:
         """Whether a function belongs to the rules:

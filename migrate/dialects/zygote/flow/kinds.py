@@ -51,9 +51,9 @@ def _both(a: set[str] | None, b: set[str] | None) -> set[str] | None:
 
 def _of_name(node: ast.Name, flow: Flow, depth: int) -> set[str] | None:
     variable = flow.view.scopes.of(node)
-    if len(variable.bindings) != 1:
+    binding = variable.only
+    if binding is None:
         return None
-    binding = variable.bindings[0]
     parent = flow.view.scopes.parents.get(binding)
     if isinstance(parent, ast.Assign) and parent.targets == [binding]:
         return kinds_of(parent.value, flow, depth - 1)
@@ -84,14 +84,11 @@ def _of_call(node: ast.Call, flow: Flow, view: ModuleView, depth: int) -> set[st
     if variable.scope is None:
         kind = _BUILTIN.get(node.func.id)
         return None if kind is None else {kind}
-    bindings = [b for b in variable.bindings if b not in view.rule_functions]
-    if len(bindings) == 1 and isinstance(bindings[0], ast.ClassDef):
-        bases = {last_part(b) for b in bindings[0].bases}
+    function = view.plainly(variable)
+    if isinstance(function, ast.ClassDef):
+        bases = {last_part(b) for b in function.bases}
         return None if bases & {"tuple", "list", "dict", "float", "ndarray"} else {"dict"}
-    if len(bindings) != 1 or not isinstance(bindings[0], ast.FunctionDef):
-        return None
-    function = bindings[0]
-    if function.decorator_list:
+    if not isinstance(function, ast.FunctionDef) or function.decorator_list:
         return None
     found: set[str] | None = set()
     for result in view.nodes_of(function):

@@ -231,9 +231,7 @@ class Structures(Flow):
 
     def _made(self, node: ast.Name) -> ast.ClassDef | None:
         """The class of the module that a name means; in a class method also `cls`."""
-        bindings = self.view.scopes.of(node).bindings
-        bindings = [b for b in bindings if b not in self.view.rule_functions]
-        only = bindings[0] if len(bindings) == 1 else None
+        only = self.view.plainly(self.view.scopes.of(node))
         if isinstance(only, ast.arg):
             method = self.view.scopes.enclosing(only, ast.FunctionDef, ast.Lambda)
             if isinstance(method, ast.FunctionDef) and _is_classmethod(method):

@@ -117,7 +117,7 @@ class CallRewriter:
         match parent:
             case ast.Assign(targets=[ast.Tuple(elts=[ast.Name() as value, ast.Name()])]):
                 variable = self.view.scopes.of(value)
-                if len(variable.bindings) == 1:
+                if variable.only is not None:
                     return value.id, variable
         return None, None
 

@@ -259,7 +259,7 @@ class Cluster:
                         return None
                     variable = self.view.scopes.of(value)
                     here = self.view.scopes.variable(value.id, self.view.scopes.around[where])
-                    if len(variable.bindings) != 1 or here is not variable:
+                    if variable.only is None or here is not variable:
                         return None
                     names.add(value.id)
         return names.pop() if len(names) == 1 else None

@@ -214,12 +214,13 @@ class DefinitionRewriter:
 
     def _gives_back(self, decorator: ast.expr) -> bool:
         """Whether a decorator is seen to give back the function that it is given."""
-        bindings = (
-            self.view.scopes.of(decorator).bindings if isinstance(decorator, ast.Name) else []
-        )
-        if len(bindings) != 1 or not isinstance(bindings[0], ast.FunctionDef):
+        if not isinstance(decorator, ast.Name):
             return False
-        definition = bindings[0]  # which may be a rule with a target itself: it keeps its name
+        definition = self.view.scopes.of(
+            decorator
+        ).only  # which may be a rule with a target itself: it keeps its name
+        if not isinstance(definition, ast.FunctionDef):
+            return False
         plain = all(
             isinstance(d, ast.Call) and d.args and self.view.legacy.meaning(d.func) == "adjoint"
             for d in definition.decorator_list

@@ -148,9 +148,8 @@ def _owner(rule: Rule, view: ModuleView) -> ast.ClassDef | None:
         elif isinstance(registration.target, ast.Attribute):
             name = registration.target.attr
             base = registration.target.value
-            bindings = view.scopes.of(base).bindings if isinstance(base, ast.Name) else []
-            if len(bindings) == 1 and isinstance(bindings[0], ast.ClassDef):
-                owner = bindings[0]
+            only = view.scopes.of(base).only if isinstance(base, ast.Name) else None
+            owner = only if isinstance(only, ast.ClassDef) else None
         if owner is not None and not _is_method(owner, name):
             owner = None
         owners.add(owner)

@@ -29,7 +29,7 @@ from migrate.dialects.zygote.in_place.kept_lists import KeptLists
 from migrate.dialects.zygote.in_place.primals import Arguments, Primal
 from migrate.dialects.zygote.verdicts import NoArgument, Undecided
 from migrate.syntax.changes import as_call, as_keywords, by, parenthesised, without_arguments
-from migrate.syntax.forms import is_none
+from migrate.syntax.forms import is_none, root_of
 from migrate.syntax.node_edits import NodeEdits
 
 _DISPLAYS = {"tuple": "()", "list": "[]", "dict": "{}"}
@@ -109,9 +109,9 @@ class TangentRewriter:
     def _is_constant_none(self, node: ast.Name) -> bool:
         """`NOTHING = None` at the top of the module."""
         variable = self.view.scopes.of(node)
-        if variable.scope is not self.view.scopes.module or len(variable.bindings) != 1:
+        if variable.scope is not self.view.scopes.module or variable.only is None:
             return False
-        parent = self.view.scopes.parents.get(variable.bindings[0])
+        parent = self.view.scopes.parents.get(variable.only)
         return isinstance(parent, ast.Assign | ast.AnnAssign) and is_none(parent.value)
 
     def _is_conversion(self, node: ast.expr) -> bool:
@@ -176,9 +176,7 @@ class TangentRewriter:
         if not self._is_primal(source, primal) or not isinstance(target, ast.Name):
             return element
         variable = self.view.scopes.of(target)
-        if (
-            target.id == "_" or len(variable.bindings) != 1
-        ):  # `_` is bound anew for callees' tangents
+        if target.id == "_" or variable.only is None:  # `_` is bound anew for callees' tangents
             return element
         return replace(element, text=target.id, variable=variable)
 
@@ -278,10 +276,8 @@ class TangentRewriter:
     def _class_visible(self, head: ast.expr, primal: Primal, where: ast.AST) -> bool:
         """Whether the class's expression means the same at a
         place in the code as in the annotation."""
-        root = head
-        while isinstance(root, ast.Attribute):
-            root = root.value
-        if not isinstance(root, ast.Name) or primal.annotation is None:
+        root = root_of(head)
+        if root is None or primal.annotation is None:
             return False
         scopes = self.view.scopes
         around = scopes.around.get(where)

@@ -255,11 +255,11 @@ class ZeroTests:
             return False
         if self.view.is_builtin(node.id, node):
             return node.id in _NO_STRUCTURES
-        bindings = self.view.scopes.of(node).bindings
-        return len(bindings) == 1 and (
-            isinstance(bindings[0], ast.ClassDef)
-            and not bindings[0].keywords
-            and not any(last_part(b) in ("Protocol", "ABC") for b in bindings[0].bases)
+        only = self.view.scopes.of(node).only
+        return (
+            isinstance(only, ast.ClassDef)
+            and not only.keywords
+            and not any(last_part(b) in ("Protocol", "ABC") for b in only.bases)
         )
 
     def _other_tests(self, node: ast.Call, value: ast.expr, kinds: set[str]) -> bool:

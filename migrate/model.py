@@ -2,14 +2,41 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 
 from migrate.options import Options as Options
 
 #: Given (level, dotted name) of an import in the file, the source of that module,
 #: or None where it cannot be found.
 ModuleSource = Callable[[int, str], bytes | None]
+
+
+class Nearby(ABC):
+    """A ModuleSource that also knows where a module is, what that one imports, and which names
+    other files take from the one that it is for."""
+
+    @property
+    @abstractmethod
+    def known(self) -> dict[Any, Any]:
+        """What was read in modules so far, which need not be read again for each file."""
+
+    @abstractmethod
+    def __call__(self, level: int, name: str) -> bytes | None: ...
+
+    @abstractmethod
+    def locate(self, level: int, name: str) -> tuple[str, bytes] | None:
+        """Where a module is, and its source."""
+
+    @abstractmethod
+    def beside(self, path: str) -> Nearby:
+        """What finds the modules that another file imports."""
+
+    @abstractmethod
+    def taken(self) -> frozenset[str]:
+        """The names that other files take from this one."""
 
 
 @dataclass(frozen=True)

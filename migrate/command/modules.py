@@ -10,6 +10,7 @@ from typing import Any
 from migrate.command.files import read_bytes
 from migrate.command.git import root_of
 from migrate.command.takers import Takers
+from migrate.model import Nearby
 
 Found = tuple[str, bytes] | None  # where a module is, and its source
 
@@ -25,7 +26,7 @@ class Memory:
 
 
 @dataclass(frozen=True)
-class NearbyModules:
+class NearbyModules(Nearby):
     """A `ModuleSource` for the file at `path`; those of one run share their memory."""
 
     path: str

@@ -50,6 +50,9 @@ class Conversion:
             if not self._is_chosen(found.id):
                 self.unchosen.add(found)
                 self.verdicts[found] = Left("RM205", "")
+            elif self._is_skipped(found):
+                reason = "`# rrule-migrate: skip` stands beside it"
+                self.verdicts[found] = Left("RM205", reason)
             elif (verdict := reading.settled(found)) is not None:
                 self.verdicts[found] = verdict
         return self._settled()
@@ -69,6 +72,11 @@ class Conversion:
                 self._settle_failure(GateFailure(f"two changes meet: {overlap}"))
             except GateFailure as failure:
                 self._settle_failure(failure)
+
+    def _is_skipped(self, found: Found) -> bool:
+        """Whether a comment asks to leave a rule alone."""
+        start, end = map(self.source.line_of, found.span)
+        return not self.module.skipped_lines.isdisjoint(found.lines or range(start, end + 1))
 
     def _is_chosen(self, id: str) -> bool:
         return all(ids is None or id in ids for ids in (self.options.only, self.trial))

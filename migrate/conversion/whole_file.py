@@ -8,8 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from migrate.dialects import chosen, load
-from migrate.model import FileConverted, FileUnchanged, ModuleSource, Options
-from migrate.rules.legacy_names import KnowsTakers
+from migrate.model import FileConverted, FileUnchanged, ModuleSource, Nearby, Options
 from migrate.rules.module import Module
 from migrate.syntax.scopes import analyse_scopes
 from migrate.syntax.source import Source, read_source
@@ -37,7 +36,7 @@ def _rewrite(
 ) -> tuple[FileConverted | FileUnchanged, Source | None]:
     """The outcome for a file that is parsed, and its new text parsed."""
     taken: frozenset[str] = frozenset()
-    if isinstance(module_source, KnowsTakers):
+    if isinstance(module_source, Nearby):
         taken = module_source.taken()
     module = Module(source, analyse_scopes(source.tree), taken=taken)
     readings = list(_readings(module, options, module_source))

@@ -10,9 +10,8 @@ from __future__ import annotations
 import ast
 import re
 from dataclasses import dataclass, field
-from typing import Any, Protocol, runtime_checkable
 
-from migrate.model import ModuleSource
+from migrate.model import ModuleSource, Nearby
 from migrate.syntax.scopes import DefNode, Scopes, Variable, analyse_scopes
 from migrate.syntax.source import quiet_parser
 
@@ -318,28 +317,6 @@ class Exports:
 _NOTHING = Exports({}, {})
 
 
-@runtime_checkable
-class KnowsTakers(Protocol):
-    """A ModuleSource that can also tell what other files take from the file that it is for."""
-
-    def taken(self) -> frozenset[str]: ...
-
-
-@runtime_checkable
-class Finder(Protocol):
-    """A ModuleSource that can also tell where a module is, and find what that one imports."""
-
-    @property
-    def known(self) -> dict[Any, Any]:
-        """What was read in modules so far, which need not be read again for each file."""
-
-    def __call__(self, level: int, name: str) -> bytes | None: ...
-
-    def locate(self, level: int, name: str) -> tuple[str, bytes] | None: ...
-
-    def beside(self, path: str) -> Finder: ...
-
-
 def _exports(
     level: int,
     name: str,
@@ -350,7 +327,7 @@ def _exports(
     """What a module nearby re-exports, through further modules where it has them from there."""
     if module_source is None or depth <= 0:
         return _NOTHING
-    if not isinstance(module_source, Finder):
+    if not isinstance(module_source, Nearby):
         source = module_source(level, name)
         return _NOTHING if source is None else _read_exports(source, language, None, depth)
     found = module_source.locate(level, name)
@@ -370,7 +347,7 @@ def _read_exports(
 ) -> Exports:
     if not (b"import" in source and _may_reexport(source, language)):
         return _NOTHING
-    known = beside.known if isinstance(beside, Finder) else {}
+    known = beside.known if isinstance(beside, Nearby) else {}
     if source not in known:  # every language reads the same text
         known[source] = _analysed(source)
     scopes: Scopes | None = known[source]

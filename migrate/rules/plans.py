@@ -25,6 +25,8 @@ class Found:
     span: tuple[int, int]  # its text
     sites: tuple[ast.stmt | ast.expr, ...] = ()  # what else may change: where it is registered
     start: ast.expr | None = None  # the expression that its text starts with
+    #: The lines on which a comment may ask to leave it alone; none: all that it stands on.
+    lines: frozenset[int] = frozenset()
 
 
 @dataclass(frozen=True)

@@ -79,11 +79,7 @@ class Rules(Reading):
     # ---- plans ---------------------------------------------------------------------------
 
     def settled(self, found: Found) -> Bridged | Left | None:
-        """What a comment asks for, and forms that are not read."""
-        node = found.node
-        lines = range(node.lineno, (node.end_lineno or node.lineno) + 1)
-        if not self.module.skipped_lines.isdisjoint(lines):
-            return Left("RM205", "`# rrule-migrate: skip` stands beside it")
+        """Forms that are not read."""
         if found in self.untraced:
             return None
         registration = self.of[found]

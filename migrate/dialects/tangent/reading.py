@@ -78,10 +78,7 @@ class Rules(Reading):
     # ---- plans ---------------------------------------------------------------------------
 
     def settled(self, found: Found) -> Bridged | Left | None:
-        """What a comment asks for, and templates that are not read."""
-        start, end = map(self.module.source.line_of, found.span)
-        if not self.module.skipped_lines.isdisjoint(range(start, end + 1)):
-            return Left("RM205", "`# rrule-migrate: skip` stands beside it")
+        """Templates that are not read."""
         try:
             self._template(self.of[found])
         except NotRead as reason:

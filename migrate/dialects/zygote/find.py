@@ -379,8 +379,8 @@ def target_text(rule: Rule, registration: Registration, view: ModuleView) -> str
     return view.text(registration.target)
 
 
-def is_skipped(rule: Rule, view: ModuleView) -> bool:
-    """Whether `# rrule-migrate: skip` stands on the def line or on one of the decorator lines."""
+def lines_of(rule: Rule) -> frozenset[int]:
+    """The lines of a rule's `def` and of its decorators, where a comment may speak of it."""
     lines: set[int] = set()
     node = rule.function
     if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
@@ -395,7 +395,7 @@ def is_skipped(rule: Rule, view: ModuleView) -> bool:
             if registration.form == "call"
             else [registration.node.lineno]
         )
-    return not lines.isdisjoint(view.skipped_lines)
+    return frozenset(lines)
 
 
 def uses_elsewhere(function: DefNode, view: ModuleView) -> list[ast.Name]:

@@ -6,7 +6,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterable
 
-from migrate.dialects.zygote.find import Candidates, Rule, find, is_skipped, target_text
+from migrate.dialects.zygote.find import Candidates, Rule, find, lines_of, target_text
 from migrate.dialects.zygote.in_place.definitions import (
     DefinitionRewriter,
     result_is_used,
@@ -65,7 +65,7 @@ class Rules(Reading):
         spans = [(n, self.view.source.span(n)) for n in (rule.node, *sites)]
         start = next((n for n, s in spans if s == span and isinstance(n, ast.expr)), None)
         target = target_text(rule, rule.registrations[0], self.view)
-        return Found(id, rule.name, target, rule.node, span, sites, start)
+        return Found(id, rule.name, target, rule.node, span, sites, start, lines_of(rule))
 
     def _span(self, rule: Rule) -> tuple[int, int]:
         """From the first decorator line to the end of a definition; of a call, the call."""
@@ -79,8 +79,6 @@ class Rules(Reading):
     def settled(self, found: Found) -> Bridged | Left | None:
         """What can be said of a rule before its body is read."""
         rule = self.of[found]
-        if is_skipped(rule, self.view):
-            return Left("RM205", "`# rrule-migrate: skip` stands beside it")
         for registration in rule.registrations:
             if registration.problem:
                 code = "RM207" if "sometimes" in registration.problem else "RM206"

@@ -30,8 +30,10 @@ class Language(NamedTuple):
     word: str
     dialect: str  # that would read it
     part: bytes  # what a file has in which the sign is worth looking for
-    sign: re.Pattern[bytes]
+    sign: bytes  # an expression
 
+
+# Expressions are compiled when they are asked for: most runs have nothing to ask them.
 
 #: In this order: JAX's rules have a method `defvjp`.
 OTHERS = (
@@ -40,32 +42,30 @@ OTHERS = (
         "custom_vjp",
         "jax",
         b"custom_",
-        re.compile(rb"(?m)^[ \t]*@.*\bcustom_[jv][jv]p\b|\bcustom_vjp\("),
+        rb"(?m)^[ \t]*@.*\bcustom_[jv][jv]p\b|\bcustom_vjp\(",
     ),
-    Language("HIPS autograd", "defvjp", "autograd", b"defvjp", re.compile(rb"\bdefvjp\w*\(")),
+    Language("HIPS autograd", "defvjp", "autograd", b"defvjp", rb"\bdefvjp\w*\("),
     Language(
         "PyTorch",
         "autograd.Function",
         "torch",
         b"autograd",
-        re.compile(
-            rb"(?m)^[ \t]*class .*\bautograd\.Function\b"
-            rb"|^[ \t]*from torch\.autograd(?:\.function)? import\b.*\bFunction\b"
-        ),
+        rb"(?m)^[ \t]*class .*\bautograd\.Function\b"
+        rb"|^[ \t]*from torch\.autograd(?:\.function)? import\b.*\bFunction\b",
     ),
 )
 NOT_JULIA = "rrule-migrate reads the Python spelling of @adjoint rules, not Julia"
 _BUDGET = 8 << 20  # bytes in which they are looked for
 #: A use as a decorator, as `adjoint(f)(rule)`, or as a statement.
-_USE = re.compile(
+_USE = (
     rb"(?m)^[ \t]*@[\w.]*\b(?:adjoint|nograd)\b|\badjoint\([^()\n]*\)\(|^[ \t]*[\w.]*\bnograd\("
     rb"|\badjoint[ \t]+as\b|\b(?:dropgrad|literal_get\w+)\("
 )
-_JULIA = re.compile(rb"(?m)^[ \t]*@adjoint!?[ \t]+(?:function\b|[\w.]+\()")
-_FROM = re.compile(rb"from\s+([\w.]+)\s+import\s+(\([^)]*|(?:[^\n(\\]|\\\r?\n)*)")
+_JULIA = rb"(?m)^[ \t]*@adjoint!?[ \t]+(?:function\b|[\w.]+\()"
+_FROM = rb"from\s+([\w.]+)\s+import\s+(\([^)]*|(?:[^\n(\\]|\\\r?\n)*)"
 _RARER = (b"nograd", b"dropgrad")
-_TAKES = re.compile(rb"\b(?:adjoint|nograd|dropgrad|literal_get\w+)\b|\*")
-_OF_A_MODULE = re.compile(rb"\.(?:adjoint|nograd|dropgrad|literal_get\w+)\b")
+_TAKES = rb"\b(?:adjoint|nograd|dropgrad|literal_get\w+)\b|\*"
+_OF_A_MODULE = rb"\.(?:adjoint|nograd|dropgrad|literal_get\w+)\b"
 
 
 class Hints:
@@ -86,9 +86,9 @@ class Hints:
         for module in list(self.unmet):
             if module.rpartition(".")[2].encode() in source:
                 del self.unmet[module]
-        if _JULIA.search(source):
+        if re.search(_JULIA, source):
             self.julia += 1
-        elif _USE.search(source) and _takes_from_elsewhere(source, modules_of(settings)):
+        elif re.search(_USE, source) and _takes_from_elsewhere(source, modules_of(settings)):
             from migrate.command.unknown_modules import unknown_modules
 
             self.unknown += unknown_modules(path, source, settings, reexports)
@@ -106,7 +106,7 @@ class Hints:
             if b"grad" not in source and b"vjp" not in source:
                 return
             for language in OTHERS:
-                if language.part in source and language.sign.search(source):
+                if language.part in source and re.search(language.sign, source):
                     self.others.setdefault(language.name, []).append(path)
                     break
 
@@ -164,7 +164,7 @@ class Hints:
 
 def _takes_from_elsewhere(source: bytes, legacy: tuple[str, ...]) -> bool:
     """By the text; to parse every file for this would double the cost of a conversion's start."""
-    return _OF_A_MODULE.search(source) is not None or any(
-        _TAKES.search(names) and module.decode() not in legacy
-        for module, names in _FROM.findall(source)
+    return re.search(_OF_A_MODULE, source) is not None or any(
+        re.search(_TAKES, names) and module.decode() not in legacy
+        for module, names in re.findall(_FROM, source)
     )

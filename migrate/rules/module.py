@@ -23,6 +23,7 @@ class Module:
     taken: frozenset[str] = field(default=frozenset(), kw_only=True)  # by other files
     _nodes: dict[FunctionNode, tuple[ast.AST, ...]] = field(default_factory=dict, init=False)
     _webs: dict[FunctionNode, dict[ast.Name, Variable]] = field(default_factory=dict, init=False)
+    _lives: dict[ast.Name, Variable] = field(default_factory=dict, init=False)
     _returned: dict[FunctionNode, tuple[ast.expr, ...]] = field(default_factory=dict, init=False)
     _imported: dict[ast.expr, tuple[str, str] | None] = field(default_factory=dict, init=False)
 
@@ -122,13 +123,16 @@ class Module:
 
     def variable_at(self, node: ast.Name) -> Variable:
         """The variable that a name means, one for each of its lives in a function."""
-        variable = self.scopes.of(node)
-        function = variable.scope.node if variable.scope is not None else None
-        if not isinstance(function, (ast.FunctionDef, ast.AsyncFunctionDef)):
-            return variable
-        if function not in self._webs:
-            self._webs[function] = webs_of(function, self.scopes)
-        return self._webs[function].get(node, variable)
+        found = self._lives.get(node)
+        if found is None:
+            found = self.scopes.of(node)
+            function = found.scope.node if found.scope is not None else None
+            if isinstance(function, (ast.FunctionDef, ast.AsyncFunctionDef)):
+                if function not in self._webs:
+                    self._webs[function] = webs_of(function, self.scopes)
+                found = self._webs[function].get(node, found)
+            self._lives[node] = found
+        return found
 
     def imported_name(self, node: ast.expr) -> tuple[str, str] | None:
         """`("numpy", "linalg.inv")` for `np.linalg.inv`, `("numpy.linalg",

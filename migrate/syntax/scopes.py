@@ -85,7 +85,6 @@ class Scopes:
     uses: dict[Variable, list[ast.Name]] = field(default_factory=dict)
     _of: dict[ast.Name, Variable] = field(default_factory=dict)
     _loose: dict[str, Variable] = field(default_factory=dict)
-    _every: dict[tuple[type[Any], ...], list[Any]] = field(default_factory=dict)
 
     def variable(self, name: str, scope: Scope) -> Variable:
         """What a name means when it is read in a scope."""
@@ -136,11 +135,17 @@ class Scopes:
         return [n for n in self.every(ast.ImportFrom) if n.names[0].name == "*"]
 
     def every(self, kind: type[Node], *others: type[Other]) -> list[Node | Other]:
-        """All nodes of the module of these types; gone through once for all languages."""
-        kinds = (kind, *others)
-        if kinds not in self._every:
-            self._every[kinds] = [n for n in self.around if isinstance(n, kinds)]
-        return self._every[kinds]
+        """All nodes of the module of these types, as they are met."""
+        found = [pair for k in (kind, *others) for pair in self._by_type.get(k, ())]
+        return [node for _, node in (sorted(found) if others else found)]
+
+    @cached_property
+    def _by_type(self) -> dict[type[Any], list[tuple[int, Any]]]:
+        """All nodes, numbered, by their types: gone through once for all languages."""
+        found: dict[type[Any], list[tuple[int, Any]]] = {}
+        for numbered in enumerate(self.around):
+            found.setdefault(type(numbered[1]), []).append(numbered)
+        return found
 
     def block_of(self, statement: ast.stmt) -> list[ast.stmt] | None:
         """The statements in a row that one is among; None for those of a handler or a case."""

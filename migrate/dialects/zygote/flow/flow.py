@@ -283,7 +283,7 @@ class Flow(Store):
             case ast.Constant(value=value):
                 return {Nothing(node)} if value is None else {ARRAY}
             case ast.Call():
-                return self.calls.call(node)
+                return self._call(node)
             case ast.Attribute(value=base, attr=attr):
                 known = self.view.imported_value(node)
                 return self.attribute(self.value(base), attr) if known is None else {known}
@@ -342,6 +342,9 @@ class Flow(Store):
             if isinstance(child, ast.expr):
                 self.value(child)
         return {UNKNOWN}
+
+    def _call(self, node: ast.Call) -> Atoms:
+        return self.calls.call(node)
 
     def _bounds(self, node: ast.Slice) -> None:
         for part in (node.lower, node.upper, node.step):

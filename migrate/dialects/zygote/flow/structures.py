@@ -216,7 +216,7 @@ class Structures(Flow):
             found = {a for a in found if not (isinstance(a, Held) and a.site.kind in denied)}
         return found
 
-    def _value(self, node: ast.expr) -> Atoms:
+    def _call(self, node: ast.Call) -> Atoms:
         match node:
             case ast.Call(func=ast.Name() as called) if (made := self._made(called)) is not None:
                 return self._instance(node, made)
@@ -227,7 +227,7 @@ class Structures(Flow):
                     named = {k.arg: self.value(k.value) for k in node.keywords}
                     lead: list[Atoms] = [{PLAIN}] if _is_classmethod(method) else []
                     return self.calls.apply({Function(method)}, node, [*lead, *given], named)
-        return super()._value(node)
+        return super()._call(node)
 
     def _made(self, node: ast.Name) -> ast.ClassDef | None:
         """The class of the module that a name means; in a class method also `cls`."""

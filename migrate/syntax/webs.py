@@ -25,11 +25,11 @@ def webs_of(function: FunctionNode, scopes: Scopes) -> dict[ast.Name, Variable]:
         return {}
     scope = scopes.own[function]
     names = {n for n, bindings in scope.bindings.items() if len(bindings) > 1}
-    names = {n for n in names if _can_be_told_apart(scope.variable(n), function, scopes)}
+    names = {n for n in names if _can_be_told_apart(scope.variable(n), scopes)}
     return _Webs(function, scope, names, scopes).lives() if names else {}
 
 
-def _can_be_told_apart(variable: Variable, function: DefNode, scopes: Scopes) -> bool:
+def _can_be_told_apart(variable: Variable, scopes: Scopes) -> bool:
     for binding in variable.bindings:
         if isinstance(binding, ast.arg):
             continue

@@ -29,9 +29,7 @@ def made_anew(rule: LegacyRule, names: NameChooser, source: Source) -> Plan:
 class Entries:
     """The entries of a pullback as text, and what has to be done before for them."""
 
-    def __init__(
-        self, rule: LegacyRule, names: NameChooser, texts: Texts, projections: str = "to_{}"
-    ) -> None:
+    def __init__(self, rule: LegacyRule, names: NameChooser, texts: Texts) -> None:
         self.rule, self.names, self.texts = rule, names, texts
         self.projections: dict[str, str] = {}  # name of a projection -> how it is made
 

@@ -215,7 +215,7 @@ class _Helpers:
             return False
         uses = [u for u in self.module.scopes.uses[variable] if u is not target]
         uses.sort(key=lambda use: (use.lineno, use.col_offset))
-        names = _Names(self.module, variable, self.numpy, self.named)
+        names = _Names(variable, self.numpy, self.named)
         found: list[tuple[ast.AST, Pieces]] = []
         for use in uses:
             changed = self._named_use(use, names)
@@ -326,7 +326,7 @@ class _Helpers:
 class _Names:
     """Names for what is asked of a vector space that had one."""
 
-    def __init__(self, module: Module, variable: Variable, numpy: str, others: set[str]) -> None:
+    def __init__(self, variable: Variable, numpy: str, others: set[str]) -> None:
         self.variable, self.numpy = variable, numpy
         scope = variable.scope
         assert scope is not None

@@ -63,7 +63,7 @@ def fields_of(value: object) -> dict[str, Any]:
     return {name: getattr(value, name) for name in names if hasattr(value, name)}
 
 
-def difference(mine: Table, other: Table, rtol: float = 1e-6, atol: float = 1e-9) -> str:
+def difference(mine: Table, other: Table) -> str:
     """What differs between two tables, in words; nothing if they agree."""
     for path in sorted({*mine, *other}):
         where = ".".join(path) or "all of it"
@@ -74,7 +74,7 @@ def difference(mine: Table, other: Table, rtol: float = 1e-6, atol: float = 1e-9
             if one.dtype.kind in "biufc" and two.dtype.kind in "biufc":
                 if one.shape != two.shape and np.any(one) and np.any(two):
                     return f"{where}: shape {two.shape} became {one.shape}"
-                if np.allclose(one, two, rtol=rtol, atol=atol, equal_nan=True):
+                if np.allclose(one, two, rtol=1e-6, atol=1e-9, equal_nan=True):
                     continue
                 return f"{where}: {short(two)} became {short(one)}"
             if one.shape == two.shape and np.array_equal(one, two):

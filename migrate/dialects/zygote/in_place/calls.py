@@ -64,7 +64,7 @@ class CallRewriter:
 
     # ---- what is given to the AD ---------------------------------------------------------
 
-    def find_sinks(self, function: FunctionNode, node: ast.Call) -> None:
+    def find_sinks(self, node: ast.Call) -> None:
         """Arguments that must be tangents of the target language."""
         meaning = self.view.legacy.meaning(node.func)
         if meaning == "accum":
@@ -201,7 +201,7 @@ class CallRewriter:
             return
         if called and all(isinstance(a, (Function, Bound)) or a is NUMERIC for a in called):
             return
-        self._foreign_call(node, called)
+        self._foreign_call(node)
 
     def _pullback_call(self, node: ast.Call, called: Atoms, handed: list[Function]) -> None:
         """A pullback of the rule that the rule itself calls:
@@ -413,7 +413,7 @@ class CallRewriter:
 
     # ---- functions of unknown origin -----------------------------------------------------
 
-    def _foreign_call(self, node: ast.Call, called: Atoms) -> None:
+    def _foreign_call(self, node: ast.Call) -> None:
         """A call that cannot be followed: tangents cross into the legacy language there."""
         if self._is_harmless(node):
             return

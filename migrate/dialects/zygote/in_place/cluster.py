@@ -10,7 +10,6 @@ from functools import cached_property
 
 from migrate.dialects.zygote.find import Rule
 from migrate.dialects.zygote.flow.flow import Flow
-from migrate.dialects.zygote.flow.kinds import kinds_of
 from migrate.dialects.zygote.flow.structures import Structures, pairs_of
 from migrate.dialects.zygote.flow.values import (
     ARRAY,
@@ -203,11 +202,20 @@ class Cluster:
                 if not pairs:
                     return None
                 for value, _ in pairs:
-                    kinds = None if value is None else kinds_of(value, self.flow)
+                    kinds = None if value is None else self._kinds(value)
                     if kinds is None:
                         return None
                     found |= kinds
         return found
+
+    def _kinds(self, node: ast.expr) -> set[str] | None:
+        """The structures that an expression can have ("tuple", "list", "dict", "array")."""
+        atoms = self.flow.atoms(node)
+        if atoms and atoms <= {ARRAY}:
+            return {"array"}
+        found = {a.site.kind if isinstance(a, Held) else "" for a in self.structures.found_at(node)}
+        found = {"dict" if kind == "named" else kind for kind in found}
+        return found if found and found <= {"tuple", "list", "dict"} else None
 
     def cotangent_kinds(self, node: ast.expr) -> set[str] | None:
         """The structures of the values whose cotangent a name is,

@@ -126,7 +126,7 @@ def arguments_of(rule: Rule, view: ModuleView) -> Arguments:
     if fixed and fixed[0].annotation is None:
         fixed[0] = replace(fixed[0], owner=_owner(rule, view))
     if rule.functor and fixed:
-        fixed[0] = _callee(fixed[0], function, view)
+        fixed[0] = _callee(fixed[0], view)
     if rule.getter and len(fixed) > 1:
         fixed[1] = replace(fixed[1], zero=NO)
     rest = None
@@ -188,9 +188,8 @@ def _argument(
     return Primal(arg.arg if stable else None, variable, annotation, zero)
 
 
-def _callee(primal: Primal, function: FunctionNode, view: ModuleView) -> Primal:
+def _callee(primal: Primal, view: ModuleView) -> Primal:
     """An instance whose class is seen to have no fields cannot be perturbed."""
-    definition = None
     if primal.annotation is not None:
         definition = view.annotations.class_of(primal.annotation)
     else:

@@ -100,9 +100,9 @@ def _attempt(
         results.pullback_results(pullback)
     calls = CallRewriter(cluster, tangents, results)
     nodes = list(_nodes(cluster))
-    for function, node in nodes:
+    for _, node in nodes:
         if isinstance(node, ast.Call):
-            calls.find_sinks(function, node)
+            calls.find_sinks(node)
     _mark_joined(cluster)
     tests = ZeroTests(cluster)
     copies = Copies(cluster)

@@ -50,7 +50,7 @@ class ZeroTests:
             case ast.Match():
                 self._match(node)
             case ast.For() | ast.comprehension():
-                self._keys(node, function)
+                self._keys(node)
             case ast.BinOp(op=ast.Add() | ast.BitOr(), left=left, right=right):
                 self._joined(left, right)
                 self._joined(right, left)
@@ -298,7 +298,7 @@ class ZeroTests:
 
     # ---- dicts by key --------------------------------------------------------------------
 
-    def _keys(self, node: ast.For | ast.comprehension, function: FunctionNode) -> None:
+    def _keys(self, node: ast.For | ast.comprehension) -> None:
         """`for k in dy: … dy[k]`: a named tuple's tangent iterates by position,
         so its keys are asked for."""
         if not (isinstance(node.iter, ast.Name) and isinstance(node.target, ast.Name)):

@@ -10,7 +10,7 @@ import ast
 from collections.abc import Container, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, TypeVar
+from typing import Any, TypeGuard, TypeVar
 
 Node = TypeVar("Node", bound=ast.AST)
 Other = TypeVar("Other", bound=ast.AST)
@@ -106,6 +106,10 @@ class Scopes:
         if node not in self._of:
             self._of[node] = self.variable(node.id, self.around[node])
         return self._of[node]
+
+    def is_unbound(self, node: ast.AST) -> TypeGuard[ast.Name]:
+        """Whether an expression is a name that no scope binds, as one of Python's own is."""
+        return isinstance(node, ast.Name) and self.of(node).scope is None
 
     @cached_property
     def by_name(self) -> dict[str, list[Variable]]:

@@ -428,7 +428,7 @@ class Calls:
 
     def _copying(self, node: ast.expr) -> str | None:
         """`list` and `tuple` as functions."""
-        if isinstance(node, ast.Name) and self.flow.view.scopes.of(node).scope is None:
+        if self.flow.view.scopes.is_unbound(node):
             return node.id if node.id in ("list", "tuple") else None
         return None
 
@@ -459,7 +459,7 @@ class Calls:
         keywords: dict[str | None, Atoms],
     ) -> Atoms:
         name = func.attr
-        if isinstance(func.value, ast.Name) and self.flow.view.scopes.of(func.value).scope is None:
+        if self.flow.view.scopes.is_unbound(func.value):
             if func.value.id == "dict" and name == "fromkeys" and arguments:
                 site = self.flow.site(node, "dict")
                 given = arguments[1] if len(arguments) > 1 else {Nothing(node, "fromkeys")}

@@ -83,6 +83,15 @@ class Structures(Flow):
         atoms = self.found_at(node)
         return bool(atoms) and all(a is COTANGENT_ARRAY for a in atoms)
 
+    def kinds_of(self, node: ast.expr) -> set[str] | None:
+        """The structures that a value can have ("tuple", "list", "dict", "array"), or None where
+        that is not seen; that a variable is subtracted somewhere is not enough to be a number."""
+        found = set()
+        for atom in super()._name(node) if isinstance(node, ast.Name) else self.atoms(node):
+            kind = atom.site.kind if isinstance(atom, Held) else ""
+            found.add("array" if atom in _NUMBERS else "dict" if kind == "named" else kind)
+        return found if found and found <= {"tuple", "list", "dict", "array"} else None
+
     # ---- seeds ---------------------------------------------------------------------------
 
     def _seed(self, function: FunctionNode) -> None:

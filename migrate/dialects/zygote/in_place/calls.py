@@ -17,7 +17,7 @@ from migrate.dialects.zygote.flow.values import (
     Held,
     Nothing,
 )
-from migrate.dialects.zygote.in_place.cluster import Cluster
+from migrate.dialects.zygote.in_place.cluster import Cluster, Part
 from migrate.dialects.zygote.in_place.escapes import Escapes
 from migrate.dialects.zygote.in_place.getters import GetterNames
 from migrate.dialects.zygote.in_place.legacy_calls import rewrite_getter_call, rewrite_ignore
@@ -28,7 +28,6 @@ from migrate.dialects.zygote.verdicts import Undecided
 from migrate.syntax.annotations import last_part
 from migrate.syntax.changes import first_argument, last_argument, prepended
 from migrate.syntax.forms import constant_index, is_zero, iterated_alone
-from migrate.syntax.node_edits import NodeEdits
 from migrate.syntax.numeric import ARRAY_ATTRIBUTES, ARRAY_METHODS, SCALAR_BUILTINS
 from migrate.syntax.scopes import FunctionNode, Variable
 
@@ -46,21 +45,17 @@ _TRANSPARENT_MODULES = frozenset(
 )
 
 
-class CallRewriter:
+class CallRewriter(Part):
     """Rewrites the calls of a cluster."""
 
     def __init__(
         self, cluster: Cluster, tangents: TangentRewriter, results: ResultRewriter
     ) -> None:
-        self.cluster = cluster
+        super().__init__(cluster)
         self.results = results
-        self.flow = cluster.flow
-        self.view = cluster.view
-        self.names = cluster.names
         self.tangents = tangents
         self.getters = GetterNames(cluster)
         self.escapes = Escapes(cluster)
-        self.edits: NodeEdits = cluster.edits
 
     # ---- what is given to the AD ---------------------------------------------------------
 
@@ -460,7 +455,7 @@ class CallRewriter:
         self._check_function_operand(node)
         if imported is not None:
             return self.view.is_numeric(imported[0]) or imported[0] in _TRANSPARENT_MODULES
-        if isinstance(func, ast.Name) and self.view.scopes.of(func).scope is None:
+        if isinstance(func, ast.Name) and self.view.scopes.is_unbound(func):
             if func.id == "type":
                 for argument in node.args:
                     if TANGENT in self.flow.atoms(argument):
@@ -472,7 +467,7 @@ class CallRewriter:
             return func.id in _TRANSPARENT
         if isinstance(func, ast.Attribute):
             base = self.flow.atoms(func.value)
-            if isinstance(func.value, ast.Name) and self.view.scopes.of(func.value).scope is None:
+            if self.view.scopes.is_unbound(func.value):
                 return func.value.id in ("dict", "str", "list", "tuple", "set")
             keyed = COTANGENT_ARRAY in base and func.attr in _TANGENT_METHODS
             if TANGENT in base or keyed:
@@ -527,7 +522,7 @@ class CallRewriter:
             operands.append(node.args[0])
         for operand in operands:
             atoms = self.flow.atoms(operand)
-            builtin = isinstance(operand, ast.Name) and self.view.scopes.of(operand).scope is None
+            builtin = self.view.scopes.is_unbound(operand)
             builtin = builtin or self.view.legacy.meaning(operand) == "accum"
             if builtin or all(
                 isinstance(a, (Function, Bound, Back, Nothing)) or a is NUMERIC for a in atoms

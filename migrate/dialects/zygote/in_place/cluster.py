@@ -58,6 +58,17 @@ class Pullback:
     local: bool = True  # it stands inside the rule, and sees the rule's arguments
 
 
+class Part:
+    """A part of the work on one cluster, with what all of them need at hand."""
+
+    def __init__(self, cluster: Cluster) -> None:
+        self.cluster = cluster
+        self.view = cluster.view
+        self.flow = cluster.flow
+        self.names = cluster.names
+        self.edits = cluster.edits
+
+
 class Cluster:
     """What is known of rules that are rewritten together, and what their rewriters record;
     one for each attempt."""
@@ -202,20 +213,11 @@ class Cluster:
                 if not pairs:
                     return None
                 for value, _ in pairs:
-                    kinds = None if value is None else self._kinds(value)
+                    kinds = None if value is None else self.structures.kinds_of(value)
                     if kinds is None:
                         return None
                     found |= kinds
         return found
-
-    def _kinds(self, node: ast.expr) -> set[str] | None:
-        """The structures that an expression can have ("tuple", "list", "dict", "array")."""
-        atoms = self.flow.atoms(node)
-        if atoms and atoms <= {ARRAY}:
-            return {"array"}
-        found = {a.site.kind if isinstance(a, Held) else "" for a in self.structures.found_at(node)}
-        found = {"dict" if kind == "named" else kind for kind in found}
-        return found if found and found <= {"tuple", "list", "dict"} else None
 
     def cotangent_kinds(self, node: ast.expr) -> set[str] | None:
         """The structures of the values whose cotangent a name is,

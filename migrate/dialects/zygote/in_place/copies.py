@@ -10,23 +10,16 @@ from __future__ import annotations
 import ast
 
 from migrate.dialects.zygote.flow.values import PLAIN, UNKNOWN, Held
-from migrate.dialects.zygote.in_place.cluster import Cluster
+from migrate.dialects.zygote.in_place.cluster import Part
 from migrate.dialects.zygote.verdicts import Undecided
 from migrate.syntax.changes import last_argument, read_with
 from migrate.syntax.forms import is_none, is_zero, iterated_alone
-from migrate.syntax.node_edits import NodeEdits
 
 _EVERY_KEY = "it counts on a tangent to have every key"
 
 
-class Copies:
+class Copies(Part):
     """Rewrites what a cluster does with dicts that have the keys of a tangent."""
-
-    def __init__(self, cluster: Cluster) -> None:
-        self.cluster = cluster
-        self.view = cluster.view
-        self.flow = cluster.flow
-        self.edits: NodeEdits = cluster.edits
 
     def rewrite(self, node: ast.AST) -> None:
         """Everything about one node that reads such a dict."""

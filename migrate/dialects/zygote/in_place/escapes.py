@@ -19,7 +19,7 @@ from migrate.dialects.zygote.flow.values import (
     Held,
     Nothing,
 )
-from migrate.dialects.zygote.in_place.cluster import Cluster
+from migrate.dialects.zygote.in_place.cluster import Part
 from migrate.dialects.zygote.verdicts import Undecided
 
 #: Builtins whose result the analysis follows element by element,
@@ -55,13 +55,8 @@ _SIMPLE_OPERATORS = frozenset(
 _DEPTH = 5
 
 
-class Escapes:
+class Escapes(Part):
     """Finds pullbacks and tangents of a cluster that leave what is followed."""
-
-    def __init__(self, cluster: Cluster) -> None:
-        self.cluster = cluster
-        self.view = cluster.view
-        self.flow = cluster.flow
 
     def holds_pullback(self, atoms: Atoms, depth: int = 0) -> bool:
         """Whether an AD's pullback or one of the rule's own is among these,

@@ -13,7 +13,7 @@ import ast
 from migrate.dialects.zygote.flow.flow import leaves_nones_out
 from migrate.dialects.zygote.flow.values import ARRAY, COTANGENT_ARRAY, TANGENT, Function, Held
 from migrate.dialects.zygote.flow.vanishing import Vanishing
-from migrate.dialects.zygote.in_place.cluster import Cluster
+from migrate.dialects.zygote.in_place.cluster import Part
 from migrate.dialects.zygote.verdicts import Undecided
 from migrate.syntax.forms import is_none
 from migrate.syntax.scopes import positional_parameters
@@ -28,13 +28,8 @@ _HARMLESS = frozenset(
 _KEY_ERRORS = frozenset({"KeyError", "LookupError", "Exception", "BaseException"})
 
 
-class EveryKey:
+class EveryKey(Part):
     """Looks for it in a cluster."""
-
-    def __init__(self, cluster: Cluster) -> None:
-        self.cluster = cluster
-        self.view = cluster.view
-        self.flow = cluster.flow
 
     def check(self, node: ast.AST) -> None:
         """Raise Undecided where a node counts on the keys of what may be a dict of tangents."""
@@ -211,7 +206,7 @@ class EveryKey:
 
     def _call(self, node: ast.Call) -> None:
         name = node.func.id if isinstance(node.func, ast.Name) else ""
-        builtin = isinstance(node.func, ast.Name) and self.view.scopes.of(node.func).scope is None
+        builtin = self.view.scopes.is_unbound(node.func)
         parent = self.view.scopes.parents.get(node)
         for argument in node.args:
             if isinstance(argument, ast.Starred) or not self._keyed(argument):

@@ -6,7 +6,7 @@ from __future__ import annotations
 import ast
 from functools import cached_property
 
-from migrate.dialects.zygote.in_place.cluster import Cluster
+from migrate.dialects.zygote.in_place.cluster import Part
 from migrate.dialects.zygote.verdicts import Undecided
 from migrate.syntax.node_edits import NodeEdits
 from migrate.syntax.scopes import Variable
@@ -14,17 +14,12 @@ from migrate.syntax.scopes import Variable
 _GETTERS = ("literal_getproperty", "literal_getfield")
 
 
-class GetterNames:
+class GetterNames(Part):
     """Rewrites what a cluster's rules do with the name that they are asked for.
 
     `name.value` is the name, `name == Val("a")` is `name == "a"`;
     wherever else the name goes, a `Val` is made of it.
     """
-
-    def __init__(self, cluster: Cluster) -> None:
-        self.cluster = cluster
-        self.view = cluster.view
-        self.flow = cluster.flow
 
     @cached_property
     def variables(self) -> frozenset[Variable]:

@@ -11,7 +11,7 @@ import ast
 from collections.abc import Sequence
 
 from migrate.dialects.zygote.flow.values import ARRAY, COTANGENT_ARRAY, TANGENT, Held
-from migrate.dialects.zygote.in_place.cluster import Cluster
+from migrate.dialects.zygote.in_place.cluster import Part
 from migrate.dialects.zygote.verdicts import Undecided
 
 _TANGENTS = {TANGENT, COTANGENT_ARRAY}
@@ -19,13 +19,8 @@ _JOINING = frozenset("add iadd concat iconcat mul imul".split())
 _METHODS = frozenset("__add__ __radd__ __iadd__ __mul__ __rmul__ __imul__".split())
 
 
-class Joins:
+class Joins(Part):
     """Looks for what joins or repeats the tangents of a cluster."""
-
-    def __init__(self, cluster: Cluster) -> None:
-        self.cluster = cluster
-        self.view = cluster.view
-        self.flow = cluster.flow
 
     def check(self, node: ast.AST) -> None:
         """Raise Undecided where a node joins or repeats what may be structured tangents."""

@@ -13,7 +13,7 @@ from migrate.dialects.zygote.flow.values import (
     Nothing,
     Site,
 )
-from migrate.dialects.zygote.in_place.cluster import Cluster, Pullback
+from migrate.dialects.zygote.in_place.cluster import Cluster, Part, Pullback
 from migrate.dialects.zygote.in_place.primals import NO, Arguments, Primal
 from migrate.dialects.zygote.in_place.tangents import TangentRewriter
 from migrate.dialects.zygote.in_place.visible_errors import summands
@@ -22,15 +22,11 @@ from migrate.syntax.changes import prepended, restated
 from migrate.syntax.forms import constant_index, falls_through
 
 
-class ResultRewriter:
+class ResultRewriter(Part):
     """Rewrites the results of pullbacks."""
 
     def __init__(self, cluster: Cluster, tangents: TangentRewriter) -> None:
-        self.cluster = cluster
-        self.flow = cluster.flow
-        self.view = cluster.view
-        self.edits = cluster.edits
-        self.names = cluster.names
+        super().__init__(cluster)
         self.tangents = tangents
         self.handled_calls: set[ast.Call] = (
             set()
@@ -113,7 +109,7 @@ class ResultRewriter:
 
     def _tuple_call(self, node: ast.Call, inner: ast.expr, pullback: Pullback) -> bool:
         """`return tuple(…)`."""
-        if not self.tangents.is_builtin(node.func):
+        if not self.view.scopes.is_unbound(node.func):
             return False
         self.tangents.starred(inner, pullback.arguments, 0)
         if pullback.functor:

@@ -112,7 +112,7 @@ def _attempt(
         with_edits = cluster.edits if view.editable(function) else NodeEdits()
         calls.edits = tests.edits = copies.edits = with_edits
         calls.rewrite(function, node)
-        tests.rewrite(function, node)
+        tests.rewrite(node)
         copies.rewrite(node)
         joins.check(node)
         every_key.check(node)

@@ -12,22 +12,18 @@ from migrate.dialects.zygote.flow.values import (
     Held,
     Nothing,
 )
-from migrate.dialects.zygote.in_place.cluster import Cluster
+from migrate.dialects.zygote.in_place.cluster import Cluster, Part
 from migrate.dialects.zygote.in_place.primals import NO
 from migrate.dialects.zygote.in_place.tangents import TangentRewriter
 from migrate.dialects.zygote.verdicts import Undecided
 from migrate.syntax.changes import handed_on
 
 
-class RuleReturns:
+class RuleReturns(Part):
     """Rewrites the `return value, pullback` of rules."""
 
     def __init__(self, cluster: Cluster, tangents: TangentRewriter) -> None:
-        self.cluster = cluster
-        self.flow = cluster.flow
-        self.view = cluster.view
-        self.edits = cluster.edits
-        self.names = cluster.names
+        super().__init__(cluster)
         self.tangents = tangents
 
     def rule_results(self, rule: Rule) -> None:

@@ -24,7 +24,7 @@ from migrate.dialects.zygote.flow.values import (
     Nothing,
     Site,
 )
-from migrate.dialects.zygote.in_place.cluster import Cluster
+from migrate.dialects.zygote.in_place.cluster import Cluster, Part
 from migrate.dialects.zygote.in_place.kept_lists import KeptLists
 from migrate.dialects.zygote.in_place.primals import Arguments, Primal
 from migrate.dialects.zygote.verdicts import NoArgument, Undecided
@@ -36,15 +36,11 @@ _DISPLAYS = {"tuple": "()", "list": "[]", "dict": "{}"}
 _READY = {ARRAY, TANGENT, COTANGENT_ARRAY}
 
 
-class TangentRewriter:
+class TangentRewriter(Part):
     """Rewrites tangents."""
 
     def __init__(self, cluster: Cluster) -> None:
-        self.cluster = cluster
-        self.flow = cluster.flow
-        self.view = cluster.view
-        self.edits = cluster.edits
-        self.names = cluster.names
+        super().__init__(cluster)
         self.kept_lists = KeptLists(self)
 
     def entry(self, node: ast.expr, primal: Primal) -> None:
@@ -89,12 +85,14 @@ class TangentRewriter:
                 self.entry(body, primal)
                 self.entry(orelse, primal)
                 return
-            case ast.Call(func=ast.Name(id="dict"), args=[]) if self.is_builtin(node.func):
+            case ast.Call(func=ast.Name(id="dict"), args=[]) if self.view.scopes.is_unbound(
+                node.func
+            ):
                 if all(k.arg is not None for k in node.keywords):
                     self._dict_call(node, primal)
                     return
             case ast.Call(func=ast.Name(id=("tuple" | "list") as kind), args=[inner]) if (
-                self.is_builtin(node.func) and not isinstance(inner, ast.Starred)
+                self.view.scopes.is_unbound(node.func) and not isinstance(inner, ast.Starred)
             ):
                 if isinstance(inner, (ast.GeneratorExp, ast.ListComp)):
                     self.entry(inner.elt, self.comprehended(inner, primal))
@@ -120,7 +118,7 @@ class TangentRewriter:
             isinstance(node, ast.Call)
             and isinstance(node.func, ast.Name)
             and node.func.id in ("tuple", "list")
-            and self.is_builtin(node.func)
+            and self.view.scopes.is_unbound(node.func)
             and len(node.args) == 1
             and not node.keywords
             and not isinstance(node.args[0], ast.Starred)
@@ -163,14 +161,16 @@ class TangentRewriter:
         its element is `x`."""
         element = self.element(primal)
         match source:
-            case ast.Call(func=ast.Name(id="zip") as zipped, args=args) if self.is_builtin(zipped):
+            case ast.Call(func=ast.Name(id="zip") as zipped, args=args) if (
+                self.view.scopes.is_unbound(zipped)
+            ):
                 places = [n for n, a in enumerate(args) if self._is_primal(a, primal)]
                 starred = any(isinstance(a, ast.Starred) for a in args)
                 if not places or starred or not isinstance(target, ast.Tuple):
                     return element
                 source, target = args[places[0]], target.elts[places[0]]
             case ast.Call(func=ast.Name(id="enumerate") as counted, args=[inner]):
-                if not self.is_builtin(counted) or not isinstance(target, ast.Tuple):
+                if not self.view.scopes.is_unbound(counted) or not isinstance(target, ast.Tuple):
                     return element
                 source, target = inner, target.elts[-1]
         if not self._is_primal(source, primal) or not isinstance(target, ast.Name):
@@ -513,9 +513,6 @@ class TangentRewriter:
             parts.append(None if rest is None else f"*{rest}")
         known = [p for p in parts if p is not None]
         return ", ".join(known) if len(known) == len(parts) and known else None
-
-    def is_builtin(self, node: ast.expr) -> bool:
-        return isinstance(node, ast.Name) and self.view.scopes.of(node).scope is None
 
     def in_editable(self, node: ast.AST) -> bool:
         function = self.cluster.function_around(node)

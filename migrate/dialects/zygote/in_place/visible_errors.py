@@ -12,17 +12,12 @@ import ast
 
 from migrate.dialects.zygote.find import Rule
 from migrate.dialects.zygote.flow.values import ARRAY, COTANGENT_ARRAY, Held
-from migrate.dialects.zygote.in_place.cluster import Cluster, Pullback
+from migrate.dialects.zygote.in_place.cluster import Part, Pullback
 from migrate.dialects.zygote.verdicts import Refused
 
 
-class VisibleErrors:
+class VisibleErrors(Part):
     """Raises Refused where a rule of a cluster can only fail."""
-
-    def __init__(self, cluster: Cluster) -> None:
-        self.cluster = cluster
-        self.view = cluster.view
-        self.flow = cluster.flow
 
     def check(self) -> None:
         """Look at all rules and all pullbacks of the cluster."""

@@ -16,31 +16,25 @@ from migrate.dialects.zygote.flow.values import (
     Held,
     Nothing,
 )
-from migrate.dialects.zygote.in_place.cluster import Cluster
+from migrate.dialects.zygote.in_place.cluster import Cluster, Part
 from migrate.dialects.zygote.in_place.escapes import Escapes
 from migrate.dialects.zygote.verdicts import Undecided
 from migrate.syntax.annotations import last_part
 from migrate.syntax.changes import filled_by
 from migrate.syntax.forms import is_none
-from migrate.syntax.node_edits import NodeEdits
-from migrate.syntax.scopes import FunctionNode
 
 _STRUCTURES = frozenset({"dict", "tuple", "list"})
 _NO_STRUCTURES = frozenset("float int complex bool str bytes set frozenset object".split())
 
 
-class ZeroTests:
+class ZeroTests(Part):
     """Rewrites the tests of a cluster."""
 
     def __init__(self, cluster: Cluster) -> None:
-        self.cluster = cluster
-        self.flow = cluster.flow
-        self.view = cluster.view
-        self.names = cluster.names
+        super().__init__(cluster)
         self.escapes = Escapes(cluster)
-        self.edits: NodeEdits = cluster.edits
 
-    def rewrite(self, function: FunctionNode, node: ast.AST) -> None:
+    def rewrite(self, node: ast.AST) -> None:
         """Everything about one node that tests a tangent."""
         match node:
             case ast.Compare():

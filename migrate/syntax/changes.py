@@ -1,4 +1,4 @@
-"""Named changes of libcst's syntax: the one module that builds any.
+"""Named changes of libcst's syntax: with layout.py and parameters.py all that builds any.
 
 A change takes a node and gives what is to stand in its place.
 Templates are text with a hole: `f({}, x)`.
@@ -12,11 +12,27 @@ from typing import Any, TypeAlias
 
 import libcst as cst
 
+from migrate.syntax.layout import (
+    NOTHING,
+    SPACE,
+    comments_in,
+    dropped,
+    end_of_line,
+    followed,
+    if_it_breaks,
+    is_broken,
+    next_line,
+    on_one_line,
+    space_after,
+    trimmed,
+    untrailed,
+    without,
+)
+from migrate.syntax.parameters import annotated, items_of, led, parameters_of, without_named
+
 Change: TypeAlias = Callable[[Any], Any]
 
 _HOLE = "__hole__"
-_SPACE = cst.SimpleWhitespace(" ")
-_NOTHING = cst.SimpleWhitespace("")
 _LOOSE = (
     cst.BinaryOperation,
     cst.BooleanOperation,
@@ -86,7 +102,7 @@ def as_call(head: str) -> Change:
             cst.Arg(
                 element.value,
                 star="*" if isinstance(element, cst.StarredElement) else "",
-                whitespace_after_star=getattr(element, "whitespace_before_value", _NOTHING),
+                whitespace_after_star=getattr(element, "whitespace_before_value", NOTHING),
                 comma=element.comma,
             )
             for element in node.elements
@@ -98,7 +114,7 @@ def as_call(head: str) -> Change:
             opening, closing = node.lpar[-1].whitespace_after, node.rpar[0].whitespace_before
             lpar, rpar = node.lpar[:-1], node.rpar[1:]
         else:
-            opening = closing = _NOTHING
+            opening = closing = NOTHING
             lpar = rpar = ()
         return _call(_expression(head), arguments, opening, closing, lpar, rpar)
 
@@ -114,17 +130,17 @@ def as_keywords(head: str, names: Sequence[str], gone: frozenset[int]) -> Change
                 element.value,
                 keyword=cst.Name(name),
                 equal=cst.AssignEqual(
-                    _if_it_breaks(element.whitespace_before_colon),
-                    _if_it_breaks(element.whitespace_after_colon),
+                    if_it_breaks(element.whitespace_before_colon),
+                    if_it_breaks(element.whitespace_after_colon),
                 ),
                 comma=element.comma,
             )
             for name, element in zip(names, node.elements, strict=True)
         ]
-        kept = _without(arguments, gone)
+        kept = without(arguments, gone)
         opening, closing = node.lbrace.whitespace_after, node.rbrace.whitespace_before
         if not kept:
-            opening = closing = _NOTHING
+            opening = closing = NOTHING
         return _call(_expression(head), kept, opening, closing, node.lpar, node.rpar)
 
     return change
@@ -135,18 +151,18 @@ def prepended(text: str, untrail: bool = False) -> Change:
 
     def change(node: Any) -> Any:
         elements = list(node.elements)
-        opening: Any = _NOTHING
+        opening: Any = NOTHING
         if isinstance(node, cst.List):
             opening = node.lbracket.whitespace_after
         elif node.lpar:
             opening = node.lpar[-1].whitespace_after
         if not elements:
             return node.with_changes(elements=[cst.Element(_expression(text), comma=cst.Comma())])
-        comma = cst.Comma(whitespace_after=_next_line(opening) or _SPACE)
+        comma = cst.Comma(whitespace_after=next_line(opening) or SPACE)
         if untrail and node.lpar and len(elements) == 1:
             closing = node.rpar[0].whitespace_before
             last = elements[0].comma
-            if isinstance(last, cst.Comma) and _on_one_line(last, closing):
+            if isinstance(last, cst.Comma) and on_one_line(last, closing):
                 elements = [elements[0].with_changes(comma=cst.MaybeSentinel.DEFAULT)]
         first = cst.Element(_expression(text), comma=comma)
         return node.with_changes(elements=[first, *elements])
@@ -158,7 +174,7 @@ def read_with(default: str) -> Change:
     """`d[k]` -> `d.get(k, default)`."""
 
     def change(node: Any) -> Any:
-        key = cst.Arg(node.slice[0].slice.value, comma=cst.Comma(whitespace_after=_SPACE))
+        key = cst.Arg(node.slice[0].slice.value, comma=cst.Comma(whitespace_after=SPACE))
         return cst.Call(
             func=cst.Attribute(node.value, cst.Name("get")),
             args=[key, cst.Arg(_expression(default))],
@@ -178,7 +194,7 @@ def first_argument(text: str) -> Change:
 
     def change(node: Any) -> Any:
         arguments = _separable(node.args)
-        comma = cst.Comma(whitespace_after=_SPACE) if arguments else cst.MaybeSentinel.DEFAULT
+        comma = cst.Comma(whitespace_after=SPACE) if arguments else cst.MaybeSentinel.DEFAULT
         return node.with_changes(args=[cst.Arg(_expression(text), comma=comma), *arguments])
 
     return change
@@ -191,11 +207,11 @@ def last_argument(text: str, keyword: str | None = None) -> Change:
         new = cst.Arg(
             _expression(text),
             keyword=None if keyword is None else cst.Name(keyword),
-            equal=cst.AssignEqual(_NOTHING, _NOTHING) if keyword else cst.MaybeSentinel.DEFAULT,
+            equal=cst.AssignEqual(NOTHING, NOTHING) if keyword else cst.MaybeSentinel.DEFAULT,
         )
         arguments = _separable(node.args)
         if arguments:
-            arguments[-1], new = _followed(arguments[-1], new, node.whitespace_before_args)
+            arguments[-1], new = followed(arguments[-1], new, node.whitespace_before_args)
         return node.with_changes(args=[*arguments, new])
 
     return change
@@ -205,8 +221,8 @@ def without_arguments(gone: frozenset[int]) -> Change:
     """A call without some of its arguments."""
 
     def change(node: Any) -> Any:
-        kept = _without(node.args, gone)
-        opening = node.whitespace_before_args if kept else _NOTHING
+        kept = without(node.args, gone)
+        opening = node.whitespace_before_args if kept else NOTHING
         return node.with_changes(args=kept, whitespace_before_args=opening)
 
     return change
@@ -256,21 +272,22 @@ def with_parameters(
 
     def change(node: Any) -> Any:
         is_lambda = isinstance(node, cst.Lambda)
-        opening = _NOTHING if is_lambda else node.whitespace_before_params
-        items = _items(node.params)
+        opening = NOTHING if is_lambda else node.whitespace_before_params
+        items = items_of(node.params)
         if annotate:
-            items = [_annotated(item, annotate) for item in items]
-        items, opening = _without_named(items, drop, opening)
+            texts = {name: _expression(text) for name, text in annotate.items()}
+            items = [annotated(item, texts) for item in items]
+        items, opening = without_named(items, drop, opening)
         if lead:
-            items = _led(items, [_parameter(text) for text in lead], opening)
+            items = led(items, [_parameter(text) for text in lead], opening)
         if (lead or drop) and items and not is_lambda:
-            items[-1] = _untrailed(items[-1])
+            items[-1] = untrailed(items[-1])
         if not is_lambda:
-            return node.with_changes(params=_parameters(items), whitespace_before_params=opening)
+            return node.with_changes(params=parameters_of(items), whitespace_before_params=opening)
         space = node.whitespace_after_lambda
         if items and not isinstance(space, cst.MaybeSentinel) and space.empty:
-            space = _SPACE
-        return node.with_changes(params=_parameters(items), whitespace_after_lambda=space)
+            space = SPACE
+        return node.with_changes(params=parameters_of(items), whitespace_after_lambda=space)
 
     return change
 
@@ -315,7 +332,7 @@ def ending_with(text: str) -> Change:
     def change(node: Any) -> Any:
         body = [*node.body.body]
         body[-1] = body[-1].with_changes(
-            semicolon=cst.Semicolon(whitespace_after=_SPACE)
+            semicolon=cst.Semicolon(whitespace_after=SPACE)
             if not isinstance(body[-1].semicolon, cst.Semicolon)
             else body[-1].semicolon
         )
@@ -336,7 +353,7 @@ def one_each(name: str) -> Change:
     """`f(a, b)` -> `name(a); name(b)`."""
 
     def change(node: Any) -> Any:
-        between = cst.Semicolon(whitespace_after=_SPACE)
+        between = cst.Semicolon(whitespace_after=SPACE)
         calls = [cst.Expr(_called(name, a.value), semicolon=between) for a in node.value.args]
         calls[-1] = calls[-1].with_changes(semicolon=node.semicolon)
         return cst.FlattenSentinel(calls)
@@ -350,20 +367,20 @@ def lines_of_one_each(name: str) -> Change:
 
     def change(line: Any) -> Any:
         call = line.body[0].value
-        above = _comments(call.whitespace_before_args)
+        above = comments_in(call.whitespace_before_args)
         lines: list[Any] = []
         for argument in call.args:
-            space = _space_after(argument)
+            space = space_after(argument)
             breaks = isinstance(space, cst.ParenthesizedWhitespace)
             beside = space.first_line.comment if breaks else None
             lines.append(
                 cst.SimpleStatementLine(
                     [cst.Expr(_called(name, argument.value))],
                     leading_lines=[cst.EmptyLine(comment=c) for c in above],
-                    trailing_whitespace=_behind(beside),
+                    trailing_whitespace=end_of_line(beside),
                 )
             )
-            above = [c for c in _comments(space) if c is not beside]
+            above = [c for c in comments_in(space) if c is not beside]
         last = lines[-1]
         behind = [
             c for c in (last.trailing_whitespace.comment, line.trailing_whitespace.comment) if c
@@ -372,7 +389,7 @@ def lines_of_one_each(name: str) -> Change:
             leading_lines=[*last.leading_lines, *(cst.EmptyLine(comment=c) for c in above)],
             trailing_whitespace=line.trailing_whitespace
             if len(behind) < 2 and last.trailing_whitespace.comment is None
-            else _behind(cst.Comment("  ".join(c.value for c in behind))),
+            else end_of_line(cst.Comment("  ".join(c.value for c in behind))),
         )
         return cst.FlattenSentinel(lines)
 
@@ -383,7 +400,7 @@ def followed_by(text: str) -> Change:
     """A statement with another one after it, on its line."""
 
     def change(node: Any) -> Any:
-        between = cst.Semicolon(whitespace_after=_SPACE)
+        between = cst.Semicolon(whitespace_after=SPACE)
         last = _small(text).with_changes(semicolon=node.semicolon)
         return cst.FlattenSentinel([node.with_changes(semicolon=between), last])
 
@@ -408,8 +425,8 @@ def without_names(gone: frozenset[int]) -> Change:
 
     def change(node: Any) -> Any:
         opening = getattr(node, "lpar", None)
-        space = opening.whitespace_after if opening is not None else _NOTHING
-        names, space = _dropped(list(node.names), set(gone), space)
+        space = opening.whitespace_after if opening is not None else NOTHING
+        names, space = dropped(list(node.names), set(gone), space)
         if opening is None:
             names = [*names[:-1], names[-1].with_changes(comma=cst.MaybeSentinel.DEFAULT)]
             return node.with_changes(names=names)
@@ -422,7 +439,7 @@ def with_names(texts: Sequence[str]) -> Change:
     """`from m import a` with more names behind it."""
 
     def change(node: Any) -> Any:
-        comma = cst.Comma(whitespace_after=_SPACE)
+        comma = cst.Comma(whitespace_after=SPACE)
         *first, last = node.names
         added = [alias for text in texts for alias in _small(f"from m import {text}").names]
         spaced = [a.with_changes(comma=comma) for a in added]
@@ -461,7 +478,7 @@ def handed_on(targets: str, returned: str) -> Change:
             rest = line.with_changes(body=[last, *line.body[1:]], leading_lines=())
             first = cst.SimpleStatementLine([kept], leading_lines=line.leading_lines)
             return cst.FlattenSentinel([first, rest])
-        kept = kept.with_changes(semicolon=cst.Semicolon(whitespace_after=_SPACE))
+        kept = kept.with_changes(semicolon=cst.Semicolon(whitespace_after=SPACE))
         return line.with_changes(body=[*line.body[:number], kept, last, *line.body[number + 1 :]])
 
     return change
@@ -475,10 +492,10 @@ def as_function(name: str, step: str) -> Change:
         (old,) = line.body
         value, pullback = (element.value for element in old.value.elements)
         inner = cst.SimpleStatementLine([cst.Return(_opened(pullback.body))])
-        items = _items(pullback.params)
+        items = items_of(pullback.params)
         definition = cst.FunctionDef(
             name=cst.Name(name),
-            params=_parameters([*items[:-1], *map(_trimmed, items[-1:])]),
+            params=parameters_of([*items[:-1], *map(trimmed, items[-1:])]),
             body=cst.IndentedBlock([inner], indent=step),
         )
         pair = cst.Tuple(
@@ -554,7 +571,7 @@ def _opened(node: Any) -> Any:
     bare = node.with_changes(lpar=node.lpar[-1:], rpar=node.rpar[:1]) if own else node
     if not own and node.lpar:
         bare = node.with_changes(lpar=(), rpar=())
-    return parenthesised(bare) if _breaks(bare) else bare
+    return parenthesised(bare) if is_broken(bare) else bare
 
 
 def _called(name: str, argument: Any) -> cst.Call:
@@ -570,9 +587,6 @@ def _call(
     return cst.Call(func=func, args=arguments, whitespace_before_args=opening, lpar=lpar, rpar=rpar)
 
 
-# ---- what stands between -----------------------------------------------------------------
-
-
 def _separable(arguments: Sequence[cst.Arg]) -> list[cst.Arg]:
     """Arguments beside which others can stand:
     a generator alone needs no parentheses, one of several does."""
@@ -580,221 +594,3 @@ def _separable(arguments: Sequence[cst.Arg]) -> list[cst.Arg]:
         a.with_changes(value=parenthesised(a.value)) if isinstance(a.value, cst.GeneratorExp) else a
         for a in arguments
     ]
-
-
-def _followed(last: cst.Arg, new: cst.Arg, opening: Any) -> tuple[cst.Arg, cst.Arg]:
-    """The last argument and a new one after it, which stands as the last one stood."""
-    comma = last.comma
-    if not isinstance(comma, cst.Comma):
-        new = new.with_changes(whitespace_after_arg=last.whitespace_after_arg)
-        comma = cst.Comma(whitespace_after=_SPACE)
-        return last.with_changes(comma=comma, whitespace_after_arg=_NOTHING), new
-    closing = comma.whitespace_after
-    if isinstance(closing, cst.ParenthesizedWhitespace):  # one argument a line
-        new = new.with_changes(comma=comma.with_changes(whitespace_after=_next_line(closing)))
-        if isinstance(opening, cst.ParenthesizedWhitespace):
-            closing = closing.with_changes(indent=opening.indent, last_line=opening.last_line)
-    elif closing.empty:
-        closing = _SPACE
-    return last.with_changes(comma=comma.with_changes(whitespace_after=closing)), new
-
-
-def _without(items: Sequence[Any], gone: frozenset[int]) -> list[Any]:
-    """Items without some; where the last one goes, what stands behind it stays."""
-    kept = [item for number, item in enumerate(items) if number not in gone]
-    if kept and kept[-1] is not items[-1]:
-        last = items[-1]
-        kept[-1] = kept[-1].with_changes(
-            comma=last.comma, whitespace_after_arg=last.whitespace_after_arg
-        )
-    return kept
-
-
-def _if_it_breaks(space: Any) -> Any:
-    return space if isinstance(space, cst.ParenthesizedWhitespace) else _NOTHING
-
-
-def _next_line(space: Any) -> Any:
-    """A line break like that of a space, without its comments; None where it has none."""
-    if not isinstance(space, cst.ParenthesizedWhitespace):
-        return None
-    return cst.ParenthesizedWhitespace(indent=space.indent, last_line=space.last_line)
-
-
-def _on_one_line(comma: cst.Comma, *spaces: Any) -> bool:
-    every = (comma.whitespace_before, comma.whitespace_after, *spaces)
-    return not any(isinstance(s, cst.ParenthesizedWhitespace) for s in every)
-
-
-def _breaks(node: Any) -> bool:
-    """Whether an expression goes over several lines."""
-    return "\n" in cst.Module([]).code_for_node(node)
-
-
-def _behind(comment: cst.Comment | None) -> cst.TrailingWhitespace:
-    """The end of a line, with a comment."""
-    space = cst.SimpleWhitespace("  " if comment is not None else "")
-    return cst.TrailingWhitespace(space, comment)
-
-
-def _comments(space: Any) -> list[cst.Comment]:
-    if not isinstance(space, cst.ParenthesizedWhitespace):
-        return []
-    lines = [space.first_line.comment, *(line.comment for line in space.empty_lines)]
-    return [c for c in lines if c is not None]
-
-
-def _joined(first: Any, second: Any) -> Any:
-    """One space for two: the line break of the second, the comments of both."""
-    if not isinstance(first, cst.ParenthesizedWhitespace):
-        return second if _comments(second) or not _comments(first) else first
-    if not isinstance(second, cst.ParenthesizedWhitespace):
-        return first
-    beside = second.first_line.comment
-    lines = [*first.empty_lines]
-    if beside is not None:
-        lines.append(cst.EmptyLine(first.indent, first.last_line, comment=beside))
-    return first.with_changes(
-        empty_lines=[*lines, *second.empty_lines], indent=second.indent, last_line=second.last_line
-    )
-
-
-# ---- parameters --------------------------------------------------------------------------
-
-
-def _items(parameters: cst.Parameters) -> list[Any]:
-    """Parameters and the marks between them, in the order in which they are written."""
-    items: list[Any] = [*parameters.posonly_params]
-    if isinstance(parameters.posonly_ind, cst.ParamSlash):
-        items.append(parameters.posonly_ind)
-    items += parameters.params
-    if not isinstance(parameters.star_arg, cst.MaybeSentinel):
-        items.append(parameters.star_arg)
-    items += parameters.kwonly_params
-    if parameters.star_kwarg is not None:
-        items.append(parameters.star_kwarg)
-    return items
-
-
-def _parameters(items: list[Any]) -> cst.Parameters:
-    """The other way round."""
-    slash = next((n for n, i in enumerate(items) if isinstance(i, cst.ParamSlash)), -1)
-    star = next((n for n, i in enumerate(items) if _star(i) == "*"), len(items))
-    keywords = [i for i in items if _star(i) == "**"]
-    plain = [i for i in items[slash + 1 : star] if _star(i) != "**"]
-    return cst.Parameters(
-        posonly_params=items[:slash] if slash > 0 else (),
-        posonly_ind=items[slash] if slash > 0 else cst.MaybeSentinel.DEFAULT,
-        params=plain,
-        star_arg=items[star] if star < len(items) else cst.MaybeSentinel.DEFAULT,
-        kwonly_params=[i for i in items[star + 1 :] if _star(i) != "**"],
-        star_kwarg=keywords[0] if keywords else None,
-    )
-
-
-def _star(item: Any) -> str:
-    if isinstance(item, cst.ParamStar):
-        return "*"
-    return item.star if isinstance(item, cst.Param) and isinstance(item.star, str) else ""
-
-
-def _annotated(item: Any, annotate: dict[str, str]) -> Any:
-    wanted = annotate.get(item.name.value) if isinstance(item, cst.Param) else None
-    if wanted is None:
-        return item
-    expression = _expression(wanted)
-    if item.annotation is None:
-        return item.with_changes(annotation=cst.Annotation(expression))
-    return item.with_changes(annotation=item.annotation.with_changes(annotation=expression))
-
-
-def _without_named(items: list[Any], drop: frozenset[str], opening: Any) -> tuple[list[Any], Any]:
-    """Parameters without some, and without a `*` or `/` that has nothing left beside it;
-    comments stay."""
-    if not drop:
-        return items, opening
-    gone = {n for n, i in enumerate(items) if isinstance(i, cst.Param) and i.name.value in drop}
-    kept = [n for n in range(len(items)) if n not in gone]
-    for place, number in enumerate(kept):
-        following = items[kept[place + 1]] if place + 1 < len(kept) else None
-        alone = isinstance(items[number], cst.ParamStar) and (
-            following is None or _star(following) == "**"
-        )
-        if alone or (isinstance(items[number], cst.ParamSlash) and place == 0):
-            gone.add(number)
-    return _dropped(items, gone, opening)
-
-
-def _dropped(items: list[Any], gone: set[int], opening: Any) -> tuple[list[Any], Any]:
-    """Items without some, and what stands before the first;
-    the comments beside those that go stay."""
-    result: list[Any] = []
-    for number, item in enumerate(items):
-        if number not in gone:
-            result.append(item)
-            continue
-        last = number == len(items) - 1 or set(range(number, len(items))) <= gone
-        before = _space_after(result[-1]) if result else opening
-        after = _space_after(item)
-        if not _comments(after) and not last:
-            continue
-        if last and not _comments(before) and not _comments(after):
-            joined = after
-        else:
-            joined = _joined(before, after)
-        if result:
-            result[-1] = _with_space_after(result[-1], joined, getattr(item, "comma", None))
-        else:
-            opening = joined
-    return result, opening
-
-
-def _space_after(item: Any) -> Any:
-    """What stands between an item of a list and the next, or the closing parenthesis."""
-    names = ("whitespace_after_param", "whitespace_after_arg", "whitespace_after")
-    rest = next((getattr(item, name) for name in names if hasattr(item, name)), _NOTHING)
-    if isinstance(item.comma, cst.Comma):
-        after = item.comma.whitespace_after
-        return after if isinstance(after, cst.ParenthesizedWhitespace) or rest.empty else rest
-    return rest
-
-
-def _with_space_after(item: Any, space: Any, like: Any) -> Any:
-    """A parameter with that space after it, and a comma if another one had it."""
-    if isinstance(like, cst.Comma) or (
-        isinstance(item.comma, cst.Comma) and isinstance(space, cst.ParenthesizedWhitespace)
-    ):
-        comma = item.comma if isinstance(item.comma, cst.Comma) else cst.Comma()
-        changed = item.with_changes(comma=comma.with_changes(whitespace_after=space))
-        return (
-            changed.with_changes(whitespace_after_param=_NOTHING)
-            if isinstance(changed, cst.Param)
-            else changed
-        )
-    bare = item.with_changes(comma=cst.MaybeSentinel.DEFAULT)
-    return bare.with_changes(whitespace_after_param=space) if isinstance(bare, cst.Param) else bare
-
-
-def _led(items: list[Any], new: list[cst.Param], opening: Any) -> list[Any]:
-    own_line = None if _comments(opening) else _next_line(opening)
-    comma = cst.Comma(whitespace_after=own_line or _SPACE)
-    spaced = [p.with_changes(comma=comma) for p in new]
-    if not items:
-        spaced[-1] = spaced[-1].with_changes(comma=cst.MaybeSentinel.DEFAULT)
-    return [*spaced, *items]
-
-
-def _untrailed(item: Any) -> Any:
-    """The last parameter without a comma, if the closing parenthesis stands on its line."""
-    space = _space_after(item)
-    if not isinstance(item.comma, cst.Comma) or isinstance(space, cst.ParenthesizedWhitespace):
-        return item
-    bare = item.with_changes(comma=cst.MaybeSentinel.DEFAULT)
-    return bare.with_changes(whitespace_after_param=space) if isinstance(bare, cst.Param) else bare
-
-
-def _trimmed(item: Any) -> Any:
-    """The last parameter with nothing after it."""
-    bare = item.with_changes(comma=cst.MaybeSentinel.DEFAULT)
-    name = "whitespace_after_param" if isinstance(bare, cst.Param) else "whitespace_after"
-    return bare.with_changes(**{name: _NOTHING})

@@ -40,7 +40,7 @@ class Blocks(Emitter):
                 self.refs[m.i] = Ref(self.names.fresh("s"))
                 self.emit(f"{self.refs[m.i].text} = {STARTS[kind_of_sum(m)]}")
                 continue
-            place = self.place(m, () if m.i in tile.sums else self._dying(m, tile))
+            place = self.place(m, () if m.i in tile.sums else self._dying(m, n))
             if place is None:
                 place = Ref(self.names.fresh("o"))
                 self.emit(f"{place.text} = empty({m.shape}, {self.dtype(m.dtype)})")
@@ -54,18 +54,18 @@ class Blocks(Emitter):
         if short:
             _Loop(self, tile, blocks[-1:]).emit()
 
-    def _dying(self, n: Node, tile: Tile) -> tuple[Node, ...]:
-        """Arrays of others that a result may be written over, block by block."""
-        if n.op not in ("u", "where"):
-            return ()
-        found = []
-        for a, k in zip(n.args, tile.cuts(n)):
-            readers = [m for m in tile.members if any(b is a for b in m.args)]
-            if k == tile.axes[n.i] and a.i not in tile.axes and readers[-1] is n:
-                cuts = [c for m in readers for b, c in zip(m.args, tile.cuts(m)) if b is a]
-                if all(c == k for c in cuts):
-                    found.append(a)
-        return tuple(found)
+    def _dying(self, n: Node, whole: Node) -> tuple[Node, ...]:
+        """Arrays of others that a result may be written over: what is read of each is the same
+        block, before it or by an elementwise call."""
+        tile: Tile = whole.f
+        at = tile.members.index(n) + (n.op in ("u", "where"))
+        last: dict[float, tuple[int, set[int | None]]] = {}
+        for j, m in enumerate(tile.members):
+            for a, k in zip(m.args, tile.cuts(m)):
+                last[a.i] = (j, {k, *last.get(a.i, (0, ()))[1]})
+        return tuple(
+            a for a in whole.args if last[a.i][0] < at and last[a.i][1] == {tile.axes[n.i]}
+        )
 
 
 class _Loop:

@@ -310,6 +310,8 @@ class Graph:
             a = args[0]
             if is_negative(a):
                 return a.args[0]
+            if is_broadcast(a) and type(number_of(a.args[0])) is float:
+                return self.broadcast(self.constant(-a.args[0].value), shape)
             # 0 - 0 is 0 both ways round, and -0 is not: numbers apart, nobody asks for the sign
             if a.op == "u" and a.f is SUBTRACT and a.dtype == dtype:
                 return self.ufunc(SUBTRACT, [a.args[1], a.args[0]], shape, dtype)
@@ -324,7 +326,7 @@ class Graph:
         if ufunc is MULTIPLY or ufunc is DIVIDE:
             minus_a, minus_b = is_negative(a), is_negative(b)
             if (minus_a or minus_b) and ca is None and cb is None and dtype == F8:
-                inner = self.ufunc(
+                inner = self.apply(
                     ufunc,
                     [a.args[0] if minus_a else a, b.args[0] if minus_b else b],
                     shape,
@@ -332,9 +334,9 @@ class Graph:
                 )
                 return inner if minus_a and minus_b else self.negative(inner)
             if dtype == F8 and minus_a and cb is not None and type(cb) is not int:
-                return self.ufunc(ufunc, [a.args[0], self.constant(-cb)], shape, dtype)
+                return self.apply(ufunc, [a.args[0], self.constant(-cb)], shape, dtype)
             if dtype == F8 and minus_b and ca is not None and type(ca) is not int:
-                return self.ufunc(ufunc, [self.constant(-ca), b.args[0]], shape, dtype)
+                return self.apply(ufunc, [self.constant(-ca), b.args[0]], shape, dtype)
         if ufunc is MULTIPLY and dtype == F8:
             folded = self._folded(a, cb, shape) or self._folded(b, ca, shape)
             if folded is not None:
@@ -359,12 +361,12 @@ class Graph:
             if ca == 0 and same_b:
                 return b
             if is_negative(b) and b.dtype == dtype:
-                return self.ufunc(SUBTRACT, [a, b.args[0]], shape, dtype)
+                return self.apply(SUBTRACT, [a, b.args[0]], shape, dtype)
             if is_negative(a) and a.dtype == dtype:
-                return self.ufunc(SUBTRACT, [b, a.args[0]], shape, dtype)
+                return self.apply(SUBTRACT, [b, a.args[0]], shape, dtype)
         elif ufunc is SUBTRACT:
             if is_negative(b) and b.dtype == dtype:
-                return self.ufunc(ADD, [a, b.args[0]], shape, dtype)
+                return self.apply(ADD, [a, b.args[0]], shape, dtype)
             if cb == 0 and same_a:
                 return a
         elif ufunc is np.power and dtype.kind == "f" and a.dtype == dtype and same_a:

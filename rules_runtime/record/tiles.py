@@ -179,7 +179,6 @@ class _Group:
         self.axes: dict[float, int] = {}
         self.sums: set[float] = set()
         self.members: list[Node] = []
-        self.read: dict[tuple[float, int], Node] = {}  # what is not computed here, and cut
         self.early: list[Node] = []
         self.saved = self.length = self.rows = 0
         self.in_order = math.inf  # the first call that the tile is moved over
@@ -187,19 +186,22 @@ class _Group:
         self.length = (_reduced_shape(seed) if is_sum else seed.shape)[axis]
         cuts = (_cuts_of_sum if is_sum else _cuts)(seed, axis)
         if self.length > 1 and cuts is not None and set(cuts) != {None}:
-            self._join(seed, axis, cuts, is_sum)
+            self._join(seed, axis, is_sum)
             self._grow(start)
+            self._connect()
             self._prune()
             self._measure()
 
-    def _join(self, n: Node, axis: int, cuts: Cuts, is_sum: bool) -> None:
+    def _join(self, n: Node, axis: int, is_sum: bool) -> None:
         self.members.append(n)
         self.axes[n.i] = axis
         if is_sum:
             self.sums.add(n.i)
-        for a, k in zip(n.args, cuts):
-            if k is not None and a.i not in self.axes:
-                self.read[a.i, k] = a
+
+    def _leave(self, n: Node) -> None:
+        self.members.remove(n)
+        del self.axes[n.i]
+        self.sums.discard(n.i)
 
     def _grow(self, start: int) -> None:
         barred: set[float] = set()
@@ -223,24 +225,23 @@ class _Group:
         return [(j, a) for j, a in enumerate(n.args) if a.i in self.axes]
 
     def _fits(self, n: Node) -> bool:
-        """Take a call that goes through what is computed here, or read."""
+        """Take a call that can be cut as the others are."""
         inside = self._inside(n)
         if n.op != "view" and not _is_work(n):
             return False
         if not inside and (n.op == "view" or _extent(n) < LARGE):
             return False
         ways = [(_cuts, k, False) for k, m in enumerate(n.shape) if m == self.length]
+        ways.sort(key=lambda way: way[1] != self.axes[self.members[0].i])
         if n.op in ("red", "esum"):
             ways += [(_cuts_of_sum, k, True) for k in range(len(_reduced_shape(n)))]
         for cuts_of, axis, is_sum in ways:
             cuts = cuts_of(n, axis)
             if cuts is None or any(cuts[j] != self.axes[a.i] for j, a in inside):
                 continue
-            cut = [(a, k) for a, k in zip(n.args, cuts) if k is not None]
-            if {a.shape[k] for a, k in cut} == {self.length}:
-                if inside or any((a.i, k) in self.read for a, k in cut):
-                    self._join(n, axis, cuts, is_sum)
-                    return True
+            if {a.shape[k] for a, k in zip(n.args, cuts) if k is not None} == {self.length}:
+                self._join(n, axis, is_sum)
+                return True
         return False
 
     def _is_result(self, n: Node) -> bool:
@@ -251,6 +252,21 @@ class _Group:
             self._is_result(u) if u.op == "view" else u.i not in self.axes
             for u in tiling.users[n.i]
         )
+
+    def _connect(self) -> None:
+        """Only what reads or makes the same arrays as the first."""
+        rest, arrays, count = self.members, {self.members[0].i}, 0
+        while count != len(rest):
+            count, apart = len(rest), []
+            for n in rest:
+                own = {a.i for a in (n, *n.args) if a.i in self.axes or a.size >= LARGE}
+                if own & arrays:
+                    arrays |= own
+                else:
+                    apart.append(n)
+            rest = apart
+        for n in rest:
+            self._leave(n)
 
     def _is_kept(self, n: Node) -> bool:
         return n.i not in self.axes or self._is_result(n)
@@ -263,8 +279,7 @@ class _Group:
             if n.op != "view" and (n.size < LARGE or n.i < self.in_order):
                 continue
             if n.op == "view" or all(self._is_kept(_source(a)) for _, a in self._inside(n)):
-                self.members.remove(n)
-                del self.axes[n.i]
+                self._leave(n)
 
     def _measure(self) -> None:
         work = [n for n in self.members if n.op != "view"]

@@ -13,6 +13,7 @@ import collections
 import contextlib
 import copy
 import functools
+import math
 import operator
 import pickle
 import random
@@ -375,11 +376,24 @@ class Reading:
         lines = [f"if len(args) != {self.count} or len(kwargs) != {len(self.names)}: raise Miss"]
         function: Path = (("function", None),)
         known: dict[Any, str] = {function: names.of("F", self.given)}
+        parts: dict[Path, tuple[str, Any]] = {}  # of containers: how they are taken apart, the keys
+        for kind, path, value in self.checks:
+            if kind == "sequence" and value[0] in (list, tuple) and value[1] > 1:
+                parts[path] = "", range(value[1])
+            elif kind == "dict" and len(value) > 1:
+                parts[path] = ".values()", value
 
         def place(path: Path) -> str:
             if path in known:
                 return known[path]
             base = place(path[:-1]) if len(path) > 1 else ""
+            if path[:-1] in parts and path[-1][0] == "item":
+                how, keys = parts[path[:-1]]
+                for key in keys:
+                    known[(*path[:-1], ("item", key))] = names.fresh("a")
+                made = [known[(*path[:-1], ("item", key))] for key in keys]
+                lines.append(f"{', '.join(made)}, = {base}{how}")
+                return known[path]
             name = names.fresh("a")
             lines.append(f"{name} = {_step(names, base, *path[-1])}")
             known[path] = name
@@ -398,24 +412,43 @@ class Reading:
             ids = ", ".join([f"id({at})" for at in containers])
             lines.append(f"if len({{{ids}}}) != {len(containers)}: raise Miss")
         inputs = {}
+        alike: dict[Any, list[str]] = {}  # the names of leaves that are checked in one way
         for path, x, made in self.leaves:
-            at = place(path)
-            if type(x) is ndarray:
-                d, s = names.of("D", x.dtype), names.equal("S", x.shape)
-                failed_text = (
-                    f"type({at}) is not ndarray or {at}.dtype is not {d} or {at}.shape != {s}"
-                )
-                lines.append(f"if {failed_text}: raise Miss")
-                if not x.shape:
-                    lines.append(f"{at} = {at}.item()" if x.dtype == F8 else f"{at} = {at}[()]")
-            else:
-                kind_text = "float" if type(x) is float else names.of("K", type(x))
-                lines.append(f"if type({at}) is not {kind_text}: raise Miss")
-                if type(x) is np.float64:
-                    lines.append(f"{at} = float({at})")
-            inputs[made.node.i] = at
+            at = inputs[made.node.i] = place(path)
+            of = (x.dtype, x.shape) if type(x) is ndarray else type(x)
+            alike.setdefault(of, []).append(at)
+        for of, those in alike.items():
+            lines += _checked_alike(names, of, those)
         names.space["ndarray"] = ndarray
         return lines, inputs
+
+
+def _checked_alike(names: Names, kind: Any, those: list[str]) -> list[str]:
+    """The lines that check leaves of one kind, and make what they hold of arrays without axes."""
+    if type(kind) is tuple:
+        dtype, shape = names.of("D", kind[0]), names.equal("S", kind[1])
+    else:
+        known = "float" if kind is float else names.of("K", kind)
+
+    def failed(at: str) -> str:
+        if type(kind) is tuple:
+            return (
+                f"type({at}) is not ndarray or {at}.dtype is not {dtype} or {at}.shape != {shape}"
+            )
+        return f"type({at}) is not {known}"
+
+    if kind is float:
+        chunks = [those[k : k + 50] for k in range(0, len(those), 50)]
+        lines = [f"if not float is type({') is type('.join(c)}): raise Miss" for c in chunks]
+    elif len(those) > 2:
+        lines = [f"for x in {', '.join(those)}:", f"    if {failed('x')}: raise Miss"]
+    else:
+        lines = [f"if {failed(at)}: raise Miss" for at in those]
+    if kind is np.float64:
+        lines += [f"{at} = float({at})" for at in those]
+    elif type(kind) is tuple and not kind[1]:
+        lines += [f"{at} = {at}.item()" if kind[0] == F8 else f"{at} = {at}[()]" for at in those]
+    return lines
 
 
 def _is_inherited(kind: Any, name: str) -> bool:
@@ -654,6 +687,13 @@ def is_close(a: Any, b: Any, floor: float | None = None) -> bool:
     element, and what is nothing but rounding next to the largest of all."""
     if floor is None:
         floor = 1e-12 * _largest(a)
+    if type(a) is type(b) is float:
+        both = math.isfinite(a) and math.isfinite(b)
+        return (
+            abs(a - b) <= floor + 1e-9 * (abs(a) + abs(b))
+            if both
+            else a == b or (a != a and b != b)
+        )
     if isinstance(a, Tangent):
         return type(a) is type(b) and is_close(a._parts, b._parts, floor)
     if isinstance(a, (tuple, list)):
@@ -675,11 +715,17 @@ def is_close(a: Any, b: Any, floor: float | None = None) -> bool:
         with np.errstate(all="ignore"):
             tolerance = 1e-9 if a.dtype.itemsize >= 8 and a.dtype.char not in "F" else 1e-3
             near = tolerance * _largest(a) + floor
+            if a.dtype.kind == "f" and a.size:
+                apart = a - b
+                if max(apart.max(), -apart.min()) <= near:
+                    return True
             return bool(np.allclose(a, b, tolerance, near, equal_nan=True))
     return type(a) is type(b)
 
 
 def _largest(a: Any) -> float:
+    if type(a) is float:
+        return abs(a) if math.isfinite(a) else 0.0
     if isinstance(a, Tangent):
         return _largest(a._parts)
     if isinstance(a, (tuple, list, dict)):
@@ -690,5 +736,9 @@ def _largest(a: Any) -> float:
         or np.asarray(a).dtype.kind not in "fc"
     ):
         return 0.0
+    if type(a) is ndarray and a.dtype.kind == "f" and a.size:
+        largest = max(float(a.max()), -float(a.min()))
+        if math.isfinite(largest):
+            return largest
     sizes = np.abs(np.asarray(a))
     return float(np.max(sizes, initial=0.0, where=np.isfinite(sizes)))

@@ -133,6 +133,8 @@ def nothing(g: Any, y: Any, *args: Any, **kwargs: Any) -> Any:
 
 
 FORMS: dict[Any, Form] = {}
+# the same of functions written in Python, for the tape; they have rules besides
+PYTHON: dict[Any, Form] = {}
 
 # For functions whose signature does not say so: how arguments given by name are put in order,
 # ``(args, kwargs) -> (args, kwargs)``, or None where that is not known.
@@ -141,39 +143,6 @@ POSITIONS: dict[Any, Callable[[Any, Any], Any]] = {}
 # Python functions with rules that only put a formula in the place of the call (`rule.formula`): the
 # tape runs that on its tracers, so that nothing is computed for the arguments that are constants.
 FORMULAS: set[Any] = set()
-
-
-class Quick:
-    """A second, shorter way through the commonest calls of a function, on plain arrays of one of
-    the dtypes `kinds`: `function(*args, **kwargs)` gives `(y, (vjp, saved), ...)` with
-    `vjp(g, saved)` for each array among the positional arguments, or None for other calls. What
-    a vjp gives is nobody else's array, or a view.
-
-    Of a function that `joins` a list of arrays it gives `(y, pieces)`: for each of them its index
-    in the result, and its shape where that is another.
-    """
-
-    __slots__ = ("function", "joins", "kinds", "least", "most", "names")
-
-    def __init__(self, function: Callable[..., Any], kinds: str, joins: bool) -> None:
-        code = function.__code__
-        self.function, self.kinds, self.joins = function, kinds, joins
-        self.most = code.co_argcount
-        self.least = self.most - len(function.__defaults__ or ())
-        self.names = frozenset(code.co_varnames[: code.co_argcount + code.co_kwonlyargcount])
-
-
-QUICK: dict[Any, Quick] = {}
-
-
-def quick(*functions: Any, kinds: str = "d", joins: bool = False) -> Callable[[Any], Any]:
-    """Declare the decorated function as the quick form of others."""
-
-    def declare(short: Any) -> Any:
-        QUICK.update(dict.fromkeys(functions, Quick(short, kinds, joins)))
-        return short
-
-    return declare
 
 
 def derivative(
@@ -192,10 +161,15 @@ def derivative(
     FORMS[function] = Form(function, vjps, needs, forward, broadcasts=False, joint=joint)
 
 
-def elementwise(function: Callable[..., Any], *vjps: Vjp | None, needs: str | None = None) -> None:
+def elementwise(
+    function: Callable[..., Any],
+    *vjps: Vjp | None,
+    needs: str | None = None,
+    forward: Callable[..., Any] | None = None,
+) -> None:
     """Like `derivative`, for functions that broadcast:
     each cotangent is summed over the axes that were."""
-    FORMS[function] = Form(function, vjps, needs, None, broadcasts=True)
+    FORMS[function] = Form(function, vjps, needs, forward, broadcasts=True)
 
 
 def constant(*functions: Callable[..., Any]) -> None:
@@ -218,6 +192,19 @@ def primal(x: Any) -> Any:
     while hasattr(type(x), "__traced_value__"):
         x = x.__traced_value__()
     return x
+
+
+def has_no_zero(x: Any) -> bool:
+    """Whether `x` is an array or a number, and none of its elements is zero."""
+    x = primal(x)
+    if type(x) is np.ndarray:
+        return bool(np.count_nonzero(x) == x.size)
+    return type(x) in (np.float64, float, int) and bool(x != 0)
+
+
+def nonzero(x: Any) -> Any:
+    """`x` with ones for zeros."""
+    return x if has_no_zero(x) else np.where(primal(x) == 0, 1.0, x)
 
 
 def filled(g: Sequence[Any], y: Sequence[Any]) -> tuple[Any, ...]:

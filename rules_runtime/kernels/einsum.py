@@ -127,7 +127,7 @@ def pair(x: Any, y: Any, p: Plan) -> Any:
     return z if p.order_out == tuple(range(z.ndim)) else z.transpose(p.order_out)
 
 
-def _fits(x: Any, y: Any, a: str, b: str) -> bool:
+def fits(x: Any, y: Any, a: str, b: str) -> bool:
     """Whether labels have one size in both operands (np.einsum broadcasts size one)."""
     sizes = dict(zip(a, x.shape, strict=True))
     return all(sizes.get(c, n) == n for c, n in zip(b, y.shape, strict=True))
@@ -149,13 +149,18 @@ def einsum(subscripts: Any, *operands: Any, **kwargs: Any) -> Any:
             if terms is not None:
                 (a, b), out = terms
                 p = plan(a, b, out)
-                if p is not None and len(a) == x.ndim and len(b) == y.ndim and _fits(x, y, a, b):
+                if p is not None and len(a) == x.ndim and len(b) == y.ndim and fits(x, y, a, b):
                     if p.contracted and not p.free_x and not p.free_y:
                         # sums of products of elements:
                         # numpy's loops are faster than many products of vectors
                         return np.einsum(f"{a},{b}->{out}", x, y)
                     return pair(x, y, p)
-    elif len(operands) > 2 and not kwargs and type(subscripts) is str:
+    elif (
+        len(operands) > 2
+        and not kwargs
+        and type(subscripts) is str
+        and type(operands[0]) is ndarray
+    ):
         if all(type(x) is ndarray and x.dtype.kind in "fc" for x in operands):
             terms = parsed(subscripts, tuple(x.ndim for x in operands))
             if terms is not None and math.prod([x.size for x in operands]) > _SMALL:
@@ -202,42 +207,27 @@ def einsum_vjp(g: Any, k: int, subscripts: Any, operands: tuple[Any, ...]) -> An
     """The cotangent of operand `k`: an Einstein sum of `g` and the other operands."""
     if type(subscripts) is not str:
         raise TypeError("np.einsum of a traced array takes its subscripts as a string")
-    terms = parsed(subscripts, tuple(np.ndim(x) for x in operands))
-    if terms is None:
+    ndims = [x.ndim if type(x) is ndarray else np.ndim(x) for x in operands]
+    found = _adjoint(subscripts, tuple(ndims), k)
+    if found is None:
         raise ValueError(f"einsum subscripts {subscripts!r} do not fit {len(operands)} operands")
-    inputs, out = terms
-    wanted, shape = inputs[k], np.shape(operands[k])
-    others = [(t, conj(x)) for j, (t, x) in enumerate(zip(inputs, operands, strict=True)) if j != k]
-    present = set(out).union(*(t for t, _ in others)) if others else set(out)
-    target = "".join(dict.fromkeys(c for c in wanted if c in present))
-    text = ",".join([out, *(t for t, _ in others)]) + "->" + target
-    args = [g, *(x for _, x in others)]
-    dx = _spread(
-        np.einsum(text, *args)
-        if any(type(x) is not ndarray for x in args)
-        else einsum(text, *args),
-        target,
-        wanted,
-        shape,
-    )
-    return dx
+    text, have, wanted = found
+    others = [conj(x) for x in operands[:k] + operands[k + 1 :]]
+    dx = einsum(text, g, *others) if others or not text.startswith(have + "->") else g
+    return _spread(dx, have, wanted, np.shape(operands[k]))
 
 
 @functools.lru_cache(maxsize=1024)
-def adjoints(subscripts: str, ndims: tuple[int, ...]) -> tuple[str, ...] | None:
-    """Subscripts that give the cotangent of each operand from that of the result and the other
-    operands; None where that takes more than a sum."""
+def _adjoint(subscripts: str, ndims: tuple[int, ...], k: int) -> tuple[str, str, str] | None:
+    """The sum that gives the cotangent of operand `k` from that of the result and the other
+    operands, the labels that it has, and those of the operand."""
     terms = parsed(subscripts, ndims)
     if terms is None:
         return None
     inputs, out = terms
-    found = []
-    for k, wanted in enumerate(inputs):
-        given = [out, *inputs[:k], *inputs[k + 1 :]]
-        if len(set(wanted)) < len(wanted) or not set(wanted) <= set("".join(given)):
-            return None
-        found.append(",".join(given) + "->" + wanted)
-    return tuple(found)
+    given = [out, *inputs[:k], *inputs[k + 1 :]]
+    have = "".join(dict.fromkeys(c for c in inputs[k] if c in "".join(given)))
+    return ",".join(given) + "->" + have, have, inputs[k]
 
 
 def _spread(dx: Any, have: str, wanted: str, shape: tuple[int, ...]) -> Any:
@@ -248,13 +238,15 @@ def _spread(dx: Any, have: str, wanted: str, shape: tuple[int, ...]) -> Any:
     unique = "".join(dict.fromkeys(wanted))
     sizes = dict(zip(wanted, shape, strict=True))
     inner = tuple(sizes[c] for c in unique)
-    kept = tuple(
-        n if c in have else 1 for c, n in zip(unique, np.broadcast_shapes(inner), strict=True)
-    )
+    kept = tuple(n if c in have else 1 for c, n in zip(unique, inner, strict=True))
     if np.size(dx) == _product(kept):
         dx = np.broadcast_to(np.reshape(dx, kept), inner)
     if unique == wanted:
         return dx
+    if type(dx) is ndarray:
+        out = np.zeros(shape, dx.dtype)
+        np.einsum(f"{wanted}->{unique}", out)[...] = dx
+        return out
     for position, c in enumerate(wanted):
         if wanted.index(c) != position:
             first = wanted.index(c)

@@ -24,12 +24,15 @@ def extremum_cotangent(g: Any, x: Any, y: Any, axes: tuple[int, ...], into: Any 
     caller's that it is added to, or of zeros. As many hits as extrema alone do not tell: one may be
     attained twice, and one not at all (not-a-numbers, `initial=`).
     """
-    if into is None:
+    kept = tuple([1 if k in axes else n for k, n in enumerate(np.shape(x))])
+    if type(x) is type(g) is ndarray or (type(x) is ndarray and issubclass(type(g), np.generic)):
+        if into is None and x.size <= _FEW:
+            return _shares(g.reshape(kept), x == y.reshape(kept), axes)
+    elif into is None:
         done = send(extremum_cotangent, (g, x, y, axes))
         if done is not NotImplemented:
             return done
     shape = np.shape(x)
-    kept = tuple(1 if k in axes else n for k, n in enumerate(shape))
     hits = _unwrapped(x) == np.reshape(_unwrapped(y), kept)
     g = np.reshape(g, kept)
     if type(hits) is ndarray and np.count_nonzero(hits) == g.size:
@@ -46,5 +49,15 @@ def extremum_cotangent(g: Any, x: Any, y: Any, axes: tuple[int, ...], into: Any 
                 return out
         elif hits.any(axis=axes).all():
             return g * hits
-    counts = np.sum(hits, axis=axes, keepdims=True)
+    return _shares(g, hits, axes)
+
+
+_FEW = 512  # elements up to which passes over an array cost nothing beside the calls
+
+
+def _shares(g: Any, hits: Any, axes: tuple[int, ...]) -> Any:
+    """The cotangent in equal shares to what attains an extremum."""
+    counts = (np.add.reduce if type(hits) is ndarray else np.sum)(hits, axis=axes, keepdims=True)
+    if type(counts) is ndarray and np.count_nonzero(counts == 1) == counts.size:
+        return g * hits
     return g * (hits / np.maximum(counts, 1))

@@ -111,6 +111,8 @@ def add_at(x: Any, index: Any, v: Any) -> Any:
 
 def astype(x: Any, dtype: Any) -> Any:
     """`x.astype(dtype)` as a function, of numbers, too."""
+    if type(x) is ndarray and x.dtype.kind == "f":
+        return x.astype(dtype)[()]
     done = _send(astype, (x, dtype))
     if done is not NotImplemented:
         return done

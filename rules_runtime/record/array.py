@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from ..forms import QUICK, Form
+from ..forms import Form
 from ..kernels.others import is_recorded
 from ..kernels.scatter import add_at, put
 from ..tangents import AbstractZero, Tangent
@@ -46,7 +46,7 @@ class Recorded:
             return form
         found = _forms.get(function)
         if found is None or form not in found:
-            found = _forms[function] = (form, _by_quick(_as_one(form), QUICK.get(function)))
+            found = _forms[function] = (form, _as_one(form))
         return found[1]
 
     @staticmethod
@@ -202,57 +202,17 @@ def _as_one(form: Form) -> Form:
     made = copy.copy(form)
     made.vjps = tuple([None if vjp is None else _one_call(vjp) for vjp in form.vjps])
     made.joint = None if form.joint is None else _one_call(form.joint)
+    if form.forward is not form.function:
+        made.forward = _one_call(form.forward)
     return made
 
 
-def _by_quick(form: Form, quick: Any) -> Form:
-    """The form of a function of one array with a quick form: that, and what it keeps, as a call."""
-    if quick is None or quick.joins or not form.vjps or form.vjps[0] is None:
-        return form
-    usual, usual_vjp, short = form.forward, form.vjps[0], quick.function
-
-    def forward(x: Any, *args: Any, **kwargs: Any) -> Any:
-        given = (*args, *kwargs.values())
-        fits = type(x) is Array and x.graph.open and x.dtype.char in quick.kinds and x.shape
-        if not fits or any(isinstance(e, ndarray) or _is_traced(e) for e in given):
-            return usual(x, *args, **kwargs)
-        if not quick.least <= 1 + len(args) <= quick.most or not quick.names.issuperset(kwargs):
-            return usual(x, *args, **kwargs)
-        value = short(x.value, *args, **kwargs)
-        if value is None:
-            return usual(x, *args, **kwargs)
-        call = opaque(x.graph, short, (x, *args), kwargs, value)
-        call.value = value[1]
-        call.shares = _arrays([value[0]]) != [] and np.may_share_memory(value[0], x.value)
-        return wrapped(x.graph, x.graph.node("item", 0, [call], *_kind(value[0])), value[0])
-
-    def vjp(g: Any, y: Any, *args: Any, **kwargs: Any) -> Any:
-        call = y.node.args[0] if is_recorded(y) and y.node.op == "item" else None
-        if call is None or call.value is None or _is_traced(g) or not is_recorded(g):
-            return usual_vjp(g, y, *args, **kwargs)
-        value = _back(g.value, call.value)
-        back = g.graph.node("item", 1, [call], None, _structure)
-        f = (_back, (("operand", 0), ("operand", 1)), ())
-        node = g.graph.node("call", f, [g.node, back], *_kind(value))
-        node.shares = any(np.may_share_memory(v, g.value) for v in _arrays([value]))
-        return wrapped(g.graph, node, value)
-
-    form.forward, form.vjps, form.joint = forward, (vjp, *form.vjps[1:]), None
-    form.keeps, form.keeps_result = None, True
-    return form
-
-
-def _back(g: Any, back: Any) -> Any:
-    """A cotangent through what a quick form has kept."""
-    vjp, saved = back
-    return vjp(np.float64(g) if type(g) is float else g, saved)
-
-
-def _one_call(vjp: Any) -> Any:
-    def whole(g: Any, y: Any, *args: Any, **kwargs: Any) -> Any:
-        given = (g, y, *args)
+def _one_call(function: Any) -> Any:
+    def whole(*given: Any, **kwargs: Any) -> Any:
         graph = None if any(map(_is_traced, given)) else graph_of(given)
-        return vjp(*given, **kwargs) if graph is None else record(graph, vjp, given, kwargs)
+        if graph is None:
+            return function(*given, **kwargs)
+        return record(graph, function, given, kwargs)
 
     return whole
 

@@ -13,7 +13,6 @@ from rules_runtime.kernels.broadcast import unbroadcast
 from rules_runtime.rules import elementwise as _elementwise  # noqa: F401  (declares what is named here)
 from rules_runtime.rules import products as _products  # noqa: F401
 from rules_runtime.rules import shapes as _shapes  # noqa: F401
-from rules_runtime.rules.reductions import extremum_vjp
 from rules_runtime.rules.shapes import diagonal_vjp, trace_vjp
 
 
@@ -26,7 +25,8 @@ def _same(module: Any, alias: str, original: Callable[..., Any]) -> None:
     needs = None
     if form.keeps is not None:
         needs = "".join(map(str, sorted(form.keeps))) + "y" * form.keeps_result
-    FORMS[function] = Form(function, form.vjps, needs, None, form.broadcasts)
+    forward = None if form.forward is original else form.forward
+    FORMS[function] = Form(function, form.vjps, needs, forward, form.broadcasts)
 
 
 _same(np.linalg, "matmul", np.matmul)
@@ -34,8 +34,6 @@ _same(np.linalg, "tensordot", np.tensordot)
 _same(np.linalg, "outer", np.outer)
 _same(np.linalg, "matrix_transpose", getattr(np, "matrix_transpose", np.transpose))
 _same(np, "row_stack", np.vstack)
-derivative(np.amax, extremum_vjp)
-derivative(np.amin, extremum_vjp)
 constant(np.around)
 
 if hasattr(np.linalg, "diagonal"):

@@ -9,11 +9,7 @@ import numpy as np
 
 from rules_runtime.forms import Spec, derivative, primal
 from rules_runtime.kernels.others import is_lazy, like
-
-
-def running_sum_back(g: Any, axis: int) -> Any:
-    """The sum of what comes at and after each place."""
-    return np.flip(np.cumsum(np.flip(g, axis), axis=axis), axis)
+from rules_runtime.rules.reductions import along, running_sum_back
 
 
 def running_product_adjoint(g: Any, y: Any, x: Any, axis: int) -> Any:
@@ -42,17 +38,6 @@ def _one_left_out(g: Any, x: Any, axis: int) -> Any:
     return np.moveaxis(found, -1, axis)
 
 
-def _flattened(adjoint: Any) -> Any:
-    """A rule along `axis`, or along the flattened array where it is None."""
-
-    def vjp(g: Any, y: Any, a: Any, axis: Any = None, dtype: Any = None, out: Any = None) -> Any:
-        if axis is None:
-            return np.reshape(adjoint(g, y, np.reshape(a, (-1,)), 0), np.shape(a))
-        return adjoint(g, y, a, axis)
-
-    return vjp
-
-
 def _without_nan(x: Any, fill: float) -> tuple[Any, Any]:
     mask = ~np.isnan(primal(x))
     return mask, np.where(mask, x, fill)
@@ -68,9 +53,9 @@ def _nancumprod_adjoint(g: Any, y: Any, a: Any, axis: int) -> Any:
     return np.where(mask, running_product_adjoint(g, y, values, axis), 0.0)
 
 
-derivative(np.cumprod, _flattened(running_product_adjoint))
-derivative(np.nancumsum, _flattened(_nancumsum_adjoint), needs="0")
-derivative(np.nancumprod, _flattened(_nancumprod_adjoint))
+derivative(np.cumprod, along(running_product_adjoint))
+derivative(np.nancumsum, along(_nancumsum_adjoint), needs="0")
+derivative(np.nancumprod, along(_nancumprod_adjoint))
 
 
 # -- the names of the array API --------------------------------------------------------------------

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from rules_runtime.forms import derivative, primal, quick
+from rules_runtime.forms import derivative, primal
 from rules_runtime.kernels.others import like
 from rules_runtime.kernels.scatter import scatter
 from rules_runtime.tangents import AbstractZero
@@ -35,8 +35,25 @@ def _padded(g: Any, axis: int, before: int, after: int) -> Any:
 
 def _diff_adjoint(g: Any, n: int, axis: int) -> Any:
     for _ in range(n):
-        g = _padded(g, axis, 1, 0) - _padded(g, axis, 0, 1)
+        if type(g) is np.ndarray:
+            k = axis % g.ndim
+            before = (slice(None),) * k
+            made = np.zeros((*g.shape[:k], g.shape[k] + 1, *g.shape[k + 1 :]), g.dtype)
+            made[(*before, slice(1, None))] = g
+            made[(*before, slice(None, -1))] -= g
+            g = made
+        else:
+            g = _padded(g, axis, 1, 0) - _padded(g, axis, 0, 1)
     return g
+
+
+def _diff(a: Any, n: Any = 1, axis: Any = -1, *parts: Any, **options: Any) -> Any:
+    """As `numpy.diff`, without its detours."""
+    is_usual = type(a) is np.ndarray and type(n) is type(axis) is int and n == 1
+    if parts or options or not is_usual or a.dtype.kind != "f" or not -a.ndim <= axis < a.ndim:
+        return np.diff(a, n, axis, *parts, **options)
+    before = (slice(None),) * (axis % a.ndim)
+    return a[(*before, slice(1, None))] - a[(*before, slice(None, -1))]
 
 
 def _length_along(part: Any, axis: int) -> int:
@@ -61,6 +78,8 @@ def _diff_vjp(which: int) -> Any:
         if 0 in np.shape(y):  # more differences than elements
             return np.zeros(np.shape((a, prepend, append)[which]))
         whole = _diff_adjoint(g, n, axis)
+        if prepend is append is _NOT_GIVEN:
+            return whole
         before, after = _length_along(prepend, axis), _length_along(append, axis)
         middle = whole.shape[axis] - before - after
         start = (before, 0, before + middle)[which]
@@ -72,27 +91,7 @@ def _diff_vjp(which: int) -> Any:
     return vjp
 
 
-derivative(np.diff, _diff_vjp(0), None, None, _diff_vjp(1), _diff_vjp(2), needs="")
-
-
-@quick(np.diff)
-def _diff(x: Any, n: Any = 1, axis: Any = -1) -> Any:
-    if n != 1 or type(axis) is not int or not -x.ndim <= axis < x.ndim or not x.shape[axis]:
-        return None
-    before = (slice(None),) * (axis % x.ndim)
-    first, last = (*before, slice(None, -1)), (*before, slice(1, None))
-    return x[last] - x[first], (_quick_diff_vjp, (x.shape, axis, first, last))
-
-
-def _quick_diff_vjp(g: Any, saved: Any) -> Any:
-    shape, axis, first, last = saved
-    if type(g) is not np.ndarray:  # traced
-        none = np.zeros([1 if k == axis % len(shape) else n for k, n in enumerate(shape)])
-        return np.concatenate([none, g], axis) - np.concatenate([g, none], axis)
-    out = np.zeros(shape)
-    out[last] = g
-    out[first] -= g
-    return out
+derivative(np.diff, _diff_vjp(0), None, None, _diff_vjp(1), _diff_vjp(2), needs="", forward=_diff)
 
 
 def _ediff1d_vjp(which: int) -> Any:

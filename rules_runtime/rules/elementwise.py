@@ -8,8 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ..forms import constant, constant_for_real, elementwise, nothing, primal, quick
-from ..kernels.broadcast import unbroadcast
+from ..forms import constant, constant_for_real, elementwise, has_no_zero, nonzero, nothing, primal
 from ..kernels.elementwise import UNARY, times
 from ..kernels.products import conj
 
@@ -83,22 +82,12 @@ elementwise(
 
 
 def _power_base(g: Any, z: Any, x: Any, y: Any) -> Any:
-    is_safe = _has_no_zero(y) if np.ndim(y) else not np.any(primal(y) == 0)
-    return g * conj(y * x ** (y - 1 if is_safe else np.where(primal(y) == 0, 1, y - 1)))
+    n = y - 1 if has_no_zero(y) else np.where(primal(y) == 0, 1, y - 1)
+    return g * conj(y * x**n)
 
 
 def _power_exponent(g: Any, z: Any, x: Any, y: Any) -> Any:
-    return g * conj(z * np.log(_nonzero(x)))
-
-
-def _has_no_zero(x: Any) -> bool:
-    x = primal(x)
-    return type(x) is np.ndarray and np.count_nonzero(x) == x.size
-
-
-def _nonzero(x: Any) -> Any:
-    """`x` with ones for zeros."""
-    return x if _has_no_zero(x) else np.where(primal(x) == 0, 1.0, x)
+    return g * conj(z * np.log(nonzero(x)))
 
 
 elementwise(np.power, _power_base, _power_exponent)
@@ -117,8 +106,8 @@ def _turned(g: Any, x: Any, r: Any) -> Any:
 
 elementwise(
     np.hypot,
-    lambda g, z, x, y: g * x / _nonzero(z),
-    lambda g, z, x, y: g * y / _nonzero(z),
+    lambda g, z, x, y: g * x / nonzero(z),
+    lambda g, z, x, y: g * y / nonzero(z),
 )
 elementwise(
     np.logaddexp,
@@ -188,55 +177,16 @@ def _where_y(g: Any, z: Any, condition: Any, x: Any, y: Any) -> Any:
 elementwise(np.where, nothing, _where_x, _where_y, needs="0")
 
 
-@quick(np.where)
-def _where(condition: Any, x: Any, y: Any) -> Any:
-    if not _is_real(x) or not _is_real(y):
-        return None
-    if type(condition) is list:
-        condition = np.asarray(condition)
-    z = np.where(condition, x, y)
-    if z.dtype != float:
-        return None
-    return (
-        z,
-        None,
-        (_where_true, (condition, np.shape(x))),
-        (_where_false, (condition, np.shape(y))),
-    )
-
-
-def _is_real(x: Any) -> bool:
-    kind = type(x)
-    return x.dtype.char == "d" if kind is np.ndarray else kind in (np.float64, float, int)
-
-
-def _where_true(g: Any, saved: Any) -> Any:
-    condition, shape = saved
-    return unbroadcast(np.where(condition, g, _ZERO), shape)
-
-
-def _where_false(g: Any, saved: Any) -> Any:
-    condition, shape = saved
-    return unbroadcast(np.where(condition, _ZERO, g), shape)
-
-
-_ZERO = np.zeros(())
-_ZERO.flags.writeable = False
-
-
 def _limits(a_min: Any, a_max: Any, kwargs: Any) -> tuple[Any, Any]:
+    if not kwargs:
+        return primal(a_min), primal(a_max)
     return primal(kwargs.get("min", a_min)), primal(kwargs.get("max", a_max))
 
 
 def clip_vjp(g: Any, y: Any, x: Any, a_min: Any = None, a_max: Any = None, **kwargs: Any) -> Any:
     low, high = _limits(a_min, a_max, kwargs)
-    x = primal(x)
-    inside: Any = True
-    if low is not None:
-        inside = x >= low
-    if high is not None:
-        inside = inside & (x <= high)
-    return g * inside
+    inside = primal(x) == primal(y)  # at a limit, too, but for limits in the wrong order
+    return g * (inside if low is None or high is None else inside & (low <= high))
 
 
 def _clip_low(g: Any, y: Any, x: Any, a_min: Any = None, a_max: Any = None, **kwargs: Any) -> Any:
@@ -250,27 +200,18 @@ def _clip_high(g: Any, y: Any, x: Any, a_min: Any = None, a_max: Any = None, **k
     return g * ((primal(x) if low is None else np.maximum(primal(x), low)) > high)
 
 
-elementwise(np.clip, clip_vjp, _clip_low, _clip_high, needs="012")
-
-
-@quick(np.clip)
-def _clip(x: Any, a_min: Any = None, a_max: Any = None) -> Any:
-    if type(a_min) not in _LIMITS or type(a_max) not in _LIMITS or a_min is a_max is None:
-        return None
-    y = x if a_min is None else np.maximum(x, a_min)
-    if a_max is not None:
-        y = np.minimum(y, a_max)
-    return y, (_clipped, (x, y))
+def _clip(x: Any, *limits: Any, **options: Any) -> Any:
+    """As `numpy.clip`, without its detours."""
+    if type(x) is np.ndarray and x.dtype.kind == "f" and len(limits) == 2 and not options:
+        low, high = limits
+        if type(low) in _LIMITS and type(high) in _LIMITS and not low is high is None:
+            y = x if low is None else np.maximum(x, low)
+            return y if high is None else np.minimum(y, high)
+    return np.clip(x, *limits, **options)
 
 
 _LIMITS = (np.float64, float, int, type(None))
-
-
-def _clipped(g: Any, saved: Any) -> Any:
-    x, y = saved  # at a limit the function is the argument still
-    return g * (x == y)
-
-
+elementwise(np.clip, clip_vjp, _clip_low, _clip_high, forward=_clip)
 elementwise(np.nextafter, lambda g, z, x, y: g, lambda g, z, x, y: 0.0 * g, needs="")
 constant(
     np.floor, np.ceil, np.rint, np.trunc, np.fix, np.round, np.floor_divide, np.signbit, np.spacing,

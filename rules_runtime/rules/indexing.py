@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ..forms import derivative, quick
+from ..forms import derivative
 from ..kernels.broadcast import unbroadcast
 from ..kernels.scatter import add_at, astype, is_basic, put, scatter
 
@@ -41,20 +41,9 @@ derivative(
     lambda g, y, x, index, v: unbroadcast(g[index], np.shape(v)),
     needs="1",
 )
-derivative(astype, lambda g, y, x, dtype: astype(g, _space(np.result_type(x), g)), None, needs="")
-
-
-@quick(astype, kinds="dfDF")
-def _astype(x: Any, dtype: Any) -> Any:
-    y = x.astype(dtype)
-    return (y, (_back_to, x.dtype)) if x.dtype.kind == "f" or y.dtype.kind == "c" else None
-
-
-def _back_to(g: Any, dtype: Any) -> Any:
-    is_plain = type(g) is np.ndarray and g.dtype.kind == "f"
-    return g.astype(dtype) if is_plain else astype(g, dtype)
-
-
-def _space(dtype: Any, g: Any) -> Any:
-    """The dtype of the cotangents of an array of some dtype."""
-    return dtype
+derivative(
+    astype,
+    lambda g, y, x, dtype: astype(g, getattr(x, "dtype", None) or np.result_type(x)),
+    None,
+    needs="",
+)

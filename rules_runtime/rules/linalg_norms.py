@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from rules_runtime.forms import constant, derivative, primal, quick
+from rules_runtime.forms import constant, derivative, nonzero, primal
 from rules_runtime.rules.linalg_spectral import adjoint, safe_inverse
 from rules_runtime.ties import tied_subspaces
 
@@ -32,7 +32,7 @@ def _shares(mask: Any, axis: Any) -> Any:
 def vector_norm_adjoint(g: Any, y: Any, x: Any, order: Any, axis: Any) -> Any:
     """The cotangent of x; g and y have the reduced axes as ones."""
     if order is None or order == 2:
-        return g * x * safe_inverse(y)
+        return x * (g / nonzero(y))
     if order in (np.inf, -np.inf):
         return g * _sign(x) * _shares(np.abs(primal(x)) == primal(y), axis)
     if order == 0:
@@ -49,7 +49,7 @@ def vector_norm_adjoint(g: Any, y: Any, x: Any, order: Any, axis: Any) -> Any:
 def matrix_norm_adjoint(g: Any, y: Any, x: Any, order: Any) -> Any:
     """The cotangent of a stack of matrices; g and y end in two axes of length one."""
     if order in (None, "fro", "f"):
-        return g * x * safe_inverse(y)
+        return x * (g / nonzero(y))
     if order == "nuc":
         with tied_subspaces():
             u, _, vh = np.linalg.svd(x, full_matrices=False)
@@ -82,9 +82,7 @@ def norm_vjp(
     if axis is None and (
         ord is None or (ord in ("fro", "f", 2) and np.ndim(x) <= (2 if ord != 2 else 1))
     ):
-        return vector_norm_adjoint(
-            g if not keepdims else np.reshape(g, ()), np.reshape(y, ()), x, 2, None
-        )
+        return vector_norm_adjoint(g, y, x, 2, None)
     if axis is None:
         axis = tuple(range(np.ndim(x)))
     axes = (axis,) if isinstance(axis, (int, np.integer)) else tuple(axis)
@@ -100,7 +98,19 @@ def _on_last_axes(g: Any, y: Any, x: Any, axes: tuple[int, ...], order: Any) -> 
     return np.moveaxis(matrix_norm_adjoint(g, y, x, order), (-2, -1), axes)
 
 
-derivative(np.linalg.norm, norm_vjp)
+def _norm(x: Any, ord: Any = None, axis: Any = None, keepdims: Any = False) -> Any:
+    """As `numpy.linalg.norm`, without its detours."""
+    is_usual = type(x) is np.ndarray and x.dtype.char == "d" and ord is None
+    if not is_usual or (keepdims if axis is None else type(axis) is not int):
+        return np.linalg.norm(x, ord, axis, keepdims)
+    if axis is None:
+        flat = x.ravel("K")
+        return np.float64(math.sqrt(flat.dot(flat)))
+    y = np.add.reduce(x * x, axis=axis, keepdims=keepdims)
+    return np.sqrt(y, y) if type(y) is np.ndarray else np.sqrt(y)
+
+
+derivative(np.linalg.norm, norm_vjp, forward=_norm)
 
 
 def vector_norm_vjp(
@@ -146,30 +156,3 @@ def cond_vjp(g: Any, y: Any, x: Any, p: Any = None) -> Any:
 
 derivative(np.linalg.cond, cond_vjp, needs="0")
 constant(np.linalg.matrix_rank)
-
-
-@quick(np.linalg.norm)
-def _length(x: Any, ord: Any = None, axis: Any = None, keepdims: Any = False) -> Any:
-    """The root of the sum of squares, of all or along one axis."""
-    if ord is not None or (keepdims if axis is None else type(axis) is not int):
-        return None
-    if axis is None:
-        flat = x.ravel("K")
-        y: Any = np.float64(math.sqrt(flat.dot(flat)))
-        return y, (_length_vjp, (x, y))
-    y = np.add.reduce(x * x, axis=axis, keepdims=True)
-    np.sqrt(y, y)
-    z = (y if keepdims else y.squeeze(axis))[()]
-    return z, (_lengths_vjp, (x, z, y.shape))
-
-
-def _length_vjp(g: Any, saved: Any) -> Any:
-    x, y = saved
-    return x * (g / y) if y else x * g  # of nothing but zeros
-
-
-def _lengths_vjp(g: Any, saved: Any) -> Any:
-    x, y, shape = saved
-    if not np.all(y):
-        y = np.where(y == 0.0, 1.0, y)
-    return x * np.reshape(g / y, shape)

@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from ..forms import constant, derivative, primal, quick
-from ..kernels.broadcast import expand, full_view, normal_axes
+from ..forms import Spec, constant, derivative, nonzero, primal
+from ..kernels.broadcast import expand, normal_axes
 from ..kernels.extrema import extremum_cotangent
-from ..kernels.fill import Fill, takes_fill
+from ..kernels.fill import Fill
 from ..kernels.others import broadcast_like, is_lazy, is_other, like
 from ..kernels.products import conj
 
@@ -36,7 +36,13 @@ def _keep(y: Any, shape: tuple[int, ...], axis: Any) -> Any:
 
 
 def sum_vjp(g: Any, y: Any, x: Any, axis: Any = None, dtype: Any = None, out: Any = None, keepdims: Any = False, initial: Any = 0, where: Any = True) -> Any:  # fmt: skip
-    dx = _spread(g, x, axis)
+    if axis is None and where is True and type(g) in _FLOATS and type(x) is Spec:
+        return Fill(g, x.shape)  # on a tape, which knows what to do with it
+    shape = x.shape if type(x) is Spec else np.shape(x)
+    if type(g) is np.ndarray:
+        dx = expand(g, shape, normal_axes(axis, len(shape)))
+    else:
+        dx = _spread(g, x, axis)
     return dx if where is True else dx * where
 
 
@@ -44,63 +50,32 @@ def mean_vjp(g: Any, y: Any, x: Any, axis: Any = None, dtype: Any = None, out: A
     if where is not True:
         where = np.broadcast_to(where, np.shape(x))
         return _spread(g, x, axis) * where / np.sum(where, axis=axis, keepdims=True)
-    return _spread(g / _count(np.shape(x), normal_axes(axis, len(np.shape(x)))), x, axis)
+    return sum_vjp(g / _count(np.shape(x), normal_axes(axis, len(np.shape(x)))), y, x, axis)
 
 
-derivative(np.sum, sum_vjp, needs="")
-derivative(np.mean, mean_vjp, needs="")
-
-
-def _is_axis(axis: Any) -> bool:
-    return axis is None or type(axis) is int or type(axis) is tuple
-
-
-@takes_fill
-def _total_vjp(g: Any, saved: Any) -> Any:
-    """One number for all elements."""
-    shape, n = saved
-    if n != 1:
-        g = g / n
-    if type(g) is np.float64 or type(g) is float:
-        return Fill(g, shape)
-    return (
-        np.broadcast_to(g, shape) if hasattr(type(g), "__traced_value__") else full_view(g, shape)
-    )
-
-
-def _spread_vjp(g: Any, saved: Any) -> Any:
-    shape, axes, n = saved
-    return expand(g if n == 1 else g / n, shape, axes)
-
-
-@quick(np.sum, kinds="dfD")
-def _sum(
-    x: Any, axis: Any = None, dtype: Any = None, out: Any = None, keepdims: Any = False
-) -> Any:
-    if dtype is not None or out is not None or not _is_axis(axis):
-        return None
-    if axis is None and not keepdims:
-        return _add(x, axis=None), (_total_vjp, (x.shape, 1))
-    y = _add(x, axis=axis, keepdims=keepdims)
-    return y, (_spread_vjp, (x.shape, normal_axes(axis, x.ndim), 1))
-
-
-@quick(np.mean, kinds="dfD")
-def _mean(
-    x: Any, axis: Any = None, dtype: Any = None, out: Any = None, keepdims: Any = False
-) -> Any:
-    if dtype is not None or out is not None or not _is_axis(axis) or not x.size:
-        return None
-    if axis is None and not keepdims:
-        n = x.size
-        return _add(x, axis=None) / n, (_total_vjp, (x.shape, n))
-    y = _add(x, axis=axis, keepdims=keepdims)
-    n = x.size // max(y.size, 1)
-    y /= n
-    return y, (_spread_vjp, (x.shape, normal_axes(axis, x.ndim), n))
-
-
+_FLOATS = (np.float64, float)
 _add = np.add.reduce
+
+
+def total(x: Any, axis: Any = None, *args: Any, **options: Any) -> Any:
+    """As `numpy.sum`, without its detours."""
+    return (_add if type(x) is np.ndarray else np.sum)(x, axis, *args, **options)
+
+
+def _mean(x: Any, axis: Any = None, *args: Any, keepdims: Any = False, **options: Any) -> Any:
+    """As `numpy.mean`, without its detours."""
+    if args or options or type(x) is not np.ndarray or x.dtype.char not in "dfD" or not x.size:
+        options = options if keepdims is False else {**options, "keepdims": keepdims}
+        return np.mean(x, axis, *args, **options)
+    y = _add(x, axis=axis, keepdims=keepdims)
+    if type(y) is not np.ndarray:
+        return y / x.size
+    y /= x.size // max(y.size, 1)
+    return y
+
+
+derivative(np.sum, sum_vjp, needs="", forward=total)
+derivative(np.mean, mean_vjp, needs="", forward=_mean)
 
 
 def prod_vjp(g: Any, y: Any, x: Any, axis: Any = None, dtype: Any = None, out: Any = None, keepdims: Any = False, initial: Any = 1, where: Any = True) -> Any:  # fmt: skip
@@ -140,45 +115,18 @@ def extremum_vjp(g: Any, y: Any, x: Any, axis: Any = None, out: Any = None, keep
     return extremum_cotangent(g, x, y, axes)
 
 
-for _function in (np.max, np.min, np.nanmax, np.nanmin):
+def _extremum(reduce: Any, function: Any) -> Any:
+    def extremum(x: Any, axis: Any = None, *args: Any, **options: Any) -> Any:
+        return (reduce if type(x) is np.ndarray else function)(x, axis, *args, **options)
+
+    return extremum
+
+
+for _functions, _reduce in (((np.max, np.amax), np.maximum), ((np.min, np.amin), np.minimum)):
+    for _function in _functions:
+        derivative(_function, extremum_vjp, forward=_extremum(_reduce.reduce, _function))
+for _function in (np.nanmax, np.nanmin):
     derivative(_function, extremum_vjp)
-
-
-def _extremum(reduce: Any, *functions: Any) -> None:
-    @quick(*functions, kinds="df")
-    def extremum(x: Any, axis: Any = None, out: Any = None, keepdims: Any = False) -> Any:
-        if out is not None or not _is_axis(axis):
-            return None
-        y = reduce(x, axis=axis, keepdims=keepdims)
-        return y, (_extremum_vjp, (x, y, axis))
-
-
-def _extremum_vjp(g: Any, saved: Any) -> Any:
-    x, y, axis = saved
-    axes = normal_axes(axis, x.ndim)
-    if x.size > _FEW or not (type(g) is np.ndarray or isinstance(g, np.generic)):
-        return extremum_cotangent(g, x, y, axes)
-    if len(axes) < x.ndim:
-        kept = tuple([1 if k in axes else n for k, n in enumerate(x.shape)])
-        g, y = g.reshape(kept), y.reshape(kept)
-    hits = x == y
-    counts = (
-        _add(hits, axis=axes, keepdims=True, dtype=int)
-        if type(y) is np.ndarray
-        else np.count_nonzero(hits)
-    )
-    return (
-        g * hits
-        if np.count_nonzero(counts == 1) == np.size(counts)
-        else g * (hits / np.maximum(counts, 1))
-    )
-
-
-_FEW = 512  # elements up to which passes over an array cost nothing beside the calls
-
-
-_extremum(np.maximum.reduce, np.max, np.amax)
-_extremum(np.minimum.reduce, np.min, np.amin)
 
 
 def var_vjp(g: Any, y: Any, x: Any, axis: Any = None, dtype: Any = None, out: Any = None, ddof: Any = 0, keepdims: Any = False, *, where: Any = True, mean: Any = None, correction: Any = None) -> Any:  # fmt: skip
@@ -191,97 +139,63 @@ def var_vjp(g: Any, y: Any, x: Any, axis: Any = None, dtype: Any = None, out: An
     else:
         count = _count(np.shape(x), axes)
     if mean is None:
-        masked = {} if where is True else {"where": where}  # dask's mean knows no `where`
-        mean = np.mean(x, axis=axes, keepdims=True, **masked)
+        if where is True:  # dask's mean knows no `where`
+            mean = _mean(x, axes, keepdims=True)
+        else:
+            mean = np.mean(x, axis=axes, keepdims=True, where=where)
     centred = x - mean if where is True else (x - mean) * where
-    return _keep(g, np.shape(x), axis) * centred * (2.0 / (count - ddof))
+    return centred * (_keep(g, np.shape(x), axis) * (2.0 / (count - ddof)))
 
 
 def std_vjp(g: Any, y: Any, x: Any, axis: Any = None, *args: Any, **kwargs: Any) -> Any:
-    safe = np.where(primal(y) == 0, 1.0, y)
-    return var_vjp(g / (2.0 * safe), y, x, axis, *args, **kwargs)
+    return var_vjp(g / (2.0 * nonzero(y)), y, x, axis, *args, **kwargs)
 
 
-derivative(np.var, var_vjp, needs="0")
-derivative(np.std, std_vjp)
+def _var(x: Any, axis: Any = None, *args: Any, **options: Any) -> Any:
+    """As `numpy.var`, without its detours."""
+    ddof, keepdims = options.get("ddof", 0), options.get("keepdims", False)
+    is_plain = type(x) is np.ndarray and x.dtype.char == "d" and x.ndim
+    if is_plain and not args and _SPREAD.issuperset(options):
+        total = _add(x, axis=axis, keepdims=True)
+        n = x.size // max(total.size, 1)
+        if x.size and n > ddof:
+            d = x - total / n
+            return _add(np.multiply(d, d, d), axis=axis, keepdims=keepdims) / (n - ddof)
+    return np.var(x, axis, *args, **options)
 
 
-def _spread_of(x: Any, axis: Any, ddof: Any, keepdims: Any) -> Any:
-    """The mean, the variance, and the number of elements less `ddof`; None for unusual calls."""
-    if not _is_axis(axis) or type(ddof) is not int:
-        return None
-    total = _add(x, axis=axis, keepdims=True)
-    n = x.size // max(total.size, 1)
-    if n <= ddof or not x.size:
-        return None
-    mean = total / n
-    d = x - mean
-    squares: Any = _add(np.multiply(d, d, d), axis=axis, keepdims=keepdims)
-    return mean, squares / (n - ddof), n - ddof
+def _std(x: Any, *args: Any, **options: Any) -> Any:
+    is_plain = type(x) is np.ndarray and x.dtype.char == "d"
+    return np.sqrt(_var(x, *args, **options)) if is_plain else np.std(x, *args, **options)
 
 
-@quick(np.var)
-def _var(x: Any, axis: Any = None, dtype: Any = None, out: Any = None, ddof: Any = 0, keepdims: Any = False) -> Any:  # fmt: skip
-    found = _spread_of(x, axis, ddof, keepdims) if dtype is None and out is None else None
-    if found is None:
-        return None
-    mean, y, n = found
-    return y, (_var_vjp, (x, mean, 2.0 / n))
+_SPREAD = frozenset(("ddof", "keepdims"))
+derivative(np.var, var_vjp, needs="0", forward=_var)
+derivative(np.std, std_vjp, forward=_std)
 
 
-@quick(np.std)
-def _std(x: Any, axis: Any = None, dtype: Any = None, out: Any = None, ddof: Any = 0, keepdims: Any = False) -> Any:  # fmt: skip
-    found = _spread_of(x, axis, ddof, keepdims) if dtype is None and out is None else None
-    if found is None:
-        return None
-    mean, y, n = found
-    y = np.sqrt(y)
-    return y, (_std_vjp, (x, mean, 1.0 / n, y))
+def running_sum_back(g: Any, axis: int) -> Any:
+    """The sum of what comes at and after each place."""
+    turned = (slice(None),) * (axis % g.ndim) + (slice(None, None, -1),)
+    if type(g) is np.ndarray:
+        return g[turned].cumsum(axis)[turned]
+    return np.cumsum(g[turned], axis=axis)[turned]
 
 
-def _var_vjp(g: Any, saved: Any) -> Any:
-    x, mean, factor = saved
-    return (x - mean) * (np.reshape(g, mean.shape) * factor)
+def along(adjoint: Any) -> Any:
+    """A rule by `adjoint(g, y, x, axis)`,
+    along `axis` or along the flattened array where that is None."""
+
+    def vjp(g: Any, y: Any, x: Any, axis: Any = None, dtype: Any = None, out: Any = None) -> Any:
+        if axis is not None or np.ndim(x) == 1:
+            return adjoint(g, y, x, axis or 0)
+        flat = x if type(x) is Spec else np.reshape(x, (-1,))
+        return np.reshape(adjoint(g, y, flat, 0), np.shape(x))
+
+    return vjp
 
 
-def _std_vjp(g: Any, saved: Any) -> Any:
-    x, mean, factor, y = saved
-    safe = y if np.all(y) else np.where(y == 0.0, 1.0, y)
-    return _var_vjp(g / safe, (x, mean, factor))
-
-
-def _reversed_cumsum(g: Any, axis: int) -> Any:
-    return np.flip(np.cumsum(np.flip(g, axis), axis=axis), axis)
-
-
-def cumsum_vjp(g: Any, y: Any, x: Any, axis: Any = None, dtype: Any = None, out: Any = None) -> Any:
-    if axis is None:
-        return np.reshape(_reversed_cumsum(g, 0), np.shape(x))
-    return _reversed_cumsum(g, axis)
-
-
-derivative(np.cumsum, cumsum_vjp, needs="")
-
-
-@quick(np.cumsum)
-def _cumsum(x: Any, axis: Any = None) -> Any:
-    if axis is None and x.ndim == 1:
-        axis = 0
-    if type(axis) is not int or not -x.ndim <= axis < x.ndim:
-        return None
-    return x.cumsum(axis), (_cumsum_vjp, (axis, backwards(axis % x.ndim)))
-
-
-def backwards(axis: int) -> Any:
-    """The index that turns an array around along an axis."""
-    return (slice(None),) * axis + (slice(None, None, -1),)
-
-
-def _cumsum_vjp(g: Any, saved: Any) -> Any:
-    axis, turned = saved
-    return g[turned].cumsum(axis)[turned]
-
-
+derivative(np.cumsum, along(lambda g, y, x, axis: running_sum_back(g, axis)), needs="")
 constant(
     np.argmax, np.argmin, np.argsort, np.argpartition, np.argwhere, np.nonzero, np.flatnonzero, np.count_nonzero,
     np.any, np.all, np.searchsorted, np.digitize, np.nanargmax, np.nanargmin, np.lexsort,

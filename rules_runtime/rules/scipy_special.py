@@ -13,9 +13,11 @@ from typing import Any
 import numpy as np
 import scipy.special
 
-from rules_runtime.forms import Unknown, constant, elementwise, primal, quick
+from rules_runtime.forms import Unknown, constant, elementwise, primal
 from rules_runtime.kernels.broadcast import normal_axes, unbroadcast
 from rules_runtime.registry import rrule
+from rules_runtime.rules.python_functions import python_function
+from rules_runtime.rules.reductions import total
 from rules_runtime.tangents import AbstractZero, NoTangent, NotImplementedTangent
 from rules_runtime.thunks import Thunk
 
@@ -531,123 +533,70 @@ def _keep(value: Any, shape: tuple[int, ...], axis: Any) -> Any:
 
 def _from_top(x: Any, axis: Any) -> Any:
     """`x` less its maxima over the axes, and these; None where that is no way."""
-    if not x.size or not x.ndim or x.dtype.char not in "df":
+    if not hasattr(x, "dtype") or x.dtype.char not in "df" or not x.size or not x.ndim:
         return None
     top = np.maximum.reduce(x, axis=axis, keepdims=True)
     return (x - top, top) if np.isfinite(np.add.reduce(top, axis=None)) else None
 
 
-@quick(sp.logsumexp, kinds="df")
-def _logsumexp(a: Any, axis: Any = None, b: Any = None, keepdims: bool = False) -> Any:
-    found = _from_top(a, axis) if b is None else None
-    if found is None:
-        return None
-    e = np.exp(found[0])
-    total = np.add.reduce(e, axis=axis, keepdims=True)
-    y = np.log(total) + found[1]
-    saved = (_logsumexp_vjp, (e, total, y.shape))
-    if not keepdims:
-        y = y.reshape(-1)[0] if axis is None else np.squeeze(y, axis=axis)
-    return y, saved
-
-
-def _logsumexp_vjp(g: Any, saved: Any) -> Any:
-    e, total, shape = saved
-    return e * (np.reshape(g, shape) / total)
-
-
-@quick(sp.softmax, kinds="df")
-def _softmax(x: Any, axis: Any = None) -> Any:
-    found = _from_top(x, axis)
-    if found is None:
-        return None
-    e = np.exp(found[0])
-    y = e / np.add.reduce(e, axis=axis, keepdims=True)
-    return y, (_softmax_vjp, (y, axis))
-
-
-def _softmax_vjp(g: Any, saved: Any) -> Any:
-    y, axis = saved
-    return y * (g - np.add.reduce(g * y, axis=axis, keepdims=True))
-
-
-@quick(sp.log_softmax, kinds="df")
-def _log_softmax(x: Any, axis: Any = None) -> Any:
-    found = _from_top(x, axis)
-    if found is None:
-        return None
-    e = np.exp(found[0])
-    total = np.add.reduce(e, axis=axis, keepdims=True)
-    return found[0] - np.log(total), (_log_softmax_vjp, (e, total, axis))
-
-
-def _log_softmax_vjp(g: Any, saved: Any) -> Any:
-    e, total, axis = saved
-    return g - e * (np.add.reduce(g, axis=axis, keepdims=True) / total)
-
-
-def _quickly(short: Any, *args: Any) -> Any:
-    """`(y, pullback)` by a quick form; None where it has no answer."""
-    found = short(*args) if hasattr(args[0], "dtype") else None
-    if found is None:
-        return None
-    y, (vjp, saved) = found
-    rest = (NoTangent(),) * (len(args) - 1)
-    return y, lambda dy: (NoTangent(), vjp(dy, saved), *rest)
-
-
-@rrule.register(sp.logsumexp)
-def rrule_logsumexp(
-    _: Any,
-    a: Any,
-    axis: Any = None,
-    b: Any = None,
-    keepdims: bool = False,
-    return_sign: bool = False,
+def _logsumexp(
+    a: Any, axis: Any = None, b: Any = None, keepdims: bool = False, return_sign: bool = False
 ) -> Any:
     if return_sign:
         raise NotImplementedError("logsumexp(return_sign=True) has no rule")
-    found = _quickly(_logsumexp, a, axis, b, keepdims)
-    if found is not None:
-        return found[0], lambda dy: (*found[1](dy), NoTangent())
-    shape = np.broadcast_shapes(np.shape(a), np.shape(b))
-    y = sp.logsumexp(a, axis, b, keepdims)
-
-    def logsumexp_pullback(dy: Any) -> Any:
-        apart = a - _keep(y, shape, axis)
-        infinite = np.isinf(primal(a)) & (primal(a) == primal(_keep(y, shape, axis)))
-        weights = _keep(dy, shape, axis) * conj(np.exp(_choose(infinite, 0.0, apart)))
-        da = unbroadcast(weights * (1.0 if b is None else conj(b)), np.shape(a))
-        db = NoTangent() if b is None else Thunk(lambda: unbroadcast(weights, np.shape(b)))
-        return NoTangent(), da, NoTangent(), db, NoTangent(), NoTangent()
-
-    return y, logsumexp_pullback
+    found = _from_top(a, axis) if b is None else None
+    if found is None:
+        return sp.logsumexp(a, axis, b, keepdims)
+    y = np.log(np.add.reduce(np.exp(found[0]), axis=axis, keepdims=True)) + found[1]
+    if keepdims:
+        return y
+    return y.reshape(-1)[0] if axis is None else np.squeeze(y, axis=axis)
 
 
-@rrule.register(sp.softmax)
-def rrule_softmax(_: Any, x: Any, axis: Any = None) -> Any:
-    found = _quickly(_softmax, x, axis)
-    if found is not None:
-        return found
-    y = sp.softmax(x, axis)
-
-    def softmax_pullback(dy: Any) -> Any:
-        moved = dy * conj(y)
-        axes = normal_axes(axis, np.ndim(x))
-        return NoTangent(), moved - conj(y) * np.sum(moved, axis=axes, keepdims=True), NoTangent()
-
-    return y, softmax_pullback
+def _logsumexp_weights(g: Any, y: Any, a: Any, axis: Any, b: Any) -> Any:
+    shape = np.shape(a) if b is None else np.broadcast_shapes(np.shape(a), np.shape(b))
+    y = _keep(y, shape, axis)
+    apart = a - y
+    if not np.all(np.isfinite(primal(y))):
+        infinite = np.isinf(primal(a)) & (primal(a) == primal(y))
+        apart = _choose(infinite, 0.0, apart)
+    return _keep(g, shape, axis) * conj(np.exp(apart))
 
 
-@rrule.register(sp.log_softmax)
-def rrule_log_softmax(_: Any, x: Any, axis: Any = None) -> Any:
-    found = _quickly(_log_softmax, x, axis)
-    if found is not None:
-        return found
-    y = sp.log_softmax(x, axis)
+def logsumexp_vjp(g: Any, y: Any, a: Any, axis: Any = None, b: Any = None, *_: Any, **__: Any) -> Any:  # fmt: skip
+    weights = _logsumexp_weights(g, y, a, axis, b)
+    return weights if b is None else unbroadcast(weights * conj(b), np.shape(a))
 
-    def log_softmax_pullback(dy: Any) -> Any:
-        axes = normal_axes(axis, np.ndim(x))
-        return NoTangent(), dy - conj(np.exp(y)) * np.sum(dy, axis=axes, keepdims=True), NoTangent()
 
-    return y, log_softmax_pullback
+def _of_factors(g: Any, y: Any, a: Any, axis: Any = None, b: Any = None, *_: Any, **__: Any) -> Any:
+    return unbroadcast(_logsumexp_weights(g, y, a, axis, b), np.shape(b))
+
+
+def _softmax(x: Any, axis: Any = None) -> Any:
+    found = _from_top(x, axis)
+    if found is None:
+        return sp.softmax(x, axis)
+    e = np.exp(found[0])
+    return e / np.add.reduce(e, axis=axis, keepdims=True)
+
+
+def softmax_vjp(g: Any, y: Any, x: Any, axis: Any = None) -> Any:
+    moved = g * conj(y)
+    return moved - conj(y) * total(moved, normal_axes(axis, np.ndim(x)), keepdims=True)
+
+
+def _log_softmax(x: Any, axis: Any = None) -> Any:
+    found = _from_top(x, axis)
+    if found is None:
+        return sp.log_softmax(x, axis)
+    apart = found[0]
+    return apart - np.log(np.add.reduce(np.exp(apart), axis=axis, keepdims=True))
+
+
+def log_softmax_vjp(g: Any, y: Any, x: Any, axis: Any = None) -> Any:
+    return g - conj(np.exp(y)) * total(g, normal_axes(axis, np.ndim(x)), keepdims=True)
+
+
+python_function(sp.logsumexp, logsumexp_vjp, None, _of_factors, forward=_logsumexp)
+python_function(sp.softmax, softmax_vjp, needs="y0", forward=_softmax)
+python_function(sp.log_softmax, log_softmax_vjp, needs="y", forward=_log_softmax)

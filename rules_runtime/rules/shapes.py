@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ..forms import constant, derivative, nothing, quick
+from ..forms import constant, derivative, filled, nothing
 from ..kernels.broadcast import normal_axes, unbroadcast
 from ..kernels.others import like
 from ..kernels.scatter import scatter
@@ -75,155 +75,82 @@ derivative(np.broadcast_to, lambda g, y, x, shape, **kwargs: unbroadcast(g, np.s
 derivative(np.flip, lambda g, y, x, axis=None: np.flip(g, axis), needs="")
 derivative(np.fliplr, lambda g, y, x: np.fliplr(g), needs="")
 derivative(np.flipud, lambda g, y, x: np.flipud(g), needs="")
-derivative(
-    np.roll,
-    lambda g, y, x, shift, axis=None: np.roll(
-        g, tuple(-s for s in shift) if isinstance(shift, tuple) else -np.asarray(shift), axis
-    ),
-    needs="1",
-)
 
 
-@quick(np.roll)
 def _roll(x: Any, shift: Any, axis: Any = None) -> Any:
+    """As `numpy.roll`, by two slices where it is by one number along one axis."""
     if axis is None and x.ndim == 1:
         axis = 0
-    if type(shift) is not int or type(axis) is not int or not -x.ndim <= axis < x.ndim:
-        return None
-    axis %= x.ndim
-    return (_rolled_by(x, shift, axis), (_roll_vjp, (-shift, axis))) if x.size else None
-
-
-def _rolled_by(x: Any, shift: int, axis: int) -> Any:
+    is_usual = type(x) is np.ndarray and type(shift) is int and type(axis) is int
+    if not is_usual or not -x.ndim <= axis < x.ndim or not x.size:
+        return np.roll(x, shift, axis)
     n = x.shape[axis]
     shift %= n
-    before = (slice(None),) * axis
-    out = np.empty(x.shape)
+    before = (slice(None),) * (axis % x.ndim)
+    out = np.empty(x.shape, x.dtype)
     out[(*before, slice(shift, None))] = x[(*before, slice(0, n - shift))]
     if shift:
         out[(*before, slice(0, shift))] = x[(*before, slice(n - shift, None))]
     return out
 
 
-def _roll_vjp(g: Any, saved: Any) -> Any:
-    is_plain = type(g) is np.ndarray and g.dtype.char == "d"
-    return _rolled_by(g, *saved) if is_plain else np.roll(g, *saved)
+def roll_vjp(g: Any, y: Any, x: Any, shift: Any, axis: Any = None) -> Any:
+    if type(shift) is not int:
+        shift = tuple([-s for s in shift]) if isinstance(shift, tuple) else -np.asarray(shift)
+        return np.roll(g, shift, axis)
+    return _roll(g, -shift, axis)
 
 
+derivative(np.roll, roll_vjp, needs="1", forward=_roll)
 derivative(np.rot90, lambda g, y, x, k=1, axes=(0, 1): np.rot90(g, -k, axes), needs="")
 
 
 # ---- joining ---------------------------------------------------------------------------
 
 
-def concatenate_vjp(g: Any, y: Any, parts: Any, axis: Any = 0, *args: Any, **kwargs: Any) -> Any:
-    if axis is None:
-        pieces, start = [], 0
-        for x in parts:
-            n = int(np.prod(np.shape(x)))
-            pieces.append(np.reshape(g[start : start + n], np.shape(x)))
-            start += n
-        return pieces
-    axis %= len(np.shape(g))
+def _cut(g: Any, parts: Any, axis: int, ndim: int) -> list[Any]:
+    """The pieces of `g` that arrays joined along `axis` have become,
+    each of which was given `ndim` dimensions before."""
     before = (slice(None),) * axis
     out, start = [], 0
     for x in parts:
-        stop = start + np.shape(x)[axis]
-        out.append(g[(*before, slice(start, stop))])
+        shape = np.shape(x)
+        stop = start + (shape[axis] if len(shape) >= ndim else 1)  # of one row, or column
+        piece = g[(*before, slice(start, stop))]
+        out.append(piece if len(shape) >= ndim else np.reshape(piece, shape))
         start = stop
     return out
 
 
+def concatenate_vjp(g: Any, y: Any, parts: Any, axis: Any = 0, *args: Any, **kwargs: Any) -> Any:
+    if axis is not None:
+        return _cut(g, parts, axis % g.ndim, 0)
+    pieces, start = [], 0
+    for x in parts:
+        stop = start + np.size(x)
+        pieces.append(np.reshape(g[start:stop], np.shape(x)))
+        start = stop
+    return pieces
+
+
 def stack_vjp(g: Any, y: Any, parts: Any, axis: int = 0, *args: Any, **kwargs: Any) -> Any:
-    axis %= len(np.shape(g))
-    before = (slice(None),) * axis
+    before = (slice(None),) * (axis % g.ndim)
     return [g[(*before, k)] for k in range(len(parts))]
+
+
+def _joined_vjp(axis: int, ndim: int) -> Any:
+    """hstack and its kin: parts are given `ndim` dimensions, then joined along `axis`."""
+    return lambda g, y, parts, **kwargs: _cut(g, parts, min(axis, g.ndim - 1), ndim)
 
 
 derivative(np.concatenate, concatenate_vjp, needs="")
 derivative(np.stack, stack_vjp, needs="")
-
-
-@quick(np.concatenate, joins=True)
-def _concatenate(parts: Any, axis: Any = 0) -> Any:
-    return _join(parts, parts, axis) if type(axis) is int else None
-
-
-@quick(np.stack, joins=True)
-def _stack(parts: Any, axis: Any = 0) -> Any:
-    if type(axis) is not int:
-        return None
-    if type(parts[0]) is not np.ndarray:
-        return (np.array(parts), [((k,), None) for k in range(len(parts))]) if axis == 0 else None
-    y = np.stack(parts, axis)
-    before = (slice(None),) * (axis % y.ndim)
-    return y, [((*before, k), None) for k in range(len(parts))]
-
-
-@quick(np.hstack, joins=True)
-def _hstack(parts: Any) -> Any:
-    wide = [x if np.ndim(x) else np.reshape(x, 1) for x in parts]
-    return _join(parts, wide, 0 if wide[0].ndim == 1 else 1)
-
-
-@quick(np.vstack, joins=True)
-def _vstack(parts: Any) -> Any:
-    return _join(parts, [x if np.ndim(x) > 1 else np.reshape(x, (1, -1)) for x in parts], 0)
-
-
-@quick(np.column_stack, joins=True)
-def _column_stack(parts: Any) -> Any:
-    return _join(parts, [x if np.ndim(x) > 1 else np.reshape(x, (-1, 1)) for x in parts], 1)
-
-
-def _join(parts: Any, wide: Any, axis: int) -> Any:
-    """The arrays `wide` behind each other; where each of `parts`, which they are made of, is."""
-    y = np.concatenate(wide, axis)
-    before = (slice(None),) * (axis % y.ndim)
-    pieces, start = [], 0
-    for x, part in zip(parts, wide):
-        stop = start + part.shape[axis]
-        pieces.append(((*before, slice(start, stop)), None if part is x else np.shape(x)))
-        start = stop
-    return y, pieces
-
-
-def _along(axis: int, ndim: int) -> Any:
-    """hstack and its kin: parts are given `ndim` dimensions, then joined along `axis`."""
-
-    def joined_vjp(g: Any, y: Any, parts: Any, **kwargs: Any) -> Any:
-        out, start = [], 0
-        for x in parts:
-            shape = np.shape(x)
-            k = axis if len(shape) >= ndim else axis if ndim == 1 else -1
-            if ndim == 1:
-                k = 0 if len(shape) <= 1 else 1
-                n = shape[k] if shape else 1
-            else:
-                n = _length(shape, axis, ndim)
-                k = axis
-            piece = g[(slice(None),) * k + (slice(start, start + n),)]
-            out.append(np.reshape(piece, shape))
-            start += n
-        return out
-
-    return joined_vjp
-
-
-def _length(shape: tuple[int, ...], axis: int, ndim: int) -> int:
-    if axis == 0:  # vstack
-        return shape[0] if len(shape) > 1 else 1
-    if axis == 1:  # column_stack
-        return shape[1] if len(shape) > 1 else 1
-    return shape[2] if len(shape) > 2 else 1  # dstack
-
-
-derivative(np.hstack, _along(1, 1), needs="")
-derivative(np.vstack, _along(0, 2), needs="")
-derivative(np.column_stack, _along(1, 2), needs="")
-derivative(np.dstack, _along(2, 3), needs="")
+derivative(np.hstack, _joined_vjp(1, 1), needs="")
+derivative(np.vstack, _joined_vjp(0, 2), needs="")
+derivative(np.column_stack, _joined_vjp(1, 2), needs="")
+derivative(np.dstack, _joined_vjp(2, 3), needs="")
 if hasattr(np, "row_stack") and not hasattr(np, "trapezoid"):
-    derivative(np.row_stack, _along(0, 2), needs="")
+    derivative(np.row_stack, _joined_vjp(0, 2), needs="")
 derivative(
     np.append,
     lambda g, y, x, values, axis=None: concatenate_vjp(g, y, (x, values), axis)[0],
@@ -232,23 +159,7 @@ derivative(
 )
 
 
-@quick(np.append)
-def _append(x: Any, values: Any) -> Any:
-    if type(x) is not np.ndarray or type(values) is not np.ndarray:
-        return None
-    y, n = np.append(x, values), x.size
-    first, last = (slice(0, n), x.shape), (slice(n, None), values.shape)
-    return (y, (_piece_vjp, first), (_piece_vjp, last)) if y.dtype.char == "d" else None
-
-
-def _piece_vjp(g: Any, saved: Any) -> Any:
-    index, shape = saved
-    return g[index].reshape(shape)
-
-
 def split_vjp(g: Any, y: Any, x: Any, sections: Any, axis: int = 0) -> Any:
-    from ..forms import filled
-
     return np.concatenate(filled(g, y), axis=axis)
 
 
@@ -353,27 +264,16 @@ derivative(np.triu, lambda g, y, x, k=0: np.triu(g, k), needs="")
 
 def trace_vjp(g: Any, y: Any, x: Any, offset: int = 0, axis1: int = 0, axis2: int = 1, dtype: Any = None, out: Any = None) -> Any:  # fmt: skip
     shape = np.shape(x)
+    if issubclass(type(g), np.generic):  # of a matrix, and not traced
+        full: Any = np.eye(shape[axis1], shape[axis2], offset, dtype=g.dtype)
+        full *= g
+        return full if axis1 % 2 == 0 else full.T
     eye = like(np.eye(shape[axis1], shape[axis2], offset), g)
     full = np.expand_dims(g, (-2, -1)) * eye
     return np.moveaxis(full, (-2, -1), (axis1, axis2))
 
 
 derivative(np.trace, trace_vjp, needs="")
-
-
-@quick(np.trace)
-def _trace(x: Any) -> Any:
-    return (x.trace(), (_trace_vjp, x.shape)) if x.ndim == 2 else None
-
-
-def _trace_vjp(g: Any, shape: tuple[int, ...]) -> Any:
-    if not isinstance(g, np.generic):  # traced
-        return g * np.eye(shape[0], shape[1])
-    out = np.zeros(shape)
-    np.einsum("ii->i", out[: shape[1], : shape[0]])[...] = g
-    return out
-
-
 constant(
     np.shape, np.ndim, np.size, np.zeros_like, np.ones_like, np.empty_like, np.result_type, np.min_scalar_type,
     np.can_cast, np.common_type, np.may_share_memory, np.shares_memory, np.tril_indices_from, np.triu_indices_from,

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from rules_runtime.forms import derivative, primal, quick
+from rules_runtime.forms import derivative, primal
 from rules_runtime.kernels.broadcast import normal_axes
 from rules_runtime.kernels.others import is_lazy
 from rules_runtime.kernels.scatter import scatter
@@ -26,40 +26,11 @@ def _inverse(order: Any, axis: int) -> Any:
     return np.argsort(order, axis=axis, kind="stable")
 
 
-@quick(np.sort)
-def _sort(x: Any, axis: Any = -1) -> Any:
-    if type(axis) is not int or not -x.ndim <= axis < x.ndim:
-        return None
-    order = x.argsort(axis)
-    if x.ndim == 1:
-        return x[order], (_sort_vjp, order)
-    index: Any = list(np.indices(x.shape, sparse=True))
-    index[axis] = order
-    return x[tuple(index)], (_sort_vjp, tuple(index))
-
-
-def _sort_vjp(g: Any, order: Any) -> Any:
-    if type(g) is not np.ndarray:
-        if type(order) is np.ndarray:
-            return g[np.argsort(order)]
-        axis = next(k for k, part in enumerate(order) if part.shape == g.shape)
-        return np.take_along_axis(g, np.argsort(order[axis], axis), axis)
-    out = np.empty(g.shape)
-    out[order] = g
-    return out
-
-
 def _places(a: Any, y: Any, axis: int) -> Any:
     """For each value of `a`, where it stands in its permutation `y`."""
     ranks = _inverse(np.argsort(primal(a), axis=axis, kind="stable"), axis)
     order = np.argsort(primal(y), axis=axis, kind="stable")
     return np.take_along_axis(order, ranks, axis)
-
-
-def _permuted_back(g: Any, y: Any, a: Any, axis: int | None) -> Any:
-    if axis is None:
-        return np.reshape(_permuted_back(g, y, np.reshape(a, (-1,)), 0), a.shape)
-    return np.take_along_axis(g, _places(a, y, axis), axis)
 
 
 def sort_vjp(
@@ -71,18 +42,30 @@ def sort_vjp(
     order: Any = None,
     **options: Any,
 ) -> Any:
-    return _permuted_back(g, y, a, axis)
+    if axis is None:
+        return np.reshape(sort_vjp(g, y, np.reshape(a, (-1,)), 0), a.shape)
+    taken = np.argsort(primal(a), axis=axis, kind="stable")
+    if type(g) is not np.ndarray or type(taken) is not np.ndarray:
+        return np.take_along_axis(g, _inverse(taken, axis), axis)
+    found = np.empty(g.shape, g.dtype)
+    if g.ndim == 1:
+        found[taken] = g
+    else:
+        np.put_along_axis(found, taken, g, axis)
+    return found
 
 
 def partition_vjp(
     g: Any, y: Any, a: Any, kth: Any, axis: int | None = -1, kind: Any = None, order: Any = None
 ) -> Any:
-    return _permuted_back(g, y, a, axis)
+    if axis is None:
+        return np.reshape(partition_vjp(g, y, np.reshape(a, (-1,)), kth, 0), a.shape)
+    return np.take_along_axis(g, _places(a, y, axis), axis)
 
 
-derivative(np.sort, sort_vjp, needs="y0")
+derivative(np.sort, sort_vjp, needs="0")
 derivative(np.partition, partition_vjp, needs="y0")
-derivative(np.sort_complex, lambda g, y, a: _permuted_back(g, y, a, -1), needs="y0")
+derivative(np.sort_complex, lambda g, y, a: sort_vjp(g, y, a), needs="0")
 
 
 # -- quantiles -------------------------------------------------------------------------------------
@@ -205,6 +188,11 @@ def _quantile_vjp(adjoint: Any, percent: float, skip_nan: bool) -> Any:
     ) -> Any:
         if weights is not None:
             raise NotImplementedError("quantiles with weights have no rule")
+        if adjoint is _quantile_adjoint and axis is None and not skip_nan and not keepdims:
+            is_plain = method == "linear" and interpolation is None and type(q) in _FLOATS
+            places = _between(primal(a), q / percent) if is_plain else None
+            if places is not None:
+                return _chosen(g, places, a)
         scaled = (q if hasattr(q, "shape") else np.asarray(q)) / percent
         found = adjoint(g, a, scaled, axis, interpolation or method, skip_nan)
         return found / percent if adjoint is _position_adjoint else found
@@ -222,67 +210,67 @@ def _median_vjp(skip_nan: bool) -> Any:
         overwrite_input: bool = False,
         keepdims: bool = False,
     ) -> Any:
+        if axis is None and not skip_nan and not keepdims:
+            found = _between(primal(a), 0.5)
+            if found is not None:
+                return _chosen(g, found, a)
         return _quantile_adjoint(g, a, np.asarray(0.5), axis, "linear", skip_nan)
 
     return vjp
 
 
-derivative(np.median, _median_vjp(False), needs="0")
-derivative(np.nanmedian, _median_vjp(True), needs="0")
-
-
-@quick(np.median)
-def _median(a: Any) -> Any:
-    """Of all elements: from the places of the one or two in the middle."""
-    if not a.size:
+def _between(a: Any, q: float) -> Any:
+    """Where the one or two elements are that a quantile of all elements lies between, and their
+    weights; None where there is another way to say."""
+    if type(a) is not np.ndarray or a.dtype.char != "d" or not 0 <= q <= 1 or not a.size:
         return None
-    flat = a.ravel()
-    n = flat.size
-    h = n // 2
-    places = _places_of(flat, h if n % 2 else h - 1, h)
-    if places is None:
+    flat, last = a.reshape(-1), a.size - 1
+    low = int(last * q)
+    t = last * q - low
+    high = low + 1 if t else low
+    order = flat.argpartition([*{low, high, last}])
+    if np.isnan(flat[order[-1]]):
         return None
-    weights = np.full(len(places), 1.0 / len(places))
-    return np.add.reduce(flat[places]) * weights[0], (_chosen_vjp, (places, weights, a.shape))
+    return order[low : high + 1], np.array([1 - t, t] if t else [1.0])
 
 
-def _places_of(flat: Any, first: int, last: int) -> Any:
-    """Where the elements are that sorting puts at `first` to `last`; None where one is NaN."""
-    order = flat.argpartition([*{first, last, flat.size - 1}])
-    return None if np.isnan(flat[order[-1]]) else order[first : last + 1]
-
-
-def _chosen_vjp(g: Any, saved: Any) -> Any:
-    places, weights, shape = saved
+def _chosen(g: Any, found: Any, a: Any) -> Any:
+    """The cotangent of a weighted sum of a few elements of `a`."""
+    places, weights = found
     if type(g) is not np.float64:
-        return scatter(g * weights, np.unravel_index(places, shape), shape, float)
-    out = np.zeros(shape)
+        return scatter(g * weights, np.unravel_index(places, a.shape), a.shape, float)
+    out = np.zeros(a.shape)
     out.reshape(-1)[places] = g * weights
     return out
 
 
-@quick(np.quantile)
-def _quantile(a: Any, q: Any) -> Any:
-    """One quantile of all elements: between two of them, as numpy has it."""
-    if type(q) not in (float, int, np.float64) or not 0 <= q <= 1 or not a.size:
-        return None
-    flat = a.ravel()
-    at = (flat.size - 1) * q
-    low = int(at)
-    t, high = at - low, min(low + 1, flat.size - 1)
-    places = _places_of(flat, low, high)
-    if places is None:
-        return None
-    below, above = flat[places[0]], flat[places[-1]]
-    step = above - below
-    y = below + step * t if t < 0.5 else above - step * (1 - t)
-    weights = np.array([1 - t, t]) if high > low else np.ones(1)
-    return y, (_chosen_vjp, (places, weights, a.shape))
+_FLOATS = (float, int, np.float64)
 
 
-@quick(np.percentile)
-def _percentile(a: Any, q: Any) -> Any:
-    return _quantile(a, q / 100) if type(q) in (float, int, np.float64) else None
+def _median(a: Any, *args: Any, **options: Any) -> Any:
+    """As `numpy.median`, without its detours."""
+    found = None if args or options else _between(a, 0.5)
+    if found is None:
+        return np.median(a, *args, **options)
+    return np.add.reduce(a.reshape(-1)[found[0]]) / len(found[0])
+
+
+def _one_quantile(function: Any, percent: float) -> Any:
+    def quantile(a: Any, q: Any, *args: Any, **options: Any) -> Any:
+        is_plain = not args and not options and type(q) in _FLOATS
+        found = _between(a, q / percent) if is_plain else None
+        if found is None:
+            return function(a, q, *args, **options)
+        values, t = a.reshape(-1)[found[0]], found[1][-1]
+        below, above = values[0], values[-1]
+        step = above - below
+        return below + step * t if t < 0.5 else above - step * (1 - t)
+
+    return quantile
+
+
+derivative(np.median, _median_vjp(False), needs="0", forward=_median)
+derivative(np.nanmedian, _median_vjp(True), needs="0")
 
 
 for _function, _percent, _skips in (
@@ -296,4 +284,5 @@ for _function, _percent, _skips in (
         _quantile_vjp(_quantile_adjoint, _percent, _skips),
         _quantile_vjp(_position_adjoint, _percent, _skips),
         needs="01",
+        forward=None if _skips else _one_quantile(_function, _percent),
     )

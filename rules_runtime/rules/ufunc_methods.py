@@ -13,8 +13,8 @@ from rules_runtime.kernels.broadcast import normal_axes, unbroadcast
 from rules_runtime.kernels.others import is_lazy
 from rules_runtime.kernels.scatter import scatter
 from rules_runtime.rules import elementwise as _elementwise  # noqa: F401  (declares the ufuncs)
-from rules_runtime.rules.cumulative import running_product_adjoint, running_sum_back
-from rules_runtime.rules.reductions import extremum_vjp, prod_vjp, sum_vjp
+from rules_runtime.rules.cumulative import running_product_adjoint
+from rules_runtime.rules.reductions import extremum_vjp, prod_vjp, running_sum_back, sum_vjp
 
 # -- outer -----------------------------------------------------------------------------------------
 

@@ -10,10 +10,11 @@ import numpy as np
 
 from ..errors import MissingRuleError
 from ..forms import Form, Spec
+from ..kernels.broadcast import unbroadcast
+from ..kernels.fill import Fill
 from ..kernels.others import is_other, is_recorded
 from ..tangents import AbstractZero, NoTangent, ZeroTangent
 from ..thunks import unthunk
-from .broadcasting import fitted as fit_to
 from .calls import check_other, name_of
 from .sharing import note_if_view, note_views
 from .structures import (
@@ -28,9 +29,97 @@ from .structures import (
     untraced,
 )
 from .sweep import FORM, PART, SUM
-from .tracer import Tape, Tracer, appended, primal, record, tracer
+from .tracer import Tape, Tracer, appended, place_of, primal, record, tracer
 
 ndarray = np.ndarray
+float64 = np.float64
+
+
+def record_plain(form: Form, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """`record_form` of a call with arrays and numbers of one trace, alone or in a list, and plain
+    options; NotImplemented for any other call."""
+    x = args[0] if len(args) == 1 else None
+    if type(x) is Tracer and type(x.value) is ndarray and form.vjps[0]:
+        tape, values, places, numbers = x.tape, [x.value], [x.index], _FIRST
+    else:
+        found = _collected(form, args)
+        if found is None:
+            return NotImplemented
+        tape, values, places, numbers = found
+    for name, option in kwargs.items():
+        kind = type(option)
+        if kind is ndarray:
+            if name == "out" or option.dtype.hasobject:
+                return NotImplemented
+        elif kind not in _OPTIONS and not isinstance(option, _OTHERS):
+            if not _is_tuple_of_ints(option):
+                return NotImplemented
+    y = form.forward(*values, **kwargs)
+    return _recorded(tape, form, args, kwargs, values, places, numbers, y)
+
+
+_FIRST: list[Any] = [0]
+
+
+def _collected(form: Form, args: tuple[Any, ...]) -> Any:
+    """The trace, the values, and the places and numbers of those that are traced."""
+    tape: Any = None
+    values: list[Any] = []
+    places: list[int] = []
+    numbers: list[Any] = []
+    vjps = form.vjps
+    for k, x in enumerate(args):
+        kind = type(x)
+        if kind is Tracer:
+            if x.tape is not tape:
+                if tape is not None:
+                    return None
+                tape = x.tape
+            if k >= len(vjps) or vjps[k] is None:
+                return None
+            places.append(x.index)
+            numbers.append(k)
+            x = x.value
+            if type(x) not in _NUMBERS:
+                return None
+        elif kind is ndarray:
+            if x.dtype.hasobject:
+                return None
+        elif kind is list or kind is tuple:
+            if form.broadcasts:
+                return None
+            if not _is_tuple_of_ints(x):
+                if k >= len(vjps) or vjps[k] is None:
+                    return None
+                parts: list[Any] = []
+                for part in x:
+                    if type(part) is Tracer:
+                        if part.tape is not tape:
+                            if tape is not None:
+                                return None
+                            tape = part.tape
+                        places.append(part.index)
+                        numbers.append((k, (len(parts),)))
+                        part = part.value
+                    if type(part) not in _NUMBERS:
+                        return None
+                    if type(part) is ndarray and part.dtype.hasobject:
+                        return None
+                    parts.append(part)
+                x = parts
+        elif kind not in _OPTIONS and not isinstance(x, _OTHERS):
+            return None
+        values.append(x)
+    return None if tape is None else (tape, values, places, numbers)
+
+
+def _is_tuple_of_ints(x: Any) -> bool:
+    if type(x) is not tuple:
+        return False
+    for k in x:
+        if type(k) is not int:
+            return False
+    return True
 
 
 def record_form(tape: Tape, form: Form, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
@@ -71,27 +160,57 @@ def record_form(tape: Tape, form: Form, args: tuple[Any, ...], kwargs: dict[str,
         kwargs = _of_ufunc(form.function, kwargs)
     else:
         y = form.forward(*values, **kwargs)
-    if len(places) == 1 and type(numbers[0]) is int and y is values[numbers[0]]:
-        if type(y) is ndarray or type(y) is Tracer:
-            return args[numbers[0]]  # np.squeeze(x) where there is nothing to squeeze: x itself
+    return _recorded(tape, form, args, kwargs, values, places, numbers, y)
+
+
+def _recorded(
+    tape: Tape,
+    form: Form,
+    args: Any,
+    kwargs: Any,
+    values: list[Any],
+    places: list[int],
+    numbers: list[Any],
+    y: Any,
+) -> Any:
+    """The tracer of `y`, or its parts as tracers; a view is remembered as one."""
+    kind = type(y)
+    is_array = kind is ndarray and y.dtype.kind in "fc"
     keeps = form.keeps
-    if keeps is None:
-        kept, kept_y = values, y
-    else:
-        kept = [x if k in keeps else _spec(x) for k, x in enumerate(values)]
-        kept_y = y if form.keeps_result else _spec(y)
+    kept, kept_y = values, y
+    if keeps is not None:
+        if not keeps:
+            kept = list(map(_spec, values))
+        elif len(keeps) != len(values):
+            kept = [x if k in keeps else _spec(x) for k, x in enumerate(values)]
+        if not form.keeps_result:
+            kept_y = Spec(y.shape, y.dtype) if is_array else _spec(y)
     entry: Any
-    count = len(places)
-    if count == 1 and type(numbers[0]) is int:
-        k = numbers[0]
-        entry = (places[0], one_vjp, (vjps[k], kept_y, kept, kwargs, space_of(values[k])), FORM)
+    number = numbers[0] if len(places) == 1 else None
+    if type(number) is int:
+        x = values[number]
+        if y is x and (kind is ndarray or kind is Tracer):
+            return args[number]  # np.squeeze(x) where there is nothing to squeeze: x itself
+        entry = (places[0], one_vjp, (form.vjps[number], kept_y, kept, kwargs, space_of(x)), FORM)
     else:
-        saved = (form, kept_y, kept, kwargs, numbers, [_fit_of(values, k) for k in numbers])
-        entry = (tuple(places), form_vjp, saved, FORM)
-    if is_leaf(y):
-        t = appended(y, tape, entry)
-        if count == 1 and (type(y) is Tracer or (type(y) is ndarray and y.base is not None)):
-            note_if_view(args, numbers[0], t)
+        spaces = [_space_at(values, number) for number in numbers]
+        if len(spaces) == 2 and form.broadcasts:
+            left, right = form.vjps[numbers[0]], form.vjps[numbers[1]]
+            pair = (left, right, kept_y, kept, kwargs, *spaces)
+            entry = (tuple(places), pair_vjp, pair, FORM)
+        else:
+            saved = (form, kept_y, kept, kwargs, numbers, spaces)
+            entry = (tuple(places), form_vjp, saved, FORM)
+    if is_array or kind is float64 or is_leaf(y):
+        t = Tracer()
+        t.value = y
+        t.tape = tape
+        t.index = i = len(tape)
+        tape.append(entry)
+        if len(tape) - i != 1:
+            t.index = place_of(entry, tape, i)
+        if (is_array and y.base is not None) or kind is Tracer:
+            note_if_view(args, number, t)
         return t
     if isinstance(y, (tuple, list)) and _NUMBERS.issuperset(map(type, y)):
         made = _record_parts(tape, entry, y)
@@ -99,7 +218,9 @@ def record_form(tape: Tape, form: Form, args: tuple[Any, ...], kwargs: dict[str,
     return note_views(record_structure(tape, entry, y, as_tuple), tape, args)
 
 
-_NUMBERS = frozenset((ndarray, np.float64, float, np.float32, complex, np.complex128))
+_NUMBERS = frozenset((ndarray, float64, float, np.float32, complex, np.complex128, np.complex64))
+_OPTIONS = _NUMBERS | {int, bool, str, type(None)}
+_OTHERS = (np.dtype, type)
 
 
 def _has_base(x: Any) -> bool:
@@ -138,16 +259,17 @@ _vecdot = getattr(np, "vecdot", None)
 
 def _spec(x: Any) -> Any:
     kind = type(x)
-    # arrays of integers and of booleans stay: they may be axes, widths, masks
-    if kind is Tracer or (kind is ndarray and x.dtype.kind in "fc"):
+    if kind is ndarray:  # those of integers and of booleans may be axes, widths, masks
+        return Spec(x.shape, x.dtype) if x.dtype.kind in "fc" else x
+    if kind is Tracer:
         return Spec(x.shape, x.dtype)
     if kind is list or kind is tuple:
         return kind(map(_spec, x)) if not hasattr(kind, "_fields") else tuple(map(_spec, x))
     return x
 
 
-def _fit_of(values: list[Any], number: Any) -> tuple[tuple[int, ...], bool]:
-    """Shape of an argument and whether it is complex: what its cotangent must be."""
+def _space_at(values: list[Any], number: Any) -> tuple[tuple[int, ...], bool]:
+    """`space_of` an argument, or of a part of one."""
     if type(number) is int:
         return space_of(values[number])
     x = values[number[0]]
@@ -157,8 +279,11 @@ def _fit_of(values: list[Any], number: Any) -> tuple[tuple[int, ...], bool]:
 
 
 def space_of(x: Any) -> tuple[tuple[int, ...], bool]:
+    """Shape of an argument and whether it is complex: what its cotangent must be."""
     if type(x) is ndarray:
         return x.shape, x.dtype.kind == "c"
+    if type(x) is float64 or type(x) is float:
+        return (), False
     x = primal(x)
     if is_recorded(x):
         return x.shape, x.dtype.kind == "c"
@@ -168,23 +293,19 @@ def space_of(x: Any) -> tuple[tuple[int, ...], bool]:
 def one_vjp(g: Any, saved: Any) -> Any:
     """The cotangent of the one traced argument:
     g, a view of something, an array that nobody else has; None for a zero."""
-    vjp, y, args, kwargs, fit = saved
-    dx = vjp(g, y, *args, **kwargs)
-    if type(dx) is not ndarray or dx.shape != fit[0] or (dx.dtype.kind == "c") is not fit[1]:
-        if dx is None or isinstance(dx, AbstractZero):
-            return None
-        dx = fitted(dx, fit)
-    return _unlike(dx, y, args)
+    vjp, y, args, kwargs, space = saved
+    return _own(vjp(g, y, *args, **kwargs), space, y, args)
 
 
-def _unlike(dx: Any, y: Any, args: Any) -> Any:
-    """A cotangent that is none of the arrays of the forward pass;
-    those are not the tape's to add to."""
-    if type(dx) is ndarray:
-        for x in (y, *args):
-            if dx is x or (isinstance(x, (tuple, list)) and any(dx is part for part in x)):
-                return dx.copy()
-    return dx
+def pair_vjp(g: Any, saved: Any) -> tuple[Any, Any]:
+    """Both cotangents of a function that broadcasts: what it computes is new, or g."""
+    left, right, y, args, kwargs, xs, ys = saved
+    dx, dy = left(g, y, *args, **kwargs), right(g, y, *args, **kwargs)
+    if type(dx) is not ndarray or dx.shape != xs[0] or (dx.dtype.kind == "c") is not xs[1]:
+        dx = _fitted_or_none(dx, xs)
+    if type(dy) is not ndarray or dy.shape != ys[0] or (dy.dtype.kind == "c") is not ys[1]:
+        dy = _fitted_or_none(dy, ys)
+    return dx, dy
 
 
 def form_vjp(g: Any, saved: Any) -> list[Any]:
@@ -193,40 +314,74 @@ def form_vjp(g: Any, saved: Any) -> list[Any]:
 
     Arrays that have memory of their own are nobody else's, as with `one_vjp`.
     """
-    form, y, args, kwargs, numbers, fits = saved
+    form, y, args, kwargs, numbers, spaces = saved
     made: dict[int, Any] = {}
     if form.joint is not None and len(numbers) > 1:
         made = dict(enumerate(form.joint(g, y, *args, **kwargs)))
     out: list[Any] = []
-    for number, fit in zip(numbers, fits, strict=True):
+    for number, space in zip(numbers, spaces):
         k, path = (number, ()) if type(number) is int else number
         if k not in made:
             made[k] = form.vjps[k](g, y, *args, **kwargs)
-        dx = tangent_at(made[k], path) if path else made[k]
-        if dx is None or isinstance(dx, AbstractZero):
-            out.append(None)
-            continue
-        dx = _unlike(fitted(dx, fit), y, args)
-        for other in out:
-            if dx is other and type(dx) is ndarray:
-                dx = dx.copy()
-        out.append(g[...] if dx is g and type(g) is ndarray else dx)
+        dx = _own(tangent_at(made[k], path) if path else made[k], space, y, args)
+        if type(dx) is ndarray:
+            if dx is g:
+                dx = g[...]
+            elif dx.base is None:
+                for other in out:
+                    if dx is other:
+                        dx = dx.copy()
+        out.append(dx)
     return out
 
 
-def fitted(dx: Any, fit: tuple[tuple[int, ...], bool]) -> Any:
+def _own(dx: Any, space: tuple[tuple[int, ...], bool], y: Any, args: Any) -> Any:
+    """A cotangent in the space of its argument, and none of the arrays of the forward pass: those
+    are not the tape's to add to. None for a zero."""
+    if type(dx) is not ndarray or dx.shape != space[0] or (dx.dtype.kind == "c") is not space[1]:
+        dx = _fitted_or_none(dx, space)
+    if type(dx) is not ndarray:
+        return dx
+    if dx is y:
+        return dx.copy()
+    for x in args:
+        if dx is x:
+            return dx.copy()
+        kind = type(x)
+        if (kind is list or kind is tuple) and any(dx is part for part in x):
+            return dx.copy()
+    return dx
+
+
+def _fitted_or_none(dx: Any, space: tuple[tuple[int, ...], bool]) -> Any:
+    if dx is None or type(dx) is Fill:
+        return dx
+    return None if isinstance(dx, AbstractZero) else fitted(dx, space)
+
+
+def fitted(dx: Any, space: tuple[tuple[int, ...], bool]) -> Any:
     """A cotangent summed to the shape of its primal,
     real where that is real and complex where that is complex."""
-    if type(dx) is ndarray:
-        if dx.shape == fit[0] and (dx.dtype.kind == "c") is fit[1]:
-            return dx
-    else:
+    shape, is_complex = space
+    if type(dx) is not ndarray:
         dx = unthunk(dx)
         if type(dx) is list:  # an array in the place of a list of arrays: np.vstack(x)
             dx = np.stack(dx)
         elif isinstance(dx, int):
             dx = float(dx)
-    return fit_to(dx, *fit)
+    if type(dx) is ndarray:
+        if dx.dtype.kind == "c":
+            if not is_complex:
+                if not shape:  # the sum of the real parts, without a copy of them
+                    return np.add.reduce(dx, axis=None).real
+                dx = dx.real
+        elif is_complex:
+            dx = dx + 0j  # to which others can be added
+    elif is_recorded(dx) and (dx.dtype.kind == "c") is is_complex:
+        return dx if dx.shape == shape else unbroadcast(dx, shape)
+    elif not is_complex and np.iscomplexobj(dx):
+        dx = np.real(dx)
+    return dx if np.shape(dx) == shape else unbroadcast(dx, shape)
 
 
 def as_tuple(y: Any, tree: Tree, items: list[Any]) -> Any:

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import MissingRuleError
-from ..forms import POSITIONS, Form
+from ..forms import POSITIONS
 from .structures import (
     inner_tape,
     is_leaf,
@@ -115,53 +115,6 @@ def name_of(function: Any) -> str:
     if module in (None, "builtins"):
         return str(name)
     return f"{'np' if module == 'numpy' else module.replace('numpy.', 'np.')}.{name}"
-
-
-_numbers = (ndarray, np.float64, float, int, bool, complex, str, type(None))
-_plain_kinds = frozenset(_numbers)
-
-
-def tape_of_plain(args: tuple[Any, ...], ints: bool) -> Tape | None:
-    """The one tape of arguments that are tracers, plain arrays, numbers and the like;
-    None where that is not all."""
-    tape = None
-    for x in args:
-        kind = type(x)
-        if kind is Tracer:
-            if tape is None:
-                tape = x.tape
-            elif x.tape is not tape:
-                return None
-        elif kind is ndarray:
-            if x.dtype.hasobject:
-                return None
-        elif kind not in _plain_kinds and not (ints and _is_tuple_of_ints(x)):
-            return None
-    return tape
-
-
-def _is_tuple_of_ints(x: Any) -> bool:
-    if type(x) is not tuple:
-        return False
-    for k in x:
-        if type(k) is not int:
-            return False
-    return True
-
-
-def are_options(form: Form, kwargs: dict[str, Any]) -> bool:
-    """Whether keyword arguments hold nothing traced and mean nothing
-    but what the function's rule knows."""
-    if type(form.function) is np.ufunc or kwargs.get("out") is not None:
-        return False
-    for v in kwargs.values():
-        kind = type(v)
-        if kind is ndarray:
-            if v.dtype.hasobject:
-                return False
-        elif kind not in _plain_kinds and not _is_tuple_of_ints(v):
-            return False
-    return True
 
 
 def plain_options(kwargs: dict[str, Any]) -> dict[str, Any]:

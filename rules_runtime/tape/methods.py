@@ -8,10 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from ..forms import QUICK
 from ..kernels.scatter import astype
 from .protocols import FAST_FUNCTIONS
-from .record import call
+from .record import apply
 from .tracer import Tracer, primal, tracer
 
 
@@ -33,9 +32,7 @@ def _fast_method(function: Any) -> Callable[..., Any]:
             y = fast((self, *args), kwargs)
             if y is not NotImplemented:
                 return y
-        if function in QUICK:
-            return call(function, (self, *args), kwargs)
-        return function(self, *args, **kwargs)
+        return apply(function, (self, *args), kwargs)
 
     method.__name__ = function.__name__
     return method
@@ -78,7 +75,7 @@ def _astype(self: Tracer, dtype: Any, **kwargs: Any) -> Any:
         return self if kwargs.get("copy", True) is False else _copy(self)
     if wanted.kind not in "fc":
         return primal(self).astype(wanted)
-    return call(astype, (self, wanted), {})
+    return apply(astype, (self,), {"dtype": wanted})
 
 
 def _view(self: Tracer, dtype: Any = None, type: Any = None) -> Any:

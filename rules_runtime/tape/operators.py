@@ -49,7 +49,7 @@ from ..kernels.products import (
     vector_right_vjp,
 )
 from ..kernels.scatter import is_basic, scatter
-from .record import apply, call
+from .record import apply
 from .sharing import note_view
 from .structures import inner_tape, untraced
 from .sweep import FORM, NEW, OVERWRITE, SCATTER, SUM, TIMES
@@ -431,7 +431,7 @@ def power(self: Tracer, other: Any) -> Any:
     x = self.value
     okind = type(other)
     if okind is not int and okind is not float:
-        return call(np.power, (self, other), {})
+        return apply(np.power, (self, other), {})
     kind = type(x)
     if kind is float64 and other == 2:  # as numpy does for arrays
         z = x * x

@@ -13,17 +13,18 @@ import numpy as np
 
 from ..callees import look_up
 from ..define import ignore_derivatives
-from ..forms import FORMS, QUICK
+from ..forms import FORMS, PYTHON
 from ..kernels.others import send
 from ..registry import rrule
 from ..rule import Rule
+from ..ties import only_subspaces_matter
 from . import operators, protocols
+from .by_form import record_plain
 from .by_rule import try_rule
 from .calls import tape_of
 from .getters import watch
 from .intercept import built, intercept, intercept_class
 from .names import asking, bind, is_own
-from .quick import by_quick
 from .record import OVERRIDDEN
 from .structures import rebuild
 from .tracer import OPEN, primal
@@ -35,9 +36,9 @@ def _dispatch(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> A
         # scipy would take the numbers of an array that records calls; a user's function would not
         is_library = function.__module__.startswith("scipy.")
         return send(function, args, kwargs) if is_library else NotImplemented
-    short = QUICK.get(function)
-    if short is not None and function not in OVERRIDDEN:
-        y = by_quick(short, args, kwargs)
+    form = PYTHON.get(function)
+    if form is not None and function not in OVERRIDDEN and not only_subspaces_matter():
+        y = record_plain(form, args, kwargs)
         if y is not NotImplemented:
             return y
     return try_rule(tape, function, args, kwargs)
@@ -140,7 +141,7 @@ def override(target: Any, rule: Rule) -> None:
                 stacklevel=2,
             )
     try:
-        has_short = target in FORMS or (target in QUICK and not rule.built_in)
+        has_short = target in FORMS or (target in PYTHON and not rule.built_in)
         if not has_short and not isinstance(target, np.ufunc):
             return
     except TypeError:

@@ -17,7 +17,7 @@ from ..kernels.others import is_recorded
 from . import operators, views
 from .blanks import begin
 from .calls import name_of, out_error
-from .record import apply, call
+from .record import apply
 from .structures import inner_tape
 from .sweep import NEW, OVERWRITE
 from .tracer import Blank, Tracer, place_of, primal
@@ -92,7 +92,7 @@ def array_ufunc(self: Tracer, ufunc: Any, method: str, *inputs: Any, **kwargs: A
                         return pair[0](x, y)
                 elif type(x) not in _sequences and (type(x) is not ndarray or x.dtype.kind != "O"):
                     return pair[1](y, x)
-        return call(ufunc, inputs, {})
+        return apply(ufunc, inputs, {})
     return _ufunc_method(self, ufunc, method, inputs, kwargs)
 
 
@@ -110,7 +110,7 @@ def _ufunc_method(self: Tracer, ufunc: Any, method: str, inputs: Any, kwargs: An
     if method == "reduce":
         named = REDUCTIONS.get(ufunc)
         if named is not None:
-            return call(named, inputs, {"axis": 0, **kwargs})
+            return apply(named, inputs, {"axis": 0, **kwargs})
     if method == "at":
         return operators.ufunc_at(ufunc, *inputs)
     return apply(getattr(ufunc, method), inputs, kwargs)
@@ -130,7 +130,7 @@ def array_function(self: Tracer, function: Any, types: Any, args: Any, kwargs: A
         y = fast(args, kwargs)
         if y is not NotImplemented:
             return y
-    return call(function, args, kwargs)
+    return apply(function, args, kwargs)
 
 
 Tracer.__array_ufunc__ = array_ufunc  # type: ignore[attr-defined]

@@ -15,22 +15,18 @@ import numpy as np
 
 from ..callees import call_of
 from ..errors import MissingRuleError
-from ..forms import FORMS, QUICK, Form
+from ..forms import FORMS, Form
 from ..registry import rrule
-from .broadcasting import binary, unary
-from .by_form import record_form
+from .by_form import record_form, record_plain
 from .by_rule import try_rule
 from .calls import (
-    are_options,
     by_position,
     is_foreign,
     name_of,
     out_error,
     plain_options,
     tape_of,
-    tape_of_plain,
 )
-from .quick import by_quick
 from .structures import (
     check_array,
     inner_tape,
@@ -80,16 +76,6 @@ def _is_objects(x: Any) -> bool:
     return type(x) is ndarray and x.dtype.kind == "O" and inner_tape(x) is not None
 
 
-def call(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-    """`apply`, by the quick form of the function where it has one for this call."""
-    quick = QUICK.get(function)
-    if quick is not None and function not in OVERRIDDEN:
-        y = by_quick(quick, args, kwargs)
-        if y is not NotImplemented:
-            return y
-    return apply(function, args, kwargs)
-
-
 def apply(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """Call a function with traced arguments:
     by its static form, or by the rule that the registry has for it.
@@ -99,17 +85,10 @@ def apply(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str,
     """
     form = FORMS.get(function)
     if form is not None and not form.constant and function not in OVERRIDDEN:
-        if form.broadcasts and not kwargs:
-            y = NotImplemented
-            if len(args) == 2:
-                y = binary(form, *args) if len(form.vjps) == 2 else y
-            elif len(args) == 1 and type(args[0]) is Tracer:
-                y = unary(form, args[0])
+        if not kwargs or type(function) is not np.ufunc:
+            y = record_plain(form, args, kwargs)
             if y is not NotImplemented:
                 return y
-        tape = tape_of_plain(args, type(function) is not np.ufunc)
-        if tape is not None and (not kwargs or are_options(form, kwargs)):
-            return record_form(tape, form, args, kwargs)
     if any(type(x) is Blank for x in args):
         return function(*map(plain, args), **kwargs)
     if type(function) is np.ufunc:

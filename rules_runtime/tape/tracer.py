@@ -157,7 +157,9 @@ class Tracer(_Placed):
     @property
     def dtype(self) -> Any:
         value = primal(self)
-        return value.dtype if hasattr(value, "dtype") else np.result_type(value)
+        if type(value) is np.ndarray or hasattr(value, "dtype"):
+            return value.dtype
+        return np.result_type(value)
 
     @property
     def itemsize(self) -> int:

@@ -133,7 +133,7 @@ def test_derived_rules_with_thunks_are_right(seed: int, name: str) -> None:
 
 def test_constants_have_no_cotangents(calls: Any) -> None:
     gradient(lambda b: np.sum(np.linalg.solve(A, b) + np.hypot(A, b)), np.ones((3, 3)))
-    assert calls == {("solve", 1): 1, ("hypot", 1): 1}
+    assert calls == {("solve", 1): 1, ("hypot", 1): 1, ("sum", 0): 1}
 
 
 def test_a_result_that_is_not_used_has_none(calls: Any) -> None:

@@ -115,7 +115,7 @@ class _Loop:
         n = copy.copy(m)
         n.args = tuple([self._operand(a, k) for a, k in zip(m.args, tile.cuts(m))])
         if m.i not in tile.sums:
-            n.shape = self._shape(m.shape, tile.axes[m.i])
+            n.reshape(self._shape(m.shape, tile.axes[m.i]))
         if m.op == "esum":
             k = next(k for k in range(len(m.f[3])) if self._is_cut(m, k))
             n.f = (*m.f[:3], self._shape(m.f[3], k))
@@ -140,7 +140,8 @@ class _Loop:
             n.args, n.users, n.meta = (), [], {}
             r = outer.ref(a)
             if axis is not None:
-                n.op, n.i, n.shape = "in", -1 - len(self.cut), self._shape(a.shape, axis)
+                n.op, n.i = "in", -1 - len(self.cut)
+                n.reshape(self._shape(a.shape, axis))
                 body.refs[n.i] = self._block(r, axis)
             elif a.shape == ():
                 n.op = "const" if a.op == "const" else "in"

@@ -56,13 +56,16 @@ class Node:
     """
 
     __slots__ = (
-        "args", "dtype", "f", "i", "meta", "op", "shape", "shares", "users", "value", "weak",
+        "args", "dtype", "f", "i", "meta", "op", "shape", "shares", "size", "users", "value",
+        "weak",
     )  # fmt: skip
 
     def __init__(
         self, op: str, f: Any, args: tuple[Node, ...], shape: Any, dtype: Any, i: float
     ) -> None:
-        self.op, self.f, self.args, self.shape, self.dtype, self.i = op, f, args, shape, dtype, i
+        self.op, self.f, self.args, self.dtype, self.i = op, f, args, dtype, i
+        self.shape: Any = shape
+        self.size: int = math.prod(shape) if shape else 1
         self.value: Any = None
         self.weak = False  # a number of Python's, which leaves the dtype to the other operand
         # a call gives an operand's memory; the parts of a concatenation are read where they are
@@ -70,9 +73,8 @@ class Node:
         self.users: list[Node] = []
         self.meta: dict[str, Any] = {}
 
-    @property
-    def size(self) -> int:
-        return math.prod(self.shape)
+    def reshape(self, shape: Shape) -> None:
+        self.shape, self.size = shape, math.prod(shape)
 
     @property
     def ndim(self) -> int:

@@ -12,6 +12,7 @@ from .graph import ADD, DIVIDE, F8, MULTIPLY, SUBTRACT, Node, thawed
 from .memory import SMALL, Arena, Names, Ref, Root
 from .plan import Guards, count_users, is_virtual
 
+_MANY = 16  # calls that read an input, from which it is copied
 ndarray = np.ndarray
 BOOL, I8, C16 = np.dtype(bool), np.dtype(np.int64), np.dtype(complex)
 
@@ -53,6 +54,14 @@ class Places:
 
     def plan(self, order: list[Node], wanted: list[Node]) -> None:
         self.wanted = count_users(order, wanted)
+
+    def begin(self, n: Node, text: str, count: int) -> None:
+        """Note what an input is called, which so many calls read. A small one of many is copied
+        into a buffer: calls that name no local need not be compiled, see `roll.py`."""
+        self.refs[n.i] = Ref(text)
+        if n.shape and n.size <= SMALL and count >= _MANY:
+            self.refs[n.i] = ref = self.buffer(n.shape, n.dtype, is_kept=True)
+            self.emit(f"copyto({ref.text}, {text})")
 
     # ---- memory -----------------------------------------------------------------------
 

@@ -6,6 +6,7 @@ are the same, later ones replay. Whatever does not fit goes the eager way, and `
 
 from __future__ import annotations
 
+import collections
 import gc
 import re
 import threading
@@ -26,7 +27,7 @@ from .blocks import Blocks
 from .emit import Emitter
 from .graph import Elsewhere, Graph, Node, Unrecordable, errors
 from .guards import Reading, Result, is_close, recorded_in
-from .memory import Arena, Copies, Names, Ref
+from .memory import Arena, Copies, Names
 from .plan import live
 from .roll import rolled
 from .sums import planned
@@ -136,9 +137,10 @@ class Variant:
         order = tiled(calls, result.nodes, [n for n, *_ in graph.guards])
         head, inputs = reading.code(names)
         emitter = Blocks(names, arena, graph.guards)
-        for i, text in inputs.items():
-            emitter.refs[i] = Ref(text)
         emitter.plan(order, result.nodes)
+        read = collections.Counter([a.i for n in calls for a in n.args if a.op == "in"])
+        for n in graph.inputs:
+            emitter.begin(n, inputs[n.i], read[n.i])
         for n in order:
             emitter.do(n)
             emitter.check(n)

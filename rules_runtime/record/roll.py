@@ -10,7 +10,7 @@ import re
 from typing import Any
 
 _CALL = re.compile(r"(\w+)(?:\.(\w+))?\((\w+(?:, \w+)*)\)")
-_FEWEST = 8  # calls that are worth a loop
+_FEWEST = 4  # calls that are worth a loop
 _LITERALS = {"None": None, "True": True, "False": False, **{str(k): k for k in range(33)}}
 
 

@@ -72,7 +72,10 @@ def scattered(parts: Any, indices: Any, shape: tuple[int, ...], dtype: Any) -> A
         return done
     total = scatter(parts[0], indices[0], shape, dtype)
     for g, index in zip(parts[1:], indices[1:]):
-        total = total + scatter(g, index, shape, dtype)
+        if is_basic(index) and type(total) is ndarray and total.dtype is getattr(g, "dtype", None):
+            total[index] += g
+        else:
+            total = total + scatter(g, index, shape, dtype)
     return total
 
 

@@ -159,7 +159,16 @@ class Recorded:
         return iter([self[k] for k in range(len(self))])
 
     def __getitem__(self, index: Any) -> Any:
-        return record(self.graph, operator.getitem, (self, index), {})
+        graph, n = self.graph, self.node
+        if type(index) is int and len(n.shape) == 1 and graph.open:
+            value = self.value[index]
+            key = (operator.getitem, n.i, (int, index))
+            node = graph.calls.get(key)
+            if node is None:
+                node = graph.calls[key] = graph.getitem(n, (index,), ())
+            if node.dtype is value.dtype and node.shape == ():
+                return wrapped(graph, node, value)
+        return record(graph, operator.getitem, (self, index), {})
 
     def __contains__(self, x: Any) -> bool:
         return bool(np.any(self == x))

@@ -31,6 +31,7 @@ _MATH = {
     np.cosh: "cosh", np.arcsin: "asin", np.arccos: "acos", np.power: "pow", np.absolute: "fabs",
     np.arctan2: "atan2", np.float_power: "pow",
 }  # fmt: skip
+_LONG = 80  # characters from which an expression has a name
 _BY_DOT = 200_000  # elements up to which BLAS sums faster than numpy
 _IN_BLOCKS = 24  # rows of a system from which it may be triangular
 
@@ -44,6 +45,14 @@ class Emitter(Slices):
 
     def do(self, n: Node) -> None:
         if n.op in ("in", "const", "view") or is_virtual(n):
+            return
+        if n.shape == () and n.op == "u":
+            text = self._of_numbers(n)
+            if self._is_part(n, text):
+                self.refs[n.i] = Ref(f"({text})")
+            else:
+                self.refs[n.i] = Ref(self.names.fresh("s"))
+                self.emit(f"{self.refs[n.i].text} = {text}")
             return
         if n.shape == () and n.op != "extremum":
             self.refs[n.i] = Ref(self.names.fresh("s"))
@@ -77,11 +86,19 @@ class Emitter(Slices):
             else:
                 self.emit(f"if {text} != {self.names.of('C', value)}: raise Miss")
 
+    def _is_part(self, n: Node, text: str) -> bool:
+        """Whether a number can stand in the expression of its only user, without a name."""
+        if len(n.users) != 1 or len(text) > _LONG or n.i in self.wanted or n.i in self.guards:
+            return False
+        user = n.users[0]
+        return (
+            user.op == "u" and user.shape == () and n.dtype is F8 and user.dtype is F8
+            and (user.f in INFIX or user.f is NEGATIVE or user.f in _MATH)
+        )  # fmt: skip
+
     def _number(self, n: Node) -> None:
         name = self.refs[n.i].text
-        if n.op == "u":
-            self.emit(f"{name} = {self._of_numbers(n)}")
-        elif n.op == "elem":
+        if n.op == "elem":
             self._element(n, name)
         elif n.op == "red":
             kind, x = n.f[0], n.args[0]
@@ -108,9 +125,10 @@ class Emitter(Slices):
 
     def _of_numbers(self, n: Node) -> str:
         texts = [self.ref(a).text for a in n.args]
-        doubles = all(
-            a.dtype == F8 or (a.op == "const" and type(a.value) is int) for a in n.args
-        ) and any(a.dtype == F8 for a in n.args)
+        doubles = all(a.dtype is F8 for a in n.args) or (
+            all(a.dtype == F8 or (a.op == "const" and type(a.value) is int) for a in n.args)
+            and any(a.dtype == F8 for a in n.args)
+        )
         if doubles and n.dtype in (F8, BOOL):
             safe = [f"({t})" if t[0] == "-" else t for t in texts]
             if n.f in INFIX:

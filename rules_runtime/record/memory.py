@@ -86,6 +86,7 @@ class Names:
     def __init__(self) -> None:
         self.space: dict[str, Any] = {}
         self._known: dict[Any, tuple[str, Any]] = {}
+        self._functions: dict[int, str] = {}
         self._count = 0
 
     def of(self, prefix: str, value: Any) -> str:
@@ -97,8 +98,11 @@ class Names:
         return self._known[key][0]
 
     def function(self, f: Any) -> str:
-        name = getattr(f, "__name__", "f")
-        return self.of(f"{name if name.isidentifier() else 'f'}_", f)
+        known = self._functions.get(id(f))
+        if known is None:
+            name = getattr(f, "__name__", "f")
+            known = self._functions[id(f)] = self.of(f"{name if name.isidentifier() else 'f'}_", f)
+        return known
 
     def equal(self, prefix: str, value: Any) -> str:
         """The name of something that has no identity, a tuple of numbers say."""

@@ -229,6 +229,8 @@ class Places:
 
     def operands(self, n: Node) -> list[str]:
         """Those of a ufunc."""
+        if all(a.shape for a in n.args):
+            return [self.ref(a).text for a in n.args]
         arrays = [a for a in n.args if a.shape != ()]
         doubles = all(a.dtype == F8 for a in arrays) and n.dtype in (F8, BOOL)
         complexes = n.dtype == C16 and all(a.dtype in (F8, C16) for a in n.args)

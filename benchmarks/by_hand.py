@@ -8,10 +8,13 @@ updates are in place, and no operation is done twice.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
+import scipy.linalg
+import scipy.special
 
 windows = np.lib.stride_tricks.sliding_window_view
 
@@ -1019,6 +1022,462 @@ def powers_hand(x: Any, p: Any) -> Any:
     return value, (y, gp)
 
 
+# ---- of other kinds again ----------------------------------------------------------------
+
+
+def pairs(x: Any) -> Any:
+    """The Lennard-Jones energy of atoms: index pairs, powers."""
+    i, j = np.triu_indices(len(x), 1)
+    d = x[i] - x[j]
+    r2 = np.sum(d * d, axis=1)
+    s6 = 1.0 / r2**3
+    return 4.0 * np.sum(s6**2 - s6)
+
+
+def pairs_hand(x: Any) -> Any:
+    i, j = np.triu_indices(len(x), 1)
+    d = x[i] - x[j]
+    r2 = np.einsum("ij,ij->i", d, d)
+    inv = 1.0 / r2
+    s6 = inv * inv * inv
+    value = 4.0 * (np.dot(s6, s6) - np.sum(s6))
+    f = (24.0 * s6 - 48.0 * s6 * s6) * inv
+    d *= f[:, None]
+    g = np.empty_like(x)
+    for k in range(x.shape[1]):
+        g[:, k] = np.bincount(i, d[:, k], len(x)) - np.bincount(j, d[:, k], len(x))
+    return (value, (g,))
+
+
+def truncated(x: Any, y: Any) -> Any:
+    """The best approximation by a matrix of low rank: np.linalg.svd."""
+    u, s, vt = np.linalg.svd(x, full_matrices=False)
+    a = u[:, :5] * s[:5] @ vt[:5]
+    return np.sum((a - y) ** 2)
+
+
+def truncated_hand(x: Any, y: Any) -> Any:
+    u, s, vt = np.linalg.svd(x, full_matrices=False)
+    a = u[:, :5] * s[:5] @ vt[:5]
+    e = a - y
+    value = np.dot(e.ravel(), e.ravel())
+    e *= 2.0
+    k = len(s)
+    gu = np.zeros_like(u)
+    gvt = np.zeros_like(vt)
+    gs = np.zeros(k)
+    ev = e @ vt[:5].T
+    gu[:, :5] = ev * s[:5]
+    gs[:5] = np.einsum("ij,ij->j", ev, u[:, :5])
+    gvt[:5] = (u[:, :5] * s[:5]).T @ e
+    v, gv = (vt.T, gvt.T)
+    f = s[None, :] ** 2 - s[:, None] ** 2
+    f[np.diag_indices(k)] = 1.0
+    f = 1.0 / f
+    f[np.diag_indices(k)] = 0.0
+    utgu, vtgv = (u.T @ gu, vt @ gv)
+    mid = f * (utgu - utgu.T) * s + s[:, None] * (f * (vtgv - vtgv.T))
+    mid[np.diag_indices(k)] += gs
+    g = u @ mid @ vt
+    t = gu / s
+    g += (t - u @ (u.T @ t)) @ vt
+    t = (gv / s).T
+    g += u @ (t - t @ v @ vt)
+    return (value, (g,))
+
+
+def process(theta: Any, x: Any, y: Any) -> Any:
+    """A Gaussian process with a Cholesky factor of scipy's."""
+    d = (x[:, None] - x[None, :]) / np.exp(theta[0])
+    k = np.exp(theta[1]) * np.exp(-0.5 * d**2) + np.exp(theta[2]) * np.eye(len(x))
+    low = np.linalg.cholesky(k)
+    al = scipy.linalg.cho_solve((low, True), y)
+    return 0.5 * y @ al + np.sum(np.log(np.diag(low)))
+
+
+def process_hand(theta: Any, x: Any, y: Any) -> Any:
+    d = (x[:, None] - x) * np.exp(-theta[0])
+    d *= d
+    k0 = np.exp(-0.5 * d)
+    k0 *= np.exp(theta[1])
+    k = k0.copy()
+    k[np.diag_indices(len(x))] += np.exp(theta[2])
+    c = scipy.linalg.cho_factor(k, lower=True)
+    ki = scipy.linalg.cho_solve(c, np.eye(len(x)))
+    al = ki @ y
+    value = 0.5 * (y @ al) + np.sum(np.log(np.diag(c[0])))
+    ki -= np.outer(al, al)
+    ki *= 0.5
+    tr = np.trace(ki)
+    ki *= k0
+    return (value, (np.array([np.dot(ki.ravel(), d.ravel()), ki.sum(), tr * np.exp(theta[2])]),))
+
+
+def counts(beta: Any, logr: Any, x: Any, y: Any) -> Any:
+    """A negative binomial regression: scipy.special.gammaln."""
+    mu = np.exp(x @ beta)
+    rr = np.exp(logr)
+    ll = (
+        scipy.special.gammaln(y + rr)
+        - scipy.special.gammaln(rr)
+        - scipy.special.gammaln(y + 1)
+        + rr * np.log(rr / (rr + mu))
+        + y * np.log(mu / (rr + mu))
+    )
+    return -np.sum(ll)
+
+
+def counts_hand(beta: Any, logr: Any, x: Any, y: Any) -> Any:
+    eta = x @ beta
+    mu = np.exp(eta)
+    rr = np.exp(logr)
+    s = rr + mu
+    yr = y + rr
+    ls = np.log(s)
+    value = -(
+        np.sum(scipy.special.gammaln(yr))
+        - len(y) * scipy.special.gammaln(rr)
+        - np.sum(scipy.special.gammaln(y + 1))
+        + len(y) * rr * np.log(rr)
+        + np.dot(y, eta)
+        - np.dot(yr, ls)
+    )
+    q = yr / s
+    geta = q * mu
+    geta -= y
+    gr = -(
+        np.sum(scipy.special.digamma(yr))
+        - len(y) * scipy.special.digamma(rr)
+        + len(y) * (np.log(rr) + 1)
+        - np.sum(ls)
+        - np.sum(q)
+    )
+    return (value, (geta @ x, gr * rr))
+
+
+def _normalised(x: Any, axis: Any) -> Any:
+    t = x.max(axis=axis, keepdims=True)
+    e = np.exp(x - t)
+    s = e.sum(axis=axis, keepdims=True)
+    return ((np.log(s) + t).squeeze(axis), e / s)
+
+
+def hidden(lt: Any, le: Any, lp: Any, obs: Any) -> Any:
+    """A hidden Markov model, forwards in logarithms: scipy's logsumexp."""
+    lt = lt - scipy.special.logsumexp(lt, axis=1, keepdims=True)
+    a = lp + le[:, obs[0]]
+    for o in obs[1:]:
+        a = scipy.special.logsumexp(a[:, None] + lt, axis=0) + le[:, o]
+    return scipy.special.logsumexp(a)
+
+
+def hidden_hand(lt0: Any, le: Any, lp: Any, obs: Any) -> Any:
+    z, p = _normalised(lt0, 1)
+    lt = lt0 - z[:, None]
+    a = lp + le[:, obs[0]]
+    kept = []
+    for o in obs[1:]:
+        a, w = _normalised(a[:, None] + lt, 0)
+        kept.append(w)
+        a = a + le[:, o]
+    v, g = _normalised(a, 0)
+    gl, glt = (np.zeros_like(le), np.zeros_like(lt))
+    for o, w in zip(obs[:0:-1], reversed(kept)):
+        gl[:, o] += g
+        w *= g
+        glt += w
+        g = w.sum(1)
+    gl[:, obs[0]] += g
+    return (v, (glt - p * glt.sum(1, keepdims=True), gl, g))
+
+
+def tilted(w: Any, x: Any, y: Any) -> Any:
+    """A tilted loss and a quantile."""
+    e = y - x @ w
+    q = np.quantile(e, 0.9)
+    return np.mean(np.maximum(0.3 * e, -0.7 * e)) + q**2
+
+
+def tilted_hand(w: Any, x: Any, y: Any) -> Any:
+    e = y - x @ w
+    k = 0.9 * (len(e) - 1)
+    lo = int(k)
+    t = k - lo
+    p = np.argpartition(e, (lo, lo + 1))
+    a, b = (p[lo], p[lo + 1])
+    q = e[a] * (1 - t) + e[b] * t
+    pos = e > 0
+    value = np.mean(np.where(pos, 0.3 * e, -0.7 * e)) + q * q
+    g = np.where(pos, 0.3, -0.7) / len(e)
+    g[a] += 2 * q * (1 - t)
+    g[b] += 2 * q * t
+    return (value, (-(g @ x),))
+
+
+def _logistic(x: Any) -> Any:
+    return 1.0 / (1.0 + np.exp(-x))
+
+
+def gates(p: Any, xs: Any) -> Any:
+    """A gated recurrence over a batch; parameters in a dict."""
+    h = np.zeros((xs.shape[1], p["u"].shape[1]))
+    for x in xs:
+        z = _logistic(x @ p["wz"] + h @ p["uz"] + p["bz"])
+        rr = _logistic(x @ p["wr"] + h @ p["ur"])
+        c = np.tanh(x @ p["w"] + rr * h @ p["u"])
+        h = (1 - z) * h + z * c
+    return np.sum(h**2)
+
+
+def gates_hand(p: Any, xs: Any) -> Any:
+    h = np.zeros((xs.shape[1], p["u"].shape[1]))
+    kept = []
+    for x in xs:
+        z = _logistic(x @ p["wz"] + h @ p["uz"] + p["bz"])
+        rr = _logistic(x @ p["wr"] + h @ p["ur"])
+        rh = rr * h
+        c = np.tanh(x @ p["w"] + rh @ p["u"])
+        kept.append((x, h, z, rr, rh, c))
+        h = h + z * (c - h)
+    g = {k: np.zeros_like(v) for k, v in p.items()}
+    value = np.vdot(h, h)
+    gh = 2 * h
+    for x, h, z, rr, rh, c in reversed(kept):
+        gz = gh * (c - h) * z * (1 - z)
+        gc = gh * z * (1 - c * c)
+        gh = gh * (1 - z)
+        grh = gc @ p["u"].T
+        gr = grh * h * rr * (1 - rr)
+        gh += grh * rr
+        gh += gz @ p["uz"].T
+        gh += gr @ p["ur"].T
+        g["wz"] += x.T @ gz
+        g["uz"] += h.T @ gz
+        g["bz"] += gz.sum(0)
+        g["wr"] += x.T @ gr
+        g["ur"] += h.T @ gr
+        g["w"] += x.T @ gc
+        g["u"] += rh.T @ gc
+    return (value, (g,))
+
+
+def messages(h: Any, w: Any, src: Any, dst: Any) -> Any:
+    """Messages along the edges of a graph: np.add.at."""
+    m = np.tanh(h[src] @ w)
+    agg = np.zeros_like(h)
+    np.add.at(agg, dst, m)
+    return np.sum((h + agg) ** 2)
+
+
+def messages_hand(h: Any, w: Any, src: Any, dst: Any) -> Any:
+    hs = h[src]
+    m = np.tanh(hs @ w)
+    k = h.shape[1]
+    col = np.arange(k)
+
+    def seg(i: Any, v: Any) -> Any:
+        return np.bincount((i[:, None] * k + col).ravel(), v.ravel(), h.size).reshape(h.shape)
+
+    out = h + seg(dst, m)
+    value = np.vdot(out, out)
+    out *= 2
+    gm = out[dst]
+    m *= m
+    np.subtract(1, m, out=m)
+    gm *= m
+    gw = hs.T @ gm
+    return (value, (out + seg(src, gm @ w.T), gw))
+
+
+def heat(u: Any, k: Any) -> Any:
+    """Diffusion within walls: np.pad."""
+    for _ in range(10):
+        p = np.pad(u, 1, mode="edge")
+        u = u + k * (p[2:, 1:-1] + p[:-2, 1:-1] + p[1:-1, 2:] + p[1:-1, :-2] - 4.0 * u)
+    return np.sum(u**2)
+
+
+def heat_hand(u: Any, k: Any) -> Any:
+    laps = []
+    for _ in range(10):
+        lap = -4.0 * u
+        lap[:-1] += u[1:]
+        lap[-1] += u[-1]
+        lap[1:] += u[:-1]
+        lap[0] += u[0]
+        lap[:, :-1] += u[:, 1:]
+        lap[:, -1] += u[:, -1]
+        lap[:, 1:] += u[:, :-1]
+        lap[:, 0] += u[:, 0]
+        laps.append(lap)
+        u = u + k * lap
+    g = 2.0 * u
+    gk = 0.0
+    for lap in reversed(laps):
+        gk += np.vdot(g, lap)
+        l = -4.0 * g
+        l[:-1] += g[1:]
+        l[-1] += g[-1]
+        l[1:] += g[:-1]
+        l[0] += g[0]
+        l[:, :-1] += g[:, 1:]
+        l[:, -1] += g[:, -1]
+        l[:, 1:] += g[:, :-1]
+        l[:, 0] += g[:, 0]
+        l *= k
+        l += g
+        g = l
+    return (np.dot(u.ravel(), u.ravel()), (g, gk))
+
+
+def _gradient_back(g: Any) -> Any:
+    o = np.zeros_like(g)
+    o[2:] += 0.5 * g[1:-1]
+    o[:-2] -= 0.5 * g[1:-1]
+    o[1] += g[0]
+    o[0] -= g[0]
+    o[-1] += g[-1]
+    o[-2] -= g[-1]
+    return o
+
+
+def variation(u: Any, f: Any) -> Any:
+    """The total variation of an image: np.gradient."""
+    gx, gy = np.gradient(u)
+    return np.sum(np.sqrt(gx**2 + gy**2 + 0.001)) + 0.5 * np.sum((u - f) ** 2)
+
+
+def variation_hand(u: Any, f: Any) -> Any:
+    gx, gy = np.gradient(u)
+    s = gx * gx
+    s += gy * gy
+    s += 0.001
+    np.sqrt(s, out=s)
+    e = u - f
+    value = s.sum() + 0.5 * np.dot(e.ravel(), e.ravel())
+    gx /= s
+    gy /= s
+    e += _gradient_back(gx)
+    e += _gradient_back(gy.T).T
+    return (value, (e,))
+
+
+def substitution(u: Any, b: Any) -> Any:
+    """Back substitution, filled in from below."""
+    x = np.zeros_like(b)
+    for i in range(len(b) - 1, -1, -1):
+        x[i] = (b[i] - u[i, i + 1 :] @ x[i + 1 :]) / u[i, i]
+    return np.sum(x**2)
+
+
+def substitution_hand(u: Any, b: Any) -> Any:
+    x = np.zeros_like(b)
+    for i in range(len(b) - 1, -1, -1):
+        x[i] = (b[i] - u[i, i + 1 :] @ x[i + 1 :]) / u[i, i]
+    g = 2 * x
+    gb = np.zeros_like(b)
+    for i in range(len(b)):
+        s = g[i] / u[i, i]
+        gb[i] = s
+        g[i + 1 :] -= s * u[i, i + 1 :]
+    return (np.dot(x, x), (-np.triu(np.outer(gb, x)), gb))
+
+
+def rotation(q: Any, t: Any, x: Any, y: Any) -> Any:
+    """Points turned by a quaternion: a matrix of numbers."""
+    q = q / np.linalg.norm(q)
+    w, a, b, c = q
+    R = np.array(
+        [
+            [1 - 2 * (b * b + c * c), 2 * (a * b - w * c), 2 * (a * c + w * b)],
+            [2 * (a * b + w * c), 1 - 2 * (a * a + c * c), 2 * (b * c - w * a)],
+            [2 * (a * c - w * b), 2 * (b * c + w * a), 1 - 2 * (a * a + b * b)],
+        ]
+    )
+    return np.mean(np.sum((x @ R.T + t - y) ** 2, axis=1))
+
+
+def rotation_hand(q: Any, t: Any, x: Any, y: Any) -> Any:
+    nq = np.sqrt(np.dot(q, q))
+    u = q / nq
+    w, a, b, c = u.tolist()
+    R = np.array(
+        [
+            [1 - 2 * (b * b + c * c), 2 * (a * b - w * c), 2 * (a * c + w * b)],
+            [2 * (a * b + w * c), 1 - 2 * (a * a + c * c), 2 * (b * c - w * a)],
+            [2 * (a * c - w * b), 2 * (b * c + w * a), 1 - 2 * (a * a + b * b)],
+        ]
+    )
+    e = x @ R.T
+    e += t
+    e -= y
+    value = np.vdot(e, e) / len(x)
+    e *= 2 / len(x)
+    gt = e.sum(0)
+    G = (e.T @ x).tolist()
+    (m00, m01, m02), (m10, m11, m12), (m20, m21, m22) = G
+    gw = 2 * (-c * m01 + b * m02 + c * m10 - a * m12 - b * m20 + a * m21)
+    ga = 2 * (b * m01 + c * m02 + b * m10 - 2 * a * m11 - w * m12 + c * m20 + w * m21 - 2 * a * m22)
+    gb = 2 * (
+        -2 * b * m00 + a * m01 + w * m02 + a * m10 + c * m12 - w * m20 + c * m21 - 2 * b * m22
+    )
+    gc = 2 * (
+        -2 * c * m00 - w * m01 + a * m02 + w * m10 - 2 * c * m11 + b * m12 + a * m20 + b * m21
+    )
+    gu = np.array([gw, ga, gb, gc])
+    return (value, ((gu - u * np.dot(u, gu)) / nq, gt))
+
+
+def pendulum(theta0: Any, params: Any) -> Any:
+    """A pendulum by Runge and Kutta: states of two numbers."""
+
+    def f(s: Any) -> Any:
+        return np.array([s[1], -params[0] * np.sin(s[0]) - params[1] * s[1]])
+
+    s, h = (theta0, 0.05)
+    for _ in range(30):
+        k1 = f(s)
+        k2 = f(s + h / 2 * k1)
+        k3 = f(s + h / 2 * k2)
+        k4 = f(s + h * k3)
+        s = s + h / 6 * (k1 + 2 * k2 + 2 * k3 + k4)
+    return np.sum(s**2)
+
+
+def pendulum_hand(theta0: Any, params: Any) -> Any:
+    a, b = theta0.tolist()
+    p, q = params.tolist()
+    h = 0.05
+    kept = []
+    for _ in range(30):
+        st = []
+        x, v = (a, b)
+        ks = []
+        for c in (h / 2, h / 2, h, 0):
+            st.append((x, v))
+            kx, kv = (v, -p * math.sin(x) - q * v)
+            ks.append((kx, kv))
+            x, v = (a + c * kx, b + c * kv)
+        kept.append(st)
+        a += h / 6 * (ks[0][0] + 2 * ks[1][0] + 2 * ks[2][0] + ks[3][0])
+        b += h / 6 * (ks[0][1] + 2 * ks[1][1] + 2 * ks[2][1] + ks[3][1])
+    ga, gb, gp, gq = (2 * a, 2 * b, 0.0, 0.0)
+    for st in reversed(kept):
+        ta, tb = (ga, gb)
+        bx = bv = 0.0
+        for k, w, c in ((3, h / 6, h), (2, h / 3, h / 2), (1, h / 3, h / 2), (0, h / 6, 0.0)):
+            x, v = st[k]
+            gkx, gkv = (w * ga + bx, w * gb + bv)
+            gp -= gkv * math.sin(x)
+            gq -= gkv * v
+            dx, dv = (-gkv * p * math.cos(x), gkx - gkv * q)
+            ta += dx
+            tb += dv
+            bx, bv = (c * dx, c * dv)
+        ga, gb = (ta, tb)
+    return (a * a + b * b, (np.array([ga, gb]), np.array([gp, gq])))
+
+
 def cases() -> list[tuple[Any, Any, tuple[Any, ...], tuple[Any, ...]]]:
     """`(f, f_hand, parameters, data)` for each workload."""
     rng = np.random.default_rng(0)
@@ -1034,6 +1493,16 @@ def cases() -> list[tuple[Any, Any, tuple[Any, ...], tuple[Any, ...]]]:
         "gates": tuple([Gate(n(size=4), n(size=4)) for _ in range(10)]),
         "weight": 1.5,
     }
+    shapes = {
+        "wz": (10, 24),
+        "uz": (24, 24),
+        "bz": (24,),
+        "wr": (10, 24),
+        "ur": (24, 24),
+        "w": (10, 24),
+        "u": (24, 24),
+    }
+    gated = {name: n(size=shape) / 5 for name, shape in shapes.items()}
     state = n(size=256) + 1j * n(size=256)
     spectrum = n(size=4096) + 1j * n(size=4096)
     few = np.eye(4) * 0.9 + 0.03 * n(size=(4, 4))
@@ -1072,4 +1541,17 @@ def cases() -> list[tuple[Any, Any, tuple[Any, ...], tuple[Any, ...]]]:
         (table, table_hand, (n(size=200),), (r(5000),)),
         (leaves, leaves_hand, (model, n(size=4)), ()),
         (powers, powers_hand, (r((30, 500)) + 0.5, n(size=30)), ()),
+        (pairs, pairs_hand, (n(size=(40, 3)) * 3,), ()),
+        (truncated, truncated_hand, (n(size=(40, 30)),), (n(size=(40, 30)),)),
+        (process, process_hand, (np.array([0.1, 0.2, -1.0]),), (n(size=100), n(size=100))),
+        (counts, counts_hand, (0.1 * n(size=6), np.float64(0.3)), (n(size=(500, 6)), rng.poisson(2.0, 500) * 1.0)),
+        (hidden, hidden_hand, (n(size=(6, 6)), n(size=(6, 10)), n(size=6)), (rng.integers(10, size=40),)),
+        (tilted, tilted_hand, (n(size=8),), (n(size=(1000, 8)), n(size=1000))),
+        (gates, gates_hand, (gated,), (n(size=(20, 16, 10)),)),
+        (messages, messages_hand, (n(size=(100, 12)), n(size=(12, 12)) / 4), (rng.integers(100, size=600), rng.integers(100, size=600))),
+        (heat, heat_hand, (n(size=(64, 64)), np.float64(0.1)), ()),
+        (variation, variation_hand, (n(size=(80, 80)),), (n(size=(80, 80)),)),
+        (substitution, substitution_hand, (np.triu(n(size=(20, 20))) / 5 + 2 * np.eye(20), n(size=20)), ()),
+        (rotation, rotation_hand, (n(size=4), n(size=3)), (n(size=(100, 3)), n(size=(100, 3)))),
+        (pendulum, pendulum_hand, (np.array([1.0, 0.2]), np.array([2.0, 0.1])), ()),
     ]  # fmt: skip

@@ -2,13 +2,14 @@
 """Gradients of numpy functions of many kinds:
 how many times the plain function they cost, and the gradient by hand.
 
-    python benchmarks/gradients.py [--only a,b] [--repeat N] [--with-autograd]
+    python benchmarks/gradients.py [--only a,b] [--repeat N] [--with-autograd] [--with-torch]
 
 Each workload is a plain function of arrays, numbers or structures; those of `by_hand.py` have their
 gradient written by hand, too. A round takes one sample of the function, of the gradient by hand and
 of ours (processor time, mean of several calls); what is printed is the median over rounds of ratios
 of samples of one round. With `--with-autograd` the same source is run with `np` rebound to
-`autograd.numpy`, where it can.
+`autograd.numpy`, where it can, and with `--with-torch` to PyTorch (`in_torch.py`), with one thread:
+`torch / ours` below 1 is where PyTorch, eager, is faster.
 """
 
 from __future__ import annotations
@@ -157,7 +158,9 @@ def per_call(run: Callable[[], Any], seconds: float = 0.02) -> float:
     return (time.process_time() - start) / calls
 
 
-def runs_of(workload: Workload, with_autograd: bool) -> dict[str, Callable[[], Any]]:
+def runs_of(
+    workload: Workload, with_autograd: bool, with_torch: bool = False
+) -> dict[str, Callable[[], Any]]:
     f, params, data = workload.function, workload.params, workload.data
     found: dict[str, Callable[[], Any]] = {"function": lambda: f(*params, *data)}
     if workload.hand is not None:
@@ -172,6 +175,18 @@ def runs_of(workload: Workload, with_autograd: bool) -> dict[str, Callable[[], A
         g = types.FunctionType(f.__code__, space, f.__name__, f.__defaults__)
         run = autograd.value_and_grad(lambda *p: g(*p, *data), argnum=tuple(range(len(params))))
         found["autograd"] = lambda: run(*params)
+    if with_torch:
+        import torch
+        from in_torch import in_torch
+
+        torch.set_num_threads(1)
+        in_pytorch = in_torch(f, params, data)
+        try:
+            value = float(in_pytorch()[0].detach())
+        except Exception:  # what PyTorch has not, or has otherwise
+            return found
+        if np.isclose(value, f(*params, *data), rtol=1e-5):
+            found["torch"] = in_pytorch
     return found
 
 
@@ -180,16 +195,19 @@ def main() -> None:
     parser.add_argument("--only", default="", help="these workloads only, with commas")
     parser.add_argument("--repeat", type=int, default=7, help="rounds (7)")
     parser.add_argument("--with-autograd", action="store_true", help="HIPS autograd, too")
+    parser.add_argument("--with-torch", action="store_true", help="PyTorch, too")
     options = parser.parse_args()
     chosen = {name for name in options.only.split(",") if name}
     print(
-        f"{'workload':16} {'function':>10} {'/ function':>11} {'/ by hand':>10}  autograd / function"
+        f"{'workload':16} {'function':>10} {'/ function':>11} {'/ by hand':>10}  autograd / function  torch / ours"
     )
+    behind: list[str] = []
+    compared = 0
     for workload in workloads():
         name = workload.function.__name__
         if chosen and name not in chosen:
             continue
-        runs = runs_of(workload, options.with_autograd)
+        runs = runs_of(workload, options.with_autograd, options.with_torch)
         check(workload, runs)
         rounds = [{k: per_call(run) for k, run in runs.items()} for _ in range(options.repeat)]
 
@@ -201,9 +219,14 @@ def main() -> None:
         base = statistics.median(r["function"] for r in rounds) * 1e6
         print(
             f"{name:16} {base:7.1f} us {ratio('gradient', 'function'):>11} {ratio('gradient', 'hand'):>10}"
-            f"  {ratio('autograd', 'function')}",
+            f"  {ratio('autograd', 'function'):>19}  {ratio('torch', 'gradient'):>12}",
             flush=True,
         )
+        if "torch" in runs:
+            compared += 1
+            behind += [name] if float(ratio("torch", "gradient")) < 1.0 else []
+    if compared:
+        print(f"ahead of PyTorch on {compared - len(behind)} of {compared}; behind on: {behind}")
 
 
 def check(workload: Workload, runs: dict[str, Callable[[], Any]]) -> None:

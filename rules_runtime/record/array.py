@@ -394,7 +394,7 @@ def record(
     key = None if _UNKNOWN in told else tuple(told)
     node = graph.calls.get(key)
     if node is None or not _fits(node, value):
-        build = BUILDERS.get(function)
+        build, read = BUILDERS.get(function), len(graph.guards)
         if build is None and type(function) is np.ufunc and not kwargs:
             build = elementwise_of(function)
         node = None if build is None else build(graph, value, *args, **kwargs)
@@ -402,7 +402,7 @@ def record(
             node = opaque(graph, function, args, kwargs, value)
             given = [*_arrays(given), *_arrays(named.values())]
             node.shares = any(np.may_share_memory(y, x) for y in _arrays([value]) for x in given)
-        elif key is not None:
+        elif key is not None and len(graph.guards) == read:  # no number was read for it
             graph.calls[key] = node
     if value is None:
         raise Unrecordable(f"{function.__name__} writes into an array that is not recorded")

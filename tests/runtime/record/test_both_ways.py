@@ -246,10 +246,14 @@ def _numbers_of_data(b: Any) -> Any:
     return np.sum(weights * b[at] * knots[at])
 
 
+def _picked_by_numbers(b: Any) -> Any:
+    return sum(b[k] * (1.0 + k) for k in _PLACES[:3]) ** 2 + np.sum(b[_PLACES[1] :] ** 2)
+
+
 _LEVELS = np.array([0.9, 0.2, 0.6, 0.3, 0.8, 0.1])
 FILLED = (
     _filled, _filled_while_a_view_is_kept, _solved_from_below, _scattered, _filled_with_data,
-    _numbers_of_data,
+    _numbers_of_data, _picked_by_numbers,
 )  # fmt: skip
 
 

@@ -51,6 +51,9 @@ def pad_vjp(
     if mode in ("constant", "empty"):
         return g[tuple(slice(a, a + n) for (a, _), n in zip(widths, shape))]
     if mode in _COPYING and options.get("reflect_type", "even") == "even":
+        steps = _steps(mode, widths, shape) if type(g) is np.ndarray else None
+        if steps is not None:
+            return _pad_back(g, steps, widths, shape)
         numbers = np.arange(int(np.prod(shape))).reshape(shape)
         index = np.pad(numbers, widths, mode)
         flat = scatter(np.reshape(g, (-1,)), index.ravel(), (numbers.size,), g.dtype)
@@ -142,4 +145,56 @@ _AXIS_BY_AXIS: dict[str, Callable[[Any, int], Any]] = {
     "linear_ramp": lambda x, axis: x,
 }
 
-derivative(np.pad, pad_vjp, needs="0")
+# what is repeated before, and what behind, as start and stop in the padded array, by `(a, n, b)`:
+# the widths, and the length between them
+_REPEATED: dict[str, Callable[[int, int, int], tuple[tuple[int, int], tuple[int, int]]]] = {
+    "edge": lambda a, n, b: ((a, a + 1), (a + n - 1, a + n)),
+    "wrap": lambda a, n, b: ((n, n + a), (a, a + b)),
+    "reflect": lambda a, n, b: ((a + 1, 2 * a + 1), (a + n - 1 - b, a + n - 1)),
+    "symmetric": lambda a, n, b: ((a, 2 * a), (a + n - b, a + n)),
+}
+
+
+def _steps(mode: str, widths: list[tuple[int, int]], shape: tuple[int, ...]) -> Any:
+    """Which slices of the padded array are copied where, one after the other;
+    None where some are repeated more than once."""
+    most = [n - (mode == "reflect") for n in shape]
+    if any(max(pair) > m and (mode != "edge" or not m) for pair, m in zip(widths, most)):
+        return None
+    steps = []
+    turn = slice(None, None, -1 if mode in ("reflect", "symmetric") else 1)
+    for axis, ((a, b), n) in enumerate(zip(widths, shape)):
+        lead = (slice(None),) * axis
+        spans = zip(((0, a), (a + n, a + n + b)), _REPEATED[mode](a, n, b))
+        for (start, stop), (first, last) in spans:
+            if start < stop:
+                to, source = slice(start, stop), slice(first, last)
+                steps.append(((*lead, to), (*lead, source), (*lead, turn)))
+    return steps
+
+
+def _pad(array: Any, pad_width: Any, mode: Any = "constant", **options: Any) -> Any:
+    steps = None
+    if type(array) is np.ndarray and not options and not callable(mode) and mode in _COPYING:
+        widths = _widths(pad_width, array.ndim)
+        steps = _steps(mode, widths, array.shape)
+    if steps is None:
+        return np.pad(array, pad_width, mode, **options)
+    y = np.empty([a + n + b for (a, b), n in zip(widths, array.shape)], array.dtype)
+    y[tuple([slice(a, a + n) for (a, _), n in zip(widths, array.shape)])] = array
+    for to, source, turned in steps:
+        y[to] = y[source][turned]
+    return y
+
+
+def _pad_back(g: Any, steps: Any, widths: list[tuple[int, int]], shape: tuple[int, ...]) -> Any:
+    g = g.copy()
+    for to, source, turned in reversed(steps):
+        part = g[to][turned]
+        if part.shape != g[source].shape:  # the one at an edge
+            part = np.add.reduce(part, axis=len(turned) - 1, keepdims=True)
+        g[source] += part
+    return g[tuple([slice(a, a + n) for (a, _), n in zip(widths, shape)])]
+
+
+derivative(np.pad, pad_vjp, needs="0", forward=_pad)

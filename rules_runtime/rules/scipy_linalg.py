@@ -99,9 +99,14 @@ def _other_triangle_is_zero() -> bool:
 
 def cho_solve_vjp_c(g: Any, x: Any, c_and_lower: Any, b: Any, *options: Any, **also: Any) -> Any:
     c, lower = c_and_lower
-    moved = _outer(sl.cho_solve((c, lower), g), x)
-    moved = -(moved + adjoint(moved))
-    dc = np.tril(moved @ np.tril(c)) if lower else np.triu(np.triu(c) @ moved)
+    u, x = _columns(sl.cho_solve((c, lower), g)), _columns(x)
+    # the product of the factor with u x* + x u*, which are few columns
+    if lower:
+        factor = np.tril(c)
+        dc = -np.tril(u @ (adjoint(x) @ factor) + x @ (adjoint(u) @ factor))
+    else:
+        factor = np.triu(c)
+        dc = -np.triu((factor @ u) @ adjoint(x) + (factor @ x) @ adjoint(u))
     return Tangent[_Tuple](dc if np.iscomplexobj(c) else np.real(dc), NoTangent())
 
 

@@ -12,7 +12,7 @@ from rules_runtime.kernels.broadcast import expand, product_sum, unbroadcast, un
 from rules_runtime.kernels.extrema import extremum_cotangent
 from rules_runtime.kernels.fill import Fill, Scaled
 from rules_runtime.kernels.products import matmul, matmul_left, matmul_right
-from rules_runtime.kernels.scatter import put, scatter
+from rules_runtime.kernels.scatter import add_at, put, scatter
 from rules_runtime.kernels.triangular import cholesky_vjp, solve, triangle
 
 RNG = np.random.default_rng(3)
@@ -56,6 +56,24 @@ INDICES: list[Any] = [
     (RNG.integers(-7, 7, size=500), RNG.integers(0, 5, size=500)), (np.array([[0], [1]]), np.array([0, 4, 4])), np.arange(7) > 3,
     (slice(None), RNG.integers(0, 5, size=400)), (RNG.integers(0, 7, size=300),), [1, 1, 2], (2, np.array([1, 1])),
 ]  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", [np.int8, np.uint8, np.int64])
+@pytest.mark.parametrize("shape", [(120, 7), (300, 3), (300,), (5, 60, 2)], ids=str)
+@pytest.mark.parametrize("count", [20, 2000])
+def test_scatter_by_small_integers(kind: Any, shape: tuple[int, ...], count: int) -> None:
+    low = 0 if kind is np.uint8 else -100
+    index: Any = RNG.integers(low, 100, size=count).astype(kind)
+    if len(shape) == 3:
+        index = ((index % 5).astype(kind), (index % 60).astype(kind))
+    for dtype in (float, np.float32, complex):
+        g = np.asfortranarray(RNG.normal(size=np.zeros(shape)[index].shape)).astype(dtype)
+        want = np.zeros(shape, dtype)
+        np.add.at(want, index, g)
+        got = scatter(g, index, shape, np.dtype(dtype))
+        np.testing.assert_allclose(got, want, rtol=1e-4, atol=1e-4)
+        x = RNG.normal(size=shape).astype(dtype)
+        np.testing.assert_allclose(add_at(x, index, g), x + want, rtol=1e-4, atol=1e-4)
 
 
 @pytest.mark.parametrize("index", INDICES, ids=lambda i: str(type(i)))

@@ -19,7 +19,7 @@ from ..kernels import scatter as scatters
 from ..kernels.einsum import einsum, pairs, parsed
 from ..kernels.others import is_recorded
 from .array import BUILDERS, FORMULAS, _astype, operand
-from .graph import F8, REDUCTIONS, Graph, Node, frozen, normal_axes
+from .graph import F8, REDUCTIONS, Graph, Node, Unrecordable, frozen, normal_axes
 
 ndarray = np.ndarray
 Build = Callable[..., "Node | None"]
@@ -60,11 +60,17 @@ def _cast(graph: Graph, value: Any, x: Any, dtype: Any) -> Node | None:
 
 @builds(np.reshape)
 def _reshape(graph: Graph, value: Any, x: Any, *args: Any, order: str = "C", **kw: Any) -> Any:
-    return graph.reshape(operand(graph, x), value.shape) if order == "C" else None
+    return _in_order(graph, value, x, args[1] if len(args) > 1 else order)
 
 
 @builds(np.ravel)
 def _ravel(graph: Graph, value: Any, x: Any, order: str = "C") -> Node | None:
+    return _in_order(graph, value, x, order)
+
+
+def _in_order(graph: Graph, value: Any, x: Any, order: Any) -> Node | None:
+    if order not in ("C", "F"):
+        raise Unrecordable("it reads an array in the order that it has in memory")
     return graph.reshape(operand(graph, x), value.shape) if order == "C" else None
 
 
@@ -408,7 +414,9 @@ def _full_like(
     if is_recorded(fill):
         return graph.broadcast(n, value.shape) if n.dtype == value.dtype else None
     return (
-        graph.broadcast(graph.constant(value.reshape(-1)[0]), value.shape) if value.size else None
+        graph.broadcast(graph.constant(value.reshape(-1)[0]), value.shape)
+        if value.size and np.ndim(fill) == 0
+        else None
     )
 
 

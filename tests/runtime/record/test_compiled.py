@@ -256,6 +256,33 @@ def test_branches_are_variants() -> None:
     assert fast.refused is None and len(fast._program.variants) == 3 and replays(fast) > 40
 
 
+def test_numbers_that_are_read_by_what_is_called() -> None:
+    def f(x: Any) -> Any:
+        scale = 1.0 if x[0] > 0 else 2.0
+        return x[np.argmax(x)] ** 2 * scale + np.sum(np.roll(x, np.argmin(x)) * np.arange(4.0))
+
+    fast = compiled(f, variants=20)
+    for k in range(200):
+        x = np.random.default_rng(k % 40).normal(size=4)
+        assert is_close(value_and_gradient(f, x), fast(x))
+    assert fast.refused is None and replays(fast) > 100
+
+
+@pytest.mark.parametrize("order", ["C", "F", "A"])
+def test_orders_of_elements(order: Any) -> None:
+    w = np.arange(12.0)
+    for f in (
+        lambda x: np.sum(np.ravel(np.sin(x), order) * w),
+        lambda x: np.sum(np.reshape(np.sin(x), -1, order) * w),
+        lambda x: np.sum(np.ravel(x.T, order=order) * w),
+    ):
+        fast = compiled(f)
+        for k in range(6):
+            x = some(4, 3) if k % 3 < 2 else np.asfortranarray(some(4, 3))
+            assert is_close(value_and_gradient(f, x), fast(x))
+        assert (fast.refused is None) is (order != "A")
+
+
 def test_sizes_and_dtypes_that_depend_on_numbers() -> None:
     f = lambda x: np.sum(x[x > 0] ** 2) + np.sum(np.ones(2) * x[np.nonzero(x < -5.0)])
     fast = recorded(f, np.array([1.0, 2.0, -1.0, -6.0, -7.0]))

@@ -322,11 +322,13 @@ class Graph:
         return self.node("u", ufunc, args, shape, dtype)
 
     def _binary(self, ufunc: Any, a: Node, b: Node, shape: Shape, dtype: Any) -> Node | None:
+        minus_a, minus_b = is_negative(a), is_negative(b)
+        if a.op != "const" and b.op != "const" and not minus_a and not minus_b and a is not b:
+            return None
         ca, cb = number_of(a), number_of(b)
         same_a = a.shape == shape and a.dtype == dtype
         same_b = b.shape == shape and b.dtype == dtype
         if ufunc is MULTIPLY or ufunc is DIVIDE:
-            minus_a, minus_b = is_negative(a), is_negative(b)
             if (minus_a or minus_b) and ca is None and cb is None and dtype == F8:
                 inner = self.apply(
                     ufunc,
@@ -362,12 +364,12 @@ class Graph:
                 return a
             if ca == 0 and same_b:
                 return b
-            if is_negative(b) and b.dtype == dtype:
+            if minus_b and b.dtype == dtype:
                 return self.apply(SUBTRACT, [a, b.args[0]], shape, dtype)
-            if is_negative(a) and a.dtype == dtype:
+            if minus_a and a.dtype == dtype:
                 return self.apply(SUBTRACT, [b, a.args[0]], shape, dtype)
         elif ufunc is SUBTRACT:
-            if is_negative(b) and b.dtype == dtype:
+            if minus_b and b.dtype == dtype:
                 return self.apply(ADD, [a, b.args[0]], shape, dtype)
             if cb == 0 and same_a:
                 return a

@@ -230,6 +230,10 @@ def _merge(grads: list[Any], i: int, dx: Any, shared: set[int]) -> None:
         else:
             _add(old, dx, old)
         return
+    if is_recorded(old) and is_recorded(dx):
+        grads[i] = old + dx
+        shared.discard(i)
+        return
     if type(dx) is LowRank:
         if type(old) is LowRank:
             old.add(dx)

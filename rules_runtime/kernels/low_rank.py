@@ -8,21 +8,23 @@ Put side by side they are one product.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
+
+from .fill import Unwritten
 
 ndarray = np.ndarray
 
 
-class LowRank:
+class LowRank(Unwritten):
     """`sum(x.T @ g)` over pairs of matrices of as many rows, or vectors,
     which are one row each; and an array besides."""
 
     __slots__ = ("left", "owned", "right", "rows", "shape", "total")
-    __array_ufunc__ = None
+    takes: ClassVar[set[Any]] = set()
 
-    def __init__(self, left: list[Any], right: list[Any], shape: tuple[int, int]) -> None:
+    def __init__(self, left: list[Any], right: list[Any], shape: tuple[int, ...]) -> None:
         self.left, self.right = left, right
         self.rows = 1 if left[0].ndim == 1 else len(left[0])
         self.shape = shape
@@ -45,11 +47,14 @@ class LowRank:
         """A fresh one, times a number."""
         return LowRank(self.left, [g * factor for g in self.right], self.shape)
 
-    def add(self, other: LowRank) -> None:
-        """Add another one; the factors are multiplied out when they
-        are more than the matrix is worth."""
+    def add(self, other: Any) -> None:
+        """Add another one, or an array, which others may hold; the factors are multiplied out when
+        they are more than the matrix is worth."""
+        if type(other) is ndarray:
+            self._absorb(other)
+            return
         if other.total is not None:
-            self.absorb(other.total)
+            self._absorb(other.total)
         self.left += other.left
         self.right += other.right
         self.rows += other.rows
@@ -57,8 +62,7 @@ class LowRank:
             self.total, self.owned = self.dense(), True
             self.left, self.right, self.rows = [], [], 0
 
-    def absorb(self, dx: Any) -> None:
-        """Add an array, which others may hold."""
+    def _absorb(self, dx: Any) -> None:
         if self.total is None:
             self.total = dx
         elif self.owned:

@@ -35,7 +35,7 @@ from ..kernels.elementwise import (
     wide_times_vjp,
 )
 from ..kernels.elementwise import power as fast_power
-from ..kernels.fill import takes_fill
+from ..kernels.fill import gather_vjp, takes_fill
 from ..kernels.others import check_index, is_recorded
 from ..kernels.products import matmul as fast_matmul
 from ..kernels.products import (
@@ -48,11 +48,11 @@ from ..kernels.products import (
     matrix_vector_vjp,
     vector_right_vjp,
 )
-from ..kernels.scatter import is_basic, scatter
+from ..kernels.scatter import is_basic
 from .record import apply
 from .sharing import note_view
 from .structures import inner_tape, untraced
-from .sweep import FORM, NEW, OVERWRITE, SCATTER, SUM, TIMES
+from .sweep import FORM, NEW, OVERWRITE, SLICE, SUM, TIMES
 from .tracer import Tracer, appended, place_of, primal, record, tracer
 
 ndarray = np.ndarray
@@ -601,7 +601,7 @@ def getitem(self: Tracer, index: Any) -> Any:
     t.value = y
     t.tape = tape
     t.index = i = len(tape)
-    tape.append(entry := (self.index, None, (index, x.shape, x.dtype), SCATTER))
+    tape.append(entry := (self.index, None, (index, x.shape, x.dtype), SLICE))
     if len(tape) - i != 1:
         t.index = place_of(entry, tape, i)
     if type(y) is ndarray:
@@ -635,15 +635,15 @@ def _getitem(self: Tracer, index: Any) -> Any:
         index = untraced_index(index)
     y = x[index]
     t = tracer(y, self.tape, -1)
-    add_at = None
+    vjp, mode = None, SLICE
     if not is_basic(index):
-        add_at = scatter
+        vjp, mode = gather_vjp, NEW
         if type(x) is not ndarray:
             check_index(index)
     elif hasattr(type(primal(y)), "__iadd__"):  # an array, and one that can be updated in place
         t.base = (self, index)
         note_view(self, t)
-    t.index = record(self.tape, (self.index, add_at, (index, np.shape(x), _dtype(x)), SCATTER))
+    t.index = record(self.tape, (self.index, vjp, (index, np.shape(x), _dtype(x)), mode))
     return t
 
 

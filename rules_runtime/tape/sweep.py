@@ -13,7 +13,7 @@ what it gives is (of several parents one for each, None for nothing):
                 tape's own, and return them
     SUM         both of two parents are given g
     TIMES       g * saved, for numbers; of two parents g times either of the pair `saved`
-    SCATTER     saved is (index, shape, dtype): g goes to x[index]; vjp is None for basic indices
+    SLICE       saved is (index, shape, dtype): g goes to x[index]; the index is basic
     PART        saved is (number, count, build): g is one leaf of the structured result at the place
 
 Ownership. A place whose number is in `shared` holds a cotangent that others may hold, too: `x + y`
@@ -24,20 +24,18 @@ saved by the forward pass die on the way.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from ..kernels.fill import TAKES_FILL, Fill, Scaled
+from ..kernels.fill import Unwritten
 from ..kernels.low_rank import LowRank
 from ..kernels.others import is_recorded
 from ..kernels.scatter import scatter
 from .cotangents import Parts, Pieces
 from .tracer import Tracer
 
-NEW, OVERWRITE, FORM, INTO, SUM, TIMES, SCATTER, PART = range(8)
-TAKES_LOW_RANK: set[Any] = set()  # functions that are given a `LowRank`
+NEW, OVERWRITE, FORM, INTO, SUM, TIMES, SLICE, PART = range(8)
 
 ndarray = np.ndarray
 float64 = np.float64
@@ -55,7 +53,8 @@ def sweep(entries: list[Any], grads: list[Any], shared: set[int], first: int) ->
         if kind is not ndarray and kind is not float64:
             if g is None:
                 continue
-            g = _known(g, entry[1], entry[3], k, shared)
+            if isinstance(g, Unwritten) and entry[1] not in g.takes:
+                g = _dense(g, k, shared)
         places, vjp, saved, mode = entry
         if type(places) is int:
             i = places
@@ -63,17 +62,16 @@ def sweep(entries: list[Any], grads: list[Any], shared: set[int], first: int) ->
                 dx = vjp(g, saved)
             elif mode is TIMES:
                 dx = g * saved
-            elif mode is SCATTER:
+            elif mode is SLICE:
                 old = grads[i]
                 if (
-                    vjp is None
-                    and type(old) is ndarray
+                    type(old) is ndarray
                     and (type(g) is ndarray or type(g) is float64)
                     and i not in shared
                 ):
                     old[saved[0]] += g
                 else:
-                    _scatter(grads, i, vjp, saved, g, shared)
+                    _slice(grads, i, saved, g, shared)
                 continue
             elif mode is OVERWRITE:
                 dx = vjp(g, saved, k not in shared)
@@ -84,12 +82,9 @@ def sweep(entries: list[Any], grads: list[Any], shared: set[int], first: int) ->
                 continue
             else:
                 dx = vjp(g, saved)
-                if (
-                    (type(dx) is not ndarray or dx.base is not None or dx is g)
-                    and grads[i] is None
-                    and (k in shared or not _is_whole(dx, g))
-                ):
-                    shared.add(i)
+                if type(dx) is not ndarray or dx.base is not None or dx is g:
+                    if grads[i] is None:
+                        shared.add(i)
             old = grads[i]
             if old is None:
                 grads[i] = dx
@@ -136,9 +131,8 @@ def sweep(entries: list[Any], grads: list[Any], shared: set[int], first: int) ->
             else:
                 _merge(grads, j, g, shared)
         else:
-            mine = k not in shared
             if mode is OVERWRITE:
-                given = vjp(g, saved, mine)
+                given = vjp(g, saved, k not in shared)
             elif mode is INTO:
                 given = _added_into(grads, places, vjp, saved, g, shared)
             else:
@@ -151,9 +145,7 @@ def sweep(entries: list[Any], grads: list[Any], shared: set[int], first: int) ->
                 if old is None:
                     grads[i] = dx
                     if mode is INTO or (
-                        mode is FORM
-                        and (type(dx) is not ndarray or dx.base is not None or dx is g)
-                        and not (mine and _is_whole(dx, g) and _is_alone(g, given))
+                        mode is FORM and (type(dx) is not ndarray or dx.base is not None or dx is g)
                     ):
                         shared.add(i)
                 elif type(old) is ndarray and i not in shared and type(dx) is ndarray:
@@ -164,20 +156,6 @@ def sweep(entries: list[Any], grads: list[Any], shared: set[int], first: int) ->
     written_out(grads, shared, first)
 
 
-def _is_whole(dx: Any, g: Any) -> bool:
-    """Whether `dx` is g, or all of it in another shape. (Of numbers of fewer digits sums are made
-    anew, for these may have more.)"""
-    if type(dx) is not ndarray or type(g) is not ndarray or dx.dtype.char not in "dD":
-        return False
-    base = dx.base
-    return dx is g or ((base is g or base is g.base) and dx.size == g.size and dx.flags.writeable)
-
-
-def _is_alone(g: Any, given: Sequence[Any]) -> bool:
-    """Whether no more than one of several cotangents has memory that may be that of `g`."""
-    return sum(d is g or getattr(d, "base", None) is not None for d in given) < 2
-
-
 def _added_into(grads: Any, places: Any, vjp: Any, saved: Any, g: Any, shared: Any) -> list[Any]:
     """What a rule gives for each of several places, None where it has added to what is there."""
     olds = [grads[i] if type(grads[i]) is ndarray and i not in shared else None for i in places]
@@ -185,33 +163,21 @@ def _added_into(grads: Any, places: Any, vjp: Any, saved: Any, g: Any, shared: A
     return [None if dx is old else dx for dx, old in zip(given, olds, strict=True)]
 
 
-def _known(g: Any, vjp: Any, mode: int, k: int, shared: set[int]) -> Any:
-    """A cotangent that is not written out, as the entry can take it."""
-    kind = type(g)
-    if kind is Pieces:
-        return g.dense()
-    if kind is Parts:
-        return g.build(g.items)
-    if kind is Fill:
-        if mode is not SUM and vjp not in TAKES_FILL:
-            shared.add(k)
-            return g.dense()
-    elif kind is LowRank:
-        if vjp not in TAKES_LOW_RANK:
-            shared.discard(k)
-            return g.dense()
-    elif kind is Scaled and vjp is not scatter:
+def _dense(g: Any, k: int, shared: set[int]) -> Any:
+    """The array of the cotangent at place `k`."""
+    if g.is_new:
         shared.discard(k)
-        return g.dense()
-    return g
+    else:
+        shared.add(k)
+    return g.dense()
 
 
 def written_out(grads: list[Any], shared: set[int], first: int) -> None:
-    """Multiply out what the sweep has left as factors at the places of the inputs."""
+    """Write out what the sweep has left at the places of the inputs."""
     for k in range(first):
-        if type(grads[k]) is LowRank:
-            grads[k] = grads[k].dense()
-            shared.discard(k)
+        g = grads[k]
+        if type(g) is not ndarray and type(g) is not float64 and isinstance(g, Unwritten):
+            grads[k] = _dense(g, k, shared)
 
 
 def _merge(grads: list[Any], i: int, dx: Any, shared: set[int]) -> None:
@@ -234,34 +200,17 @@ def _merge(grads: list[Any], i: int, dx: Any, shared: set[int]) -> None:
         grads[i] = old + dx
         shared.discard(i)
         return
-    if type(dx) is LowRank:
-        if type(old) is LowRank:
-            old.add(dx)
-            return
-        if type(old) is ndarray:
-            dx.total, dx.owned = old, i not in shared
-            grads[i] = dx
-            return
-        dx = dx.dense()
-    if type(old) is LowRank and type(dx) is ndarray:
-        old.absorb(dx)
+    if type(old) is LowRank and type(dx) in (ndarray, LowRank):
+        old.add(dx)
         return
-    if type(old) is Pieces or type(old) is LowRank:
-        grads[i] = old = old.dense()
-        shared.discard(i)
-    if type(dx) is Pieces or type(dx) is Scaled:
-        dx = dx.dense()
-    if type(old) is Scaled:
-        grads[i] = old = old.dense()
-        shared.discard(i)
-    if type(old) is Fill and type(dx) is Fill:
-        grads[i] = Fill(old.value + dx.value, old.shape)
+    if type(dx) is LowRank and type(old) is ndarray:
+        dx.total, dx.owned = old, i not in shared
+        grads[i] = dx
         return
-    if type(dx) is Fill:
-        dx = dx.value if type(old) is ndarray and old.shape == dx.shape else dx.dense()
-    elif type(old) is Fill:
-        old = old.value if type(dx) is ndarray and old.shape == dx.shape else old.dense()
-        shared.add(i)
+    if isinstance(dx, Unwritten):
+        dx = dx.dense()
+    if isinstance(old, Unwritten):
+        grads[i] = old = _dense(old, i, shared)
     if (
         type(old) is ndarray
         and i not in shared
@@ -277,50 +226,22 @@ def _merge(grads: list[Any], i: int, dx: Any, shared: set[int]) -> None:
     shared.discard(i)
 
 
-def _scatter(grads: list[Any], i: int, add_at: Any, saved: Any, g: Any, shared: set[int]) -> None:
-    """Add `g` to `x[index]` for the array at place `i`;
-    slices wait as `Pieces`, numbers and gathers do not."""
+def _slice(grads: list[Any], i: int, saved: Any, g: Any, shared: set[int]) -> None:
+    """Add `g` to `x[index]` for the array at place `i`."""
     index, shape, dtype = saved
     old = grads[i]
-    factor = None
-    if type(g) is Scaled:
-        if add_at is not None and type(g.array) is ndarray:
-            g, factor = g.array, g.factor
-        else:
-            g = g.dense()
-    elif type(g) is Fill:
-        g = g.dense()
-    if type(old) is Pieces:
-        if add_at is None:
-            old.items.append((index, g))
-            return
-        old = grads[i] = old.dense()
-        shared.discard(i)
-    if add_at is not None:
-        dx = add_at(g, index, shape, dtype)
-        if factor is not None:
-            dx = dx * factor
-        if old is None:
-            grads[i] = dx
-        else:
-            _merge(grads, i, dx, shared)
-        return
-    if old is None:
-        if type(g) is float64 and len(shape) == 1:
-            grads[i] = buffer = np.zeros(shape)
-            buffer[index] = g
-        else:
-            grads[i] = Pieces(index, g, shape, dtype)
-        return
-    if (
-        type(g) is Tracer
-        or type(old) is not ndarray
-        or is_recorded(g)
-        or old.dtype.kind != np.result_type(g).kind
-    ):
-        _merge(grads, i, Pieces(index, g, shape, dtype).dense(), shared)
-        return
-    if i in shared:
-        grads[i] = old = old.copy()
-        shared.discard(i)
-    old[index] += g
+    is_plain = issubclass(type(g), (ndarray, np.generic))  # a tracer looks like one
+    if old is None and is_plain:
+        grads[i] = out = np.zeros(shape, np.result_type(dtype, g))
+        out[index] = g
+    elif type(old) is ndarray and is_plain and old.dtype.kind == g.dtype.kind:
+        if i in shared:
+            grads[i] = old = old.copy()
+            shared.discard(i)
+        old[index] += g
+    elif type(old) is Pieces:
+        old.add(index, g)
+    elif old is None:
+        grads[i] = Pieces(index, g, shape, dtype)
+    else:
+        _merge(grads, i, scatter(g, index, shape, dtype), shared)

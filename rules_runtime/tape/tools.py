@@ -18,13 +18,11 @@ from typing import Any, Literal, TypeVar
 import numpy as np
 
 from ..errors import ChangedArrayError, WrongTangentError
-from ..kernels.fill import Fill, Scaled
-from ..kernels.low_rank import LowRank
+from ..kernels.fill import Fill, Unwritten
 from ..structure import is_namedtuple
 from ..tangents import AbstractZero, Tangent
 from ..thunks import Thunk, unthunk
 from .by_rule import as_number, parts_for_leaves, rule_vjp, which_argument
-from .cotangents import Pieces
 from .structures import Tree
 from .trace import TapeConfig, Trace, watching
 from .tracer import primal
@@ -273,7 +271,7 @@ def _paths(tree: Tree, path: str = "") -> Iterator[tuple[str, Any]]:
 
 
 def _check_space(what: str, dx: Any, shape: tuple[int, ...], is_complex: bool) -> None:
-    found = dx.shape if isinstance(dx, (Fill, Scaled, Pieces, LowRank)) else np.shape(primal(dx))
+    found = dx.shape if isinstance(dx, Unwritten) else np.shape(primal(dx))
     if found != shape:
         raise WrongTangentError(f"{what} a tangent of shape {found}")
     if not is_complex and _kind(dx) == "c":
@@ -296,16 +294,12 @@ def _check_type(what: str, tangent: Any, x: Any) -> None:
 
 
 def _kind(dx: Any) -> str:
-    if isinstance(dx, (Fill, Scaled)):
-        return _kind(dx.value if isinstance(dx, Fill) else dx.array)
     dtype = getattr(primal(dx), "dtype", None)
     return str((np.result_type(primal(dx)) if dtype is None else dtype).kind)
 
 
 def _is_finite(dx: Any) -> bool:
-    if isinstance(dx, Fill):
-        dx = dx.value
-    elif isinstance(dx, (Scaled, Pieces, LowRank)):
+    if isinstance(dx, Unwritten):
         dx = dx.dense()
     dx = primal(dx)
     return not hasattr(dx, "dtype") or bool(np.all(np.isfinite(dx)))
@@ -320,7 +314,7 @@ def described(dx: Any) -> str:
         return text if len(text) < 80 else f"{text[:75]}…"
     if isinstance(dx, Fill):
         return f"one {np.result_type(primal(dx.value))} for all of shape {dx.shape}"
-    kind = getattr(primal(dx), "dtype", "") if not isinstance(dx, Scaled) else dx.array.dtype
+    kind = getattr(primal(dx), "dtype", "")
     return f"{kind} of shape {tuple(dx.shape)}".strip()
 
 

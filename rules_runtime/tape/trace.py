@@ -13,7 +13,6 @@ import numpy as np
 
 from ..config import HasForwardMode, HasReverseMode, RuleConfig
 from ..errors import TangentError
-from ..kernels.fill import Fill, Scaled
 from ..kernels.others import is_other, like
 from ..registry import rrule
 from ..tangents import AbstractZero, NotImplementedTangent, ZeroTangent
@@ -22,7 +21,6 @@ from . import getters
 from .arguments import place_on, traced
 from .by_rule import has_rule, try_rule
 from .complaints import explained
-from .cotangents import Pieces
 from .other_arrays import tell_dask
 from .record import gather
 from .structures import (
@@ -245,14 +243,6 @@ def finished(x: Any, g: Any, is_shared: bool, written_out: bool) -> Any:
         return x * 0.0 if kind is Tracer else np.zeros_like(x) if np.shape(x) else type(x)(0)
     if kind is float and type(g) is float64:
         return float(g)
-    if type(g) is Pieces:
-        g = g.dense()
-    elif type(g) is Fill:
-        g = np.full(g.shape, g.value)
-        is_shared = False
-    elif type(g) is Scaled:
-        g = g.dense()
-        is_shared = False
     if is_other(x) and type(g) is not Tracer:
         g = g if is_other(g) else np.zeros_like(x) + g
         g = np.real(g) if g.dtype.kind == "c" != x.dtype.kind else g

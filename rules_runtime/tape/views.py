@@ -13,12 +13,11 @@ from typing import Any
 
 import numpy as np
 
-from ..kernels.fill import takes_fill
+from ..kernels.fill import Fill, takes_fill
 from ..kernels.low_rank import LowRank
 from . import operators
-from .cotangents import Fill
 from .sharing import note_view
-from .sweep import FORM, TAKES_LOW_RANK
+from .sweep import FORM
 from .tracer import Tracer, appended, primal
 
 ndarray = np.ndarray
@@ -44,7 +43,7 @@ def transpose_vjp(g: Any, inverse: Any) -> Any:
     return g.transpose(inverse) if inverse is not None else g.T
 
 
-TAKES_LOW_RANK.add(transpose_vjp)
+LowRank.takes.add(transpose_vjp)
 
 
 def swapaxes_vjp(g: Any, axes: Any) -> Any:

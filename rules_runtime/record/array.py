@@ -29,6 +29,7 @@ BUILDERS: dict[Any, Callable[..., Node | None]] = {}
 # functions that are others in other words, and so are their derivatives: `formula(*args, **kwargs)`
 # or NotImplemented where it is one node of its own
 FORMULAS: dict[Any, Callable[..., Any]] = {}
+VALUES: dict[Any, Callable[..., Any]] = {}  # faster ways to compute what functions of numpy's give
 
 
 class Recorded:
@@ -387,7 +388,7 @@ def record(
         function, value_by = _within(value_by or function, state, call), None
         told[0] = function
     try:
-        value = (value_by or function)(*given, **named)
+        value = (value_by or VALUES.get(function, function))(*given, **named)
     except Exception as error:
         graph.caught = type(error).__name__
         raise

@@ -18,7 +18,7 @@ import numpy as np
 from ..kernels import scatter as scatters
 from ..kernels.einsum import einsum, pairs, parsed
 from ..kernels.others import is_recorded
-from .array import BUILDERS, FORMULAS, _astype, operand
+from .array import BUILDERS, FORMULAS, VALUES, _astype, operand
 from .graph import F8, REDUCTIONS, Graph, Node, Unrecordable, frozen, normal_axes
 
 ndarray = np.ndarray
@@ -517,6 +517,9 @@ def _tensordot(graph: Graph, value: Any, x: Any, y: Any, axes: Any = 2) -> Node 
     left = graph.matrix(a, tuple(free_a), tuple(of_a))
     right = graph.matrix(b, tuple(of_b), tuple(free_b))
     return graph.reshape(graph.matmul(left, right, a.dtype), np.shape(value))
+
+
+VALUES[np.einsum] = einsum
 
 
 @builds(np.einsum, einsum)

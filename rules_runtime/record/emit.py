@@ -25,7 +25,7 @@ from .slices import Slices
 
 ndarray = np.ndarray
 
-_MATH = {
+MATH = {
     np.sqrt: "sqrt", np.exp: "exp", np.log: "log", np.sin: "sin", np.cos: "cos", np.tanh: "tanh",
     np.tan: "tan", np.log1p: "log1p", np.expm1: "expm1", np.arctan: "atan", np.sinh: "sinh",
     np.cosh: "cosh", np.arcsin: "asin", np.arccos: "acos", np.power: "pow", np.absolute: "fabs",
@@ -41,7 +41,7 @@ class Emitter(Slices):
 
     def __init__(self, names: Names, arena: Arena, guards: Guards) -> None:
         super().__init__(names, arena, guards)
-        names.space.update({f"m_{f}": getattr(math, f) for f in _MATH.values()})
+        names.space.update({f"m_{f}": getattr(math, f) for f in MATH.values()})
 
     def do(self, n: Node) -> None:
         if n.op in ("in", "const", "view") or is_virtual(n):
@@ -93,7 +93,7 @@ class Emitter(Slices):
         user = n.users[0]
         return (
             user.op == "u" and user.shape == () and n.dtype is F8 and user.dtype is F8
-            and (user.f in INFIX or user.f is NEGATIVE or user.f in _MATH)
+            and (user.f in INFIX or user.f is NEGATIVE or user.f in MATH)
         )  # fmt: skip
 
     def _number(self, n: Node) -> None:
@@ -142,8 +142,8 @@ class Emitter(Slices):
                 return (
                     f"{a} if {a} {'>=' if n.f is np.maximum else '<='} {b} or {a} != {a} else {b}"
                 )
-            if n.f in _MATH:
-                return f"m_{_MATH[n.f]}({', '.join(texts)})"
+            if n.f in MATH:
+                return f"m_{MATH[n.f]}({', '.join(texts)})"
         if n.dtype == C16 and all(a.dtype in (F8, C16) for a in n.args):
             safe = [f"({t})" if t[0] == "-" else t for t in texts]
             if n.f in (ADD, SUBTRACT, MULTIPLY):

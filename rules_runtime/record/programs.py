@@ -23,6 +23,7 @@ from ..tape.derivatives import value_and_gradient, vjp
 from ..tape.structures import inner_tape
 from ..tape.trace import watching
 from . import functions as functions
+from .apart import take_apart
 from .blocks import Blocks
 from .emit import Emitter
 from .graph import Elsewhere, Graph, Node, Unrecordable, errors
@@ -133,6 +134,7 @@ class Variant:
         result = Result(names)
         template = result.text(eager, recording.result)
         roots = [*result.nodes, *[n for n, *_ in graph.guards]]
+        take_apart(roots)
         calls = planned(roots)
         order = tiled(calls, result.nodes, [n for n, *_ in graph.guards])
         head, inputs = reading.code(names)

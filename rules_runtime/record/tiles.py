@@ -14,8 +14,8 @@ from dataclasses import dataclass
 
 from .graph import F8, Node
 
-LARGE = 1 << 16  # elements of an array that does not stay in the cache between two calls
-_BLOCK = 1 << 14  # elements of a block of one
+LARGE = 1 << 19  # bytes of an array that does not stay in the cache between two calls
+_BLOCK = 1 << 17  # bytes of a block of one
 _RUN = 512  # elements in a row that a block of columns has at least
 _REACH = 1000  # calls that are looked at for one tile
 _GAIN = 0.75  # what may be left of the memory traffic
@@ -95,7 +95,7 @@ def _seen(n: Node, axis: int) -> int | None:
 
 def _cuts_of_sum(n: Node, axis: int) -> Cuts | None:
     """For a reduction, along an axis that it takes away."""
-    if n.op not in ("red", "esum") or n.dtype != F8 or n.size * 4 > _BLOCK:
+    if n.op not in ("red", "esum") or n.dtype != F8 or 4 * _bytes(n) > _BLOCK:
         return None
     name, axes, _ = n.f if n.op == "red" else n.f[2]
     if axis not in axes or name not in STARTS or any(a.dtype != F8 for a in n.args):
@@ -112,9 +112,17 @@ def _reduced_shape(n: Node) -> tuple[int, ...]:
     return n.f[3] if n.op == "esum" else n.args[0].shape  # type: ignore[no-any-return]
 
 
+def _bytes(n: Node) -> int:
+    return n.size * int(n.dtype.itemsize)
+
+
+def _is_large(n: Node) -> bool:
+    return n.shape is None or _bytes(n) >= LARGE  # a tuple of arrays has no shape
+
+
 def _extent(n: Node) -> int:
-    """Elements that a call goes through."""
-    return max([n.size, *[a.size for a in n.args]])
+    """Bytes of the largest array that a call reads or makes."""
+    return max(map(_bytes, (n, *n.args)))
 
 
 def tiled(order: list[Node], wanted: Iterable[Node], guarded: Iterable[Node]) -> list[Node]:
@@ -123,10 +131,6 @@ def tiled(order: list[Node], wanted: Iterable[Node], guarded: Iterable[Node]) ->
     if not any(_is_work(n) and _extent(n) >= LARGE for n in order):
         return order
     return _Tiling(order, {n.i for n in wanted}, {n.i for n in guarded}).order
-
-
-def _is_large(n: Node) -> bool:
-    return n.shape is None or n.size >= LARGE  # a tuple of arrays has no shape
 
 
 def _is_work(n: Node) -> bool:
@@ -259,7 +263,7 @@ class _Group:
         while count != len(rest):
             count, apart = len(rest), []
             for n in rest:
-                own = {a.i for a in (n, *n.args) if a.i in self.axes or a.size >= LARGE}
+                own = {a.i for a in (n, *n.args) if a.i in self.axes or _is_large(a)}
                 if own & arrays:
                     arrays |= own
                 else:
@@ -276,16 +280,16 @@ class _Group:
         for n in self.members[:0:-1]:
             if any(u.i in self.axes for u in self.tiling.users[n.i]):
                 continue
-            if n.op != "view" and (n.size < LARGE or n.i < self.in_order):
+            if n.op != "view" and (not _is_large(n) or n.i < self.in_order):
                 continue
             if n.op == "view" or all(self._is_kept(_source(a)) for _, a in self._inside(n)):
                 self._leave(n)
 
     def _measure(self) -> None:
         work = [n for n in self.members if n.op != "view"]
-        before = sum(a.size for n in work for a in (n, *n.args) if a.size >= LARGE)
+        before = sum(_bytes(a) for n in work for a in (n, *n.args) if _is_large(a))
         own = {a.i: a for n in self.members for a in n.args if a.i not in self.axes}
-        after = sum(a.size for a in (*own.values(), *self.results()) if a.size >= LARGE)
+        after = sum(_bytes(a) for a in (*own.values(), *self.results()) if _is_large(a))
         width = max([_extent(n) for n in work], default=0) // self.length
         self.rows = _rows(self.length, max(_BLOCK // max(width, 1), 1))
         if len(work) > 1 and after <= _GAIN * before and width <= 4 * _BLOCK:
@@ -296,7 +300,7 @@ class _Group:
         """Whether a block of it is in one piece, or in long ones."""
         shape, axis = (_reduced_shape(n) if n.i in self.sums else n.shape), self.axes[n.i]
         run = self.rows * math.prod(shape[axis + 1 :])
-        return run >= _RUN or math.prod(shape[:axis]) == 1 or math.prod(shape) < LARGE
+        return run >= _RUN or math.prod(shape[:axis]) == 1 or _extent(n) < LARGE
 
     def results(self) -> list[Node]:
         return [n for n in self.members if n.op != "view" and self._is_result(n)]

@@ -18,9 +18,9 @@ from rules_runtime.record.guards import is_close
 
 @pytest.fixture(autouse=True, scope="module")
 def small_blocks() -> Any:
-    """Tiles for arrays of 12 elements, in blocks of 8."""
+    """Tiles for arrays of 12 numbers, in blocks of 8."""
     with pytest.MonkeyPatch.context() as patch:
-        for name, value in (("LARGE", 12), ("_BLOCK", 8), ("_RUN", 2), ("_GAIN", 1.0)):
+        for name, value in (("LARGE", 96), ("_BLOCK", 64), ("_RUN", 2), ("_GAIN", 1.0)):
             patch.setattr(tiles, name, value)
         yield
 

@@ -10,7 +10,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+
+import numpy as np
 
 from .graph import F8, Node
 
@@ -20,6 +22,7 @@ _RUN = 512  # elements in a row that a block of columns has at least
 _REACH = 1000  # calls that are looked at for one tile
 _GAIN = 0.75  # what may be left of the memory traffic
 STARTS = {"add": "0.0", "maximum": "-np.inf", "minimum": "np.inf"}
+_CHEAP = frozenset((np.add, np.subtract, np.multiply, np.negative, np.square))
 Cuts = tuple[int | None, ...]
 
 
@@ -40,6 +43,33 @@ class Tile:
         found = (_cuts_of_sum if n.i in self.sums else _cuts)(n, self.axes[n.i])
         assert found is not None
         return found
+
+    def given(self) -> tuple[Node, ...]:
+        """What others computed."""
+        return tuple(
+            {a.i: a for n in self.members for a in n.args if a.i not in self.axes}.values()
+        )
+
+    def without_result(self, v: Node) -> Tile:
+        """The tile, where nobody else needs a result."""
+        is_used = any(a is v for m in self.members for a in m.args)
+        members = tuple([m for m in self.members if is_used or m is not v])
+        return replace(self, members=members, results=tuple(m for m in self.results if m is not v))
+
+    def with_repeated(self, v: Node) -> Tile | None:
+        """The tile, with a call that it reads the result of; None where that reads more."""
+        read = {(a.i, k) for m in self.members for a, k in zip(m.args, self.cuts(m))}
+        axis, *others = {k for i, k in read if i == v.i}
+        cuts = None if axis is None or others else _cuts(v, axis)
+        if axis is None or cuts is None:
+            return None
+        new = {a for a, k in zip(v.args, cuts) if _is_large(a) and (a.i, k) not in read}
+        if sum(map(_bytes, new)) > _bytes(v):
+            return None
+        if any(self.axes.get(a.i, k) != k for a, k in zip(v.args, cuts)):
+            return None
+        members = tuple(sorted((*self.members, v), key=lambda m: m.i))
+        return replace(self, members=members, axes={**self.axes, v.i: axis})
 
 
 def _aligned(shape: tuple[int, ...], whole: tuple[int, ...], axis: int) -> int | None:
@@ -151,6 +181,26 @@ class _Tiling:
         for k, n in enumerate(calls):
             if n.i not in self.done and not self._begin(k):
                 self._take(n)
+        tiles = [n for n in self.order if n.op == "tile"]
+        for n in tiles[::-1]:  # from the back: what is repeated may read what is repeated
+            for v in n.f.results[::-1]:
+                self._repeat(v, n, tiles)
+
+    def _repeat(self, v: Node, tile: Node, tiles: list[Node]) -> None:
+        """Compute a cheap result again in each tile that reads it, instead of keeping it."""
+        if v.f not in _CHEAP or not _is_large(v) or v.i in self.wanted or v.i in self.guarded:
+            return
+        own: Tile = tile.f
+        readers = [t for t in tiles if any(a is v for a in t.args)]
+        inside = {m.i for t in (tile, *readers) for m in t.f.members}
+        if any(u.op == "view" or u.i not in inside for u in self.users[v.i]):
+            return
+        if any(a.i in own.axes and a not in own.results for a in map(_source, v.args)):
+            return  # what it reads is not kept
+        changed = [own.without_result(v), *[t.f.with_repeated(v) for t in readers]]
+        if None not in changed:
+            for t, f in zip((tile, *readers), changed):
+                t.f, t.args = f, f.given()
 
     def _take(self, n: Node) -> None:
         self.done.add(n.i)
@@ -215,13 +265,12 @@ class _Group:
             if any(a.i in barred or a.i in self.sums for a in n.args):
                 barred.add(n.i)
             elif not self._fits(n):
-                if self._inside(n) or (n.op != "view" and _is_large(n)):
-                    barred.add(n.i)
-                    if n.op != "view":
-                        self.in_order = min(self.in_order, n.i)
-                else:
+                if not self._inside(n) and (n.op == "view" or not _is_large(n)):
                     self.early.append(n)
                     continue
+                barred.add(n.i)
+            if n.i in barred and n.op != "view" and _is_large(n):
+                self.in_order = min(self.in_order, n.i)
             if n.i in self.tiling.guarded:
                 break  # what comes after it is computed only if it holds
 
@@ -318,12 +367,11 @@ class _Group:
         return [n for n in self.early if n.i in needed]
 
     def tile(self) -> Node:
-        given = {a.i: a for n in self.members for a in n.args if a.i not in self.axes}
         results = tuple(self.results())
         f = Tile(
             tuple(self.members), self.axes, frozenset(self.sums), results, self.length, self.rows
         )
-        return Node("tile", f, tuple(given.values()), (self.length,), None, -1 - self.members[0].i)
+        return Node("tile", f, f.given(), (self.length,), None, -1 - self.members[0].i)
 
 
 def _source(n: Node) -> Node:

@@ -159,6 +159,19 @@ def test_that_nothing_is_kept_but_blocks() -> None:
     assert fast._program.variants[0].nbytes < 1000
 
 
+def test_that_cheap_values_are_computed_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    def f(x: Any) -> Any:
+        z = (x - np.mean(x)) / np.std(x)
+        return np.sum(z * z * np.tanh(z))
+
+    again = replayed(f, some(4000))
+    monkeypatch.setattr(tiles, "_CHEAP", frozenset())
+    kept = replayed(f, some(4000))
+    first, second = (fast._program.variants[0].nbytes for fast in (again, kept))
+    assert first <= second - 32000
+    assert is_close(again(some(4000)), kept(some(4000)))
+
+
 def test_that_checks_come_first() -> None:
     """What a function does after a branch is not done before the branch is known."""
 

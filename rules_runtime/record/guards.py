@@ -11,6 +11,7 @@ from __future__ import annotations
 import array
 import collections
 import contextlib
+import contextvars
 import copy
 import functools
 import math
@@ -19,6 +20,7 @@ import pickle
 import random
 import sys
 import types
+import weakref
 from collections.abc import Iterator
 from typing import Any
 
@@ -42,6 +44,10 @@ _MUCH = 1 << 19  # bytes of an array that are compared
 _SIMPLE = frozenset((int, float, complex, bool, str, bytes, type(None), np.float64, np.int64))
 _RANDOM = (np.random.Generator, np.random.RandomState, random.Random)
 _UNSEEN = frozenset(("globals", "eval", "exec", "open", "input"))  # what they read is not known
+_CHANGING: tuple[Any, ...] = (
+    types.MappingProxyType, type({}.keys()), type({}.values()), type({}.items()), memoryview,
+    weakref.ref, contextvars.ContextVar,
+)  # fmt: skip
 # what Python makes of a class and reads by itself
 _MAKING = frozenset(
     ("__init__", "__new__", "__post_init__", "__repr__", "__str__", "__eq__", "__hash__", "__del__",
@@ -52,7 +58,12 @@ _FIELDS = (
     types.MemberDescriptorType, types.GetSetDescriptorType,
     type(np.linalg.slogdet(np.eye(1)).__class__.sign),
 )  # fmt: skip
-_HOLDERS = ("types", "argparse", "collections")  # whose objects hold what one puts there
+_HOLDERS = (
+    "types",
+    "argparse",
+    "collections",
+    "configparser",
+)  # whose objects hold what one puts there
 Path = tuple[tuple[str, Any], ...]
 
 
@@ -188,6 +199,11 @@ class Reading:
             return made
         if self._is_plain_object(x):
             return self._lift_object(x, path)
+        if isinstance(x, (types.BuiltinMethodType, types.MethodWrapperType)):
+            if not isinstance(x.__self__, (types.ModuleType, type(None))):
+                return self._lift_method(x, path)
+        if hasattr(kind, "__next__") or isinstance(x, _CHANGING):
+            raise Unrecordable(f"a {kind.__name__}, which may change, is among what it is given")
         is_own = kind.__module__.startswith("rules_runtime.record")  # what is compiled
         has_numbers = not is_own and tree_of(x, lambda leaf: leaf) is not None
         if has_numbers or isinstance(x, (bytearray, array.array)):
@@ -195,6 +211,15 @@ class Reading:
                 f"a {kind.__name__} with numbers in it is among what the function is given"
             )
         return self._lift_other(x, path)
+
+    def _lift_method(self, x: Any, path: Path) -> Any:
+        """A method of what Python or numpy has made, of a list say: that is compared."""
+        self._made[id(x)] = (x, x, path)
+        self.checks.append(("is", path, x))
+        was, self._is_frozen = self._is_frozen, True
+        self._lift(x.__self__, (*path, ("attribute", "__self__")))
+        self._is_frozen = was
+        return x
 
     def _lift_other(self, x: Any, path: Path) -> Any:
         """What stays as it is: classes, modules, sets, and whatever has no numbers in it."""
@@ -207,6 +232,7 @@ class Reading:
         self.checks.append(("is", path, x))
         if isinstance(x, type):
             self._look_at(x)
+            self._look_at(type(x))
             self._attributes.update(_MAKING)
         elif isinstance(x, types.ModuleType):
             self._look_into(x)
@@ -257,7 +283,9 @@ class Reading:
         kind = type(x)
         self._look_at(kind)
         held = attributes_of(x)
-        self.checks.append(("object", path, (kind, len(getattr(x, "__dict__", ())))))
+        self.checks.append(
+            ("object", path, (kind, len(vars(x)) if hasattr(x, "__dict__") else None))
+        )
         new = object.__new__(kind)
         self._made[id(x)] = (new, x, path)
         for name, value in held.items():
@@ -493,7 +521,7 @@ def _failure(names: Names, at: str, kind: str, value: Any) -> str:
         return f"type({at}) is not {known} or len({at}) != {value[1]}"
     if kind == "object":
         return f"type({at}) is not {known}" + (
-            f" or len({at}.__dict__) != {value[1]}" if value[1] else ""
+            "" if value[1] is None else f" or len({at}.__dict__) != {value[1]}"
         )
     if kind == "type":
         return f"type({at}) is not {known}"

@@ -73,9 +73,9 @@ class Recording:
                 self.reading.join(other.reading)
                 break
         reading, called = self.reading, set[Any]()
-        with _lock:
-            rules.CALLED += (called,)
         try:
+            with _lock:
+                rules.CALLED += (called,)
             self.result = program.evaluate(reading.f, reading.args, reading.kwargs, program.wrt)
         finally:
             with _lock:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import array
 import collections
+import contextvars
 import functools
 import os
 import random
+import time
 import types
 import warnings
 from collections.abc import Callable
@@ -235,6 +237,30 @@ def a_builtin_that_is_hidden() -> Any:
 
 
 @noticed
+def a_method_that_an_object_has_alone() -> Any:
+    class Plain:
+        def factor(self) -> float:
+            return 2.0
+
+    f = Plain()
+    return (lambda x: np.sum(x) * f.factor()), lambda: setattr(f, "factor", lambda: 3.0)
+
+
+@noticed
+def the_list_of_a_method() -> Any:
+    mine = [2.0]
+    read = mine.__getitem__
+    return (lambda x: np.sum(x) * read(0)), lambda: mine.__setitem__(0, 3.0)
+
+
+@noticed
+def the_array_of_a_method() -> Any:
+    mine = np.ones(3)
+    total = mine.sum
+    return (lambda x: np.sum(x) * total()), lambda: mine.__setitem__(0, 3.0)
+
+
+@noticed
 def a_zero_of_the_other_sign() -> Any:
     def make(c: float) -> Any:
         return lambda x: np.sum(np.copysign(1.0, c) * x)
@@ -326,12 +352,21 @@ def test_what_is_refused_runs_as_often_as_it_is_called(name: str) -> None:
     model.w = np.ones(3)
 
 
-def test_counters_and_clocks_are_refused() -> None:
-    counter = iter(range(1000))
-    fast = compiled(lambda x: np.sum(x * float(next(counter))))
+def test_clocks_are_refused() -> None:
+    fast = compiled(lambda x: np.sum(x * time.perf_counter()))
     for _ in range(4):
         fast(some(3))
     assert replays(fast) == 0 and "differ" in str(fast.refused)
+
+
+@pytest.mark.parametrize(
+    "changing",
+    [iter(range(99)), types.MappingProxyType({}), {}.keys(), contextvars.ContextVar("c")],
+)
+def test_what_may_change_unseen_is_refused(changing: Any) -> None:
+    fast = compiled(lambda x: np.sum(x) * (changing is not None))
+    fast(some(3))
+    assert "may change" in str(fast.refused)
 
 
 def test_assignments_outside_are_refused() -> None:

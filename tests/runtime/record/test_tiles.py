@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -170,6 +171,20 @@ def test_that_cheap_values_are_computed_again(monkeypatch: pytest.MonkeyPatch) -
     first, second = (fast._program.variants[0].nbytes for fast in (again, kept))
     assert first <= second - 32000
     assert is_close(again(some(4000)), kept(some(4000)))
+
+
+def test_threads() -> None:
+    def f(x: Any) -> Any:
+        z = x - np.mean(np.tanh(x), axis=0)
+        return np.sum(np.exp(-z * z) * np.max(z, axis=1)[:, None])
+
+    xs = [some(60, 7) * k for k in (1.0, 2.0, 3.0, 4.0)]
+    fast = replayed(f, xs[0])
+    with ThreadPoolExecutor(4) as pool:
+        found = list(pool.map(fast, xs * 50))
+    for x, pair in zip(xs * 50, found):
+        assert is_close(value_and_gradient(f, x), pair)
+    assert fast._program.replays > 4
 
 
 def test_that_checks_come_first() -> None:

@@ -129,29 +129,22 @@ class Emitter(Slices):
             all(a.dtype == F8 or (a.op == "const" and type(a.value) is int) for a in n.args)
             and any(a.dtype == F8 for a in n.args)
         )
-        if doubles and n.dtype in (F8, BOOL):
-            safe = [f"({t})" if t[0] == "-" else t for t in texts]
-            if n.f in INFIX:
-                return f"{safe[0]} {INFIX[n.f]} {safe[1]}"
-            if n.f is NEGATIVE:
-                return f"-{safe[0]}"
-            if n.f is np.square:
-                return f"{safe[0]} * {safe[0]}"
-            if n.f is np.maximum or n.f is np.minimum:
-                a, b = safe
-                return (
-                    f"{a} if {a} {'>=' if n.f is np.maximum else '<='} {b} or {a} != {a} else {b}"
-                )
-            if n.f in MATH:
-                return f"m_{MATH[n.f]}({', '.join(texts)})"
-        if n.dtype == C16 and all(a.dtype in (F8, C16) for a in n.args):
-            safe = [f"({t})" if t[0] == "-" else t for t in texts]
-            if n.f in (ADD, SUBTRACT, MULTIPLY):
-                return f"{safe[0]} {INFIX[n.f]} {safe[1]}"
-            if n.f is NEGATIVE:
-                return f"-{safe[0]}"
-            if n.f is np.conjugate:
-                return f"{safe[0]}.conjugate()"
+        doubles = doubles and n.dtype in (F8, BOOL)
+        complexes = n.dtype == C16 and all(a.dtype in (F8, C16) for a in n.args)
+        safe = [f"({t})" if t[0] == "-" else t for t in texts]
+        if (doubles and n.f in INFIX) or (complexes and n.f in (ADD, SUBTRACT, MULTIPLY)):
+            return f"{safe[0]} {INFIX[n.f]} {safe[1]}"
+        if n.f is NEGATIVE and (doubles or complexes):
+            return f"-{safe[0]}"
+        if n.f is np.conjugate and complexes:
+            return f"{safe[0]}.conjugate()"
+        if doubles and n.f is np.square:
+            return f"{safe[0]} * {safe[0]}"
+        if doubles and n.f in (np.maximum, np.minimum):
+            a, b = safe
+            return f"{a} if {a} {'>=' if n.f is np.maximum else '<='} {b} or {a} != {a} else {b}"
+        if doubles and n.f in MATH:
+            return f"m_{MATH[n.f]}({', '.join(texts)})"
         return f"{self.names.function(n.f)}({', '.join([self.number(a) for a in n.args])})"
 
     def _element(self, n: Node, name: str) -> None:
@@ -179,47 +172,42 @@ class Emitter(Slices):
     def _where(self, n: Node) -> None:
         c, a, b = n.args
         is_zero = b.op == "const" and b.shape == () and b.value == 0 and not np.signbit(b.value)
-        masks = is_zero and a.shape == n.shape and c.dtype == BOOL and a.dtype == n.dtype == F8
-        ra, place = self.ref(a), None
-        if masks and ra.array is not None and c.shape != ():
-            place = self.place(n)
-        if place is not None and place.array is not None:
-            # a & -mask, as integers: exact, and without a branch for each element
-            if c.op == "const":
-                mask = self.names.once(
-                    ("mask", id(c.value)), "P", lambda: c.value.astype(I8) * np.int64(-1)
-                )
-                temporary = None
-            else:
-                temporary = self.buffer(c.shape, I8)
-                mask = temporary.text
-                minus = self.names.once("minus", "P", lambda: np.array(-1, I8))
-                self.emit(f"{self.names.function(MULTIPLY)}({self.ref(c).text}, {minus}, {mask})")
-            left, out = (self.kept(r.array.view(I8)).text for r in (ra, place))
-            self.emit(f"{self.names.function(np.bitwise_and)}({left}, {mask}, {out})")
-            if temporary is not None and temporary.root is not None:
-                self.arena.release(temporary.root)
-            self.refs[n.i] = place
-            return
+        masks = is_zero and a.shape == n.shape and c.shape != () and c.dtype == BOOL
+        masks = masks and a.dtype == n.dtype == F8 and self.ref(a).array is not None
         given = ", ".join(
             [self.operand(q) if q.shape or n.dtype == F8 else self.number(q) for q in n.args]
         )
-        place = place or self.place(n)
-        self.finish(n, place, lambda at: f"copyto({at}, np.where({given}))", f"np.where({given})")
+        place = self.place(n)
+        if masks and place is not None and place.array is not None:
+            self._masked(n, place)
+        else:
+            new = f"np.where({given})"
+            self.finish(n, place, lambda at: f"copyto({at}, {new})", new)
+
+    def _masked(self, n: Node, place: Ref) -> None:
+        """`a & -mask`, as integers: exact, and without a branch for each element."""
+        c, a, _ = n.args
+        if c.op == "const":
+            mask = self.names.once(("mask", id(c.value)), "P", lambda: -c.value.astype(I8))
+        else:
+            temporary = self.buffer(c.shape, I8)
+            mask = temporary.text
+            minus = self.names.once("minus", "P", lambda: np.array(-1, I8))
+            self.emit(f"{self.names.function(MULTIPLY)}({self.ref(c).text}, {minus}, {mask})")
+            assert temporary.root is not None
+            self.arena.release(temporary.root)
+        left, out = (self.kept(r.array.view(I8)).text for r in (self.ref(a), place))
+        self.emit(f"{self.names.function(np.bitwise_and)}({left}, {mask}, {out})")
+        self.refs[n.i] = place
 
     def _matmul(self, n: Node) -> None:
         a, b = n.args
         place = self.place(n)
         ra, rb = self.ref(a), self.ref(b)
-        of_matrices = n.dtype == F8 and a.ndim <= 2 and b.ndim <= 2
-        if (
-            of_matrices
-            and place is not None
-            and place.array is not None
-            and not place.is_contiguous
-        ):
-            out = place.array
-            if out.ndim == 2 and out.flags.f_contiguous and a.ndim == b.ndim == 2:
+        by_dot = n.dtype == F8 and a.ndim <= 2 and b.ndim <= 2
+        out = None if place is None or place.is_contiguous else place.array
+        if place is not None and out is not None and by_dot and n.ndim == a.ndim == b.ndim == 2:
+            if out.flags.f_contiguous:
                 left, right = (
                     self.kept(r.array.T).text if r.array is not None else f"{r.text}.T"
                     for r in (rb, ra)
@@ -227,18 +215,11 @@ class Emitter(Slices):
                 self.emit(f"{left}.dot({right}, {self.kept(out.T).text})")
                 self.refs[n.i] = place
                 return
-        if of_matrices and (place is None or place.is_contiguous):
-            self.finish(
-                n, place, lambda at: f"{ra.text}.dot({rb.text}, {at})", f"{ra.text}.dot({rb.text})"
-            )
+        if by_dot and (place is None or place.is_contiguous):
+            begun = f"{ra.text}.dot({rb.text}"
         else:
-            f = self.names.function(np.matmul)
-            self.finish(
-                n,
-                place,
-                lambda at: f"{f}({ra.text}, {rb.text}, {at})",
-                f"{f}({ra.text}, {rb.text})",
-            )
+            begun = f"{self.names.function(np.matmul)}({ra.text}, {rb.text}"
+        self.finish(n, place, lambda at: f"{begun}, {at})", f"{begun})")
 
     def _red(self, n: Node) -> None:
         (name, axes, keepdims), x = n.f, n.args[0]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -50,7 +51,9 @@ def mean_vjp(g: Any, y: Any, x: Any, axis: Any = None, dtype: Any = None, out: A
     if where is not True:
         where = np.broadcast_to(where, np.shape(x))
         return _spread(g, x, axis) * where / np.sum(where, axis=axis, keepdims=True)
-    return sum_vjp(g / _count(np.shape(x), normal_axes(axis, len(np.shape(x)))), y, x, axis)
+    shape = x.shape if type(x) is Spec else np.shape(x)
+    n = math.prod(shape) if axis is None else _count(shape, normal_axes(axis, len(shape)))
+    return sum_vjp(g / n, y, x, axis)
 
 
 _FLOATS = (np.float64, float)

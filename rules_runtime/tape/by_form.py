@@ -55,7 +55,13 @@ def record_plain(form: Form, args: tuple[Any, ...], kwargs: dict[str, Any]) -> A
             if not _is_tuple_of_ints(option):
                 return NotImplemented
     y = form.forward(*values, **kwargs)
-    return _recorded(tape, form, args, kwargs, values, places, numbers, y)
+    if numbers is not _FIRST or type(y) is not float64:
+        return _recorded(tape, form, args, kwargs, values, places, numbers, y)
+    # what a sum or a mean gives, without what need not be asked of a number
+    v = values[0]
+    kept = values if form.keeps is None or form.keeps else [Spec(v.shape, v.dtype)]
+    saved = (form.vjps[0], y, kept, kwargs, (v.shape, v.dtype.kind == "c"))
+    return appended(y, tape, (places[0], one_vjp, saved, FORM))
 
 
 _FIRST: list[Any] = [0]
@@ -294,7 +300,8 @@ def one_vjp(g: Any, saved: Any) -> Any:
     """The cotangent of the one traced argument:
     g, a view of something, an array that nobody else has; None for a zero."""
     vjp, y, args, kwargs, space = saved
-    return _own(vjp(g, y, *args, **kwargs), space, y, args)
+    dx = vjp(g, y, *args, **kwargs)
+    return dx if type(dx) is Fill else _own(dx, space, y, args)
 
 
 def pair_vjp(g: Any, saved: Any) -> tuple[Any, Any]:
@@ -354,9 +361,7 @@ def _own(dx: Any, space: tuple[tuple[int, ...], bool], y: Any, args: Any) -> Any
 
 
 def _fitted_or_none(dx: Any, space: tuple[tuple[int, ...], bool]) -> Any:
-    if dx is None or type(dx) is Fill:
-        return dx
-    return None if isinstance(dx, AbstractZero) else fitted(dx, space)
+    return None if dx is None or isinstance(dx, AbstractZero) else fitted(dx, space)
 
 
 def fitted(dx: Any, space: tuple[tuple[int, ...], bool]) -> Any:

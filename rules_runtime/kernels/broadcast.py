@@ -126,6 +126,16 @@ def normal_axes(axis: Any, ndim: int) -> tuple[int, ...]:
     return (int(axis) % ndim,) if ndim else ()
 
 
+def kept(value: Any, shape: Shape, axis: Any) -> Any:
+    """A result of a reduction of `shape`, or a cotangent of one,
+    with the reduced axes as ones whether it had them or not."""
+    if type(axis) is int:
+        axis %= len(shape)
+        return np.reshape(value, (*shape[:axis], 1, *shape[axis + 1 :]))
+    axes = normal_axes(axis, len(shape))
+    return np.reshape(value, tuple([1 if k in axes else n for k, n in enumerate(shape)]))
+
+
 def unreduce(g: Any, shape: Shape, axis: Any = None, keepdims: bool = False) -> Any:
     """The adjoint of `np.sum(x, axis, keepdims=keepdims)` for an `x` of the given shape: `g`
     repeated along the axes that were summed, as a view that cannot be written to.

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from rules_runtime.forms import Spec, derivative, primal
+from rules_runtime.forms import derivative, primal
 from rules_runtime.kernels.others import is_lazy, like
 from rules_runtime.rules.reductions import along, running_sum_back
 
@@ -58,33 +58,6 @@ derivative(np.nancumsum, along(_nancumsum_adjoint), needs="0")
 derivative(np.nancumprod, along(_nancumprod_adjoint))
 
 
-# -- the names of the array API --------------------------------------------------------------------
-
-
-def _cumulative(adjoint: Any) -> Any:
-    def vjp(
-        g: Any,
-        y: Any,
-        x: Any,
-        /,
-        *,
-        axis: Any = None,
-        dtype: Any = None,
-        out: Any = None,
-        include_initial: bool = False,
-    ) -> Any:
-        axis = 0 if axis is None else axis % x.ndim
-        if include_initial:
-            rest = (slice(None),) * axis + (slice(1, None),)
-            g = g[rest]
-            y = None if isinstance(y, Spec) else y[rest]
-        return adjoint(g, y, x, axis)
-
-    return vjp
-
-
-if hasattr(np, "cumulative_sum"):
-    derivative(
-        np.cumulative_sum, _cumulative(lambda g, y, x, axis: running_sum_back(g, axis)), needs=""
-    )
-    derivative(np.cumulative_prod, _cumulative(running_product_adjoint))
+if hasattr(np, "cumulative_sum"):  # the names of the array API
+    derivative(np.cumulative_sum, along(lambda g, y, x, axis: running_sum_back(g, axis)), needs="")
+    derivative(np.cumulative_prod, along(running_product_adjoint))

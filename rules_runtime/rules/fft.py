@@ -8,6 +8,7 @@ spectrum, so their adjoints count what stands for two frequencies once (`rfft`) 
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -67,7 +68,8 @@ def _rfft_adjoint(g: Any, length: int, n: int, axis: int, norm: str | None) -> A
     return resized(np.fft.irfft(g * weights, n, axis, norm=_OTHER[norm]), length, axis)
 
 
-def _irfft_adjoint(g: Any, length: int, n: int, axis: int, norm: str | None) -> Any:
+def _irfft_adjoint(g: Any, length: int, _: int, axis: int, norm: str | None) -> Any:
+    n = g.shape[axis]
     weights = like(_along(_doubled(n, g.dtype), g.ndim, axis), g)
     return resized(np.fft.rfft(g, n, axis, norm=_OTHER[norm]) * weights, length, axis)
 
@@ -87,52 +89,31 @@ def _one_axis(adjoint: Callable[..., Any]) -> Callable[..., Any]:
     return vjp
 
 
-def irfft_vjp(
-    g: Any, y: Any, a: Any, n: int | None = None, axis: int = -1, norm: Any = None, out: Any = None
-) -> Any:
-    return _irfft_adjoint(g, a.shape[axis], g.shape[axis], axis, norm)
-
-
-def hfft_vjp(
-    g: Any, y: Any, a: Any, n: int | None = None, axis: int = -1, norm: Any = None, out: Any = None
-) -> Any:
+def _hfft_adjoint(g: Any, length: int, n: int, axis: int, norm: str | None) -> Any:
     """`hfft(a)` is `irfft(conj(a))` with the other normalisation."""
-    other = _OTHER[norm]
-    return np.conj(_irfft_adjoint(g, a.shape[axis], g.shape[axis], axis, other))
+    return np.conj(_irfft_adjoint(g, length, n, axis, _OTHER[norm]))
 
 
-def ihfft_vjp(
-    g: Any, y: Any, a: Any, n: int | None = None, axis: int = -1, norm: Any = None, out: Any = None
-) -> Any:
+def _ihfft_adjoint(g: Any, length: int, n: int, axis: int, norm: str | None) -> Any:
     """`ihfft(a)` is `conj(rfft(a))` with the other normalisation."""
-    length = a.shape[axis]
-    return _rfft_adjoint(np.conj(g), length, length if n is None else n, axis, _OTHER[norm])
+    return _rfft_adjoint(np.conj(g), length, n, axis, _OTHER[norm])
 
 
 derivative(np.fft.fft, _one_axis(_fft_adjoint), needs="")
 derivative(np.fft.ifft, _one_axis(_ifft_adjoint), needs="")
 derivative(np.fft.rfft, _one_axis(_rfft_adjoint), needs="")
-derivative(np.fft.irfft, irfft_vjp, needs="")
-derivative(np.fft.hfft, hfft_vjp, needs="")
-derivative(np.fft.ihfft, ihfft_vjp, needs="")
+derivative(np.fft.irfft, _one_axis(_irfft_adjoint), needs="")
+derivative(np.fft.hfft, _one_axis(_hfft_adjoint), needs="")
+derivative(np.fft.ihfft, _one_axis(_ihfft_adjoint), needs="")
 
 
 # -- several axes ----------------------------------------------------------------------------------
 
 
-def _plan(
-    a: Any, s: Sequence[int] | None, axes: Sequence[int] | None
-) -> tuple[list[int], list[int | None]]:
-    """The axes and, for each, the length that was asked for."""
-    if axes is None:
-        axes = range(a.ndim) if s is None else range(-len(s), 0)
-    found = [axis % a.ndim for axis in axes]
-    asked: Sequence[int | None] = [None] * len(found) if s is None else s
-    lengths = [None if n in (None, -1) else n for n in asked]
-    return found, lengths
+def _axes(undone: Callable[..., Any], default: Sequence[int] | None) -> Callable[..., Any]:
+    """The rule from what undoes transforms along some axes,
+    each with the length that was asked for or None."""
 
-
-def _every_axis(adjoint: Callable[..., Any], default: Sequence[int] | None) -> Callable[..., Any]:
     def vjp(
         g: Any,
         y: Any,
@@ -142,18 +123,21 @@ def _every_axis(adjoint: Callable[..., Any], default: Sequence[int] | None) -> C
         norm: Any = None,
         out: Any = None,
     ) -> Any:
-        found, lengths = _plan(a, s, axes)
-        return _undone(g, a, found, lengths, adjoint, norm)
+        if axes is None:
+            axes = range(a.ndim) if s is None else range(-len(s), 0)
+        found = [axis % a.ndim for axis in axes]
+        asked = [None] * len(found) if s is None else s
+        return undone(g, a, found, [None if n in (None, -1) else n for n in asked], norm)
 
     return vjp
 
 
 def _undone(
+    adjoint: Callable[..., Any],
     g: Any,
     a: Any,
     axes: Sequence[int],
     lengths: Sequence[int | None],
-    adjoint: Callable[..., Any],
     norm: Any,
 ) -> Any:
     """The adjoints of complex transforms along `axes`, which ran from the last to the first."""
@@ -175,43 +159,19 @@ def _lengths_before(
     return found[::-1]
 
 
-def _rfft_axes(default: Sequence[int] | None) -> Callable[..., Any]:
-    def vjp(
-        g: Any,
-        y: Any,
-        a: Any,
-        s: Any = None,
-        axes: Any = default,
-        norm: Any = None,
-        out: Any = None,
-    ) -> Any:
-        found, lengths = _plan(a, s, axes)
-        last, asked = found[-1], lengths[-1]
-        length = a.shape[last]
-        # the other axes ran last to first, after the real one
-        half = _Shape((*a.shape[:last], g.shape[last], *a.shape[last + 1 :]))
-        g = _undone(g, half, found[:-1], lengths[:-1], _fft_adjoint, norm)
-        return _rfft_adjoint(g, length, length if asked is None else asked, last, norm)
-
-    return vjp
+def _undone_rfft(g: Any, a: Any, axes: list[int], lengths: list[int | None], norm: Any) -> Any:
+    last, asked = axes[-1], lengths[-1]
+    length = a.shape[last]
+    # the other axes ran last to first, after the real one
+    half = _Shape((*a.shape[:last], g.shape[last], *a.shape[last + 1 :]))
+    g = _undone(_fft_adjoint, g, half, axes[:-1], lengths[:-1], norm)
+    return _rfft_adjoint(g, length, length if asked is None else asked, last, norm)
 
 
-def _irfft_axes(default: Sequence[int] | None) -> Callable[..., Any]:
-    def vjp(
-        g: Any,
-        y: Any,
-        a: Any,
-        s: Any = None,
-        axes: Any = default,
-        norm: Any = None,
-        out: Any = None,
-    ) -> Any:
-        found, lengths = _plan(a, s, axes)
-        last = found[-1]
-        g = _irfft_adjoint(g, a.shape[last], g.shape[last], last, norm)
-        return _undone(g, a, found[:-1], lengths[:-1], _ifft_adjoint, norm)
-
-    return vjp
+def _undone_irfft(g: Any, a: Any, axes: list[int], lengths: list[int | None], norm: Any) -> Any:
+    last = axes[-1]
+    g = _irfft_adjoint(g, a.shape[last], g.shape[last], last, norm)
+    return _undone(_ifft_adjoint, g, a, axes[:-1], lengths[:-1], norm)
 
 
 class _Shape:
@@ -219,14 +179,14 @@ class _Shape:
         self.shape = shape
 
 
-derivative(np.fft.fft2, _every_axis(_fft_adjoint, (-2, -1)), needs="")
-derivative(np.fft.ifft2, _every_axis(_ifft_adjoint, (-2, -1)), needs="")
-derivative(np.fft.fftn, _every_axis(_fft_adjoint, None), needs="")
-derivative(np.fft.ifftn, _every_axis(_ifft_adjoint, None), needs="")
-derivative(np.fft.rfft2, _rfft_axes((-2, -1)), needs="")
-derivative(np.fft.rfftn, _rfft_axes(None), needs="")
-derivative(np.fft.irfft2, _irfft_axes((-2, -1)), needs="")
-derivative(np.fft.irfftn, _irfft_axes(None), needs="")
+for _undo, _of_two, _of_all in (
+    (functools.partial(_undone, _fft_adjoint), np.fft.fft2, np.fft.fftn),
+    (functools.partial(_undone, _ifft_adjoint), np.fft.ifft2, np.fft.ifftn),
+    (_undone_rfft, np.fft.rfft2, np.fft.rfftn),
+    (_undone_irfft, np.fft.irfft2, np.fft.irfftn),
+):
+    derivative(_of_two, _axes(_undo, (-2, -1)), needs="")
+    derivative(_of_all, _axes(_undo, None), needs="")
 
 
 # -- order of the spectrum -------------------------------------------------------------------------

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..forms import Spec, constant, derivative, nonzero, primal
-from ..kernels.broadcast import expand, normal_axes
+from ..kernels.broadcast import expand, kept, normal_axes
 from ..kernels.extrema import extremum_cotangent
 from ..kernels.fill import Fill
 from ..kernels.others import broadcast_like, is_lazy, is_other, like
@@ -26,14 +26,8 @@ def _spread(g: Any, x: Any, axis: Any) -> Any:
     """A cotangent of a reduction of `x`, over all the elements that were reduced."""
     shape = np.shape(x)
     if is_other(primal(g)):
-        return broadcast_like(_keep(g, shape, axis), shape, x)
+        return broadcast_like(kept(g, shape, axis), shape, x)
     return expand(g, shape, normal_axes(axis, len(shape)))
-
-
-def _keep(y: Any, shape: tuple[int, ...], axis: Any) -> Any:
-    """A result (or cotangent) of a reduction with the reduced axes put back as ones."""
-    axes = normal_axes(axis, len(shape))
-    return np.reshape(y, tuple(1 if k in axes else n for k, n in enumerate(shape)))
 
 
 def sum_vjp(g: Any, y: Any, x: Any, axis: Any = None, dtype: Any = None, out: Any = None, keepdims: Any = False, initial: Any = 0, where: Any = True) -> Any:  # fmt: skip
@@ -84,9 +78,9 @@ derivative(np.mean, mean_vjp, needs="", forward=_mean)
 def prod_vjp(g: Any, y: Any, x: Any, axis: Any = None, dtype: Any = None, out: Any = None, keepdims: Any = False, initial: Any = 1, where: Any = True) -> Any:  # fmt: skip
     if where is not True:
         x = np.where(where, x, 1.0)
-    g = _keep(g, np.shape(x), axis)
+    g = kept(g, np.shape(x), axis)
     if not is_lazy(primal(x)) and np.all(primal(x) != 0):
-        dx = g * conj(_keep(y, np.shape(x), axis) / x)
+        dx = g * conj(kept(y, np.shape(x), axis) / x)
     else:
         dx = g * conj(_others(x, axis) * initial)
     return dx if where is True else dx * where
@@ -147,7 +141,7 @@ def var_vjp(g: Any, y: Any, x: Any, axis: Any = None, dtype: Any = None, out: An
         else:
             mean = np.mean(x, axis=axes, keepdims=True, where=where)
     centred = x - mean if where is True else (x - mean) * where
-    return centred * (_keep(g, np.shape(x), axis) * (2.0 / (count - ddof)))
+    return centred * (kept(g, np.shape(x), axis) * (2.0 / (count - ddof)))
 
 
 def std_vjp(g: Any, y: Any, x: Any, axis: Any = None, *args: Any, **kwargs: Any) -> Any:
@@ -185,11 +179,24 @@ def running_sum_back(g: Any, axis: int) -> Any:
     return np.cumsum(g[turned], axis=axis)[turned]
 
 
-def along(adjoint: Any) -> Any:
+def along(adjoint: Any, default: int | None = None) -> Any:
     """A rule by `adjoint(g, y, x, axis)`,
     along `axis` or along the flattened array where that is None."""
 
-    def vjp(g: Any, y: Any, x: Any, axis: Any = None, dtype: Any = None, out: Any = None) -> Any:
+    def vjp(
+        g: Any,
+        y: Any,
+        x: Any,
+        axis: Any = default,
+        dtype: Any = None,
+        out: Any = None,
+        *,
+        include_initial: bool = False,
+    ) -> Any:
+        if include_initial:
+            rest = (slice(None),) * ((axis or 0) % g.ndim) + (slice(1, None),)
+            g = g[rest]
+            y = y if type(y) is Spec else y[rest]
         if axis is not None or np.ndim(x) == 1:
             return adjoint(g, y, x, axis or 0)
         flat = x if type(x) is Spec else np.reshape(x, (-1,))

@@ -14,7 +14,7 @@ import numpy as np
 import scipy.special
 
 from rules_runtime.forms import Unknown, constant, elementwise, primal
-from rules_runtime.kernels.broadcast import normal_axes, unbroadcast
+from rules_runtime.kernels.broadcast import kept, normal_axes, unbroadcast
 from rules_runtime.registry import rrule
 from rules_runtime.rules.python_functions import python_function
 from rules_runtime.rules.reductions import total
@@ -522,15 +522,6 @@ def rrule_lambertw(_: Any, z: Any, k: Any = 0, tol: float = 1e-8) -> Any:
     return w, lambertw_pullback
 
 
-def _keep(value: Any, shape: tuple[int, ...], axis: Any) -> Any:
-    """A result with the reduced axes put back as ones."""
-    if type(axis) is int:
-        axis %= len(shape)
-        return np.reshape(value, (*shape[:axis], 1, *shape[axis + 1 :]))
-    axes = normal_axes(axis, len(shape))
-    return np.reshape(value, tuple(1 if k in axes else n for k, n in enumerate(shape)))
-
-
 # Of finite real numbers numpy alone does it: scipy takes some 100 µs to find out what it was given.
 
 
@@ -558,13 +549,13 @@ def _logsumexp(
 
 def _logsumexp_weights(g: Any, y: Any, a: Any, axis: Any, b: Any) -> Any:
     shape = np.shape(a) if b is None else np.broadcast_shapes(np.shape(a), np.shape(b))
-    y = _keep(y, shape, axis)
+    y = kept(y, shape, axis)
     apart = a - y
     if not np.isfinite(np.add.reduce(primal(y), axis=None)):
         infinite = np.isinf(primal(a)) & (primal(a) == primal(y))
         apart = _choose(infinite, 0.0, apart)
     weights = np.exp(apart)
-    return _keep(g, shape, axis) * (conj(weights) if np.iscomplexobj(weights) else weights)
+    return kept(g, shape, axis) * (conj(weights) if np.iscomplexobj(weights) else weights)
 
 
 def logsumexp_vjp(g: Any, y: Any, a: Any, axis: Any = None, b: Any = None, *_: Any, **__: Any) -> Any:  # fmt: skip

@@ -8,6 +8,7 @@ import numpy as np
 
 from rules_runtime.forms import derivative, primal
 from rules_runtime.kernels.broadcast import expand, normal_axes
+from rules_runtime.kernels.extrema import extremum_cotangent
 from rules_runtime.kernels.others import as_array, like
 from rules_runtime.rules.linalg_spectral import adjoint, diagonal_matrix
 from rules_runtime.tangents import AbstractZero
@@ -74,14 +75,9 @@ derivative(np.average, _average_vjp(0), None, _average_vjp(1))
 def ptp_vjp(
     g: Any, y: Any, a: Any, axis: Any = None, out: Any = None, keepdims: Any = False
 ) -> Any:
-    shape = np.shape(a)
-    axes = normal_axes(axis, len(shape))
-    values = as_array(primal(a))
-    found: Any = 0.0
-    for sign, extreme in ((1.0, np.max), (-1.0, np.min)):
-        chosen = values == extreme(values, axis=axes, keepdims=True)
-        found = found + sign * chosen / np.sum(chosen, axis=axes, keepdims=True)
-    return expand(g, shape, axes) * found
+    axes = normal_axes(axis, np.ndim(a))
+    high, low = (f(primal(a), axis=axes, keepdims=True) for f in (np.max, np.min))
+    return extremum_cotangent(g, a, high, axes) - extremum_cotangent(g, a, low, axes)
 
 
 derivative(np.ptp, ptp_vjp, needs="0")

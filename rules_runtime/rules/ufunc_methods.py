@@ -8,13 +8,19 @@ from typing import Any
 
 import numpy as np
 
-from rules_runtime.forms import FORMS, Form, derivative, primal
-from rules_runtime.kernels.broadcast import normal_axes, unbroadcast
+from rules_runtime.forms import FORMS, Form, derivative, nonzero, primal
+from rules_runtime.kernels.broadcast import kept, unbroadcast
 from rules_runtime.kernels.others import is_lazy
 from rules_runtime.kernels.scatter import scatter
 from rules_runtime.rules import elementwise as _elementwise  # noqa: F401  (declares the ufuncs)
 from rules_runtime.rules.cumulative import running_product_adjoint
-from rules_runtime.rules.reductions import extremum_vjp, prod_vjp, running_sum_back, sum_vjp
+from rules_runtime.rules.reductions import (
+    along,
+    extremum_vjp,
+    prod_vjp,
+    running_sum_back,
+    sum_vjp,
+)
 
 # -- outer -----------------------------------------------------------------------------------------
 
@@ -44,13 +50,6 @@ for _form in list(FORMS.values()):
 # -- accumulate ------------------------------------------------------------------------------------
 
 
-def _accumulate(adjoint: Callable[..., Any]) -> Callable[..., Any]:
-    def vjp(g: Any, y: Any, array: Any, axis: int = 0, dtype: Any = None, out: Any = None) -> Any:
-        return adjoint(g, y, array, axis)
-
-    return vjp
-
-
 def _running_extremum_adjoint(g: Any, y: Any, x: Any, axis: int) -> Any:
     """Each result is the first element that is as large as what came before."""
     if is_lazy(primal(x)):
@@ -76,13 +75,11 @@ def _running_logsum_adjoint(g: Any, y: Any, x: Any, axis: int) -> Any:
     return np.exp(x - shift) * running_sum_back(g * np.exp(shift - y), axis)
 
 
-derivative(
-    np.add.accumulate, _accumulate(lambda g, y, x, axis: running_sum_back(g, axis)), needs=""
-)
-derivative(np.multiply.accumulate, _accumulate(running_product_adjoint))
-derivative(np.maximum.accumulate, _accumulate(_running_extremum_adjoint))
-derivative(np.minimum.accumulate, _accumulate(_running_extremum_adjoint))
-derivative(np.logaddexp.accumulate, _accumulate(_running_logsum_adjoint))
+derivative(np.add.accumulate, along(lambda g, y, x, axis: running_sum_back(g, axis), 0), needs="")
+derivative(np.multiply.accumulate, along(running_product_adjoint, 0))
+derivative(np.maximum.accumulate, along(_running_extremum_adjoint, 0))
+derivative(np.minimum.accumulate, along(_running_extremum_adjoint, 0))
+derivative(np.logaddexp.accumulate, along(_running_logsum_adjoint, 0))
 
 
 # -- reduce ----------------------------------------------------------------------------------------
@@ -111,18 +108,12 @@ def _reduce(rule: Callable[..., Any]) -> Callable[..., Any]:
     return vjp
 
 
-def _put_back(value: Any, x: Any, axis: Any, keepdims: bool) -> Any:
-    return value if keepdims else np.expand_dims(value, normal_axes(axis, np.ndim(x)))
-
-
 def _logsum_vjp(g: Any, y: Any, x: Any, axis: Any, keepdims: bool) -> Any:
-    return _put_back(g, x, axis, keepdims) * np.exp(x - _put_back(y, x, axis, keepdims))
+    return kept(g, np.shape(x), axis) * np.exp(x - kept(y, np.shape(x), axis))
 
 
 def _length_vjp(g: Any, y: Any, x: Any, axis: Any, keepdims: bool) -> Any:
-    y = _put_back(y, x, axis, keepdims)
-    still = primal(y) == 0
-    return _put_back(g, x, axis, keepdims) * np.where(still, 0.0, x / np.where(still, 1.0, y))
+    return x * (kept(g, np.shape(x), axis) / nonzero(kept(y, np.shape(x), axis)))
 
 
 derivative(np.add.reduce, _reduce(sum_vjp), needs="")

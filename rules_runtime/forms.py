@@ -20,6 +20,7 @@ import numpy as np
 from .errors import NotImplementedTangentError
 from .kernels.broadcast import unbroadcast
 from .kernels.others import like
+from .kernels.others import primal as primal
 from .tangents import AbstractZero, NoTangent, Tangent, ZeroTangent
 
 Vjp = Callable[..., Any]
@@ -184,14 +185,6 @@ def constant_for_real(function: Callable[..., Any], vjp: Vjp) -> None:
     and with that of `vjp` of complex ones."""
     constant(function)
     FORMS[function].of_complex = Form(function, (vjp,), None, None, broadcasts=True)
-
-
-def primal(x: Any) -> Any:
-    """`x` without any tracer around it, for what a derivative does not depend on:
-    masks, indices, orders."""
-    while hasattr(type(x), "__traced_value__"):
-        x = x.__traced_value__()
-    return x
 
 
 def has_no_zero(x: Any) -> bool:

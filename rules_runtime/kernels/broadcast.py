@@ -129,7 +129,7 @@ def normal_axes(axis: Any, ndim: int) -> tuple[int, ...]:
 def kept(value: Any, shape: Shape, axis: Any) -> Any:
     """A result of a reduction of `shape`, or a cotangent of one,
     with the reduced axes as ones whether it had them or not."""
-    if type(axis) is int:
+    if type(axis) is int and shape:
         axis %= len(shape)
         return np.reshape(value, (*shape[:axis], 1, *shape[axis + 1 :]))
     axes = normal_axes(axis, len(shape))

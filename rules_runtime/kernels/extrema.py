@@ -6,15 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from .others import send
+from .others import primal, send
 
 ndarray = np.ndarray
-
-
-def _unwrapped(x: Any) -> Any:
-    while hasattr(type(x), "__traced_value__"):
-        x = x.__traced_value__()
-    return x
 
 
 def extremum_cotangent(g: Any, x: Any, y: Any, axes: tuple[int, ...], into: Any = None) -> Any:
@@ -33,7 +27,7 @@ def extremum_cotangent(g: Any, x: Any, y: Any, axes: tuple[int, ...], into: Any 
         if done is not NotImplemented:
             return done
     shape = np.shape(x)
-    hits = _unwrapped(x) == np.reshape(_unwrapped(y), kept)
+    hits = primal(x) == np.reshape(primal(y), kept)
     g = np.reshape(g, kept)
     if type(hits) is ndarray and np.count_nonzero(hits) == g.size:
         if type(g) is ndarray and axes == (len(shape) - 1,) and hits.flags.c_contiguous:

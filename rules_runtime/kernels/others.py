@@ -16,6 +16,14 @@ import numpy as np
 ndarray = np.ndarray
 
 
+def primal(x: Any) -> Any:
+    """`x` without any tracer around it, for what a derivative does not depend on:
+    masks, indices, orders."""
+    while hasattr(type(x), "__traced_value__"):
+        x = x.__traced_value__()
+    return x
+
+
 def is_other(x: Any) -> bool:
     """Whether `x` is an array of another library: not numpy's, and not traced."""
     kind = type(x)
@@ -70,8 +78,7 @@ def as_array(x: Any) -> Any:
 def like(constant: Any, x: Any) -> Any:
     """An array of numpy's as one of the library that `x` is of,
     whose arrays may not work with numpy's."""
-    while hasattr(type(x), "__traced_value__"):
-        x = x.__traced_value__()
+    x = primal(x)
     return np.asarray(constant, like=x) if is_other(x) else constant
 
 

@@ -26,6 +26,11 @@ def transposed(x: Any) -> Any:
     return x.T if x.ndim == 2 else np.swapaxes(x, -1, -2)
 
 
+def adjoint(x: Any) -> Any:
+    """The conjugate transpose of a stack of matrices."""
+    return transposed(conj(x))
+
+
 def matmul_left(g: Any, y: Any, shape: tuple[int, ...]) -> Any:
     """The cotangent of `x` in `x @ y`, where `shape` is that of `x`."""
     y = conj(y)

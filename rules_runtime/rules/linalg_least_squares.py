@@ -12,8 +12,8 @@ import numpy as np
 
 from rules_runtime.forms import derivative, primal
 from rules_runtime.kernels.others import is_lazy
+from rules_runtime.kernels.products import adjoint
 from rules_runtime.rules.linalg_spectral import (
-    adjoint,
     diagonal_matrix,
     from_triangle,
     svd_vjp,

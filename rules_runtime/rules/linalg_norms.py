@@ -13,7 +13,8 @@ from typing import Any
 import numpy as np
 
 from rules_runtime.forms import constant, derivative, nonzero, primal
-from rules_runtime.rules.linalg_spectral import adjoint, safe_inverse
+from rules_runtime.kernels.products import adjoint
+from rules_runtime.rules.linalg_spectral import safe_inverse
 from rules_runtime.ties import tied_subspaces
 
 

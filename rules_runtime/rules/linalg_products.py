@@ -10,7 +10,7 @@ import numpy as np
 
 from rules_runtime.forms import derivative
 from rules_runtime.kernels.broadcast import unbroadcast
-from rules_runtime.rules.linalg_spectral import adjoint
+from rules_runtime.kernels.products import adjoint
 
 # -- chains ----------------------------------------------------------------------------------------
 

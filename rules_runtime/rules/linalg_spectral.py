@@ -23,6 +23,7 @@ import numpy as np
 
 from rules_runtime.forms import derivative, primal
 from rules_runtime.kernels.others import is_lazy, like
+from rules_runtime.kernels.products import adjoint
 from rules_runtime.rules.equal_values import (
     Cotangent,
     commuted,
@@ -35,11 +36,6 @@ from rules_runtime.rules.equal_values import (
 from rules_runtime.rules.python_functions import python_function
 from rules_runtime.tangents import AbstractZero, ZeroTangent
 from rules_runtime.ties import only_subspaces_matter
-
-
-def adjoint(x: Any) -> Any:
-    """The conjugate transpose of a stack of matrices."""
-    return np.conj(np.swapaxes(x, -1, -2))
 
 
 def diagonal_matrix(d: Any) -> Any:

@@ -11,7 +11,7 @@ import numpy as np
 from rules_runtime.forms import derivative, primal
 from rules_runtime.kernels.broadcast import unbroadcast
 from rules_runtime.kernels.others import like
-from rules_runtime.rules.linalg_spectral import adjoint
+from rules_runtime.kernels.products import adjoint
 from rules_runtime.tangents import AbstractZero
 
 # -- values ----------------------------------------------------------------------------------------

@@ -26,39 +26,28 @@ derivative(
 )
 
 
-def dot_left(g: Any, z: Any, x: Any, y: Any, out: Any = None) -> Any:
-    y = conj(y)
-    if not _shape(x) or not _shape(y):
-        return np.sum(g * y) if not _shape(x) else g * y
-    if np.ndim(y) == 1:
-        return np.expand_dims(g, -1) * y
-    return np.tensordot(g, y, (list(range(np.ndim(x) - 1, np.ndim(g))), _all_but(np.ndim(y), -2)))
+def _factor_vjp(which: int, axis: int) -> Any:
+    """The rule of a factor of `np.dot` or `np.inner`,
+    which sum over the last axis of the first and over `axis` of the second."""
+
+    def vjp(g: Any, z: Any, x: Any, y: Any, out: Any = None) -> Any:
+        mine, other = (x, y) if which == 0 else (y, x)
+        if not _shape(x) or not _shape(y):
+            return np.sum(g * conj(other)) if not _shape(mine) else g * conj(other)
+        if np.ndim(x) == np.ndim(y) == 1:
+            return g * conj(other)
+        text = _subscripts(x, y, (-1, axis if np.ndim(y) > 1 else -1))
+        return einsum_vjp(g, which, text, (x, y))
+
+    return vjp
 
 
-def dot_right(g: Any, z: Any, x: Any, y: Any, out: Any = None) -> Any:
-    x = conj(x)
-    if not _shape(x) or not _shape(y):
-        return np.sum(g * x) if not _shape(y) else g * x
-    lead = list(range(np.ndim(x) - 1))
-    dy = np.tensordot(x, g, (lead, lead))  # (contracted, *rest of y)
-    return np.moveaxis(dy, 0, -2) if np.ndim(y) > 1 else dy
-
-
-def _all_but(ndim: int, axis: int) -> list[int]:
-    return [k for k in range(ndim) if k != axis % ndim]
-
-
-derivative(np.dot, dot_left, dot_right, needs="01")
+derivative(np.dot, _factor_vjp(0, -2), _factor_vjp(1, -2), needs="01")
+derivative(np.inner, _factor_vjp(0, -1), _factor_vjp(1, -1), needs="01")
 derivative(
     np.vdot,
     lambda g, z, x, y: np.reshape((np.conj(g) if np.iscomplexobj(g) else g) * y, _shape(x)),
     lambda g, z, x, y: np.reshape(g * x, _shape(y)),
-    needs="01",
-)
-derivative(
-    np.inner,
-    lambda g, z, x, y: _inner_vjp(g, x, y)[0],
-    lambda g, z, x, y: _inner_vjp(g, x, y)[1],
     needs="01",
 )
 
@@ -82,13 +71,6 @@ def outer_right(g: Any, z: Any, x: Any, y: Any, out: Any = None) -> Any:
 
 
 derivative(np.outer, outer_left, outer_right, needs="01", forward=_outer)
-
-
-def _inner_vjp(g: Any, x: Any, y: Any) -> tuple[Any, Any]:
-    if not np.ndim(x) or not np.ndim(y):
-        return dot_left(g, None, x, y), dot_right(g, None, x, y)
-    text = _subscripts(x, y, (-1, -1))
-    return einsum_vjp(g, 0, text, (x, y)), einsum_vjp(g, 1, text, (x, y))
 
 
 @functools.lru_cache(maxsize=512)

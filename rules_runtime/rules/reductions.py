@@ -44,7 +44,8 @@ def sum_vjp(g: Any, y: Any, x: Any, axis: Any = None, dtype: Any = None, out: An
 def mean_vjp(g: Any, y: Any, x: Any, axis: Any = None, dtype: Any = None, out: Any = None, keepdims: Any = False, *, where: Any = True) -> Any:  # fmt: skip
     if where is not True:
         where = np.broadcast_to(where, np.shape(x))
-        return _spread(g, x, axis) * where / np.sum(where, axis=axis, keepdims=True)
+        count = np.sum(where, axis=axis, keepdims=True)
+        return _spread(g, x, axis) * where / np.maximum(count, 1)
     shape = x.shape if type(x) is Spec else np.shape(x)
     n = math.prod(shape) if axis is None else _count(shape, normal_axes(axis, len(shape)))
     return sum_vjp(g / n, y, x, axis)
@@ -129,19 +130,20 @@ for _function in (np.nanmax, np.nanmin):
 def var_vjp(g: Any, y: Any, x: Any, axis: Any = None, dtype: Any = None, out: Any = None, ddof: Any = 0, keepdims: Any = False, *, where: Any = True, mean: Any = None, correction: Any = None) -> Any:  # fmt: skip
     ddof = ddof if correction is None else correction
     axes = normal_axes(axis, np.ndim(x))
-    count: Any
-    if where is not True:
-        where = np.broadcast_to(where, np.shape(x))
-        count = np.sum(where, axis=axes, keepdims=True)
+    free: Any = _count(np.shape(x), axes) - ddof
+    if where is True:
+        free = free if free > 0 else np.nan
+        mean = _mean(x, axes, keepdims=True) if mean is None else mean
+        apart = x - mean
     else:
-        count = _count(np.shape(x), axes)
-    if mean is None:
-        if where is True:  # dask's mean knows no `where`
-            mean = _mean(x, axes, keepdims=True)
-        else:
-            mean = np.mean(x, axis=axes, keepdims=True, where=where)
-    centred = x - mean if where is True else (x - mean) * where
-    return centred * (kept(g, np.shape(x), axis) * (2.0 / (count - ddof)))
+        where = np.broadcast_to(where, np.shape(x))
+        x = np.where(where, x, 0.0)
+        count = np.sum(where, axis=axes, keepdims=True)
+        if mean is None:
+            mean = np.sum(x, axis=axes, keepdims=True) / np.maximum(count, 1)
+        apart = (x - mean) * where
+        free = np.where(count > ddof, count - ddof, np.nan)
+    return apart * (kept(g, np.shape(x), axis) * (2.0 / free))
 
 
 def std_vjp(g: Any, y: Any, x: Any, axis: Any = None, *args: Any, **kwargs: Any) -> Any:

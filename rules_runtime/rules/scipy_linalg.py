@@ -14,9 +14,10 @@ from typing import Any
 import numpy as np
 import scipy.linalg
 
+from rules_runtime.kernels.products import adjoint
 from rules_runtime.rules import linalg_norms, linalg_spectral
 from rules_runtime.rules.linalg_least_squares import qr_vjp
-from rules_runtime.rules.linalg_spectral import adjoint, from_triangle
+from rules_runtime.rules.linalg_spectral import from_triangle
 from rules_runtime.rules.python_functions import python_function
 from rules_runtime.rules.solves import cholesky_of_triangle_vjp, det_vjp, inv_vjp
 from rules_runtime.tangents import AbstractZero, NoTangent, Tangent, ZeroTangent

@@ -9,22 +9,19 @@ from typing import Any
 
 import numpy as np
 
-from ..forms import derivative
+from ..forms import derivative, primal
 from ..kernels.broadcast import unbroadcast
 from ..kernels.others import is_other, like
-from ..kernels.products import conj, transposed
+from ..kernels.products import adjoint, conj
 from ..kernels.triangular import cholesky_vjp, solve
-
-
-def _adjoint(x: Any) -> Any:
-    return transposed(conj(x))
+from ..tangents import AbstractZero
 
 
 def _solve_adjoint(g: Any, a: Any, b: Any) -> Any:
     """One vector may stand for a whole stack of systems."""
     if np.ndim(b) == 1 and np.ndim(g) > 1:
-        return solve(_adjoint(a), g[..., None])[..., 0]
-    return solve(_adjoint(a), g)
+        return solve(adjoint(a), g[..., None])[..., 0]
+    return solve(adjoint(a), g)
 
 
 def solve_vjp(g: Any, x: Any, a: Any, b: Any) -> tuple[Any, Any]:
@@ -33,7 +30,7 @@ def solve_vjp(g: Any, x: Any, a: Any, b: Any) -> tuple[Any, Any]:
     if np.ndim(b) == 1:
         da = gb[..., None] * -conj(x)[..., None, :]
     else:
-        da = -gb @ _adjoint(x)
+        da = -gb @ adjoint(x)
     return unbroadcast(da, np.shape(a)), unbroadcast(gb, np.shape(b))
 
 
@@ -48,7 +45,7 @@ derivative(
 
 
 def inv_vjp(g: Any, y: Any, x: Any) -> Any:
-    h = _adjoint(y)
+    h = adjoint(y)
     return -(h @ g @ h)
 
 
@@ -59,7 +56,7 @@ def cholesky_of_triangle_vjp(g: Any, y: Any, a: Any, /, *, upper: bool = False) 
     """numpy reads one triangle alone, so what belongs to both halves
     of a symmetric matrix goes there."""
     if upper:
-        g, y = _adjoint(g), _adjoint(y)
+        g, y = adjoint(g), adjoint(y)
     weights = _weights(np.shape(y)[-1])
     return cholesky_vjp(g, y) * like(weights.T if upper else weights, y)
 
@@ -85,11 +82,9 @@ derivative(np.linalg.cholesky, cholesky_of_triangle_vjp, needs="y", forward=_cho
 
 
 def det_vjp(g: Any, y: Any, x: Any) -> Any:
-    from ..forms import primal
-
     if np.all(np.abs(primal(y)) > 0):
         scaled = np.expand_dims(g * conj(y), (-2, -1))
-        return scaled * _adjoint(np.linalg.inv(x))
+        return scaled * adjoint(np.linalg.inv(x))
     return np.expand_dims(g, (-2, -1)) * conj(_cofactors(x))
 
 
@@ -107,12 +102,10 @@ derivative(np.linalg.det, det_vjp)
 
 
 def slogdet_vjp(g: Any, y: Any, x: Any) -> Any:
-    from ..tangents import AbstractZero
-
     moved: Any = 0.0 if isinstance(g[1], AbstractZero) else g[1]
     if np.iscomplexobj(x) and not isinstance(g[0], AbstractZero):
         moved = moved - 1j * np.imag(np.conj(g[0]) * y[0])  # the sign turns: it is det / |det|
-    inverse = _adjoint(np.linalg.inv(x))
+    inverse = adjoint(np.linalg.inv(x))
     return (moved if len(x.shape) == 2 else np.expand_dims(moved, (-2, -1))) * inverse
 
 

@@ -10,7 +10,8 @@ from rules_runtime.forms import derivative, primal
 from rules_runtime.kernels.broadcast import expand, normal_axes
 from rules_runtime.kernels.extrema import extremum_cotangent
 from rules_runtime.kernels.others import as_array, like
-from rules_runtime.rules.linalg_spectral import adjoint, diagonal_matrix
+from rules_runtime.kernels.products import adjoint
+from rules_runtime.rules.linalg_spectral import diagonal_matrix
 from rules_runtime.tangents import AbstractZero
 
 _DEFAULT: Any = getattr(np, "_NoValue", None)

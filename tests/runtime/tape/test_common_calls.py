@@ -175,3 +175,15 @@ def test_a_view_by_einsum_is_no_copy() -> None:
 
     with pytest.raises(TypeError):
         gradient(f, X)
+
+
+@pytest.mark.filterwarnings("ignore:Degrees of freedom", "ignore:invalid value")
+def test_variances_without_freedom_and_of_chosen_numbers() -> None:
+    assert np.isnan(gradient(lambda x: np.var(x, ddof=1), np.ones(1))[0]).all()
+    x = np.array([1.0, np.nan, 4.0, 5.0])
+    chosen = ~np.isnan(x)
+    for f, g in ((np.var, np.nanvar), (np.std, np.nanstd), (np.mean, np.nanmean)):
+        dx = gradient(lambda x, f=f: f(x, where=chosen), x)[0]
+        assert dx[1] == 0.0
+        np.testing.assert_allclose(dx[chosen], gradient(f, x[chosen])[0])
+        np.testing.assert_allclose(gradient(g, x)[0], dx)

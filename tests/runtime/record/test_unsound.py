@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from rules_runtime import NoTangent, compiled, rrule, value_and_gradient
+from rules_runtime import NoTangent, compiled, ignore_derivatives, rrule, value_and_gradient
 from rules_runtime.record.guards import is_close
 from tests.runtime.record.test_compiled import recorded, replays, same, some
 
@@ -318,6 +318,10 @@ def _read(x: Any) -> Any:
         return np.sum(x) * len(file.read(9))
 
 
+class Large:
+    table = np.ones(100_000)
+
+
 bits = array.array("d", [2.0])
 REFUSED: dict[str, Callable[..., Any]] = {
     "appends": _counts,
@@ -330,6 +334,8 @@ REFUSED: dict[str, Callable[..., Any]] = {
     "catches": _catches,
     "globals": lambda x: np.sum(x) * globals()["factor"],
     "a file": _read,
+    "a large array of a class": lambda x: np.sum(x) * Large.table[0],
+    "the order in memory": lambda x: np.sum(np.ravel(x * 2.0, order="A")),
     "memory that is none of numpy's": lambda x: np.sum(x) * bits[0],
 }
 
@@ -350,6 +356,29 @@ def test_what_is_refused_runs_as_often_as_it_is_called(name: str) -> None:
         assert is_close(found[2], found[0]) and found[3] == found[1]
     assert fast.refused is not None and replays(fast) == 0
     model.w = np.ones(3)
+
+
+def test_texts_of_numbers_are_guards() -> None:
+    for text in (lambda x: str(x[0]), lambda x: f"{x[1]:.2f}", lambda x: repr(x)):
+        f = lambda x, text=text: np.sum(x) * float(sum(map(ord, text(x))))
+        fast = compiled(f)
+        for k in (0, 0, 0, 1, 1, 1, 0):
+            assert is_close(value_and_gradient(f, some(3) + k), fast(some(3) + k))
+        assert fast.refused is None and replays(fast) == 3
+
+
+def test_an_errstate_of_its_own_is_kept() -> None:
+    def f(x: Any) -> Any:
+        with np.errstate(divide="ignore", invalid="ignore"):
+            y = np.where(x > 0, np.log(x), 0.0)
+        return np.sum(ignore_derivatives(y)) + np.sum(np.sqrt(x))
+
+    fast = recorded(f, np.ones(3))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        same(fast, f, np.array([0.5, 1.0, 2.0]))
+    with pytest.warns(RuntimeWarning, match="sqrt"):  # of which f says nothing
+        fast(np.array([-1.0, 1.0, 2.0]))
 
 
 def test_clocks_are_refused() -> None:

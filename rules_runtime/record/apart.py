@@ -6,14 +6,15 @@ What it gains is weighed for all that hangs together: an array that is only used
 
 from __future__ import annotations
 
+import functools
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from .emit import MATH
-from .graph import ADD, F8, MULTIPLY, NEGATIVE, Graph, Node, number_of, thawed
+from .graph import ADD, F8, MULTIPLY, NEGATIVE, Graph, Node, is_broadcast, number_of, thawed
 from .places import BOOL, INFIX, view_of
 from .plan import live
 
@@ -58,7 +59,7 @@ def take_apart(roots: list[Node]) -> None:
 
 
 def _is_small(n: Node) -> bool:
-    return n.shape != () and n.shape is not None and 1 < n.size <= _MOST and n.dtype in (F8, BOOL)
+    return bool(n.shape) and 0 < n.size <= _MOST and n.dtype in (F8, BOOL)
 
 
 def _fits(n: Node) -> bool:
@@ -76,6 +77,8 @@ def _fits(n: Node) -> bool:
         return all(_is_small(a) for a in n.args) and max(a.ndim for a in n.args) <= 2
     if n.op == "scatter":
         return bool(n.f[0] != "diag")
+    if n.op == "red":
+        return n.f[0] in _REDUCED and n.args[0].dtype == F8
     return n.op in ("concat", "put", "where")
 
 
@@ -158,6 +161,8 @@ class _Apart:
             return n.i not in self.wanted
         if n.dtype != F8 or not all(_is_small(a) and a.dtype == F8 for a in n.args):
             return False
+        if n.args[0].size == 1:
+            return False
         return n.op == "matmul" or (n.op == "red" and n.f[0] in _REDUCED)
 
     # ---- the numbers ----------------------------------------------------------------------
@@ -166,6 +171,8 @@ class _Apart:
         """The numbers of an operand."""
         if a.shape == ():
             return [a]
+        if a.i not in self.parts and is_broadcast(a) and a.args[0].shape == ():
+            return [a.args[0]] * a.size
         if a.i not in self.parts:
             self.parts[a.i] = [
                 self.numbers.node("elem", tuple(map(int, place)), [a], (), a.dtype)
@@ -175,26 +182,20 @@ class _Apart:
 
     def elements(self, n: Node) -> list[Node]:
         given = [self.of(a) for a in n.args]
-        at = [np.arange(a.size).reshape(a.shape) for a in n.args]
+        f = None if n.op in ("u", "where") else n.f
+        sources = _sources(n.op, f, tuple([a.shape for a in n.args]), n.shape)
         if n.op == "u" or n.op == "where":
-            spread = [np.broadcast_to(k, n.shape).ravel().tolist() for k in at]
-            rows = zip(*[[part[k] for k in ks] for part, ks in zip(given, spread)])
-            return [self.one(n, list(row)) for row in rows]
-        if n.op == "view":
-            kept = view_of(n.f, at[0]) if n.f[0] != "broadcast" else np.broadcast_to(at[0], n.shape)
-            return [given[0][k] for k in np.ravel(kept).tolist()]
-        if n.op == "concat":
-            starts = np.cumsum([0, *[a.size for a in n.args]])
-            joined = np.concatenate([k + start for k, start in zip(at, starts)], axis=n.f)
+            return [self.one(n, [part[k] for part, k in zip(given, row)]) for row in sources]
+        if n.op == "view" or n.op == "concat":
             flat = [part for parts in given for part in parts]
-            return [flat[k] for k in joined.ravel().tolist()]
+            return [flat[k] for k in sources]
         if n.op == "matmul":
-            product = _product_of(at[0], at[1], lambda a, b: self.dot(given, a, b))
-            return list(np.ravel(product))
-        where = np.arange(n.size).reshape(n.shape)[thawed(n.f[0] if n.op == "scatter" else n.f)]
+            return [self.dot(given, row, column) for row, column in sources]
+        if n.op == "red":
+            f = _REDUCED[n.f[0]]
+            return [self.total(f, [given[0][k] for k in row]) for row in sources]
         found = [self.numbers.constant(0.0)] * n.size if n.op == "scatter" else list(given[0])
-        source = np.broadcast_to(at[-1], np.shape(where))
-        for k, j in zip(np.ravel(where).tolist(), np.ravel(source).tolist()):
+        for k, j in sources:
             found[k] = given[-1][j]
         return found
 
@@ -204,17 +205,22 @@ class _Apart:
         return self.numbers.ufunc(n.f, args, (), n.dtype)
 
     def dot(self, given: list[list[Node]], a: list[int], b: list[int]) -> Node:
-        f = self.numbers.ufunc
-        terms = [f(MULTIPLY, [given[0][i], given[1][j]], (), F8) for i, j in zip(a, b)]
-        total = terms[0]
-        for term in terms[1:]:
-            total = f(ADD, [total, term], (), F8)
-        return total
+        pairs = [[given[0][i], given[1][j]] for i, j in zip(a, b)]
+        return self.total(ADD, [self.numbers.ufunc(MULTIPLY, pair, (), F8) for pair in pairs])
+
+    def total(self, f: Any, parts: list[Node]) -> Node:
+        found = parts[0]
+        for part in parts[1:]:
+            found = self.numbers.ufunc(f, [found, part], (), F8)
+        return found
 
     # ---- where an array, or a number of it, is asked for ----------------------------------
 
     def join(self, n: Node) -> None:
         """Make the node the array of its numbers."""
+        if n.size == 1:
+            n.op, n.f, n.args = "view", ("broadcast", n.shape), tuple(self.parts[n.i])
+            return
         ones = [
             self.numbers.node("view", ("broadcast", (1,)), [part], (1,), n.dtype)
             for part in self.parts[n.i]
@@ -232,19 +238,32 @@ class _Apart:
         if n.op == "matmul":
             pairs = zip(parts, self.of(n.args[1]))
             parts = [self.numbers.ufunc(MULTIPLY, list(pair), (), F8) for pair in pairs]
-        total = parts[0]
-        for part in parts[1:-1]:
-            total = self.numbers.ufunc(f, [total, part], (), F8)
-        n.op, n.f, n.args = "u", f, (total, parts[-1])
+        n.op, n.f, n.args = "u", f, (self.total(f, parts[:-1]), parts[-1])
 
 
-def _product_of(a: Any, b: Any, dot: Callable[[list[int], list[int]], Node]) -> Any:
-    rows = a.reshape(1, -1) if a.ndim == 1 else a
-    columns = b.reshape(-1, 1) if b.ndim == 1 else b
-    found = np.empty((len(rows), columns.shape[1]), object)
-    for i, j in np.ndindex(found.shape):
-        found[i, j] = dot(rows[i].tolist(), columns[:, j].tolist())
-    return found
+@functools.lru_cache(maxsize=4096)
+def _sources(op: str, f: Any, shapes: tuple[Any, ...], shape: Any) -> list[Any]:
+    """Which numbers of the operands each number of a result is made of."""
+    at = [np.arange(math.prod(s)).reshape(s) for s in shapes]
+    if op == "u" or op == "where":
+        return list(zip(*[np.broadcast_to(k, shape).ravel().tolist() for k in at]))
+    if op == "view":
+        seen = np.broadcast_to(at[0], shape) if f[0] == "broadcast" else view_of(f, at[0])
+        return np.ravel(seen).tolist()
+    if op == "concat":
+        starts = np.cumsum([0, *[k.size for k in at]])
+        return np.ravel(np.concatenate([k + n for k, n in zip(at, starts)], axis=f)).tolist()
+    if op == "matmul":
+        rows = at[0].reshape(-1, shapes[0][-1]).tolist()
+        columns = at[1].reshape(shapes[1][0], -1).T.tolist()
+        return [(row, column) for row in rows for column in columns]
+    if op == "red":
+        axes = f[1]
+        moved = np.moveaxis(at[0], axes, range(-len(axes), 0))
+        return moved.reshape(math.prod(shape), -1).tolist()
+    where = np.arange(math.prod(shape)).reshape(shape)[thawed(f[0] if op == "scatter" else f)]
+    source = np.broadcast_to(at[-1], np.shape(where))
+    return list(zip(np.ravel(where).tolist(), np.ravel(source).tolist()))
 
 
 def _saved(n: Node) -> float:

@@ -17,7 +17,17 @@ from numpy.linalg import _umath_linalg as lapack
 
 from ..kernels.extrema import extremum_cotangent
 from ..kernels.triangular import solve as blocked_solve
-from .graph import ADD, F8, MULTIPLY, NEGATIVE, REDUCTIONS, SUBTRACT, Node, thawed
+from .graph import (
+    ADD,
+    F8,
+    MULTIPLY,
+    NEGATIVE,
+    REDUCTIONS,
+    SUBTRACT,
+    Node,
+    is_broadcast,
+    thawed,
+)  # fmt: skip
 from .memory import SMALL, Arena, Names, Ref
 from .places import BOOL, C16, I8, INFIX, view_of
 from .plan import LETTERS, Guards, cut_of, is_virtual, joined_at
@@ -358,6 +368,13 @@ class Emitter(Slices):
                 continue
             if whole.array is not None and a.op == "const" and n.meta.get("constants"):
                 whole.array[index] = a.value
+            elif is_broadcast(a) and a.size == 1 and a.dtype == F8:  # a number
+                place = [p.start or 0 for p in index]
+                if whole.array is not None:
+                    at = f"{self.kept(whole.array[(*place, ...)]).text}[()]"
+                else:
+                    at = f"{whole.text}[{', '.join(map(str, place))}]"
+                self.emit(f"{at} = {self.ref(a.args[0]).text}")
             else:
                 self.put(whole, index, self.operand(a))
 

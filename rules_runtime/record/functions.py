@@ -17,6 +17,7 @@ import numpy as np
 
 from ..kernels import scatter as scatters
 from ..kernels.einsum import einsum, pairs, parsed
+from ..kernels.extrema import extremum_cotangent
 from ..kernels.others import is_recorded
 from .array import BUILDERS, FORMULAS, VALUES, _astype, operand
 from .graph import F8, REDUCTIONS, Graph, Node, Unrecordable, frozen, normal_axes
@@ -307,6 +308,23 @@ def _norm(graph: Graph, value: Any, x: Any, ord: Any = None, axis: Any = None, k
     return graph.f8(
         np.sqrt, graph.reduce("add", square, normal_axes(axis, n.ndim), bool(keepdims), F8)
     )
+
+
+@builds(extremum_cotangent)
+def _extremum_back(graph: Graph, value: Any, g: Any, x: Any, y: Any, axes: Any) -> Node | None:
+    """Of few numbers in words; of more, the kernel finds the single places."""
+    given, n, top = (operand(graph, z) for z in (g, x, y))
+    if not (_is_f8(given) and _is_f8(n) and _is_f8(top)) or not 0 < n.size <= _FEW:
+        return None
+    kept = tuple([1 if k in axes else m for k, m in enumerate(n.shape)])
+    hits = graph.apply(np.equal, [n, graph.reshape(top, kept)], n.shape, np.dtype(bool))
+    one, zero = graph.constant(1.0), graph.constant(0.0)
+    share = graph.node("where", None, [hits, one, zero], n.shape, F8)
+    count = graph.f8(np.maximum, graph.reduce("add", share, tuple(axes), True, F8), 1.0)
+    return graph.f8(np.multiply, graph.reshape(given, kept), graph.f8(np.divide, share, count))
+
+
+_FEW = 256
 
 
 # ---- elementwise -------------------------------------------------------------------------

@@ -171,7 +171,7 @@ class Variant:
         self.operations = sum(n.op not in ("in", "const", "view") for n in calls)
         self.nbytes = arena.nbytes
         self._code = compile("\n".join(self._lines), "<compiled>", "exec")
-        self._arena, self._space = arena, dict(names.space)
+        self._first: Any = (dict(names.space), arena)
         self._copies: Copies | None = None
         # the code, each time with buffers of its own: those that no call is in, and how many
         self.free = [self._run(names.space)]
@@ -179,9 +179,14 @@ class Variant:
 
     def made(self) -> Callable[[Any, Any], Any]:
         """The code with buffers of its own."""
-        if self._copies is None:  # what a buffer holds for good stays in it through all replays
-            self._copies = Copies(self._space, self._arena)
+        assert self._copies is not None
         return self._run(self._copies.make())
+
+    def prepare(self) -> None:
+        """Get ready for further buffers, and let go of the first ones, which most variants never
+        need others beside. What a buffer holds for good stays in it through all replays."""
+        if self._copies is None:
+            self._copies, self._first = Copies(*self._first), None
 
     def _run(self, space: dict[str, Any]) -> Callable[[Any, Any], Any]:
         exec(self._code, space)
@@ -307,12 +312,14 @@ class Program:
             if variant.count >= _MOST_BUFFERS or held + variant.nbytes > self.memory:
                 return None
             variant.count += 1
+            variant.prepare()
         return variant.made()
 
     def release(self) -> None:
         """Let go of the buffers that no call is in; the next call makes new ones."""
         with self._counting:
             for variant in self.variants:
+                variant.prepare()
                 while variant.free:
                     variant.free.pop()
                     variant.count -= 1

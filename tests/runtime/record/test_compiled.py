@@ -383,6 +383,49 @@ def test_globals(monkeypatch: pytest.MonkeyPatch) -> None:
     assert is_close(value_and_gradient(f, some(3)), fast(some(3)))
 
 
+def test_runs_of_calls_are_tables() -> None:
+    def f(x: Any, w: Any) -> Any:
+        for _ in range(40):
+            x = np.tanh(x * w + x[::-1])
+        return np.sum(x)
+
+    fast = recorded(f, some(40), some(40))
+    text = fast.explain()
+    assert "for f, x in RUN0: f(*x)" in text and text.count("# tanh") == 40
+    assert len(fast._program.variants[0]._lines) < 60
+    for w in (some(40) + 1, np.repeat(some(40), 3)[::3], some(40).astype("f4").astype("f8")):
+        same(fast, f, some(40), w)
+    x = some(40)
+    held = fast(x, x)
+    x[...] = 7.0
+    assert is_close(value_and_gradient(f, some(40), some(40)), held)
+
+
+def test_numbers_in_one_expression() -> None:
+    def f(x: Any, y: Any) -> Any:
+        for k in range(30):
+            x, y = x * 0.9 - y * np.sin(x) / (k + 2.0), -(x - y) * 0.3 + max(x, y) ** 2 * 0.01
+        return x * y
+
+    same(recorded(f, 0.5, 0.2), f, 0.4, 0.1)
+    same(recorded(f, np.float64(0.5), 0.2), f, np.float64(0.6), 0.3)
+
+
+def test_constants_alike() -> None:
+    def f(x: Any) -> Any:
+        return np.sum(x * np.array([1.0, 2.0, 3.0])) + np.sum(
+            x**2 * np.array([1.0, 2.0, 3.0]) * table
+        )
+
+    fast = recorded(f, some(3))
+    same(fast, f, some(3) + 1)
+    counter = iter(range(9))
+    fast = compiled(lambda x: np.sum(x * np.full(3, next(counter))))
+    for _ in range(3):
+        fast(some(3))
+    assert fast.refused is not None
+
+
 def test_constants_that_change_while_recording() -> None:
     def f(x: Any) -> Any:
         buffer = np.ones(3)

@@ -475,10 +475,6 @@ def power(self: Tracer, other: Any) -> Any:
     return t
 
 
-def rpower(self: Tracer, other: Any) -> Any:
-    return apply(np.power, (other, self), {})
-
-
 def neg(self: Tracer) -> Any:
     x = self.value
     tape = self.tape
@@ -500,10 +496,6 @@ def neg(self: Tracer) -> Any:
 
 def pos(self: Tracer) -> Any:
     return tracer(self.value, self.tape, self.index)  # numpy gives a copy
-
-
-def absolute(self: Tracer) -> Any:
-    return apply(np.absolute, (self,), {})
 
 
 def matmul(self: Tracer, other: Any) -> Any:
@@ -537,14 +529,7 @@ def matmul(self: Tracer, other: Any) -> Any:
             entry = (self.index, matmul_left_vjp, (other, x.shape), NEW)
         if z.dtype is not F8:
             return apply(np.matmul, (self, other), {})
-    t = Tracer()
-    t.value = z
-    t.tape = tape
-    t.index = i = len(tape)
-    tape.append(entry)
-    if len(tape) - i != 1:
-        t.index = place_of(entry, tape, i)
-    return t
+    return appended(z, tape, entry)
 
 
 def rmatmul(self: Tracer, other: Any) -> Any:
@@ -562,15 +547,7 @@ def rmatmul(self: Tracer, other: Any) -> Any:
         entry = (self.index, matmul_right_vjp, (other, x.shape), NEW)
     if z.dtype is not F8:
         return apply(np.matmul, (other, self), {})
-    tape = self.tape
-    t = Tracer()
-    t.value = z
-    t.tape = tape
-    t.index = i = len(tape)
-    tape.append(entry)
-    if len(tape) - i != 1:
-        t.index = place_of(entry, tape, i)
-    return t
+    return appended(z, self.tape, entry)
 
 
 class Written(list[Any]):
@@ -664,28 +641,21 @@ def iterate(self: Tracer) -> Any:
         yield self[k]
 
 
-def floordiv(self: Tracer, other: Any) -> Any:
-    return apply(np.floor_divide, (self, other), {})
+def by_apply(ufunc: Any, reflected: bool = False) -> Any:
+    """An operator that looks for the rule of a ufunc."""
 
+    def operate(self: Tracer, *other: Any) -> Any:
+        return apply(ufunc, (*other, self) if reflected else (self, *other), {})
 
-def rfloordiv(self: Tracer, other: Any) -> Any:
-    return apply(np.floor_divide, (other, self), {})
-
-
-def mod(self: Tracer, other: Any) -> Any:
-    return apply(np.remainder, (self, other), {})
-
-
-def rmod(self: Tracer, other: Any) -> Any:
-    return apply(np.remainder, (other, self), {})
+    return operate
 
 
 def divmod_(self: Tracer, other: Any) -> Any:
-    return floordiv(self, other), mod(self, other)
+    return self // other, self % other
 
 
 def rdivmod(self: Tracer, other: Any) -> Any:
-    return rfloordiv(self, other), rmod(self, other)
+    return other // self, other % self
 
 
 FAST = {
@@ -698,18 +668,18 @@ FAST = {
     "__truediv__": truediv,
     "__rtruediv__": rtruediv,
     "__pow__": power,
-    "__rpow__": rpower,
+    "__rpow__": by_apply(np.power, True),
     "__neg__": neg,
     "__pos__": pos,
-    "__abs__": absolute,
+    "__abs__": by_apply(np.absolute),
     "__matmul__": matmul,
     "__rmatmul__": rmatmul,
     "__getitem__": getitem,
     "__iter__": iterate,
-    "__floordiv__": floordiv,
-    "__rfloordiv__": rfloordiv,
-    "__mod__": mod,
-    "__rmod__": rmod,
+    "__floordiv__": by_apply(np.floor_divide),
+    "__rfloordiv__": by_apply(np.floor_divide, True),
+    "__mod__": by_apply(np.remainder),
+    "__rmod__": by_apply(np.remainder, True),
     "__divmod__": divmod_,
     "__rdivmod__": rdivmod,
 }
@@ -729,11 +699,7 @@ METHODS: dict[Any, tuple[tuple[str, bool], ...]] = {
 def go_the_long_way(ufunc: Any) -> None:
     """Have the operators of a ufunc look for rules, from now on."""
     for name, reflected in METHODS.get(ufunc, ()):
-
-        def slow(self: Tracer, *other: Any, reflected: bool = reflected) -> Any:
-            return apply(ufunc, (*other, self) if reflected else (self, *other), {})
-
-        setattr(Tracer, name, slow)
+        setattr(Tracer, name, by_apply(ufunc, reflected))
 
 
 for _name, _function in FAST.items():

@@ -37,12 +37,9 @@ for _vjp, _ in [*UNARY.values(), *FAST_UNARY.values()]:
 
 # ufunc -> the operator, for a tracer on the left and on the right
 FAST_BINARY: dict[Any, tuple[Callable[..., Any], Callable[..., Any]]] = {
-    np.add: (operators.add, operators.add),
-    np.subtract: (operators.sub, operators.rsub),
-    np.multiply: (operators.mul, operators.mul),
-    np.divide: (operators.truediv, operators.rtruediv),
-    np.matmul: (operators.matmul, operators.rmatmul),
-    np.power: (operators.power, operators.rpower),
+    ufunc: (operators.FAST[methods[0][0]], operators.FAST[methods[1][0]])
+    for ufunc, methods in operators.METHODS.items()
+    if len(methods) == 2
 }
 # functions with a path of their own: function -> f(args, kwargs)
 FAST_FUNCTIONS: dict[Any, Callable[..., Any]] = dict(views.FUNCTIONS)

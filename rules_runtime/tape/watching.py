@@ -242,7 +242,7 @@ _OPERATORS = {
     operators.FAST[method].__name__: name_of(ufunc)
     for ufunc, methods in operators.METHODS.items()
     for method, _ in methods
-} | {"replaced": "setitem"}
+} | {"replaced": "setitem", "appended": ""}
 
 
 def _first(names: dict[str, Any], *wanted: str) -> Any:

@@ -189,6 +189,9 @@ def _merge(grads: list[Any], i: int, dx: Any, shared: set[int]) -> None:
         return
     if dx is None:
         return
+    if type(old) is float64 and type(dx) is float64:
+        grads[i] = old + dx
+        return
     if type(old) is type(dx) is ndarray and old.dtype is dx.dtype and old.shape == dx.shape:
         if i in shared:
             grads[i] = old + dx
@@ -232,7 +235,7 @@ def _slice(grads: list[Any], i: int, saved: Any, g: Any, shared: set[int]) -> No
     old = grads[i]
     is_plain = issubclass(type(g), (ndarray, np.generic))  # a tracer looks like one
     if old is None and is_plain:
-        grads[i] = out = np.zeros(shape, np.result_type(dtype, g))
+        grads[i] = out = np.zeros(shape, dtype if g.dtype is dtype else np.result_type(dtype, g))
         out[index] = g
     elif type(old) is ndarray and is_plain and old.dtype.kind == g.dtype.kind:
         if i in shared:

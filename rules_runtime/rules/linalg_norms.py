@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from rules_runtime.forms import constant, derivative, nonzero, primal
+from rules_runtime.kernels.broadcast import kept
 from rules_runtime.kernels.products import adjoint
 from rules_runtime.rules.linalg_spectral import safe_inverse
 from rules_runtime.ties import tied_subspaces
@@ -73,10 +74,6 @@ def _best(sums: Any, axis: int, order: float) -> Any:
     return reduce(sums, axis=axis, keepdims=True)
 
 
-def _with_axes(value: Any, axes: tuple[int, ...], keepdims: bool) -> Any:
-    return value if keepdims else np.expand_dims(value, axes)
-
-
 def norm_vjp(
     g: Any, y: Any, x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False
 ) -> Any:
@@ -88,7 +85,7 @@ def norm_vjp(
         axis = tuple(range(np.ndim(x)))
     axes = (axis,) if isinstance(axis, (int, np.integer)) else tuple(axis)
     axes = tuple(int(a) % np.ndim(x) for a in axes)
-    g, y = _with_axes(g, axes, keepdims), _with_axes(y, axes, keepdims)
+    g, y = kept(g, np.shape(x), axes), kept(y, np.shape(x), axes)
     if len(axes) == 1:
         return vector_norm_adjoint(g, y, x, ord, axes)
     return _on_last_axes(g, y, x, axes, ord)
@@ -121,12 +118,12 @@ def vector_norm_vjp(
         tuple(range(np.ndim(x))) if axis is None else axis if isinstance(axis, tuple) else (axis,)
     )
     axes = tuple(int(a) % np.ndim(x) for a in axes)
-    g, y = _with_axes(g, axes, keepdims), _with_axes(y, axes, keepdims)
+    g, y = kept(g, np.shape(x), axes), kept(y, np.shape(x), axes)
     return vector_norm_adjoint(g, y, x, ord, axes)
 
 
 def matrix_norm_vjp(g: Any, y: Any, x: Any, /, *, keepdims: bool = False, ord: Any = "fro") -> Any:
-    g, y = _with_axes(g, (-2, -1), keepdims), _with_axes(y, (-2, -1), keepdims)
+    g, y = kept(g, np.shape(x), (-2, -1)), kept(y, np.shape(x), (-2, -1))
     return matrix_norm_adjoint(g, y, x, ord)
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..forms import Spec, constant, derivative, nonzero, primal
-from ..kernels.broadcast import expand, kept, normal_axes
+from ..kernels.broadcast import expand, full_view, kept, normal_axes
 from ..kernels.extrema import extremum_cotangent
 from ..kernels.fill import Fill
 from ..kernels.others import broadcast_like, is_lazy, is_other, like
@@ -31,8 +31,11 @@ def _spread(g: Any, x: Any, axis: Any) -> Any:
 
 
 def sum_vjp(g: Any, y: Any, x: Any, axis: Any = None, dtype: Any = None, out: Any = None, keepdims: Any = False, initial: Any = 0, where: Any = True) -> Any:  # fmt: skip
-    if axis is None and where is True and type(g) in _FLOATS and type(x) is Spec:
-        return Fill(g, x.shape)  # on a tape, which knows what to do with it
+    if axis is None and where is True and type(x) is Spec:  # on a tape, which knows what to do
+        if type(g) in _FLOATS:
+            return Fill(g, x.shape)
+        if issubclass(type(g), np.generic):
+            return full_view(g, x.shape)
     shape = x.shape if type(x) is Spec else np.shape(x)
     if type(g) is np.ndarray:
         dx = expand(g, shape, normal_axes(axis, len(shape)))

@@ -44,7 +44,7 @@ def sort_vjp(
 ) -> Any:
     if axis is None:
         return np.reshape(sort_vjp(g, y, np.reshape(a, (-1,)), 0), a.shape)
-    taken = np.argsort(primal(a), axis=axis, kind="stable")
+    taken = np.argsort(primal(a), axis=axis)  # of equal values either order will do
     if type(g) is not np.ndarray or type(taken) is not np.ndarray:
         return np.take_along_axis(g, _inverse(taken, axis), axis)
     found = np.empty(g.shape, g.dtype)

@@ -97,6 +97,12 @@ def test_numbers_are_of_their_kind() -> None:
         assert type(value) is type(want) and type(slope) is type(want_slope)
 
 
+def test_numbers_that_nothing_depends_on() -> None:
+    f = lambda x, c: np.sum(x**2)
+    for c in (2.0, np.float64(2.0), np.float32(2.0), 2.0 + 1j):
+        same(recorded(f, some(3), c), f, some(3) + 1, c * 3)
+
+
 def test_some_arguments() -> None:
     f = lambda x, y, n: np.sum((x * y) ** n)
     fast = recorded(f, some(3), some(3), 2, wrt=(0,))

@@ -19,7 +19,9 @@ from .graph import F8, Node
 LARGE = 1 << 19  # bytes of an array that does not stay in the cache between two calls
 _BLOCK = 1 << 17  # bytes of a block of one
 _RUN = 512  # elements in a row that a block of columns has at least
-_REACH = 1000  # calls that are looked at for one tile
+_CACHE = 1 << 20  # bytes of all blocks that are alive at once, as long as one is no smaller than
+_LEAST = 1 << 14
+_ASIDE = 64  # large calls that a tile may pass by
 _GAIN = 0.75  # what may be left of the memory traffic
 STARTS = {"add": "0.0", "maximum": "-np.inf", "minimum": "np.inf"}
 _CHEAP = frozenset((np.add, np.subtract, np.multiply, np.negative, np.square))
@@ -259,7 +261,8 @@ class _Group:
 
     def _grow(self, start: int) -> None:
         barred: set[float] = set()
-        for n in self.tiling.calls[start + 1 : start + _REACH]:
+        aside = 0
+        for n in self.tiling.calls[start + 1 :]:
             if n.op in ("in", "const") or n.i in self.tiling.done:
                 continue
             if any(a.i in barred or a.i in self.sums for a in n.args):
@@ -271,8 +274,9 @@ class _Group:
                 barred.add(n.i)
             if n.i in barred and n.op != "view" and _is_large(n):
                 self.in_order = min(self.in_order, n.i)
-            if n.i in self.tiling.guarded:
-                break  # what comes after it is computed only if it holds
+                aside += 1
+            if n.i in self.tiling.guarded or aside == _ASIDE:
+                break  # what comes after a check is computed only if it holds
 
     def _inside(self, n: Node) -> list[tuple[int, Node]]:
         return [(j, a) for j, a in enumerate(n.args) if a.i in self.axes]
@@ -340,10 +344,25 @@ class _Group:
         own = {a.i: a for n in self.members for a in n.args if a.i not in self.axes}
         after = sum(_bytes(a) for a in (*own.values(), *self.results()) if _is_large(a))
         width = max([_extent(n) for n in work], default=0) // self.length
-        self.rows = _rows(self.length, max(_BLOCK // max(width, 1), 1))
+        block = max(min(_BLOCK, _CACHE * width // max(self._alive(), 1)), min(_LEAST, _BLOCK))
+        self.rows = _rows(self.length, max(block // max(width, 1), 1))
         if len(work) > 1 and after <= _GAIN * before and width <= 4 * _BLOCK:
             if self.rows < self.length and all(map(self._is_in_rows, work)):
                 self.saved = before - after
+
+    def _alive(self) -> int:
+        """Bytes of one row of all that is in use at once."""
+        last = {_source(a).i: j for j, n in enumerate(self.members) for a in n.args}
+        dies: dict[int, int] = {}
+        alive = most = 0
+        for j, n in enumerate(self.members):
+            if n.op != "view" and n.i in last:
+                row = _bytes(n) // self.length
+                alive += row
+                dies[last[n.i]] = dies.get(last[n.i], 0) + row
+            most = max(most, alive)
+            alive -= dies.get(j, 0)
+        return most
 
     def _is_in_rows(self, n: Node) -> bool:
         """Whether a block of it is in one piece, or in long ones."""

@@ -160,6 +160,19 @@ def test_that_nothing_is_kept_but_blocks() -> None:
     assert fast._program.variants[0].nbytes < 1000
 
 
+def test_that_blocks_are_small_where_many_are_in_use(monkeypatch: pytest.MonkeyPatch) -> None:
+    def f(x: Any) -> Any:
+        for _ in range(12):
+            x = x + 0.1 * np.sin(x)
+        return np.sum(x * x)
+
+    monkeypatch.setattr(tiles, "_BLOCK", 4096)
+    monkeypatch.setattr(tiles, "_CACHE", 4096)
+    monkeypatch.setattr(tiles, "_LEAST", 64)
+    fast = replayed(f, some(4000))
+    assert loops(fast) == 1 and fast._program.variants[0].nbytes < 6000
+
+
 def test_that_cheap_values_are_computed_again(monkeypatch: pytest.MonkeyPatch) -> None:
     def f(x: Any) -> Any:
         z = (x - np.mean(x)) / np.std(x)

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 from migrate.command.files import read_bytes
@@ -48,7 +49,7 @@ class NearbyModules(Nearby):
         """The names that other files take from this one."""
         if not os.path.isfile(self.path):
             return frozenset()
-        folder = os.path.dirname(os.path.realpath(self.path))
+        folder = self._folder
         while os.path.exists(os.path.join(folder, "__init__.py")):
             folder, below = os.path.dirname(folder), folder
             if folder == below or not os.path.exists(os.path.join(folder, "__init__.py")):
@@ -58,9 +59,13 @@ class NearbyModules(Nearby):
             self.memory.takers[folder] = Takers.around(folder)
         return self.memory.takers[folder].names_of(self.path)
 
+    @cached_property
+    def _folder(self) -> str:
+        return os.path.dirname(os.path.realpath(self.path))
+
     def locate(self, level: int, name: str) -> Found:
         """Where the module is, and its source."""
-        folder = os.path.dirname(os.path.realpath(self.path))
+        folder = self._folder
         parts = name.split(".") if name else []
         if level:
             for _ in range(level - 1):

@@ -12,6 +12,7 @@ import re
 from dataclasses import dataclass, field
 
 from migrate.model import ModuleSource, Nearby
+from migrate.syntax.forms import parts_of
 from migrate.syntax.scopes import DefNode, Scopes, Variable, analyse_scopes
 from migrate.syntax.source import quiet_parser
 
@@ -144,20 +145,15 @@ class LegacyNames:
         return not (reign.sure and self.scopes.around[node] is variable.scope)
 
     def _is_module(self, node: ast.expr) -> bool:
-        dotted = []
-        while isinstance(node, ast.Attribute):
-            dotted.append(node.attr)
-            node = node.value
+        node, dotted = parts_of(node)
         if not isinstance(node, ast.Name):
             return False
         handed_on = self.reexporting.get(self.scopes.of(node))
-        if handed_on is not None and dotted and dotted[-1] in handed_on.modules:
-            module = handed_on.modules[dotted.pop()]
-            return ".".join([module, *reversed(dotted)]) in self.language.everywhere
-        start = self.module_variables.get(self.scopes.of(node))
-        return (
-            start is not None and ".".join([start, *reversed(dotted)]) in self.language.everywhere
-        )
+        if handed_on is not None and dotted and dotted[0] in handed_on.modules:
+            start = handed_on.modules[dotted.pop(0)]
+        else:
+            start = self.module_variables.get(self.scopes.of(node), "")
+        return bool(start) and ".".join([start, *dotted]) in self.language.everywhere
 
     def uses(self) -> list[tuple[ast.expr, str]]:
         """Every expression in the module that reads a legacy name."""

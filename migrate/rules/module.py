@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from migrate.syntax.annotations import Annotations
+from migrate.syntax.forms import parts_of
 from migrate.syntax.numeric import NUMERIC_MODULES, OFTEN_HIDDEN
 from migrate.syntax.scopes import FunctionNode, Scopes, Variable, same_scope_nodes
 from migrate.syntax.silence import skip_marker
@@ -142,17 +143,14 @@ class Module:
         return self._imported[node]
 
     def _imported_name(self, node: ast.expr, depth: int = 0) -> tuple[str, str] | None:
-        parts: list[str] = []
-        while isinstance(node, ast.Attribute):
-            parts.append(node.attr)
-            node = node.value
+        node, parts = parts_of(node)
         if not isinstance(node, ast.Name):
             return None
         bindings = [b for b in self.scopes.of(node).bindings if not self._is_fallback(b)]
         again = self._renamed(bindings)
         if again is not None:  # `np = numpy`, `sla = scipy.linalg`
             whole = again
-            for part in reversed(parts):
+            for part in parts:
                 whole = ast.Attribute(whole, part, ast.Load())
             return self._imported_name(whole, depth + 1) if depth < 4 else None
         if not bindings or not all(isinstance(b, ast.alias) for b in bindings):
@@ -160,7 +158,7 @@ class Module:
         alias = bindings[0]
         assert isinstance(alias, ast.alias)
         statement = self.scopes.parents[alias]
-        rest = ".".join(reversed(parts))
+        rest = ".".join(parts)
         if isinstance(statement, ast.ImportFrom):
             if statement.level:
                 return None

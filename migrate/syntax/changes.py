@@ -82,11 +82,6 @@ def filled_by(template: str, part: Callable[[Any], Any]) -> Change:
     return lambda node: _in_place_of(node, _filled(template, _closed(part(node))))
 
 
-def by(choose: Callable[[Any], Any]) -> Change:
-    """A part of an expression in place of the whole."""
-    return choose
-
-
 def parenthesised(node: Any) -> Any:
     """The expression with parentheses, if it has none."""
     if node.lpar:

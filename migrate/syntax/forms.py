@@ -32,11 +32,19 @@ def binds_loosely(node: ast.expr) -> bool:
     return not isinstance(node, ast.Name | ast.Attribute | ast.Subscript | ast.Call)
 
 
+def parts_of(node: ast.expr) -> tuple[ast.expr, list[str]]:
+    """What `a.b.c` starts with, and the attributes: `a`, and `b` and `c`."""
+    parts: list[str] = []
+    while isinstance(node, ast.Attribute):
+        parts.insert(0, node.attr)
+        node = node.value
+    return node, parts
+
+
 def root_of(node: ast.expr) -> ast.Name | None:
     """The name that `a.b.c`, or a name alone, starts with; None for what starts otherwise."""
-    while isinstance(node, ast.Attribute):
-        node = node.value
-    return node if isinstance(node, ast.Name) else None
+    root, _ = parts_of(node)
+    return root if isinstance(root, ast.Name) else None
 
 
 def is_none(node: ast.AST | None) -> bool:

@@ -15,6 +15,7 @@ from inspect import Parameter
 from typing import Any
 
 from migrate.rules.module import Module
+from migrate.syntax.forms import parts_of
 
 #: What can be written as it is shown.
 _PLAIN = (bool, int, float, complex, str, bytes, type(None))
@@ -32,20 +33,17 @@ def dotted_name(node: ast.expr, module: Module) -> str:
     imported = module.imported_name(node)
     if imported is not None:
         return ".".join(imported)
-    parts: list[str] = []
-    while isinstance(node, ast.Attribute):
-        parts.append(node.attr)
-        node = node.value
+    node, parts = parts_of(node)
     alias = (
         next(iter(module.scopes.of(node).bindings), None) if isinstance(node, ast.Name) else None
     )
     statement = module.scopes.parents.get(alias) if isinstance(alias, ast.alias) else None
     if isinstance(statement, ast.ImportFrom) and statement.level:  # autograd's own text
-        found = [*(statement.module or "").split("."), alias.name, *reversed(parts)]  # type: ignore[union-attr]
+        found = [*(statement.module or "").split("."), alias.name, *parts]  # type: ignore[union-attr]
         if "numpy_wrapper" in found[:-1]:
             return ".".join(["autograd.numpy", *found[found.index("numpy_wrapper") + 1 :]])
         if parts and alias.name in ("fft", "linalg"):  # type: ignore[union-attr]
-            return ".".join(["autograd.numpy", alias.name, *reversed(parts)])  # type: ignore[union-attr]
+            return ".".join(["autograd.numpy", alias.name, *parts])  # type: ignore[union-attr]
     return ""
 
 

@@ -7,7 +7,6 @@ from collections.abc import Callable
 
 from migrate.dialects.zygote.module import ModuleView
 from migrate.rules.names import NameChooser
-from migrate.syntax.changes import by
 from migrate.syntax.node_edits import NodeEdits
 
 
@@ -22,7 +21,7 @@ def rewrite_ignore(node: ast.Call, view: ModuleView, names: NameChooser, edits: 
         bare = not argument.args.args and not argument.args.kwonlyargs and not argument.args.vararg
         if bare and not argument.args.posonlyargs and not argument.args.kwarg:
             if not source.comments_within(argument, argument.body):
-                edits.change(argument, by(lambda function: function.body))
+                edits.change(argument, lambda function: function.body)
                 return True
         edits.wrap(argument, "({})()", inside=True)
         return True

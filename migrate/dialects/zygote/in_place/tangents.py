@@ -28,7 +28,7 @@ from migrate.dialects.zygote.in_place.cluster import Cluster, Part
 from migrate.dialects.zygote.in_place.kept_lists import KeptLists
 from migrate.dialects.zygote.in_place.primals import Arguments, Primal
 from migrate.dialects.zygote.verdicts import NoArgument, Undecided
-from migrate.syntax.changes import as_call, as_keywords, by, parenthesised, without_arguments
+from migrate.syntax.changes import as_call, as_keywords, parenthesised, without_arguments
 from migrate.syntax.forms import is_none, root_of
 from migrate.syntax.node_edits import NodeEdits
 
@@ -131,10 +131,10 @@ class TangentRewriter(Part):
             return
         plain = (ast.Name, ast.Attribute, ast.Subscript, ast.Call, ast.ListComp)
         if isinstance(inner, ast.GeneratorExp):
-            self.edits.change(node, by(lambda call: parenthesised(call.args[0].value)))
+            self.edits.change(node, lambda call: parenthesised(call.args[0].value))
         elif isinstance(inner, plain):
             if source.segment(node).count("\n") == source.segment(inner).count("\n"):
-                self.edits.change(node, by(lambda call: call.args[0].value))
+                self.edits.change(node, lambda call: call.args[0].value)
 
     def element(self, primal: Primal) -> Primal:
         """An element of a sequence, whose class the annotation may give."""

@@ -160,6 +160,8 @@ def _extent(n: Node) -> int:
 def tiled(order: list[Node], wanted: Iterable[Node], guarded: Iterable[Node]) -> list[Node]:
     """The calls in an order in which those of a tile are one. `wanted` are the results, of
     `guarded` the code looks at the value."""
+    if not any(map(_is_large, order)):
+        return order
     if not any(_is_work(n) and _extent(n) >= LARGE for n in order):
         return order
     return _Tiling(order, {n.i for n in wanted}, {n.i for n in guarded}).order

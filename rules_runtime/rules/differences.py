@@ -360,10 +360,16 @@ def interp_vjp_fp(
     period: Any = None,
 ) -> Any:
     place = _Place(x, xp, period)
+    n = np.shape(fp)[0]
+    if n > 1 and type(g) is np.ndarray and type(x) is type(xp) is np.ndarray and place.inside.all():
+        start = xp[place.lower]
+        width = xp[place.upper] - start
+        if width.all():
+            above = g * ((x - start) / width)
+            return _spread(g - above, place.lower, fp) + _spread(above, place.upper, fp)
     t = place.fraction(x, xp)
     found = _spread(np.where(place.inside, g * (1 - t), 0.0), place.lower, fp)
     found = found + _spread(np.where(place.inside, g * t, 0.0), place.upper, fp)
-    n = np.shape(fp)[0]
     for outside, fixed, k in ((place.below, left, 0), (place.above, right, n - 1)):
         if fixed is None and np.any(outside):
             found = found + np.sum(np.where(outside, g, 0.0)) * np.eye(1, n, k)[0]

@@ -64,6 +64,8 @@ def _running_extremum_adjoint(g: Any, y: Any, x: Any, axis: int) -> Any:
     before = (slice(None),) * (axis % values.ndim) + (slice(None, -1),)
     new[later] = best[later] != best[before]
     origin = np.maximum.accumulate(np.where(new, places, 0), axis=axis)
+    if values.ndim == 1:
+        return scatter(g, origin, values.shape, g.dtype)
     grid: list[Any] = list(np.indices(values.shape, sparse=True))
     grid[axis] = origin
     return scatter(g, tuple(np.broadcast_arrays(*grid)), values.shape, g.dtype)

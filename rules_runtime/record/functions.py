@@ -207,6 +207,8 @@ def _put(graph: Graph, value: Any, x: Any, index: Any, v: Any) -> Node | None:
     basic = basic_index(index, n.ndim)
     if basic is None or None in basic or new.dtype != n.dtype or not n.ndim:
         return None
+    if all(type(p) is slice and p.indices(m) == (0, m, 1) for p, m in zip(basic, n.shape)):
+        return graph.broadcast(new, n.shape)  # whatever was there, np.empty's numbers too
     places = tuple([p % m if type(p) is int else p for p, m in zip(basic, n.shape)])
     return graph.node("put", frozen(places), [n, new], n.shape, n.dtype)
 

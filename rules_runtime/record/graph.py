@@ -110,12 +110,14 @@ class Graph:
         self.calls: dict[Any, Node] = {}  # what ufuncs of nodes gave
         self._known: dict[Any, Node] = {}
         self._unhashable: list[Node] = []
-        self._constants: list[list[Node]] = []  # arrays, by their order in a recording
+        # arrays by what they hold: the first of a recording, the second ...
+        self._constants: dict[Any, list[Node]] = {}
         self.open = True
         self.guards: list[tuple[Node, str, Any]] = []
         self.errors = errors()
         self.caught: str | None = None  # an exception of a recorded call
         self._arrays: dict[int, tuple[bytes, Node]] = {}
+        self._counts: dict[Any, int] = {}
         self._used: list[tuple[Node, ndarray[Any, Any], bytes]] = []
 
     def join(self, other: Graph) -> None:
@@ -175,16 +177,14 @@ class Graph:
         known, content = self._arrays.get(id(value)), value.tobytes()
         if known is not None and known[0] == content:
             return known[1]
-        k = len(self._used)
-        if k == len(self._constants):
-            self._constants.append([])
-        for n in self._constants[k]:  # of the recordings before
-            if n.shape == value.shape and n.dtype == value.dtype:
-                if n.value is value or n.value.tobytes() == content:
-                    break
+        key = (value.shape, value.dtype, hash(content))
+        k = self._counts[key] = self._counts.get(key, -1) + 1
+        nodes = self._constants.setdefault(key, [])  # the recordings before have made these
+        if k < len(nodes) and nodes[k].value.tobytes() == content:
+            n = nodes[k]
         else:
             n = self._constant(value)
-            self._constants[k].append(n)
+            nodes[k:] = [n]
         self._arrays[id(value)] = content, n
         self._used.append((n, value, content))
         return n

@@ -6,6 +6,7 @@ import copy
 import dataclasses
 import pickle
 import threading
+import time
 import warnings
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -190,6 +191,18 @@ def test_updates_in_place() -> None:
     found = fast(some(4) + 1, some(4))
     assert is_close(value_and_gradient(f, some(4) + 1, some(4), argnums=(0,)), found)
     assert replays(fast) == 1
+
+
+def test_what_was_in_an_array_that_is_filled_does_not_matter() -> None:
+    def f(x: Any) -> Any:
+        # as with np.empty nobody knows what they hold
+        u, v = np.full(3, time.perf_counter()), np.full((2, 3), time.perf_counter())
+        u[:] = x
+        v[...] = x * 2.0
+        u -= 1.0
+        return np.sum(u**2) + np.sum(v * x)
+
+    same(recorded(f, some(3)), f, some(3) + 1.0)
 
 
 def test_arrays_and_numbers_say_what_they_are() -> None:
@@ -430,6 +443,11 @@ def test_constants_alike() -> None:
     for _ in range(3):
         fast(some(3))
     assert fast.refused is not None
+
+
+def test_constants_that_are_made_anew() -> None:
+    f = lambda x: np.sum(np.tril(np.outer(x, x)) @ np.eye(3) * np.arange(3.0) + np.eye(3))
+    same(recorded(f, some(3)), f, some(3) + 1)
 
 
 def test_constants_that_change_while_recording() -> None:

@@ -52,7 +52,7 @@ from ..kernels.scatter import is_basic
 from .record import apply
 from .sharing import note_view
 from .structures import inner_tape, untraced
-from .sweep import FORM, NEW, OVERWRITE, SLICE, SUM, TIMES
+from .sweep import NEW, OVERWRITE, PASS, SLICE, SUM, TIMES
 from .tracer import Tracer, appended, place_of, primal, record, tracer
 
 ndarray = np.ndarray
@@ -105,7 +105,7 @@ def wide(a: Any, b: Any, x: Any, y: Any, z: Any, both: Any, ufunc: Any) -> Any:
             places = (
                 (a.index, b.index) if entry_of is both else (a if entry_of is left else b).index
             )
-            mode = FORM if both in _sums else OVERWRITE
+            mode = PASS if both in _sums else OVERWRITE
             return appended(z, tape, (places, entry_of, saved, mode))
     return noted(a, b, x, y, z, both, ufunc)
 
@@ -122,7 +122,7 @@ def noted(a: Any, b: Any, x: Any, y: Any, z: Any, both: Any, ufunc: Any) -> Any:
         return apply(ufunc, (a, b), {})
     saved = (x, y, xs, ys, z)
     left, right, *_ = WIDE[both]
-    mode = FORM if both in _sums else OVERWRITE
+    mode = PASS if both in _sums else OVERWRITE
     entry: Any
     if type(b) is not Tracer:
         if xs != z.shape:
@@ -153,7 +153,7 @@ def _narrow(both: Any, x: Any, y: Any, z: Any) -> tuple[Any, Any, int]:
     if both is wide_sum_vjp:
         return None, None, SUM
     if both is wide_difference_vjp:
-        return difference_vjp, None, FORM
+        return difference_vjp, None, PASS
     return (over_vjp, (y, z), OVERWRITE) if both is wide_over_vjp else (None, (y, x), TIMES)
 
 
@@ -232,7 +232,7 @@ def sub(self: Tracer, other: Any) -> Any:
             kind is ndarray and type(x) is ndarray and type(y) is ndarray
             and z.dtype is F8 and x.shape == y.shape
         ):  # fmt: skip
-            entry = ((self.index, other.index), difference_vjp, None, FORM)
+            entry = ((self.index, other.index), difference_vjp, None, PASS)
         else:
             return wide(self, other, x, y, z, wide_difference_vjp, np.subtract)
         t = Tracer()

@@ -8,6 +8,7 @@ what it gives is (of several parents one for each, None for nothing):
     NEW         vjp(g, saved): arrays that nobody else has
     OVERWRITE   vjp(g, saved, mine): as NEW; where `mine` is true it may use g's memory for one of
                 them, which nobody else has
+    PASS        vjp(g, saved): g itself, or arrays that nobody else has
     FORM        vjp(g, saved): g itself, views, or arrays of their own; the sweep looks
     INTO        vjp(g, saved, olds): of `olds` it may add to those that are no None, arrays of the
                 tape's own, and return them
@@ -35,7 +36,7 @@ from ..kernels.scatter import scatter
 from .cotangents import Parts, Pieces
 from .tracer import Tracer
 
-NEW, OVERWRITE, FORM, INTO, SUM, TIMES, SLICE, PART = range(8)
+NEW, OVERWRITE, PASS, FORM, INTO, SUM, TIMES, SLICE, PART = range(9)
 
 ndarray = np.ndarray
 float64 = np.float64
@@ -82,9 +83,12 @@ def sweep(entries: list[Any], grads: list[Any], shared: set[int], first: int) ->
                 continue
             else:
                 dx = vjp(g, saved)
-                if type(dx) is not ndarray or dx.base is not None or dx is g:
-                    if grads[i] is None:
-                        shared.add(i)
+                if grads[i] is None and (
+                    (dx is g and k in shared)
+                    if mode is PASS
+                    else (type(dx) is not ndarray or dx.base is not None or dx is g)
+                ):
+                    shared.add(i)
             old = grads[i]
             if old is None:
                 grads[i] = dx
@@ -138,14 +142,19 @@ def sweep(entries: list[Any], grads: list[Any], shared: set[int], first: int) ->
             else:
                 given = vjp(g, saved)
             entry = saved = None
-            if mode is not FORM:
+            if mode is NEW or mode is OVERWRITE:
                 g = None
             for i, dx in zip(places, given):
                 old = grads[i]
                 if old is None:
                     grads[i] = dx
-                    if mode is INTO or (
-                        mode is FORM and (type(dx) is not ndarray or dx.base is not None or dx is g)
+                    if (
+                        mode is INTO
+                        or (mode is PASS and dx is g and (k in shared or given[0] is given[1]))
+                        or (
+                            mode is FORM
+                            and (type(dx) is not ndarray or dx.base is not None or dx is g)
+                        )
                     ):
                         shared.add(i)
                 elif type(old) is ndarray and i not in shared and type(dx) is ndarray:

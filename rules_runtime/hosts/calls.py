@@ -14,17 +14,19 @@ import inspect
 import types
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
 from ..callees import name_of
-from ..config import RuleConfig
+from ..config import HasReverseMode, RuleConfig
 from ..errors import RuleError
 from ..leaves import (
     LEAF,
     Structure,
+    hides_values,
     is_number,
+    is_traced,
     put_together,
     take_apart,
     tangent,
@@ -311,19 +313,49 @@ def by_position(
 ByHost = Callable[[Any, tuple[Any, ...], dict[str, Any]], Any]
 
 
-def via_host(
-    config: RuleConfig[Any], f: Any, args: tuple[Any, ...], kwargs: dict[str, Any], by_host: ByHost
-) -> Any:
-    """What a host's config gives for `rrule_via_ad`: by a rule, else by the host, else (where `f`
-    speaks only numpy) by the tape."""
-    found = rrule.apply(config, f, args, kwargs)
-    if found is None:
-        found = by_host(f, args, kwargs)
-    return RuleConfig.rrule_via_ad(config, f, *args, **kwargs) if found is None else found
+class HostConfig(RuleConfig[HasReverseMode]):
+    """The config of a host: a rule that is addressed to its own is for that host alone."""
+
+    @staticmethod
+    def by_host(f: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """`(y, pullback)` by the host itself, `None` where `f` does not take what it traces."""
+        raise NotImplementedError
+
+    def rrule_via_ad(self, f: Any, *args: Any, **kwargs: Any) -> Any:
+        """By a rule, else by the host, else (where `f` speaks only numpy) by the tape."""
+        found = rrule.apply(self, f, args, kwargs)
+        if found is None:
+            found = self.by_host(f, args, kwargs)
+        return super().rrule_via_ad(f, *args, **kwargs) if found is None else found
 
 
-def with_rule(function: Any, f: Any, by_host: ByHost, host: str) -> Any:
-    """`function`, which is `f` for numpy, with the rule that `by_host` gives for `f`."""
+class Crossing(NamedTuple):
+    """How arrays and numbers become a host's, what are its own, and how those become numpy's."""
+
+    to_host: Callable[[Any], Any]
+    is_own: Callable[[Any], bool]
+    to_numpy: Callable[[Any], Any]
+
+    def is_value(self, y: Any) -> bool:
+        """Whether a result of a function of the host is a leaf."""
+        return self.is_own(y) or is_number(y)
+
+    def call(self, f: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """The result of a function of the host, for numpy."""
+        leaves: list[Any] = []
+        structure = take_apart(args, is_number, leaves)
+        y = f(*put_together(structure, map(self.to_host, leaves)), **kwargs)
+        parts: list[Any] = []
+        result = take_apart(y, self.is_own, parts)
+        return put_together(result, map(self.to_numpy, parts))
+
+
+def with_rule(f: Any, call: Callable[..., Any], by_host: ByHost, host: str) -> Any:
+    """A function of numpy, `call(f, args, kwargs)`, with the rule that `by_host` gives for `f`."""
+
+    @functools.wraps(f, updated=())
+    def function(*args: Any, **kwargs: Any) -> Any:
+        return call(f, args, kwargs)
 
     @rrule.register(function)
     def rrule_function(_: Any, *args: Any, **kwargs: Any) -> Any:
@@ -335,18 +367,33 @@ def with_rule(function: Any, f: Any, by_host: ByHost, host: str) -> Any:
     return function
 
 
+#: A function of leaves, as a host computes it.
+OnLeaves = Callable[..., tuple[Any, ...]]
+
+
 @dataclass(frozen=True, eq=False, slots=True)
 class HostFunction:
-    """A function of leaves that a host computes, and so is its pullback: `pulled(count)` is that as
-    a function of `count` leaves and of cotangents of the results."""
+    """A function of leaves that a host computes, as one of numpy's arrays, and so is its pullback.
 
-    run: Callable[..., tuple[Any, ...]]
-    pulled: Callable[[int], HostFunction]
+    `run(f, leaves)` calls it, `pull(f, leaves, gs)` gives the gradients, both of the host's values.
+    """
+
+    f: OnLeaves
+    run: Callable[[OnLeaves, Sequence[Any]], tuple[Any, ...]]
+    pull: Callable[[OnLeaves, Sequence[Any], Sequence[Any]], tuple[Any, ...]]
+
+    def pulled(self, count: int) -> HostFunction:
+        """The pullback, as a function of `count` leaves and of cotangents of the results."""
+
+        def pull(*values: Any) -> tuple[Any, ...]:
+            return self.pull(self.f, values[:count], values[count:])
+
+        return HostFunction(pull, self.run, self.pull)
 
 
 def run_by_host(function: HostFunction, *leaves: Any) -> tuple[Any, ...]:
     """The results, as arrays of numpy; what the tape traces has derivatives of any order."""
-    return function.run(*leaves)
+    return function.run(function.f, leaves)
 
 
 @rrule.register(run_by_host)
@@ -360,15 +407,52 @@ def _rrule_run_by_host(_: Any, function: HostFunction, *leaves: Any) -> Any:
     return ys, run_by_host_pullback
 
 
-def followed(function: HostFunction, structure: Structure, result: Structure, leaves: Any) -> Any:
-    """`(y, pullback)` of a call whose arguments or cotangents the tape traces."""
-    ys = run_by_host(function, *leaves)
+#: What a host makes of a function at these leaves: the results, as arrays of numpy, and how their
+#: cotangents, zeros written out, become gradients; `None` where it cannot trace the function.
+Trace = Callable[[OnLeaves, list[Any]], tuple[Sequence[Any], Callable[[Any], Sequence[Any]]] | None]
+
+
+def through_host(
+    call: tuple[Any, tuple[Any, ...], dict[str, Any]],
+    trace: Trace,
+    is_value: Callable[[Any], bool],
+    *,
+    opened: Callable[[Any], Any] | None = None,
+    function: Callable[[OnLeaves], HostFunction] | None = None,
+) -> Any:
+    """`(y, pullback)` of a call `(f, args, kwargs)` by a host, `None` where it cannot trace that.
+
+    `is_value` says what are leaves of the result, `opened` is as with `take_apart`. What the tape
+    traces is computed by `function`; without one the host itself computes with it.
+    """
+    f, args, kwargs = call
+    leaves: list[Any] = []
+    structure = take_apart((f, *args), is_number, leaves)
+    results: list[Structure] = []
+
+    def on_leaves(*values: Any) -> tuple[Any, ...]:
+        parts: list[Any] = []
+        own, *rest = put_together(structure, iter(values))
+        results.append(take_apart(own(*rest, **kwargs), is_value, parts, opened))
+        return tuple(parts)
+
+    found = trace(on_leaves, leaves)
+    if found is None or hides_values(results[0]):
+        return None
+    result, (ys, pull) = results[0], found
+    own = None if function is None else function(on_leaves)
 
     def pullback(dy: Any) -> tuple[Any, ...]:
         gs: list[Any] = []
         tangents_of_leaves(result, dy, lambda _: True, gs)
-        dx = run_by_host(function.pulled(len(leaves)), *leaves, *written_out(gs, ys))
-        found = [fitted(d, x) for d, x in zip(dx, leaves, strict=True)]
+        whole = written_out(gs, ys)
+        if own is not None and any(map(is_traced, (*leaves, *whole))):
+            ds: Sequence[Any] = run_by_host(own.pulled(len(leaves)), *leaves, *whole)
+        else:
+            ds = pull(whole)
+        found = [fitted(d, x) for d, x in zip(ds, leaves, strict=True)]
         return tangents_of_arguments(structure, found)
 
+    if own is not None and any(map(is_traced, leaves)):
+        return put_together(result, iter(run_by_host(own, *leaves))), pullback
     return put_together(result, iter(ys)), pullback

@@ -27,49 +27,30 @@ except ImportError as error:
         "rules_runtime.hosts.jax needs JAX: pip install 'rules-runtime[jax]'"
     ) from error
 
-from ..config import HasReverseMode, RuleConfig
-from ..leaves import (
-    Structure,
-    hides_values,
-    is_number,
-    is_traced,
-    put_together,
-    take_apart,
-    tangents_of_arguments,
-    tangents_of_leaves,
-)
+from ..leaves import Structure, is_number, put_together, take_apart
 from ..tangents import AbstractZero
 from ..tape.tracer import primal
-from ..tape.transpose import fitted, written_out
+from ..tape.transpose import written_out
 from ..thunks import unthunk
 from .calls import (
     Call,
     Caller,
+    Crossing,
     Evaluation,
+    HostConfig,
     HostFunction,
     Job,
+    OnLeaves,
     OptedOut,
     PullbackCall,
     PushforwardCall,
     RuleCall,
     conjugate,
-    followed,
+    through_host,
     uses_namespace,
-    via_host,
     with_rule,
 )
 from .modules import WrappedModule
-
-
-class JaxConfig(RuleConfig[HasReverseMode]):
-    """The config of JAX: a rule that is addressed to it is for JAX alone."""
-
-    def rrule_via_ad(self, f: Any, *args: Any, **kwargs: Any) -> Any:
-        """By a rule, else by JAX, else (where `f` speaks only numpy) by the tape."""
-        return via_host(self, f, args, kwargs, by_jax)
-
-
-config = JaxConfig()
 
 
 def is_jax(x: Any) -> bool:
@@ -470,71 +451,59 @@ def wrap_module(module: types.ModuleType) -> WrappedModule:
 
 def by_jax(f: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """`(y, pullback)` by JAX, `None` where `f` does not take what JAX traces."""
-    leaves: list[Any] = []
-    structure = take_apart((f, *args), is_number, leaves)
-    values = [primal(x) for x in leaves]  # also where the tape is at work on them
-    results: list[Structure] = []
+    return through_host(
+        (f, args, kwargs),
+        _traced,
+        crossing.is_value,
+        function=lambda f: HostFunction(
+            lambda *xs: tuple(map(jnp.asarray, f(*xs))), _run_now, _pull
+        ),
+    )
 
-    def on_leaves(*values: Any) -> Any:
-        parts: list[Any] = []
-        own, *rest = put_together(structure, iter(values))
-        y = own(*rest, **kwargs)
-        results.append(take_apart(y, lambda x: is_jax(x) or is_number(x), parts))
-        return tuple([jnp.asarray(part) for part in parts])
 
-    try:  # at once, also where JAX is tracing what called the rule
+class JaxConfig(HostConfig):
+    """The config of JAX: a rule that is addressed to it is for JAX alone."""
+
+    by_host = staticmethod(by_jax)
+
+
+config = JaxConfig()
+crossing = Crossing(jnp.asarray, is_jax, to_numpy)
+
+
+def _traced(f: OnLeaves, leaves: list[Any]) -> Any:
+    try:  # at once, also where JAX is tracing what called the rule, or the tape
         with jax.ensure_compile_time_eval():
-            ys, vjp = jax.vjp(on_leaves, *[jnp.asarray(x) for x in values])
+            xs = [jnp.asarray(primal(x)) for x in leaves]
+            ys, vjp = jax.vjp(lambda *xs: tuple(map(jnp.asarray, f(*xs))), *xs)
     except (TypeError, jax.errors.JAXTypeError):  # of functions that want numbers or numpy's arrays
         return None
-    result = results[0]
-    if hides_values(result):
-        return None
-    if any(map(is_traced, leaves)):
-        return followed(_function(on_leaves), structure, result, leaves)
-    values = [to_numpy(y) for y in ys]
 
-    def pullback(dy: Any) -> Any:
-        gs: list[Any] = []
-        tangents_of_leaves(result, dy, lambda _: True, gs)
-        if any(map(is_traced, gs)):  # a derivative of this pullback is asked for
-            return followed(_function(on_leaves), structure, result, leaves)[1](dy)
+    def pull(gs: Sequence[Any]) -> list[Any]:
         with jax.ensure_compile_time_eval():
-            given = [
-                jnp.asarray(conjugate(g), y.dtype)
-                for g, y in zip(written_out(gs, values), ys, strict=True)
+            given = [jnp.asarray(conjugate(g), y.dtype) for g, y in zip(gs, ys, strict=True)]
+            return [
+                None if d.dtype == jax.dtypes.float0 else conjugate(to_numpy(d))
+                for d in vjp(tuple(given))
             ]
-            found = [
-                None if d.dtype == jax.dtypes.float0 else fitted(conjugate(to_numpy(d)), x)
-                for d, x in zip(vjp(tuple(given)), leaves, strict=True)
-            ]
-        return tangents_of_arguments(structure, found)
 
-    return put_together(result, iter(values)), pullback
+    return [to_numpy(y) for y in ys], pull
 
 
-def _function(f: Callable[..., Any]) -> HostFunction:
-    """A function of arrays of JAX as one of numpy's."""
+def _run_now(f: OnLeaves, leaves: Sequence[Any]) -> tuple[Any, ...]:
+    with jax.ensure_compile_time_eval():
+        return tuple(map(to_numpy, f(*map(jnp.asarray, leaves))))
 
-    def run(*leaves: Any) -> tuple[Any, ...]:
-        with jax.ensure_compile_time_eval():
-            return tuple(map(to_numpy, f(*map(jnp.asarray, leaves))))
 
-    def pulled(count: int) -> HostFunction:
-        def pull(*values: Any) -> tuple[Any, ...]:
-            xs, gs = values[:count], values[count:]
-            ys, vjp = jax.vjp(f, *xs)
-            ds = vjp(tuple([jnp.asarray(jnp.conj(g), y.dtype) for g, y in zip(gs, ys)]))
-            return tuple(
-                [
-                    jnp.zeros(x.shape) if d.dtype == jax.dtypes.float0 else jnp.conj(d)
-                    for d, x in zip(ds, xs)
-                ]
-            )
-
-        return _function(pull)
-
-    return HostFunction(run, pulled)
+def _pull(f: OnLeaves, leaves: Sequence[Any], gs: Sequence[Any]) -> tuple[Any, ...]:
+    ys, vjp = jax.vjp(f, *leaves)
+    ds = vjp(tuple([jnp.asarray(jnp.conj(g), y.dtype) for g, y in zip(gs, ys, strict=True)]))
+    return tuple(
+        [
+            jnp.zeros(x.shape) if d.dtype == jax.dtypes.float0 else jnp.conj(d)
+            for d, x in zip(ds, leaves, strict=True)
+        ]
+    )
 
 
 def rule_from_jax(f: Any) -> Any:
@@ -545,14 +514,4 @@ def rule_from_jax(f: Any) -> Any:
     >>> gradient(rule_from_jax(lambda x: jnp.sum(jnp.sin(x))), np.array([0.0], np.float32))
     (array([1.], dtype=float32),)
     """
-
-    @functools.wraps(f, updated=())
-    def function(*args: Any, **kwargs: Any) -> Any:
-        leaves: list[Any] = []
-        structure = take_apart(args, is_number, leaves)
-        y = f(*put_together(structure, iter([jnp.asarray(x) for x in leaves])), **kwargs)
-        parts: list[Any] = []
-        result = take_apart(y, is_jax, parts)
-        return put_together(result, iter([to_numpy(part) for part in parts]))
-
-    return with_rule(function, f, by_jax, "JAX")
+    return with_rule(f, crossing.call, by_jax, "JAX")

@@ -12,7 +12,7 @@ import functools
 import itertools
 import re
 import types
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -25,46 +25,27 @@ except ImportError as error:
         "rules_runtime.hosts.torch needs PyTorch: pip install 'rules-runtime[torch]'"
     ) from error
 
-from ..config import HasReverseMode, RuleConfig
 from ..errors import RuleError
-from ..leaves import (
-    LEAF,
-    hides_values,
-    is_number,
-    is_traced,
-    put_together,
-    take_apart,
-    tangents_of_arguments,
-    tangents_of_leaves,
-)
+from ..leaves import LEAF, put_together
 from ..tape.tracer import primal
-from ..tape.transpose import fitted, written_out
+from ..tape.transpose import written_out
 from .calls import (
     Caller,
+    Crossing,
+    HostConfig,
     HostFunction,
     Job,
+    OnLeaves,
     OptedOut,
     PullbackCall,
     PushforwardCall,
     RuleCall,
-    followed,
-    via_host,
+    through_host,
     with_rule,
 )
 from .modules import WrappedModule
 
 Tensor: Any = torch.Tensor
-
-
-class TorchConfig(RuleConfig[HasReverseMode]):
-    """The config of PyTorch: a rule that is addressed to it is for PyTorch alone."""
-
-    def rrule_via_ad(self, f: Any, *args: Any, **kwargs: Any) -> Any:
-        """By a rule, else by PyTorch, else (where `f` speaks only numpy) by the tape."""
-        return via_host(self, f, args, kwargs, by_torch)
-
-
-config = TorchConfig()
 
 
 def is_tensor(x: Any) -> bool:
@@ -333,6 +314,13 @@ class _NoNumbers(TorchFunctionMode):
         return func(*args, **(kwargs or {}))
 
 
+def _tensor(x: Any) -> Any:
+    return torch.from_numpy(np.array(x))
+
+
+crossing = Crossing(_tensor, is_tensor, to_numpy)
+
+
 def by_torch(
     f: Any, args: tuple[Any, ...], kwargs: dict[str, Any], *, written_for_torch: bool = False
 ) -> Any:
@@ -340,104 +328,78 @@ def by_torch(
 
     Only what is `written_for_torch` may make numbers of tensors, which have no derivative.
     """
-    leaves: list[Any] = []
-    structure = take_apart((f, *args), is_number, leaves)
-    mode = contextlib.nullcontext() if written_for_torch else _NoNumbers()
-    with torch.enable_grad(), mode:
-        tensors = [torch.from_numpy(np.array(primal(x))) for x in leaves]
-        for t in tensors:
-            if t.is_floating_point() or t.is_complex():
-                t.requires_grad_()
-        try:
-            own, *rest = put_together(structure, iter(tensors))
-            y = own(*rest, **kwargs)
-        except (TypeError, RuntimeError, AttributeError):
+
+    def traced(f: OnLeaves, leaves: list[Any]) -> Any:
+        mode = contextlib.nullcontext() if written_for_torch else _NoNumbers()
+        with torch.enable_grad(), mode:
+            xs = [_moving(_tensor(primal(x))) for x in leaves]
+            try:
+                ys = f(*xs)
+            except (TypeError, RuntimeError, AttributeError):
+                return None
+        if not all(map(is_tensor, ys)):  # numbers, made of tensors by `math.sin` or `float`
             return None
-    parts: list[Any] = []
-    result = take_apart(y, lambda x: is_tensor(x) or is_number(x), parts)
-    if hides_values(result) or not all(
-        map(is_tensor, parts)
-    ):  # numbers, made of tensors by `math.sin` or `float`
-        return None
 
-    def on_leaves(*values: Any) -> tuple[Any, ...]:
-        own, *rest = put_together(structure, iter(values))
-        found: list[Any] = []
-        take_apart(own(*rest, **kwargs), lambda x: is_tensor(x) or is_number(x), found)
-        return tuple(found)
+        def pull(gs: Sequence[Any]) -> list[Any]:
+            ds = _gradients(ys, map(_tensor, gs), xs, retain_graph=True)
+            return [None if d is None else to_numpy(d) for d in ds]
 
-    if any(map(is_traced, leaves)):
-        return followed(_function(on_leaves), structure, result, leaves)
-    ys = [to_numpy(t) for t in parts]
-    at = [k for k, t in enumerate(tensors) if t.requires_grad]
+        return [to_numpy(y) for y in ys], pull
 
-    def pullback(dy: Any) -> Any:
-        gs: list[Any] = []
-        tangents_of_leaves(result, dy, lambda _: True, gs)
-        if any(map(is_traced, gs)):  # a derivative of this pullback is asked for
-            return followed(_function(on_leaves), structure, result, leaves)[1](dy)
-        pairs = [
-            (t, torch.from_numpy(np.array(g)).to(t.dtype))
-            for t, g in zip(parts, written_out(gs, ys), strict=True)
-            if t.requires_grad
-        ]
-        ds: Sequence[Any] = [None] * len(at)
-        if pairs and at:
-            ds = torch.autograd.grad(
-                [t for t, _ in pairs],
-                [tensors[k] for k in at],
-                [g for _, g in pairs],
-                retain_graph=True,
-                allow_unused=True,
-            )
-        found: list[Any] = [None] * len(leaves)
-        for k, d in zip(at, ds, strict=True):
-            found[k] = None if d is None else fitted(to_numpy(d), leaves[k])
-        return tangents_of_arguments(structure, found)
-
-    return put_together(result, iter(ys)), pullback
+    return through_host(
+        (f, args, kwargs),
+        traced,
+        crossing.is_value,
+        function=lambda f: HostFunction(f, _run, _pull),
+    )
 
 
-def _function(f: Callable[..., Any]) -> HostFunction:
-    """A function of tensors as one of numpy's arrays."""
+class TorchConfig(HostConfig):
+    """The config of PyTorch: a rule that is addressed to it is for PyTorch alone."""
 
-    def run(*leaves: Any) -> tuple[Any, ...]:
-        return tuple([to_numpy(t) for t in f(*[torch.from_numpy(np.array(x)) for x in leaves])])
+    by_host = staticmethod(by_torch)
 
-    def pulled(count: int) -> HostFunction:
-        def pull(*values: Any) -> tuple[Any, ...]:
-            with torch.enable_grad():
-                xs = [x if x.requires_grad else x.detach() for x in values[:count]]
-                for x in xs:
-                    if x.is_floating_point() or x.is_complex():
-                        x.requires_grad_()
-                pairs = [
-                    (y, g.to(y.dtype)) for y, g in zip(f(*xs), values[count:]) if y.requires_grad
-                ]
-                at = [x for x in xs if x.requires_grad]
-                ds: Sequence[Any] = [None] * len(at)
-                if pairs and at:
-                    ds = torch.autograd.grad(
-                        [y for y, _ in pairs],
-                        at,
-                        [g for _, g in pairs],
-                        create_graph=True,
-                        allow_unused=True,
-                    )
-                given = iter(ds)
-                found = [next(given) if x.requires_grad else None for x in xs]
-                return tuple(
-                    [
-                        torch.zeros_like(x, dtype=x.dtype if x.requires_grad else torch.float64)
-                        if d is None
-                        else d
-                        for d, x in zip(found, xs)
-                    ]
-                )
 
-        return _function(pull)
+config = TorchConfig()
 
-    return HostFunction(run, pulled)
+
+def _moving(x: Any) -> Any:
+    """A tensor by which PyTorch differentiates, where its numbers have derivatives."""
+    if x.is_floating_point() or x.is_complex():
+        x.requires_grad_()
+    return x
+
+
+def _gradients(
+    ys: Iterable[Any], gs: Iterable[Any], xs: Sequence[Any], **options: bool
+) -> list[Any]:
+    """The gradients of `xs`, `None` where nothing flows."""
+    pairs = [(y, g.to(y.dtype)) for y, g in zip(ys, gs, strict=True) if y.requires_grad]
+    at = [x for x in xs if x.requires_grad]
+    ds: Sequence[Any] = [None] * len(at)
+    if pairs and at:
+        results, cotangents = zip(*pairs, strict=True)
+        ds = torch.autograd.grad(results, at, cotangents, allow_unused=True, **options)
+    given = iter(ds)
+    return [next(given) if x.requires_grad else None for x in xs]
+
+
+def _run(f: OnLeaves, leaves: Sequence[Any]) -> tuple[Any, ...]:
+    return tuple([to_numpy(y) for y in f(*map(_tensor, leaves))])
+
+
+def _pull(f: OnLeaves, leaves: Sequence[Any], gs: Sequence[Any]) -> tuple[Any, ...]:
+    with torch.enable_grad():
+        xs = [_moving(x if x.requires_grad else x.detach()) for x in leaves]
+        ds = _gradients(f(*xs), gs, xs, create_graph=True)
+        return tuple(
+            [
+                torch.zeros_like(x, dtype=x.dtype if x.requires_grad else torch.float64)
+                if d is None
+                else d
+                for d, x in zip(ds, xs, strict=True)
+            ]
+        )
 
 
 def rule_from_torch(f: Any) -> Any:
@@ -449,18 +411,5 @@ def rule_from_torch(f: Any) -> Any:
     >>> gradient(rule_from_torch(lambda x: torch.sin(x).sum()), np.array([0.0]))
     (array([1.]),)
     """
-
-    @functools.wraps(f, updated=())
-    def function(*args: Any, **kwargs: Any) -> Any:
-        leaves: list[Any] = []
-        structure = take_apart(args, is_number, leaves)
-        with torch.no_grad():
-            y = f(
-                *put_together(structure, iter([torch.from_numpy(np.array(x)) for x in leaves])),
-                **kwargs,
-            )
-        parts: list[Any] = []
-        result = take_apart(y, is_tensor, parts)
-        return put_together(result, iter([to_numpy(t) for t in parts]))
-
-    return with_rule(function, f, functools.partial(by_torch, written_for_torch=True), "PyTorch")
+    by_host = functools.partial(by_torch, written_for_torch=True)
+    return with_rule(f, torch.no_grad()(crossing.call), by_host, "PyTorch")

@@ -9,7 +9,13 @@ from typing import Any
 import pytest
 
 import rules_runtime.tape  # its modules register rules when they are loaded, which no test is to take out  # noqa: F401
-from rules_runtime.registry import rrule
+from rules_runtime.registry import Registry, rrule
+
+
+@pytest.fixture(name="rrule")
+def registry() -> Registry:
+    """A registry without rules."""
+    return Registry()
 
 
 @pytest.fixture

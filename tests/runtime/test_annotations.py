@@ -3,29 +3,13 @@
 from __future__ import annotations
 
 import collections.abc
-import enum
 import inspect
 import numbers
 import sys
 import types
 import typing
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import (
-    Annotated,
-    Any,
-    ClassVar,
-    Final,
-    Generic,
-    Literal,
-    NamedTuple,
-    NewType,
-    Optional,
-    Protocol,
-    TypedDict,
-    TypeVar,
-    Union,
-    runtime_checkable,
-)
+from typing import Annotated, Any, ClassVar, Final, Literal, Optional, Union
 
 import numpy as np
 import pytest
@@ -33,48 +17,23 @@ from numpy.typing import ArrayLike, NDArray
 
 from rules_runtime.annotations import Scope, Unresolved, pattern_of
 from rules_runtime.patterns import ANYTHING
-from rules_runtime.signatures import (
-    parameters_of,
+from rules_runtime.signatures import parameters_of
+from tests.support.annotated import (
+    SAMPLES,
+    Base,
+    Bound,
+    Box,
+    Child,
+    Closes,
+    Color,
+    Door,
+    Metres,
+    OneOfTwo,
+    Options,
+    Shaped,
+    State,
+    T,
 )
-
-T = TypeVar("T")
-Bound = TypeVar("Bound", bound="Base")
-OneOfTwo = TypeVar("OneOfTwo", int, str)
-Metres = NewType("Metres", float)
-
-
-class Base: ...
-
-
-class Child(Base): ...
-
-
-class Box(Generic[T]): ...
-
-
-class Options(TypedDict):
-    a: int
-
-
-class State(NamedTuple):
-    h: float
-
-
-class Color(enum.Enum):
-    RED = 1
-
-
-class Shaped(Protocol):
-    shape: Any
-
-
-@runtime_checkable
-class Closes(Protocol):
-    def close(self) -> None: ...
-
-
-class Door:
-    def close(self) -> None: ...
 
 
 def here() -> Scope:
@@ -83,35 +42,6 @@ def here() -> Scope:
 
 def pattern(annotation: Any) -> Any:
     return pattern_of(annotation, here())
-
-
-SAMPLES: list[Any] = [
-    1,
-    True,
-    1.0,
-    1j,
-    "a",
-    None,
-    np.float64(1),
-    np.float32(1),
-    np.int32(1),
-    np.ones(2),
-    (1,),
-    [1],
-    {"a": 1},
-    State(1.0),
-    len,
-    int,
-    Base,
-    Child,
-    Base(),
-    Child(),
-    Door(),
-    Color.RED,
-    Box(),
-    slice(1),
-    lambda x: x,
-]
 
 
 def matched(annotation: Any) -> list[Any]:

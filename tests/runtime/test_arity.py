@@ -39,11 +39,6 @@ class P:
     def free(a: Any, b: Any) -> Any: ...
 
 
-@pytest.fixture
-def rrule() -> Registry:
-    return Registry()
-
-
 Rule = Callable[..., Any]
 
 

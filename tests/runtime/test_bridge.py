@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import pickle
 from collections import OrderedDict
-from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,62 +12,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rules_runtime import (
-    HasForwardMode,
-    HasReverseMode,
-    NoTangent,
-    RuleConfig,
     RuleError,
     Tangent,
     TangentError,
     Thunk,
-    ZeroTangent,
     entries_from_legacy,
     from_legacy,
     to_legacy,
 )
 from rules_runtime.bridge import Fields, NamedParts
 from rules_runtime.tangents import same
+from tests.support.choosing import NONE, ZERO
+from tests.support.points import P, Point, Q, Segment, Slotted, State
 
 pytestmark = pytest.mark.usefixtures("forget_rules")
-
-ZERO, NONE = ZeroTangent(), NoTangent()
-
-
-class MyAD(RuleConfig[HasReverseMode]): ...
-
-
-class Forward(RuleConfig[HasForwardMode]): ...
-
-
-@dataclass
-class Point:
-    x: float
-    y: float
-    name: str = ""
-
-    def scaled(self, k: float) -> Any:
-        return k * self.x
-
-
-@dataclass
-class Segment:
-    a: Point
-    b: Point
-
-
-class Slotted:
-    __slots__ = ("method", "step")
-
-    def __init__(self, step: float) -> None:
-        self.step, self.method = step, "euler"
-
-
-class State(NamedTuple):
-    h: Any
-    c: Any
-
-
-P, Q = Point(1.0, 2.0, "p"), Point(3.0, 4.0)
 
 
 # one legacy tangent

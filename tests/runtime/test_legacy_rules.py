@@ -2,67 +2,24 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import pytest
 
 from rules_runtime import (
-    HasForwardMode,
-    HasReverseMode,
-    NoTangent,
-    RuleConfig,
     RuleError,
     Tangent,
     TapeConfig,
-    ZeroTangent,
     from_legacy_rule,
     rrule,
     rrule_via_ad,
 )
 from rules_runtime.legacy_rules import Context, active_config
+from tests.support.choosing import NONE, ZERO, Forward, MyAD
+from tests.support.points import P, Point, State
 
 pytestmark = pytest.mark.usefixtures("forget_rules")
-
-ZERO, NONE = ZeroTangent(), NoTangent()
-
-
-class MyAD(RuleConfig[HasReverseMode]): ...
-
-
-class Forward(RuleConfig[HasForwardMode]): ...
-
-
-@dataclass
-class Point:
-    x: float
-    y: float
-    name: str = ""
-
-    def scaled(self, k: float) -> Any:
-        return k * self.x
-
-
-@dataclass
-class Segment:
-    a: Point
-    b: Point
-
-
-class Slotted:
-    __slots__ = ("method", "step")
-
-    def __init__(self, step: float) -> None:
-        self.step, self.method = step, "euler"
-
-
-class State(NamedTuple):
-    h: Any
-    c: Any
-
-
-P, Q = Point(1.0, 2.0, "p"), Point(3.0, 4.0)
 
 
 # whole rules

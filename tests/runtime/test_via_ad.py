@@ -2,83 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import pytest
 
 from rules_runtime import rrule as default_rrule
-from rules_runtime.config import HasForwardMode, HasReverseMode, NoReverseMode, RuleConfig
+from rules_runtime.config import HasReverseMode, NoReverseMode, RuleConfig
 from rules_runtime.errors import ConfigError, RuleError
-from rules_runtime.registry import Registry
-from rules_runtime.tangents import NoTangent, Tangent, ZeroTangent
+from rules_runtime.tangents import Tangent
 from rules_runtime.thunks import Thunk
 from rules_runtime.via_ad import rrule_via_ad
+from tests.support.choosing import NONE, ZERO, Child, Foo, Forward, MyAD, OtherAD
 
 pytestmark = pytest.mark.usefixtures("forget_rules")
-
-ZERO, NONE = ZeroTangent(), NoTangent()
-
-
-class MyAD(RuleConfig[HasReverseMode]): ...
-
-
-class OtherAD(RuleConfig[HasReverseMode]): ...
-
-
-class ChildAD(MyAD): ...
-
-
-class Forward(RuleConfig[HasForwardMode]): ...
-
-
-class BothModes(RuleConfig[HasReverseMode, HasForwardMode]): ...
-
-
-@dataclass
-class Foo:
-    a: float
-
-    def scaled(self, k: float) -> float:
-        return self.a * k
-
-    @classmethod
-    def make(cls, a: float) -> Foo:
-        return cls(a)
-
-    @staticmethod
-    def free(x: float) -> float:
-        return x
-
-    def __call__(self, x: float) -> float:
-        return self.a * x
-
-
-class Child(Foo): ...
-
-
-class Overriding(Foo):
-    def __call__(self, x: float) -> float:
-        return 7.0
-
-
-def f(*args: Any, **kwargs: Any) -> Any:
-    return args
-
-
-@pytest.fixture
-def rrule() -> Registry:
-    return Registry()
-
-
-def says(word: str) -> Any:
-    """A rule function's body: the value is a word that says which rule it was."""
-    return word, lambda dy: pytest.fail("nobody pulls")
-
-
-def chosen(rrule: Registry, *args: Any, **kwargs: Any) -> Any:
-    found = rrule(*args, **kwargs)
-    return None if found is None else found[0]
 
 
 # -- calling back into the AD

@@ -23,9 +23,8 @@ from .upward import answered_by
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
-    from .accumulate import add, add_inplace
+    from .arithmetic import add, add_inplace, dot, norm
     from .bridge import entries_from_legacy, from_legacy, to_legacy
-    from .checkpointing import checkpoint
     from .config import (
         HasForwardMode,
         HasForwardsMode,
@@ -35,7 +34,6 @@ if TYPE_CHECKING:
         NoReverseMode,
         RuleConfig,
     )
-    from .conjugation import unconjugated
     from .define import hook, ignore_derivatives, non_differentiable, primitive, scalar_rule
     from .errors import (
         AmbiguousRuleError,
@@ -50,7 +48,6 @@ if TYPE_CHECKING:
         WrongTangentError,
     )
     from .forward import frule, frule_via_ad, hvp, jvp, no_frule
-    from .inner_products import dot, norm
     from .kernels.broadcast import unreduce
     from .kernels.memory import release_memory
     from .legacy_rules import from_legacy_rule
@@ -63,8 +60,14 @@ if TYPE_CHECKING:
     from .tape.tools import debug_mode, profile, trace
     from .thunks import InplaceableThunk, Thunk, unthunk
     from .ties import tied_subspaces
-    from .via_ad import rrule_via_ad
-    from .vjpmakers import Space, from_vjpmaker_argnum, from_vjpmaker_argnums, from_vjpmakers
+    from .via_ad import checkpoint, rrule_via_ad
+    from .vjpmakers import (
+        Space,
+        from_vjpmaker_argnum,
+        from_vjpmaker_argnums,
+        from_vjpmakers,
+        unconjugated,
+    )
 
 __all__ = [
     "AbstractZero",
@@ -141,16 +144,13 @@ __all__ = [
 ]
 
 _NAMES_OF = {
-    "accumulate": "add add_inplace",
+    "arithmetic": "add add_inplace dot norm",
     "bridge": "entries_from_legacy from_legacy to_legacy",
     "config": "HasForwardMode HasForwardsMode HasReverseMode NoForwardMode NoForwardsMode NoReverseMode RuleConfig",
-    "checkpointing": "checkpoint",
-    "conjugation": "unconjugated",
     "define": "hook ignore_derivatives non_differentiable primitive scalar_rule",
     "errors": "AmbiguousRuleError ChangedArrayError ConfigError MissingRuleError NotImplementedTangentError "
     "ProjectionError RuleError RulesError TangentError WrongTangentError",
     "forward": "frule frule_via_ad hvp jvp no_frule",
-    "inner_products": "dot norm",
     "kernels.broadcast": "unreduce",
     "kernels.memory": "release_memory",
     "legacy_rules": "from_legacy_rule",
@@ -163,8 +163,8 @@ _NAMES_OF = {
     "tape.tools": "debug_mode profile trace",
     "thunks": "InplaceableThunk Thunk unthunk",
     "ties": "tied_subspaces",
-    "via_ad": "rrule_via_ad",
-    "vjpmakers": "Space from_vjpmaker_argnum from_vjpmaker_argnums from_vjpmakers",
+    "via_ad": "checkpoint rrule_via_ad",
+    "vjpmakers": "Space from_vjpmaker_argnum from_vjpmaker_argnums from_vjpmakers unconjugated",
 }
 _HOMES = {name: module for module, names in _NAMES_OF.items() for name in names.split()}
 

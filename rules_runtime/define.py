@@ -12,8 +12,8 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from .accumulate import add
 from .annotations import Scope, Unresolved
+from .arithmetic import add
 from .errors import RuleError
 from .kernels.broadcast import unbroadcast
 from .patterns import ANYTHING

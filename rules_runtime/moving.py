@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from .accumulate import add
+from .arithmetic import add
 from .errors import TangentError
-from .matching import parts_of_tangent
+from .tangent_parts import parts_of_tangent
 from .tangents import AbstractZero
 from .tape.structures import is_leaf, numbered, parts, rebuild, spread
 from .thunks import unthunk

@@ -16,8 +16,8 @@ import numpy as np
 
 from .errors import ProjectionError
 from .kernels.broadcast import unbroadcast
-from .matching import places_of, stored
 from .structure import can_be_perturbed, parts_of
+from .tangent_parts import places_of, stored
 from .tangents import AbstractZero, NoTangent, NotImplementedTangent, Tangent, tangent_type
 from .thunks import Thunk
 

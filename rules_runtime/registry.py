@@ -3,7 +3,7 @@
 What `rrule(f, *args)` does, in order: find the key of the callee (`callees`), collect the rules
 with that key, choose by the config and the positional arguments (`selection`), call the rule
 (`rule`), wrap its pullback (`pullbacks`).
-Where nobody registered a rule for a function, its static form serves (`derived`).
+Where nobody registered a rule for a function, its static form serves.
 """
 
 from __future__ import annotations
@@ -19,10 +19,9 @@ from .annotations import Scope, Unresolved, pattern_of
 from .arity import warn_of_arity
 from .callees import Call, call_of, name_of, target_of
 from .config import RuleConfig
-from .derived import call_form
 from .errors import RuleError
 from .explaining import Explanation, explained
-from .forms import FORMS, Form
+from .forms import FORMS, Form, call_form
 from .patterns import ANYTHING
 from .reads import noting
 from .rule import Rule, is_library

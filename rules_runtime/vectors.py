@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from .matching import parts_of_tangent
 from .structure import can_be_perturbed, parts_of
+from .tangent_parts import parts_of_tangent
 from .tangents import AbstractZero, NoTangent, tangent_type
 from .thunks import Thunk
 

@@ -304,7 +304,7 @@ def _bridge_later() -> None:
 
 def _unwrapped(rule: Any) -> Any:
     """The rule below `@unconjugated`, None where it has none."""
-    from rules_runtime.conjugation import unconjugated
+    from rules_runtime.vjpmakers import unconjugated
 
     function = getattr(rule, "function", rule)
     code = unconjugated(lambda *_: None).__code__

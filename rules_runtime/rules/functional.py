@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from rules_runtime.accumulate import add
+from rules_runtime.arithmetic import add
 from rules_runtime.config import HasReverseMode, RuleConfig
 from rules_runtime.forms import primal
 from rules_runtime.kernels.broadcast import unbroadcast

@@ -8,7 +8,7 @@ from typing import Any, Literal, TypeVar, overload
 
 import numpy as np
 
-from ..accumulate import add
+from ..arithmetic import add
 from ..errors import RuleError
 from ..registry import rrule
 from ..structure import parts_of

@@ -18,8 +18,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..matching import parts_of_tangent
 from ..structure import attributes_of, fields_of, has_fields, is_namedtuple, parts_of
+from ..tangent_parts import parts_of_tangent
 from ..tangents import (
     AbstractTangent,
     AbstractZero,

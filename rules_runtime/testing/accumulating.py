@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from rules_runtime.accumulate import add, add_inplace
+from rules_runtime.arithmetic import add, add_inplace
 from rules_runtime.thunks import unthunk
 
 from .comparing import Tolerance

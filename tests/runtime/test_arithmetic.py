@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from rules_runtime.accumulate import add, add_inplace
+from rules_runtime.arithmetic import add, add_inplace
 from rules_runtime.errors import TangentError
 from rules_runtime.tangents import NoTangent, NotImplementedTangent, Tangent, ZeroTangent, same
 from rules_runtime.thunks import InplaceableThunk, Thunk, unthunk

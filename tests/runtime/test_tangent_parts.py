@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 
 from rules_runtime import Tangent, TangentError, ZeroTangent
-from rules_runtime.matching import parts_of_tangent
 from rules_runtime.structure import parts_of
+from rules_runtime.tangent_parts import parts_of_tangent
 
 
 class Pair(NamedTuple):

@@ -16,7 +16,6 @@ import copy
 import functools
 import math
 import operator
-import pickle
 import random
 import sys
 import types
@@ -573,7 +572,7 @@ def state_of(x: Any) -> Any:
     if isinstance(x, ndarray):
         return x.tobytes()
     if isinstance(x, _RANDOM):
-        return x.getstate() if isinstance(x, random.Random) else pickle.dumps(_numbers_of(x).state)
+        return x.getstate() if isinstance(x, random.Random) else _numbers_of(x).state
     return state_of(attributes_of(x))
 
 
@@ -592,7 +591,7 @@ def restore(x: Any, state: Any) -> None:
     elif isinstance(x, random.Random):
         x.setstate(state)
     elif isinstance(x, _RANDOM):
-        _numbers_of(x).state = pickle.loads(state)
+        _numbers_of(x).state = state
     else:
         held = dict(zip(state[: len(state) // 2], state[len(state) // 2 :]))
         for name in attributes_of(x).keys() - held.keys():
@@ -606,9 +605,11 @@ def _numbers_of(x: Any) -> Any:
 
 
 def _is_same_state(a: Any, b: Any) -> bool:
-    if type(a) is not list:
-        return bool(a == b)
-    return len(a) == len(b) and all(map(operator.is_, a, b))
+    if type(a) is list:
+        return len(a) == len(b) and all(map(operator.is_, a, b))
+    if type(a) is dict:  # of a generator of random numbers
+        return a.keys() == b.keys() and all(_is_same_state(a[k], b[k]) for k in a)
+    return a.tobytes() == b.tobytes() if isinstance(a, ndarray) else bool(a == b)
 
 
 def is_unlike(x: Any, was: Any) -> bool:

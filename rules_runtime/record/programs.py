@@ -244,6 +244,7 @@ def results(emitter: Emitter, result: Result) -> list[str]:
 
 
 _MOST_BUFFERS = 4  # sets of them for one variant: so many threads replay it at once
+_PATIENCE = 64  # eager calls more than replays, until variants that rarely fit are let go
 
 
 class Program:
@@ -257,6 +258,7 @@ class Program:
         self.variants: tuple[Variant, ...] = ()  # the last one that was replayed first
         self.pending: list[Recording] = []
         self.refused: str | None = None
+        self.closed: str | None = None  # why no further calls are recorded
         self.reasons: dict[str, int] = {}
         self.replays = 0
         self._lock = threading.Lock()  # of the variants
@@ -333,6 +335,10 @@ class Program:
             )
 
     def _miss(self, args: Any, kwargs: Any) -> Any:
+        if self.closed is not None:
+            if self.reasons.get(self.closed, 0) > self.replays + _PATIENCE:
+                self._refuse(self.closed)
+            return self.eager(args, kwargs, self.closed)
         if watching.get() is not None:
             return self.eager(args, kwargs, "a watcher is open (debug_mode, trace, profile)")
         if errors() is not _DEFAULT_ERRORS:
@@ -348,13 +354,20 @@ class Program:
         except Elsewhere:
             self.reasons["the call is part of another recording"] = 1
         except Unrecordable as error:
-            self._refuse(str(error))
+            self._close(str(error))
         except Exception as error:
-            self._refuse(f"recording it raised {type(error).__name__}: {error}")
+            self._close(f"recording it raised {type(error).__name__}: {error}")
         finally:
             if collects:
                 gc.enable()
         return eager
+
+    def _close(self, why: str) -> None:
+        """Record no further calls; what is compiled stays in use."""
+        self.closed = why
+        self.pending.clear()
+        if not self.variants:
+            self._refuse(why)
 
     def _refuse(self, why: str) -> None:
         self.refused = why
@@ -362,6 +375,11 @@ class Program:
         self.pending.clear()
 
     def _record(self, args: Any, kwargs: Any, eager: Any) -> None:
+        if len(self.variants) >= self.limit:
+            self._close(
+                f"more than {self.limit} variants: it branches on values, or is called in too many ways"
+            )
+            return
         recording = Recording(self, args, kwargs)
         for other in self.pending:
             if other.signature != recording.signature:
@@ -376,14 +394,9 @@ class Program:
             nodes = recording.graph.nodes
             self.pending = [r for r in self.pending if r.graph.nodes is not nodes]
             variant = Variant(recording, eager)
-            if len(self.variants) >= self.limit:
-                self._refuse(
-                    f"more than {self.limit} variants: it branches on values, or is called in too many ways"
-                )
-                return
             needed = variant.nbytes + sum(v.nbytes for v in self.variants)
             if needed > self.memory:
-                self._refuse(f"its buffers take {needed} bytes, more than memory={self.memory}")
+                self._close(f"its buffers take {needed} bytes, more than memory={self.memory}")
                 return
             if not is_close(eager, variant.free[0](args, kwargs)):
                 self._refuse("the first replay differs from the eager gradient")
@@ -392,7 +405,7 @@ class Program:
             return
         self.pending.append(recording)
         if len(self.pending) > 2 * self.limit:
-            self._refuse("no two calls are alike: it branches on values each time")
+            self._close("no two calls are alike: it branches on values each time")
 
 
 _programs: weakref.WeakSet[Program] = weakref.WeakSet()
@@ -448,6 +461,8 @@ class Compiled:
         lines = [f"compiled({_name(self._f)}): {program.replays} replays"]
         if program.refused is not None:
             lines.append(f"refused: {program.refused}")
+        elif program.closed is not None:
+            lines.append(f"other calls are not recorded: {program.closed}")
         lines += [f"eager, {why}: {count}" for why, count in program.reasons.items()]
         for k, v in enumerate(program.variants):
             lines.append(
@@ -489,9 +504,8 @@ def compiled(
     Two calls record, later ones with arguments of the same types, shapes and structure replay numpy
     calls. `wrt` names the arguments that get a gradient, as `argnums` does. With `verify=n` each
     n-th replay is compared with the eager gradient, and raises `RuntimeError` where they differ.
-    Beyond so many `variants` (of shapes, of branches), or bytes of `memory` for their buffers, the
-    function stays eager. What a replay does
-    not notice is on the page "Compiled gradients".
+    Beyond so many `variants` (of shapes, of branches), or bytes of `memory` for their buffers,
+    other calls stay eager. What a replay does not notice is on the page "Compiled gradients".
 
     >>> fast = compiled(lambda x, y: np.sum(x * y))
     >>> for _ in range(3):

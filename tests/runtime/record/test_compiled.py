@@ -334,6 +334,29 @@ def test_too_many_branches() -> None:
             assert is_close(want, fast(x))
 
 
+def test_calls_beyond_the_variants_are_eager() -> None:
+    f = lambda x: np.sum(np.sin(x))
+    fast = compiled(f, variants=2)
+    for _ in range(3):
+        for size in (2, 3, 4):
+            assert is_close(value_and_gradient(f, some(size)), fast(some(size)))
+    for size in (2, 3):
+        same(fast, f, some(size) + 1)
+    assert fast.refused is None and "more than 2 variants" in fast.explain()
+    for _ in range(100):  # until what is compiled is seldom asked for
+        assert is_close(value_and_gradient(f, some(4)), fast(some(4)))
+    assert "more than 2 variants" in str(fast.refused) and not fast._program.variants
+
+
+def test_a_call_that_cannot_be_recorded_stays_alone() -> None:
+    f = lambda x, y: np.sum(x * np.size(y))
+    fast = recorded(f, some(3), 1)
+    odd = np.array(["a", None])
+    assert is_close(value_and_gradient(f, some(3), odd), fast(some(3), odd))
+    same(fast, f, some(3) + 1, 1)
+    assert fast.refused is None and "not recorded: an array of object" in fast.explain()
+
+
 def test_atoms_keys_and_identity() -> None:
     f = lambda p, n, how: np.sum(p["x"][0] ** n) * (2.0 if how == "twice" else 1.0)
     fast = recorded(f, {"x": [some(3)]}, 2, "once")

@@ -9,7 +9,18 @@ from typing import Any
 import numpy as np
 import pytest
 
-from rules_runtime import NoTangent, Tangent, Thunk, rrule
+from rules_runtime import (
+    HasReverseMode,
+    NoTangent,
+    RuleConfig,
+    Tangent,
+    Thunk,
+    gradient,
+    hessian,
+    hvp,
+    rrule,
+    rrule_via_ad,
+)
 
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
 
@@ -60,3 +71,46 @@ def registered() -> Iterator[Callable[..., None]]:
     for f in targets:
         for rule in rrule.rules_for(f):
             rrule.remove_rule(rule)
+
+
+@pytest.fixture
+def calling_back(registered: Any) -> tuple[Any, list[Any]]:
+    """`apply(f, x)`, whose rule asks the AD for `f`; and the configs that it has been given."""
+
+    def apply(f: Any, x: Any) -> Any:
+        return f(x)
+
+    seen: list[Any] = []
+
+    def rule(config: RuleConfig[HasReverseMode], _: Any, f: Any, x: Any) -> Any:
+        seen.append(type(config))
+        y, back = rrule_via_ad(config, f, x)
+        return y, lambda dy: (NoTangent(), *back(dy))
+
+    registered(apply, rule)
+    return apply, seen
+
+
+def check_second_derivatives(own: Any) -> None:
+    """Those of `own`, which a host computes, against those of the same in numpy; and third ones."""
+
+    def plain(p: Any, k: Any) -> Any:
+        return p["a"] * np.exp(1j * p["b"]), k * p["a"], np.sum(p["b"] * p["a"])
+
+    def loss(f: Any) -> Any:
+        def of(v: Any) -> Any:
+            y, z, total = f({"a": v[:2], "b": v[2:]}, 2.0)
+            return np.sum(np.abs(y * (1 + 2j) + v[2:]) ** 2) + np.sum(z**3) * total
+
+        return of
+
+    def third(f: Any) -> Any:
+        return lambda x: np.sum(hessian(loss(f), x) ** 2)
+
+    def close(got: Any, want: Any) -> None:
+        np.testing.assert_allclose(got, want, rtol=1e-9, atol=1e-12)
+
+    x = np.array([0.3, 0.2, 0.4, 0.1])
+    close(hessian(loss(own), x), hessian(loss(plain), x))
+    close(gradient(third(own), x)[0], gradient(third(plain), x)[0])
+    close(hvp(loss(own), x, x), hvp(loss(plain), x, x))

@@ -33,11 +33,9 @@ from rules_runtime import (  # noqa: E402
     gradient,
     hessian,
     rrule,
-    rrule_via_ad,
     unconjugated,
 )
 from rules_runtime import pullback as tape_pullback  # noqa: E402
-from rules_runtime.config import HasReverseMode, RuleConfig  # noqa: E402
 from rules_runtime.hosts import autograd as host  # noqa: E402
 from rules_runtime.hosts.calls import NoRuleError  # noqa: E402
 from tests.hosts.conftest import affine  # noqa: E402
@@ -87,18 +85,8 @@ def test_structures(ran: list[str]) -> None:
     assert ran == []  # nobody asked for the gradient of a weight
 
 
-def test_a_rule_that_calls_back_is_given_autograd(registered: Any) -> None:
-    def apply(f: Any, x: Any) -> Any:
-        return f(x)
-
-    seen: list[Any] = []
-
-    def rule(config: RuleConfig[HasReverseMode], _: Any, f: Any, x: Any) -> Any:
-        seen.append(type(config))
-        y, back = rrule_via_ad(config, f, x)
-        return y, lambda dy: (NoTangent(), *back(dy))
-
-    registered(apply, rule)
+def test_a_rule_that_calls_back_is_given_autograd(calling_back: Any) -> None:
+    apply, seen = calling_back
     wrapped = host.wrap(apply)
     inners = (
         anp.sin,

@@ -14,17 +14,13 @@ from jax.test_util import check_grads  # noqa: E402
 
 from rules_runtime import (  # noqa: E402
     NoTangent,
-    RuleConfig,
     Tangent,
     Thunk,
     gradient,
     hessian,
-    hvp,
-    rrule_via_ad,
 )
-from rules_runtime.config import HasReverseMode  # noqa: E402
 from rules_runtime.hosts import jax as host  # noqa: E402
-from tests.hosts.conftest import affine  # noqa: E402
+from tests.hosts.conftest import affine, check_second_derivatives  # noqa: E402
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -245,18 +241,8 @@ def test_a_trial_run_that_fails_says_what_it_was(registered: Any) -> None:
     assert any("result_shape" in note for note in caught.value.__notes__)
 
 
-def test_a_rule_that_calls_back_is_given_jax(registered: Any) -> None:
-    def apply(f: Any, x: Any) -> Any:
-        return f(x)
-
-    seen: list[Any] = []
-
-    def rule(config: RuleConfig[HasReverseMode], _: Any, f: Any, x: Any) -> Any:
-        seen.append(type(config))
-        y, back = rrule_via_ad(config, f, x)
-        return y, lambda dy: (NoTangent(), *back(dy))
-
-    registered(apply, rule)
+def test_a_rule_that_calls_back_is_given_jax(calling_back: Any) -> None:
+    apply, seen = calling_back
     wrapped, x = host.wrap(apply), array(3)
     for inner in (jnp.sin, np.sin, lambda x: np.array([np.sin(v) for v in x])):
         for jit in (lambda f: f, jax.jit):
@@ -284,25 +270,4 @@ def test_second_derivatives_of_a_function_of_the_host() -> None:
     own = host.rule_from_jax(
         lambda p, k: (p["a"] * jnp.exp(1j * p["b"]), k * p["a"], jnp.sum(p["b"] * p["a"]))
     )
-
-    def plain(p: Any, k: Any) -> Any:
-        return p["a"] * np.exp(1j * p["b"]), k * p["a"], np.sum(p["b"] * p["a"])
-
-    def loss(f: Any) -> Any:
-        def of(v: Any) -> Any:
-            y, z, total = f({"a": v[:2], "b": v[2:]}, 2.0)
-            return np.sum(np.abs(y * (1 + 2j) + v[2:]) ** 2) + np.sum(z**3) * total
-
-        return of
-
-    x = np.array([0.3, 0.2, 0.4, 0.1])
-    np.testing.assert_allclose(
-        hessian(loss(own), x), hessian(loss(plain), x), rtol=1e-9, atol=1e-12
-    )
-
-    def third(f: Any) -> Any:
-        return lambda x: np.sum(hessian(loss(f), x) ** 2)
-
-    want = gradient(third(plain), x)[0]
-    np.testing.assert_allclose(gradient(third(own), x)[0], want, rtol=1e-9, atol=1e-12)
-    np.testing.assert_allclose(hvp(loss(own), x, x), hvp(loss(plain), x, x), rtol=1e-9, atol=1e-12)
+    check_second_derivatives(own)

@@ -14,12 +14,11 @@ torch = pytest.importorskip("torch", reason="PyTorch is not installed")
 from torch.autograd import gradcheck, gradgradcheck  # noqa: E402
 from torch.func import grad, hessian, jacfwd, jacrev, jvp, vjp, vmap  # noqa: E402
 
-import rules_runtime as tape  # noqa: E402
 from rules_runtime import NoTangent, RuleConfig, gradient, rrule_via_ad  # noqa: E402
 from rules_runtime.config import HasReverseMode  # noqa: E402
 from rules_runtime.errors import RuleError  # noqa: E402
 from rules_runtime.hosts import torch as host  # noqa: E402
-from tests.hosts.conftest import affine  # noqa: E402
+from tests.hosts.conftest import affine, check_second_derivatives  # noqa: E402
 
 
 def tensor(*shape: int, dtype: Any = torch.float64) -> Any:
@@ -194,18 +193,8 @@ def test_what_numpy_cannot_hold_says_so() -> None:
         host.wrap(np.exp)(torch.ones(2, device="meta"))
 
 
-def test_a_rule_that_calls_back_is_given_pytorch(registered: Any) -> None:
-    def apply(f: Any, x: Any) -> Any:
-        return f(x)
-
-    seen: list[Any] = []
-
-    def rule(config: RuleConfig[HasReverseMode], _: Any, f: Any, x: Any) -> Any:
-        seen.append(type(config))
-        y, back = rrule_via_ad(config, f, x)
-        return y, lambda dy: (NoTangent(), *back(dy))
-
-    registered(apply, rule)
+def test_a_rule_that_calls_back_is_given_pytorch(calling_back: Any) -> None:
+    apply, seen = calling_back
     wrapped = host.wrap(apply)
     for inner in (torch.sin, np.sin, lambda x: np.array([np.sin(v) for v in x])):
         assert gradcheck(lambda x, f=inner: wrapped(f, x), (tensor(3),))
@@ -296,27 +285,4 @@ def test_second_derivatives_of_a_function_of_the_host() -> None:
     own = host.rule_from_torch(
         lambda p, k: (p["a"] * torch.exp(1j * p["b"]), k * p["a"], torch.sum(p["b"] * p["a"]))
     )
-
-    def plain(p: Any, k: Any) -> Any:
-        return p["a"] * np.exp(1j * p["b"]), k * p["a"], np.sum(p["b"] * p["a"])
-
-    def loss(f: Any) -> Any:
-        def of(v: Any) -> Any:
-            y, z, total = f({"a": v[:2], "b": v[2:]}, 2.0)
-            return np.sum(np.abs(y * (1 + 2j) + v[2:]) ** 2) + np.sum(z**3) * total
-
-        return of
-
-    x = np.array([0.3, 0.2, 0.4, 0.1])
-    np.testing.assert_allclose(
-        tape.hessian(loss(own), x), tape.hessian(loss(plain), x), rtol=1e-9, atol=1e-12
-    )
-
-    def third(f: Any) -> Any:
-        return lambda x: np.sum(tape.hessian(loss(f), x) ** 2)
-
-    want = gradient(third(plain), x)[0]
-    np.testing.assert_allclose(gradient(third(own), x)[0], want, rtol=1e-9, atol=1e-12)
-    np.testing.assert_allclose(
-        tape.hvp(loss(own), x, x), tape.hvp(loss(plain), x, x), rtol=1e-9, atol=1e-12
-    )
+    check_second_derivatives(own)

@@ -28,18 +28,11 @@ class Plan(NamedTuple):
     sum_y: tuple[int, ...]
     order_x: tuple[int, ...]
     order_y: tuple[int, ...]
-    order_out: tuple[int, ...]
+    order_out: tuple[int, ...] | None
     batch: int
     free_x: int
     free_y: int
     contracted: int
-
-
-def _product(sizes: tuple[int, ...]) -> int:
-    n = 1
-    for size in sizes:
-        n *= size
-    return n
 
 
 @functools.lru_cache(maxsize=1024)
@@ -97,7 +90,7 @@ def plan(x: str, y: str, out: str) -> Plan | None:
         sum_y,
         tuple(xs.index(c) for c in batch + free_x + contracted),
         tuple(ys.index(c) for c in batch + contracted + free_y),
-        tuple(made.index(c) for c in out),
+        tuple(made.index(c) for c in out) if made != list(out) else None,
         len(batch),
         len(free_x),
         len(free_y),
@@ -113,18 +106,23 @@ def pair(x: Any, y: Any, p: Plan) -> Any:
         y = np.add.reduce(y, axis=p.sum_y)
     x, y = x.transpose(p.order_x), y.transpose(p.order_y)
     b, f, k = p.batch, p.free_x, p.contracted
-    batch_shape = tuple(
-        max(m, n) if m != 0 and n != 0 else 0 for m, n in zip(x.shape[:b], y.shape[:b], strict=True)
-    )
+    shape: tuple[int, ...] = ()
+    if b:
+        sizes = zip(x.shape[:b], y.shape[:b], strict=True)
+        shape = tuple([max(m, n) if m != 0 and n != 0 else 0 for m, n in sizes])
     shape_x, shape_y = x.shape[b : b + f], y.shape[b + k :]
+    shape += shape_x + shape_y
     if f != 1 or k != 1:
-        x = x.reshape(x.shape[:b] + (_product(shape_x), _product(x.shape[b + f :])))
+        x = x.reshape((*x.shape[:b], math.prod(shape_x), math.prod(x.shape[b + f :])))
     if k != 1 or p.free_y != 1:
-        y = y.reshape(y.shape[:b] + (_product(y.shape[b : b + k]), _product(shape_y)))
-    z = np.matmul(x, y) if k else x * y
-    if z.shape[b:] != shape_x + shape_y:
-        z = z.reshape(batch_shape + shape_x + shape_y)
-    return z if p.order_out == tuple(range(z.ndim)) else z.transpose(p.order_out)
+        y = y.reshape((*y.shape[:b], math.prod(y.shape[b : b + k]), math.prod(shape_y)))
+    if not k:
+        z = x * y
+    else:
+        z = np.matmul(x, y) if b else np.dot(x, y)
+    if z.shape != shape:
+        z = z.reshape(shape)
+    return z if p.order_out is None else z.transpose(p.order_out)
 
 
 def fits(x: Any, y: Any, a: str, b: str) -> bool:
@@ -239,7 +237,7 @@ def _spread(dx: Any, have: str, wanted: str, shape: tuple[int, ...]) -> Any:
     sizes = dict(zip(wanted, shape, strict=True))
     inner = tuple(sizes[c] for c in unique)
     kept = tuple(n if c in have else 1 for c, n in zip(unique, inner, strict=True))
-    if np.size(dx) == _product(kept):
+    if np.size(dx) == math.prod(kept):
         dx = np.broadcast_to(np.reshape(dx, kept), inner)
     if unique == wanted:
         return dx

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import functools
 from string import ascii_letters
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from ..forms import derivative
-from ..kernels.einsum import einsum, einsum_vjp, fits, pair, plan
+from ..kernels.einsum import einsum, einsum_vjp, pair, plan
 from ..kernels.products import conj, matmul, matmul_left, matmul_right
 
 
@@ -36,7 +36,7 @@ def _factor_vjp(which: int, axis: int) -> Any:
             return np.sum(g * conj(other)) if not _shape(mine) else g * conj(other)
         if np.ndim(x) == np.ndim(y) == 1:
             return g * conj(other)
-        text = _subscripts(x, y, (-1, axis if np.ndim(y) > 1 else -1))
+        text = _plan_of(x, y, (-1, axis if np.ndim(y) > 1 else -1)).text
         return einsum_vjp(g, which, text, (x, y))
 
     return vjp
@@ -73,48 +73,72 @@ def outer_right(g: Any, z: Any, x: Any, y: Any, out: Any = None) -> Any:
 derivative(np.outer, outer_left, outer_right, needs="01", forward=_outer)
 
 
+class _Tensordot(NamedTuple):
+    """The axes that are summed over; `np.tensordot` as an Einstein sum,
+    as a product of matrices, and so its two derivatives."""
+
+    axes: tuple[tuple[int, int], ...]
+    text: str
+    product: Any
+    back: tuple[Any, Any]
+
+
 @functools.lru_cache(maxsize=512)
-def _labels(n: int, m: int, left: tuple[int, ...], right: tuple[int, ...]) -> tuple[str, str, str]:
+def _planned(n: int, m: int, left: tuple[int, ...], right: tuple[int, ...]) -> _Tensordot:
+    """Raises IndexError or ValueError where these are no axes of such arrays."""
+    axes = tuple(zip(left, right, strict=True))
     x, y = list(ascii_letters[:n]), list(ascii_letters[n : n + m])
-    for i, j in zip(left, right, strict=True):
+    for i, j in axes:
         y[j] = x[i]
-    out = [c for k, c in enumerate(x + y) if (x + y).count(c) == 1]
-    return "".join(x), "".join(y), "".join(out)
+    free = [c for k, c in enumerate(x + y) if (x + y).count(c) == 1]
+    if len(free) != n + m - 2 * len(axes):
+        raise ValueError("an axis is named twice")
+    a, b, out = "".join(x), "".join(y), "".join(free)
+    back = plan(out, b, a), plan(a, out, b)
+    return _Tensordot(axes, f"{a},{b}->{out}", plan(a, b, out), back)
 
 
-def _terms(x: Any, y: Any, axes: Any) -> tuple[str, str, str]:
-    """`np.tensordot` as an Einstein sum: the labels of the factors and of the result."""
+def _plan_of(x: Any, y: Any, axes: Any) -> _Tensordot:
     n, m = np.ndim(x), np.ndim(y)
-    if np.ndim(axes) == 0:
+    if type(axes) is not tuple and type(axes) is not list and np.ndim(axes) == 0:
         axes = (range(n - int(axes), n), range(int(axes)))
-    left, right = [(int(k),) if np.ndim(k) == 0 else tuple(map(int, k)) for k in axes]
-    return _labels(n, m, left, right)
+    left, right = axes
+    return _planned(n, m, _as_tuple(left), _as_tuple(right))
 
 
-def _subscripts(x: Any, y: Any, axes: Any) -> str:
-    return "{},{}->{}".format(*_terms(x, y, axes))
+def _as_tuple(axes: Any) -> tuple[int, ...]:
+    if type(axes) is int:
+        return (axes,)
+    return tuple(axes) if type(axes) in (list, range, tuple) else tuple(np.ravel(axes).tolist())
 
 
 def _tensordot(x: Any, y: Any, axes: Any = 2) -> Any:
     """As `numpy.tensordot`, without its detours."""
     if type(x) is type(y) is np.ndarray and x.dtype.char == y.dtype.char == "d":
         try:
-            a, b, out = _terms(x, y, axes)
+            planned = _plan_of(x, y, axes)
         except (IndexError, ValueError):
             return np.tensordot(x, y, axes)  # which says what is wrong
-        planned = plan(a, b, out)
-        if planned is not None and fits(x, y, a, b):
-            return pair(x, y, planned)
+        xs, ys = x.shape, y.shape
+        for i, j in planned.axes:
+            if xs[i] != ys[j]:
+                return np.tensordot(x, y, axes)
+        return pair(x, y, planned.product)
     return np.tensordot(x, y, axes)
 
 
-derivative(
-    np.tensordot,
-    lambda g, z, x, y, axes=2: einsum_vjp(g, 0, _subscripts(x, y, axes), (x, y)),
-    lambda g, z, x, y, axes=2: einsum_vjp(g, 1, _subscripts(x, y, axes), (x, y)),
-    needs="01",
-    forward=_tensordot,
-)
+def _tensordot_vjp(which: int) -> Any:
+    def vjp(g: Any, z: Any, x: Any, y: Any, axes: Any = 2) -> Any:
+        planned = _plan_of(x, y, axes)
+        first, second = (g, conj(y)) if which == 0 else (conj(x), g)
+        if type(first) is type(second) is np.ndarray:
+            return pair(first, second, planned.back[which])
+        return einsum_vjp(g, which, planned.text, (x, y))
+
+    return vjp
+
+
+derivative(np.tensordot, _tensordot_vjp(0), _tensordot_vjp(1), needs="01", forward=_tensordot)
 
 
 def _kron(g: Any, x: Any, y: Any) -> tuple[Any, Any]:

@@ -52,7 +52,7 @@ def record_plain(form: Form, args: tuple[Any, ...], kwargs: dict[str, Any]) -> A
             if name == "out" or option.dtype.hasobject:
                 return NotImplemented
         elif kind not in _OPTIONS and not isinstance(option, _OTHERS):
-            if not _is_tuple_of_ints(option):
+            if not _is_of_ints(option):
                 return NotImplemented
     y = form.forward(*values, **kwargs)
     if numbers is not _FIRST or type(y) is not float64:
@@ -94,7 +94,7 @@ def _collected(form: Form, args: tuple[Any, ...]) -> Any:
         elif kind is list or kind is tuple:
             if form.broadcasts:
                 return None
-            if not _is_tuple_of_ints(x):
+            if not _is_of_ints(x):
                 if k >= len(vjps) or vjps[k] is None:
                     return None
                 parts: list[Any] = []
@@ -119,11 +119,12 @@ def _collected(form: Form, args: tuple[Any, ...]) -> Any:
     return None if tape is None else (tape, values, places, numbers)
 
 
-def _is_tuple_of_ints(x: Any) -> bool:
-    if type(x) is not tuple:
+def _is_of_ints(x: Any) -> bool:
+    """Whether this is a tuple or list of integers, or of such: axes, shapes, widths."""
+    if type(x) is not tuple and type(x) is not list:
         return False
     for k in x:
-        if type(k) is not int:
+        if type(k) is not int and not _is_of_ints(k):
             return False
     return True
 
@@ -347,7 +348,7 @@ def _own(dx: Any, space: tuple[tuple[int, ...], bool], y: Any, args: Any) -> Any
     are not the tape's to add to. None for a zero."""
     if type(dx) is not ndarray or dx.shape != space[0] or (dx.dtype.kind == "c") is not space[1]:
         dx = _fitted_or_none(dx, space)
-    if type(dx) is not ndarray:
+    if type(dx) is not ndarray or dx.base is not None:
         return dx
     if dx is y:
         return dx.copy()

@@ -1,8 +1,11 @@
 """Products of vectors, matrices and more; systems, determinants, Cholesky."""
 
+import re
+
 import numpy as np
 import pytest
 
+from rules_runtime import value_and_gradient
 from tests.support.rules import check_rule, check_second_order, numbers
 
 
@@ -106,3 +109,12 @@ def test_cholesky():
     check_second_order(np.linalg.cholesky, s)
     if np.lib.NumpyVersion(np.__version__) >= "2.0.0":
         check_rule(np.linalg.cholesky, s, fkwargs={"upper": True})
+
+
+@pytest.mark.parametrize("axes", [([0, 1], [0, 0]), ([0], [0]), ([7], [0]), ([0, 1], [0]), 9])
+def test_tensordot_says_what_numpy_says_of_axes_that_do_not_fit(axes):
+    x, y = some(3, 4, 5), some(5, 4, 2)
+    with pytest.raises((ValueError, IndexError)) as of_numpy:
+        np.tensordot(x, y, axes)
+    with pytest.raises(type(of_numpy.value), match=re.escape(str(of_numpy.value))):
+        value_and_gradient(lambda x: np.sum(np.tensordot(x, y, axes)), x)

@@ -193,7 +193,8 @@ def constant_for_real(function: Callable[..., Any], vjp: Vjp) -> None:
 
 def has_no_zero(x: Any) -> bool:
     """Whether `x` is an array or a number, and none of its elements is zero."""
-    x = primal(x)
+    if type(x) is not np.ndarray:
+        x = primal(x)
     if type(x) is np.ndarray:
         return bool(np.count_nonzero(x) == x.size)
     return type(x) in (np.float64, float, int) and bool(x != 0)

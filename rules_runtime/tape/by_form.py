@@ -331,11 +331,14 @@ def form_vjp(g: Any, saved: Any) -> list[Any]:
         k, path = (number, ()) if type(number) is int else number
         if k not in made:
             made[k] = form.vjps[k](g, y, *args, **kwargs)
-        dx = _own(tangent_at(made[k], path) if path else made[k], space, y, args)
-        if type(dx) is ndarray:
+        dx = made[k]
+        if path:
+            dx = dx[path[0]] if len(path) == 1 and type(dx) is list else tangent_at(dx, path)
+        dx = _own(dx, space, y, args)
+        if type(dx) is ndarray and dx.base is None:
             if dx is g:
                 dx = g[...]
-            elif dx.base is None:
+            else:
                 for other in out:
                     if dx is other:
                         dx = dx.copy()

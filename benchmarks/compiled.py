@@ -34,7 +34,7 @@ import by_hand  # noqa: E402
 import numpy as np  # noqa: E402
 
 from rules_runtime import compiled, value_and_gradient  # noqa: E402
-from rules_runtime.record.guards import is_close  # noqa: E402
+from rules_runtime.record.results import is_close  # noqa: E402
 
 Case = tuple[str, Any, Any, Any, Any, Any]
 

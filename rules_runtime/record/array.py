@@ -73,11 +73,10 @@ class Recorded:
 
     def __array_ufunc__(self, ufunc: Any, method: str, *args: Any, **kwargs: Any) -> Any:
         if method == "__call__" and not kwargs and _QUICK.issuperset(map(type, args)):
-            if ufunc in _ELEMENTWISE or (
-                ufunc not in BUILDERS and elementwise_of(ufunc) is not None
-            ):
-                if ufunc in _ELEMENTWISE and len(args) < 3:
-                    return _quick(ufunc, ufunc, self.graph, *args)
+            if ufunc not in BUILDERS:
+                elementwise_of(ufunc)
+            if ufunc in _ELEMENTWISE and len(args) < 3:
+                return _quick(ufunc, ufunc, self.graph, *args)
         out = kwargs.get("out") or ()
         if out or method == "at":
             if any(map(_is_traced, args)) or any(_is_traced(x) or type(x) is Blank for x in out):

@@ -22,6 +22,11 @@ ADD, SUBTRACT, MULTIPLY, DIVIDE, NEGATIVE = (
     np.divide,
     np.negative,
 )
+# the numbers that change nothing, on the left and on the right; nan is equal to none
+_NONE = (math.nan, math.nan)
+_NEUTRAL: dict[Any, tuple[float, float]] = {
+    MULTIPLY: (1, 1), DIVIDE: (math.nan, 1), ADD: (0, 0), SUBTRACT: (math.nan, 0),
+}  # fmt: skip
 _COMMUTES = frozenset((MULTIPLY, ADD, np.maximum, np.minimum))
 REDUCTIONS = {"add": np.add, "maximum": np.maximum, "minimum": np.minimum, "multiply": np.multiply}
 Shape = tuple[int, ...]
@@ -347,23 +352,17 @@ class Graph:
                 return folded
         if ufunc is ADD and a is b and dtype == F8 and a.shape:
             return self.ufunc(MULTIPLY, [a, self.constant(2.0)], shape, dtype)
+        left, right = _NEUTRAL.get(ufunc, _NONE)
+        if cb == right and same_a:
+            return a
+        if ca == left and same_b:
+            return b
         if ufunc is MULTIPLY:
-            if cb == 1 and same_a:
-                return a
-            if ca == 1 and same_b:
-                return b
             if cb == -1 and same_a:
                 return self.negative(a)
             if ca == -1 and same_b:
                 return self.negative(b)
-        elif ufunc is DIVIDE:
-            if cb == 1 and same_a:
-                return a
         elif ufunc is ADD:
-            if cb == 0 and same_a:
-                return a
-            if ca == 0 and same_b:
-                return b
             if minus_b and b.dtype == dtype:
                 return self.apply(SUBTRACT, [a, b.args[0]], shape, dtype)
             if minus_a and a.dtype == dtype:
@@ -371,8 +370,6 @@ class Graph:
         elif ufunc is SUBTRACT:
             if minus_b and b.dtype == dtype:
                 return self.apply(ADD, [a, b.args[0]], shape, dtype)
-            if cb == 0 and same_a:
-                return a
         elif ufunc is np.power and dtype.kind == "f" and a.dtype == dtype and same_a:
             if cb == 2:
                 return self.node("u", np.square, [a], shape, dtype)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import collections
 import gc
-import re
 import threading
 import weakref
 from collections.abc import Callable, Sequence
@@ -25,16 +24,14 @@ from ..tape.trace import watching
 from . import functions as functions
 from .apart import take_apart
 from .blocks import Blocks
-from .emit import Emitter
 from .graph import Elsewhere, Graph, Node, Unrecordable, errors
-from .guards import Reading, Result, is_close, recorded_in
 from .memory import Arena, Copies, Names
 from .plan import live
+from .reading import Reading
+from .results import Result, is_close, owned, recorded_in
 from .roll import rolled
 from .sums import planned
 from .tiles import tiled
-
-ndarray = np.ndarray
 
 
 class Miss(Exception):
@@ -147,8 +144,7 @@ class Variant:
             emitter.do(n)
             if graph.guards:
                 emitter.check(n)
-        leaves = results(emitter, result)
-        template = re.sub(r"@(\d+)@", lambda found: leaves[int(found[1])], template)
+        template = result.filled(template, emitter)
         names.space.update(
             Miss=Miss,
             watching=watching.get,
@@ -203,44 +199,6 @@ class Variant:
             for call in self._loops.get(line.strip(), ()):
                 lines.append(f"{line[: -len(line.strip())]}    # {call}")
         return "\n".join(lines)
-
-
-def owned(x: Any, *given: Any) -> Any:
-    """What a function gave, with memory of its own."""
-    if type(x) is ndarray and x.base is None and not any(x is g for g in given):
-        return x
-    return np.array(x)
-
-
-def results(emitter: Emitter, result: Result) -> list[str]:
-    """The text of each leaf of the result: arrays that nobody else has, numbers of their kind."""
-    texts, given = [], set()
-    for n, kind in zip(result.nodes, result.kinds):
-        text = emitter.ref(n).text
-        if n.shape == ():
-            if isinstance(kind, np.dtype):
-                texts.append(f"np.array({text}, {emitter.names.of('D', kind)})")
-            else:
-                texts.append(
-                    f"{'f8' if kind is np.float64 else emitter.names.of('K', kind)}({text})"
-                )
-            continue
-        source = n
-        while source.op == "view" and source.f[0] in ("reshape", "transpose"):
-            source = source.args[0]
-        ref = emitter.ref(n)
-        if source.op in ("call", "item") and n is source and source.i not in given:
-            inputs = [emitter.ref(a).text for a in source.args] if source.op == "call" else []
-            texts.append(f"owned({', '.join([text, *inputs])})")
-        elif (
-            ref.array is None and source.op not in ("in", "const", "call", "item", "view")
-            and source.i not in given and (source is n or source.i not in emitter.wanted)
-        ):  # fmt: skip
-            texts.append(text)
-        else:
-            texts.append(f"np.array({text})")
-        given.add(source.i)
-    return texts
 
 
 _MOST_BUFFERS = 4  # sets of them for one variant: so many threads replay it at once

@@ -20,7 +20,7 @@ from rules_runtime import (
     rrule_via_ad,
     value_and_gradient,
 )
-from rules_runtime.record.guards import is_close
+from rules_runtime.record.results import is_close
 from rules_runtime.testing import Along, test_rrule
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from rules_runtime import compiled, value_and_gradient
-from rules_runtime.record.guards import is_close
+from rules_runtime.record.results import is_close
 
 STEPS: list[Any] = [
     lambda v, w, m, n, a, b: np.sin(v) * a,

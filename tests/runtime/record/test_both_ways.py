@@ -11,7 +11,7 @@ import scipy.special
 import scipy.stats
 
 from rules_runtime import compiled, gradient, value_and_gradient
-from rules_runtime.record.guards import is_close
+from rules_runtime.record.results import is_close
 from tests.runtime.tape.test_random_programs import program
 from tests.support.array_functions import FUNCTIONS
 

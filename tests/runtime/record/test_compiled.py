@@ -24,7 +24,7 @@ from rules_runtime import (
     rrule,
     value_and_gradient,
 )
-from rules_runtime.record.guards import is_close
+from rules_runtime.record.results import is_close
 
 rng = np.random.default_rng(0)
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from rules_runtime import compiled, value_and_gradient
 from rules_runtime.record import tiles
-from rules_runtime.record.guards import is_close
+from rules_runtime.record.results import is_close
 
 
 @pytest.fixture(autouse=True, scope="module")

@@ -18,7 +18,7 @@ import numpy as np
 import pytest
 
 from rules_runtime import NoTangent, compiled, ignore_derivatives, rrule, value_and_gradient
-from rules_runtime.record.guards import is_close
+from rules_runtime.record.results import is_close
 from tests.runtime.record.test_compiled import recorded, replays, same, some
 
 # ---- what is noticed: `make` gives a function and what changes what it reads -------------------

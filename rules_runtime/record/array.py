@@ -96,7 +96,7 @@ class Recorded:
     def __array__(self, dtype: Any = None, copy: Any = None) -> Any:
         if self.dtype.kind not in "iub" and not _is_data(self.node):
             raise Unrecordable("a function that is none of numpy's takes the numbers of an array")
-        self._read("bytes", self.value.tobytes())
+        self._read("bytes", np.asarray(self.value).tobytes())
         return np.array(self.value, dtype)
 
     # ---- what Python reads ------------------------------------------------------------

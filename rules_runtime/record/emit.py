@@ -129,6 +129,9 @@ class Emitter(Slices):
             self.emit(f"{name} = {self.ref(n.args[0]).text}[{n.f}]")
         elif n.op == "where":
             given = [self.ref(q).text for q in n.args]
+            for k in (1, 2):
+                if n.args[k].dtype != n.dtype:  # 1.0 is to be of single precision, 1 a float
+                    given[k] = f"{self.names.of('K', n.dtype.type)}({given[k]})"
             self.emit(f"{name} = {given[1]} if {given[0]} else {given[2]}")
         else:
             self._call(n, name)

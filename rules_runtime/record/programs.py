@@ -356,7 +356,16 @@ class Program:
             if needed > self.memory:
                 self._close(f"its buffers take {needed} bytes, more than memory={self.memory}")
                 return
-            if not is_close(eager, variant.free[0](args, kwargs)):
+            try:
+                is_same = is_close(eager, variant.free[0](args, kwargs))
+            except (ArithmeticError, ValueError) as error:
+                # a number that has no result: such arguments tell nothing, others may
+                why = f"the first replay raised {type(error).__name__}"
+                self.reasons[why] = self.reasons.get(why, 0) + 1
+                if self.reasons[why] > self.limit:
+                    self._refuse(why)
+                return
+            if not is_same:
                 self._refuse("the first replay differs from the eager gradient")
                 return
             self.variants = (variant, *self.variants)

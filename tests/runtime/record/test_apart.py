@@ -107,3 +107,25 @@ def test_numbers_without_a_result_go_the_eager_way() -> None:
         want = value_and_gradient(f, np.array([1.0, 0.0]))[0]
     with pytest.warns(RuntimeWarning):
         assert fast(np.array([1.0, 0.0]))[0] == want == np.inf
+
+
+def test_numbers_chosen_are_of_the_kind_of_the_result() -> None:
+    def f(x: Any) -> Any:
+        return np.sin(np.std(x))
+
+    fast = compiled(f)
+    for scale in (1, 2, 3, 0):
+        x = (scale * np.arange(6)).astype("f")
+        assert fast(x)[1][0].dtype == value_and_gradient(f, x)[1][0].dtype == np.float32
+    assert fast._program.replays == 2
+
+
+def test_arrays_of_what_was_compared_are_recorded() -> None:
+    def f(x: Any, s: float) -> Any:
+        return np.sum(np.array([s > 0, s < 1]) * x)
+
+    fast = compiled(f)
+    for s in (0.5, 0.6, 0.7, -1.0):
+        x = np.array([s, 2.0])
+        assert is_close(value_and_gradient(f, x, s), fast(x, s))
+    assert fast.refused is None

@@ -472,3 +472,34 @@ def test_warnings_name_other_operations() -> None:
         warnings.simplefilter("ignore")
         assert is_close(want, fast(x))
     assert replays(fast) == 1
+
+
+def test_errors_that_no_result_depends_on_are_lost() -> None:
+    def f(x: Any, s: Any) -> Any:
+        1 / s
+        return np.sum(x * x)
+
+    x = some(3)
+    fast = recorded(f, x, 0.5)
+    with pytest.raises(ZeroDivisionError):
+        value_and_gradient(f, x, 0.0)
+    value, (dx, ds) = fast(x, 0.0)
+    assert value == np.sum(x * x)
+    assert np.array_equal(dx, 2 * x)
+    assert ds == 0
+    assert replays(fast) == 1
+
+
+def test_a_first_replay_without_result_is_no_reason_to_refuse() -> None:
+    f = lambda x, s: np.sum(x) / s
+    x = some(3)
+    fast = compiled(f)
+    with pytest.warns(RuntimeWarning):
+        want = value_and_gradient(f, x, np.float64(0.0))
+    fast(x, np.float64(0.5))
+    with pytest.warns(RuntimeWarning):
+        assert is_close(want, fast(x, np.float64(0.0)))
+    assert fast.refused is None
+    for s in (0.5, 0.25, 2.0):
+        assert is_close(value_and_gradient(f, x, np.float64(s)), fast(x, np.float64(s)))
+    assert replays(fast) >= 1

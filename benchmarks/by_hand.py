@@ -1297,33 +1297,31 @@ def heat(u: Any, k: Any) -> Any:
     return np.sum(u**2)
 
 
+def _insulated(u: Any) -> Any:
+    """The differences to the neighbours, at the border to itself; it is its own adjoint."""
+    lap = -4.0 * u
+    lap[:-1] += u[1:]
+    lap[-1] += u[-1]
+    lap[1:] += u[:-1]
+    lap[0] += u[0]
+    lap[:, :-1] += u[:, 1:]
+    lap[:, -1] += u[:, -1]
+    lap[:, 1:] += u[:, :-1]
+    lap[:, 0] += u[:, 0]
+    return lap
+
+
 def heat_hand(u: Any, k: Any) -> Any:
     laps = []
     for _ in range(10):
-        lap = -4.0 * u
-        lap[:-1] += u[1:]
-        lap[-1] += u[-1]
-        lap[1:] += u[:-1]
-        lap[0] += u[0]
-        lap[:, :-1] += u[:, 1:]
-        lap[:, -1] += u[:, -1]
-        lap[:, 1:] += u[:, :-1]
-        lap[:, 0] += u[:, 0]
+        lap = _insulated(u)
         laps.append(lap)
         u = u + k * lap
     g = 2.0 * u
     gk = 0.0
     for lap in reversed(laps):
         gk += np.vdot(g, lap)
-        l = -4.0 * g
-        l[:-1] += g[1:]
-        l[-1] += g[-1]
-        l[1:] += g[:-1]
-        l[0] += g[0]
-        l[:, :-1] += g[:, 1:]
-        l[:, -1] += g[:, -1]
-        l[:, 1:] += g[:, :-1]
-        l[:, 0] += g[:, 0]
+        l = _insulated(g)
         l *= k
         l += g
         g = l

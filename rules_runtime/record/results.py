@@ -21,6 +21,9 @@ from .states import ATOMS
 ndarray = np.ndarray
 
 
+_OTHER_STRUCTURE = "the recorded result has another structure than the eager one"
+
+
 class Result:
     """How a result is put together: the nodes that it is made of, and the text of the rest."""
 
@@ -39,14 +42,12 @@ class Result:
             and eager.dtype.kind in "fciub"
         ):
             return f"{self.names.of('R', recorded.copy())}.copy()"
+        if isinstance(eager, (Tangent, tuple, list, dict)) and type(recorded) is not type(eager):
+            raise Unrecordable(_OTHER_STRUCTURE)
         if isinstance(eager, Tangent):
-            if type(recorded) is not type(eager) or type(eager._parts) is not type(recorded._parts):
-                raise Unrecordable("the recorded gradient has another structure than the eager one")
             make = self.names.of("T", type(eager)._of)
             return f"{make}({self._parts(eager._parts, recorded._parts)})"
         if type(eager) in (tuple, list, dict):
-            if type(recorded) is not type(eager):
-                raise Unrecordable("the recorded result has another structure than the eager one")
             return self._parts(eager, recorded)
         if is_namedtuple(eager):
             make = self.names.of("T", tuple.__new__)
@@ -62,11 +63,11 @@ class Result:
         raise Unrecordable(f"a {type(eager).__name__} is among the results")
 
     def _parts(self, eager: Any, recorded: Any) -> str:
-        if len(eager) != len(recorded):
-            raise Unrecordable("the recorded result has another structure than the eager one")
+        if type(recorded) is not type(eager) or len(eager) != len(recorded):
+            raise Unrecordable(_OTHER_STRUCTURE)
         if type(eager) is dict:
             if list(eager) != list(recorded):
-                raise Unrecordable("the recorded result has other keys than the eager one")
+                raise Unrecordable(_OTHER_STRUCTURE)
             items = [
                 f"{self.names.of('K', k)}: {self.text(v, recorded[k])}" for k, v in eager.items()
             ]
